@@ -1,0 +1,147 @@
+//! What the operator said, typed and valid: whoever holds a [`Config`] holds the proof that nothing in it is wrong.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use crate::limits::Limits;
+use crate::live::SiteSpec;
+use crate::name::HostName;
+
+/// The whole configuration, includes merged.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `[edge]`
+    pub edge: EdgeConfig,
+    /// `[tls]`
+    pub tls: TlsConfig,
+    /// `[limits]`
+    pub limits: Limits,
+    /// `[certificates]`
+    pub certificates: CertificatesConfig,
+    /// `[admin]`
+    pub admin: AdminConfig,
+    /// `[log]`
+    pub log: LogConfig,
+    /// `[access_log]`
+    pub access_log: AccessLogConfig,
+    /// `[[site]]`, in order of appearance, then those of included files in order of their paths.
+    pub sites: Vec<SiteSpec>,
+}
+
+/// `[edge]`: where the edge listens and how it stops.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EdgeConfig {
+    /// Addresses that serve HTTPS; at least one.
+    pub https: Vec<SocketAddr>,
+    /// Addresses that serve plain HTTP; may be empty.
+    pub http: Vec<SocketAddr>,
+    /// Threads that carry traffic; never 0 here.
+    pub workers: usize,
+    /// How long a stopping edge waits for requests in flight.
+    pub drain_timeout: Duration,
+    /// Peers whose `X-Forwarded-*` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+}
+
+/// `[tls]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsConfig {
+    /// Oldest protocol version spoken.
+    pub min_version: TlsVersion,
+    /// What a client gets that asks for a name nobody serves.
+    pub unknown_name: UnknownName,
+}
+
+/// A protocol version an operator may choose as the oldest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TlsVersion {
+    /// TLS 1.2
+    V1_2,
+    /// TLS 1.3
+    V1_3,
+}
+
+/// What a client gets that asks for a name nobody serves, or for none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UnknownName {
+    /// An `unrecognized_name` alert.
+    Refuse,
+    /// The certificate of `default_site`.
+    Default(HostName),
+}
+
+/// `[certificates]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificatesConfig {
+    /// The operator's folder, read and never written.
+    pub drop_directory: PathBuf,
+    /// Our folder.
+    pub state_directory: PathBuf,
+}
+
+/// `[admin]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AdminConfig {
+    /// Address of metrics, health and the API.
+    pub listen: SocketAddr,
+    /// A second address for `/metrics`, `/livez` and `/readyz` alone.
+    pub metrics_listen: Option<SocketAddr>,
+    /// Values of `Host` allowed besides the listener's own address and `localhost`.
+    pub allowed_hosts: Vec<HostName>,
+}
+
+/// `[log]`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogConfig {
+    /// How an event is written.
+    pub format: LogFormat,
+    /// The least severe level that is written.
+    pub level: LogLevel,
+}
+
+/// How an event is written to stderr.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// One readable line.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// How severe an event must be to be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogLevel {
+    /// Ours failed.
+    Error,
+    /// Somebody should look.
+    Warn,
+    /// What happened.
+    Info,
+    /// What peers did wrong, too.
+    Debug,
+}
+
+/// `[access_log]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct AccessLogConfig {
+    /// Where records go; `None`: nowhere.
+    pub to: Option<AccessLogTarget>,
+    /// Share of requests that are recorded, above 0 and up to 1. Failed ones (5xx) are always recorded.
+    pub sample: f64,
+    /// Whether the query string is recorded.
+    pub query: bool,
+    /// Whether the client's address is cut to its network (IPv4 /24, IPv6 /48).
+    pub truncate_client: bool,
+}
+
+/// Where access records go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AccessLogTarget {
+    /// Standard output.
+    Stdout,
+    /// A file, opened again on SIGHUP.
+    File(PathBuf),
+}

@@ -1,0 +1,35 @@
+//! Vitrine is the glass front of a webshop: an HTTPS edge that ends TLS for many shop names on one address, picks the
+//! certificate by SNI, passes requests to the shops behind it, and takes care of the certificates.
+//!
+//! Two planes meet in one place:
+//!
+//! - the **hot path** ([`proxy`]) carries traffic: one OS thread per worker, each with its own single-threaded runtime,
+//!   listeners, upstream connections and counters; it never reads a file and never waits for anything outside itself;
+//! - the **control plane** ([`certs`], [`admin`]) watches folders, judges certificates, answers the operator;
+//! - they meet in [`live`]: immutable tables that the control plane publishes and the hot path reads.
+//!
+//! [`edge`] builds, wires, supervises and stops everything; [`cli`] is the way in. A module may import lower layers only:
+//!
+//! ```text
+//! 5  main
+//! 4  cli
+//! 3  edge
+//! 2  proxy | admin -> certs
+//! 1  live   config
+//! 0  name   limits   telemetry   shutdown   access_log   folder_watch   outbound
+//! ```
+
+pub mod access_log;
+pub mod admin;
+pub mod certs;
+pub mod cli;
+pub mod config;
+pub mod edge;
+pub mod folder_watch;
+pub mod limits;
+pub mod live;
+pub mod name;
+pub mod outbound;
+pub mod proxy;
+pub mod shutdown;
+pub mod telemetry;

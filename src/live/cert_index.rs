@@ -1,0 +1,209 @@
+//! Which certificate serves which name. Built and ranked by the control plane, read at every ClientHello.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+use rustls::sign::CertifiedKey;
+use rustls::{SignatureAlgorithm, SignatureScheme};
+
+use crate::name::{self, HostPattern};
+
+/// The certificates in service, by name. Lookup neither locks nor allocates.
+#[derive(Default)]
+pub struct CertIndex {
+    exact: HashMap<Box<str>, Choice>,
+    wildcard: HashMap<Box<str>, Choice>,
+    certificates: Vec<Arc<ServedCert>>,
+}
+
+impl CertIndex {
+    /// Builds the index from certificates in order of rank, best first: where two could serve a name with one type of key,
+    /// the earlier one does.
+    pub fn ranked(certificates: impl IntoIterator<Item = Arc<ServedCert>>) -> Self {
+        let mut index = Self::default();
+        for certificate in certificates {
+            for pattern in &certificate.names {
+                let (names, text) = match pattern {
+                    HostPattern::Exact(exact) => (&mut index.exact, exact.as_str()),
+                    HostPattern::Wildcard(base) => (&mut index.wildcard, base.as_str()),
+                };
+                names.entry(text.into()).or_default().offer(&certificate);
+            }
+            index.certificates.push(certificate);
+        }
+        index
+    }
+
+    /// The certificates that serve `name` (in normal form): the exact name's, else the wildcard's one label up.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<&Choice> {
+        if let Some(choice) = self.exact.get(name) {
+            return Some(choice);
+        }
+        if self.wildcard.is_empty() {
+            return None;
+        }
+        self.wildcard.get(name::parent(name)?)
+    }
+
+    /// What serves exactly this pattern, for lists and gauges.
+    #[must_use]
+    pub fn find_pattern(&self, pattern: &HostPattern) -> Option<&Choice> {
+        match pattern {
+            HostPattern::Exact(exact) => self.find(exact.as_str()),
+            HostPattern::Wildcard(base) => self.wildcard.get(base.as_str()),
+        }
+    }
+
+    /// Every certificate of the index, best first.
+    #[must_use]
+    pub fn certificates(&self) -> &[Arc<ServedCert>] {
+        &self.certificates
+    }
+
+    /// How many names and wildcards are served.
+    #[must_use]
+    pub fn name_count(&self) -> usize {
+        self.exact.len() + self.wildcard.len()
+    }
+}
+
+/// The certificates that serve one name, one for each type of key.
+#[derive(Clone, Default)]
+pub struct Choice {
+    ecdsa: Option<Arc<ServedCert>>,
+    ed25519: Option<Arc<ServedCert>>,
+    rsa: Option<Arc<ServedCert>>,
+}
+
+impl Choice {
+    /// The certificate whose signature the client can check: ECDSA before Ed25519 before RSA, by cost. A client that can
+    /// check none gets the first there is, so that its handshake fails with the reason rather than without a certificate.
+    #[must_use]
+    pub fn pick(&self, client_checks: &[SignatureScheme]) -> Option<&Arc<ServedCert>> {
+        self.iter().find(|served| served.key_type.signs_for(client_checks)).or_else(|| self.iter().next())
+    }
+
+    /// The certificates, in order of preference.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<ServedCert>> {
+        [&self.ecdsa, &self.ed25519, &self.rsa].into_iter().flatten()
+    }
+
+    fn offer(&mut self, certificate: &Arc<ServedCert>) {
+        let place = match certificate.key_type.algorithm() {
+            SignatureAlgorithm::ECDSA => &mut self.ecdsa,
+            SignatureAlgorithm::ED25519 => &mut self.ed25519,
+            _ => &mut self.rsa,
+        };
+        place.get_or_insert_with(|| Arc::clone(certificate));
+    }
+}
+
+/// A certificate as the hot path needs it.
+pub struct ServedCert {
+    /// Chain and signing key, as rustls takes them.
+    pub certified: Arc<CertifiedKey>,
+    /// What kind of signature the key makes.
+    pub key_type: KeyType,
+    /// The names it is valid for: its DNS subject alternative names.
+    pub names: Box<[HostPattern]>,
+    /// What lists and gauges tell of it.
+    pub facts: CertFacts,
+}
+
+impl ServedCert {
+    /// Whether the certificate is valid for `name`, which is in normal form.
+    #[must_use]
+    pub fn covers(&self, name: &str) -> bool {
+        self.names.iter().any(|pattern| pattern.covers(name))
+    }
+}
+
+impl fmt::Debug for ServedCert {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServedCert")
+            .field("key_type", &self.key_type)
+            .field("facts", &self.facts)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What is told of a certificate in lists and gauges.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertFacts {
+    /// SHA-256 over the leaf's DER, lower-case hexadecimal.
+    pub fingerprint: Box<str>,
+    /// Common name of the subject; empty when it has none.
+    pub subject_cn: Box<str>,
+    /// Common name of the issuer; empty when it has none.
+    pub issuer_cn: Box<str>,
+    /// Organisation of the issuer; empty when it has none.
+    pub issuer_o: Box<str>,
+    /// Serial number, lower-case hexadecimal without separators.
+    pub serial: Box<str>,
+    /// Start of validity, seconds since the Unix epoch.
+    pub not_before: i64,
+    /// End of validity, seconds since the Unix epoch.
+    pub not_after: i64,
+    /// The file the leaf certificate was read from.
+    pub file: PathBuf,
+    /// Whether the key was read from that same file.
+    pub embedded_key: bool,
+    /// Withdrawn by the operator and serving only until its grace ends.
+    pub in_grace: bool,
+}
+
+/// The type of a certificate's key, as far as choosing by a client's signature schemes needs it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum KeyType {
+    /// ECDSA on P-256.
+    EcdsaP256,
+    /// ECDSA on P-384.
+    EcdsaP384,
+    /// ECDSA on P-521.
+    EcdsaP521,
+    /// Ed25519; no browser accepts it.
+    Ed25519,
+    /// RSA of any size.
+    Rsa,
+}
+
+impl KeyType {
+    /// The label lists and gauges use: `ecdsa`, `ed25519` or `rsa`.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::EcdsaP256 | Self::EcdsaP384 | Self::EcdsaP521 => "ecdsa",
+            Self::Ed25519 => "ed25519",
+            Self::Rsa => "rsa",
+        }
+    }
+
+    const fn algorithm(self) -> SignatureAlgorithm {
+        match self {
+            Self::EcdsaP256 | Self::EcdsaP384 | Self::EcdsaP521 => SignatureAlgorithm::ECDSA,
+            Self::Ed25519 => SignatureAlgorithm::ED25519,
+            Self::Rsa => SignatureAlgorithm::RSA,
+        }
+    }
+
+    fn signs_for(self, client_checks: &[SignatureScheme]) -> bool {
+        let ours: &[SignatureScheme] = match self {
+            Self::EcdsaP256 => &[SignatureScheme::ECDSA_NISTP256_SHA256],
+            Self::EcdsaP384 => &[SignatureScheme::ECDSA_NISTP384_SHA384],
+            Self::EcdsaP521 => &[SignatureScheme::ECDSA_NISTP521_SHA512],
+            Self::Ed25519 => &[SignatureScheme::ED25519],
+            Self::Rsa => &[
+                SignatureScheme::RSA_PSS_SHA256,
+                SignatureScheme::RSA_PSS_SHA384,
+                SignatureScheme::RSA_PSS_SHA512,
+                SignatureScheme::RSA_PKCS1_SHA256,
+                SignatureScheme::RSA_PKCS1_SHA384,
+                SignatureScheme::RSA_PKCS1_SHA512,
+            ],
+        };
+        client_checks.iter().any(|scheme| ours.contains(scheme))
+    }
+}

@@ -1,0 +1,78 @@
+//! What the hot path reads: immutable tables, replaced whole.
+//!
+//! A table has one [`Publisher`] and any number of [`Live`] readers. Whoever wants to change a table builds a new one, checks
+//! it, and publishes it last; a reader sees the old or the new one, never a mixture, and never waits.
+
+mod cert_index;
+mod route_table;
+mod well_known;
+
+use std::sync::Arc;
+
+use arc_swap::{ArcSwap, Cache, Guard};
+
+pub use cert_index::{CertFacts, CertIndex, Choice, KeyType, ServedCert};
+pub use route_table::{Route, RouteTable, Site, SiteSpec, Upstream, UpstreamGroup};
+pub use well_known::{WellKnown, WellKnownObject};
+
+/// Makes the two halves of a table, with its first content.
+pub fn table<T>(first: T) -> (Publisher<T>, Live<T>) {
+    let shared = Arc::new(ArcSwap::from_pointee(first));
+    (Publisher(Arc::clone(&shared)), Live(shared))
+}
+
+/// The one half that can replace the table.
+pub struct Publisher<T>(Arc<ArcSwap<T>>);
+
+impl<T> Publisher<T> {
+    /// Replaces the table; readers that come later see the new one.
+    #[allow(clippy::needless_pass_by_ref_mut)] // one owner at a time: publishing needs the owner's hand
+    pub fn publish(&mut self, next: T) {
+        self.0.store(Arc::new(next));
+    }
+
+    /// What is published now, for building the next.
+    #[must_use]
+    pub fn current(&self) -> Arc<T> {
+        self.0.load_full()
+    }
+}
+
+/// The half that reads.
+pub struct Live<T>(Arc<ArcSwap<T>>);
+
+impl<T> Live<T> {
+    /// The table as it is now, for a look that ends before the next await.
+    #[must_use]
+    pub fn load(&self) -> Guard<Arc<T>> {
+        self.0.load()
+    }
+
+    /// The table as it is now, to keep.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<T> {
+        self.0.load_full()
+    }
+
+    /// A reader of one thread's own, for which an unchanged table costs one comparison.
+    #[must_use]
+    pub fn cached(&self) -> Cached<T> {
+        Cached(Cache::new(Arc::clone(&self.0)))
+    }
+}
+
+impl<T> Clone for Live<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+/// A [`Live`] that remembers what it saw last; each worker has its own.
+pub struct Cached<T>(Cache<Arc<ArcSwap<T>>, Arc<T>>);
+
+impl<T> Cached<T> {
+    /// The table as it is now.
+    pub fn load(&mut self) -> &Arc<T> {
+        self.0.load()
+    }
+}

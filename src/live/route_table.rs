@@ -1,0 +1,229 @@
+//! Which site a name belongs to and where its requests go.
+
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+use ipnet::IpNet;
+
+use crate::limits::Limits;
+use crate::name::{self, HostPattern};
+
+/// Everything configuration decides about a request.
+pub struct RouteTable {
+    exact: HashMap<Box<str>, Arc<Site>>,
+    wildcard: HashMap<Box<str>, Arc<Site>>,
+    sites: Vec<Arc<Site>>,
+    groups: Vec<UpstreamGroup>,
+    /// What a peer may make the edge do.
+    pub limits: Limits,
+    /// Peers whose `X-Forwarded-*` and `Forwarded` are believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// The port of the first HTTPS listener, for redirects from plain HTTP.
+    pub https_port: u16,
+}
+
+impl RouteTable {
+    /// Builds the table from sites as the configuration gives them. The first site that claims a name keeps it.
+    #[must_use]
+    pub fn new(specs: Vec<SiteSpec>, limits: Limits, trusted_proxies: Vec<IpNet>, https_port: u16) -> Self {
+        let mut table = Self {
+            exact: HashMap::new(),
+            wildcard: HashMap::new(),
+            sites: Vec::with_capacity(specs.len()),
+            groups: Vec::new(),
+            limits,
+            trusted_proxies,
+            https_port,
+        };
+        for (index, spec) in specs.into_iter().enumerate() {
+            let site = Arc::new(table.site(index, spec));
+            for host in &site.hosts {
+                let (names, text) = match host {
+                    HostPattern::Exact(exact) => (&mut table.exact, exact.as_str()),
+                    HostPattern::Wildcard(base) => (&mut table.wildcard, base.as_str()),
+                };
+                names.entry(text.into()).or_insert_with(|| Arc::clone(&site));
+            }
+            table.sites.push(site);
+        }
+        table
+    }
+
+    /// The site of `host`, which is in normal form: exact name first, then the wildcard one label up.
+    #[must_use]
+    pub fn site_of(&self, host: &str) -> Option<&Arc<Site>> {
+        self.exact.get(host).or_else(|| self.wildcard.get(name::parent(host)?))
+    }
+
+    /// All sites in the order of the configuration; a site's place is [`Site::index`].
+    #[must_use]
+    pub fn sites(&self) -> &[Arc<Site>] {
+        &self.sites
+    }
+
+    /// All groups of upstreams; a group's place is what [`Route::group`] says.
+    #[must_use]
+    pub fn groups(&self) -> &[UpstreamGroup] {
+        &self.groups
+    }
+
+    fn site(&mut self, index: usize, spec: SiteSpec) -> Site {
+        let mut routes: Vec<Route> = spec
+            .routes
+            .into_iter()
+            .map(|(prefix, upstreams)| Route { prefix: prefix.into(), group: self.group(upstreams) })
+            .collect();
+        routes.sort_by_key(|route| std::cmp::Reverse(route.prefix.len()));
+        Site { name: spec.name.into(), index, hosts: spec.hosts.into(), routes: routes.into() }
+    }
+
+    /// The place of a group; sites with the same upstreams share one, and with it its connections.
+    fn group(&mut self, upstreams: Vec<Upstream>) -> usize {
+        let wanted = UpstreamGroup { upstreams: upstreams.into() };
+        if let Some(place) = self.groups.iter().position(|group| *group == wanted) {
+            return place;
+        }
+        self.groups.push(wanted);
+        self.groups.len() - 1
+    }
+}
+
+/// A site as the configuration gives it.
+#[derive(Clone, Debug)]
+pub struct SiteSpec {
+    /// Its stable identity; also its label in metrics.
+    pub name: String,
+    /// The names it answers for.
+    pub hosts: Vec<HostPattern>,
+    /// Path prefixes with their upstreams; `/` is the rest.
+    pub routes: Vec<(String, Vec<Upstream>)>,
+}
+
+/// A configured site.
+#[derive(Debug)]
+pub struct Site {
+    /// Its stable identity.
+    pub name: Box<str>,
+    /// Its place in the table.
+    pub index: usize,
+    /// The names it answers for; the first is its label.
+    pub hosts: Box<[HostPattern]>,
+    routes: Box<[Route]>,
+}
+
+impl Site {
+    /// Where a request for `path` goes: the longest prefix that ends at a segment's end. `/api` serves `/api` and `/api/x`,
+    /// not `/apix`.
+    #[must_use]
+    pub fn route(&self, path: &str) -> Option<&Route> {
+        self.routes.iter().find(|route| route.serves(path))
+    }
+
+    /// All routes, longest prefix first.
+    #[must_use]
+    pub fn routes(&self) -> &[Route] {
+        &self.routes
+    }
+
+    /// What metrics and lists call it: its first host as the configuration writes it.
+    #[must_use]
+    pub fn label(&self) -> String {
+        self.hosts.first().map_or_else(|| self.name.to_string(), ToString::to_string)
+    }
+}
+
+/// A path prefix and the upstreams behind it.
+#[derive(Debug)]
+pub struct Route {
+    /// Begins with a slash.
+    pub prefix: Box<str>,
+    /// Place in [`RouteTable::groups`].
+    pub group: usize,
+}
+
+impl Route {
+    fn serves(&self, path: &str) -> bool {
+        match path.strip_prefix(&*self.prefix) {
+            Some(rest) => rest.is_empty() || self.prefix.ends_with('/') || rest.starts_with('/'),
+            None => false,
+        }
+    }
+}
+
+/// Servers that answer alike.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct UpstreamGroup {
+    /// At least one.
+    pub upstreams: Box<[Upstream]>,
+}
+
+/// One server behind the edge, spoken to in HTTP/1.1 without TLS.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Upstream {
+    /// A name or an IP address without brackets.
+    pub host: Box<str>,
+    /// The TCP port.
+    pub port: u16,
+}
+
+impl std::fmt::Display for Upstream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.host.contains(':') {
+            write!(f, "[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "{}:{}", self.host, self.port)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn upstream(port: u16) -> Upstream {
+        Upstream { host: "127.0.0.1".into(), port }
+    }
+
+    fn site(hosts: &[&str], routes: &[(&str, u16)]) -> SiteSpec {
+        SiteSpec {
+            name: hosts[0].into(),
+            hosts: hosts.iter().map(|host| HostPattern::parse(host).expect("a pattern")).collect(),
+            routes: routes.iter().map(|(prefix, port)| ((*prefix).into(), vec![upstream(*port)])).collect(),
+        }
+    }
+
+    fn table(specs: Vec<SiteSpec>) -> RouteTable {
+        RouteTable::new(specs, Limits::default(), Vec::new(), 443)
+    }
+
+    fn port_of(table: &RouteTable, host: &str, path: &str) -> Option<u16> {
+        let route = table.site_of(host)?.route(path)?;
+        Some(table.groups()[route.group].upstreams[0].port)
+    }
+
+    #[test]
+    fn the_longest_prefix_that_ends_at_a_segment_wins() {
+        let table = table(vec![site(&["shop.example"], &[("/", 1), ("/api", 2), ("/api/v2/", 3)])]);
+        assert_eq!(port_of(&table, "shop.example", "/"), Some(1));
+        assert_eq!(port_of(&table, "shop.example", "/apix"), Some(1));
+        assert_eq!(port_of(&table, "shop.example", "/api"), Some(2));
+        assert_eq!(port_of(&table, "shop.example", "/api/v1"), Some(2));
+        assert_eq!(port_of(&table, "shop.example", "/api/v2"), Some(2));
+        assert_eq!(port_of(&table, "shop.example", "/api/v2/x"), Some(3));
+    }
+
+    #[test]
+    fn an_exact_host_goes_before_a_wildcard() {
+        let table = table(vec![site(&["*.shop.example"], &[("/", 1)]), site(&["a.shop.example"], &[("/", 2)])]);
+        assert_eq!(port_of(&table, "a.shop.example", "/"), Some(2));
+        assert_eq!(port_of(&table, "b.shop.example", "/"), Some(1));
+        assert_eq!(port_of(&table, "shop.example", "/"), None);
+        assert_eq!(port_of(&table, "a.b.shop.example", "/"), None);
+    }
+
+    #[test]
+    fn sites_with_the_same_upstreams_share_a_group() {
+        let table = table(vec![site(&["a.example"], &[("/", 1)]), site(&["b.example"], &[("/", 1)])]);
+        assert_eq!(table.groups().len(), 1);
+    }
+}

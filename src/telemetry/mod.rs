@@ -1,0 +1,3 @@
+//! x
+mod counters;
+pub use counters::Count;
