@@ -1,1 +1,1 @@
-//! To come.
+//! The record of a request, the bounded queue, the writer.

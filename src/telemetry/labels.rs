@@ -1,0 +1,229 @@
+//! The closed sets that label values come from. A label never holds what a peer sent.
+
+/// A closed set of label values.
+pub trait Label: Copy + 'static {
+    /// Every value, in order of [`Label::index`].
+    const ALL: &'static [Self];
+    /// Its place in [`Label::ALL`].
+    fn index(self) -> usize;
+    /// What the metric and the log call it.
+    fn label(self) -> &'static str;
+}
+
+macro_rules! closed_set {
+    ($(#[$doc:meta])* $name:ident { $($(#[$value_doc:meta])* $value:ident = $label:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $name { $($(#[$value_doc])* $value,)+ }
+
+        impl Label for $name {
+            const ALL: &'static [Self] = &[$(Self::$value,)+];
+            fn index(self) -> usize {
+                self as usize
+            }
+            fn label(self) -> &'static str {
+                match self { $(Self::$value => $label,)+ }
+            }
+        }
+    };
+}
+
+closed_set! {
+    /// What is spoken on a connection.
+    Protocol {
+        /// TLS is being agreed on.
+        Handshake = "handshake",
+        /// HTTP/1.1 (or 1.0) over TLS.
+        Http1 = "http/1.1",
+        /// HTTP/2 over TLS.
+        Http2 = "http/2",
+        /// HTTP/1.1 without TLS.
+        Plain = "plain",
+        /// Octets, after an upgrade.
+        Tunnel = "tunnel",
+    }
+}
+
+closed_set! {
+    /// How a finished handshake came about.
+    HandshakeKind {
+        /// TLS 1.2 with a key exchange.
+        Full12 = "1.2 full",
+        /// TLS 1.2 from a ticket.
+        Resumed12 = "1.2 resumed",
+        /// TLS 1.3 with a key exchange.
+        Full13 = "1.3 full",
+        /// TLS 1.3 with a key exchange that took a second hello.
+        Retried13 = "1.3 full_with_retry",
+        /// TLS 1.3 from a ticket.
+        Resumed13 = "1.3 resumed",
+    }
+}
+
+impl HandshakeKind {
+    /// The labels `version` and `kind`.
+    #[must_use]
+    pub fn version_and_kind(self) -> (&'static str, &'static str) {
+        self.label().split_once(' ').unwrap_or(("", ""))
+    }
+}
+
+closed_set! {
+    /// Why a handshake did not end in a connection.
+    HandshakeFailure {
+        /// The deadline passed.
+        Timeout = "timeout",
+        /// The peer went away.
+        Closed = "closed",
+        /// The peer named a host nobody serves.
+        UnknownName = "unknown_name",
+        /// The peer named no host.
+        NoName = "no_name",
+        /// The peer asks for an ACME challenge that is not pending.
+        NoChallenge = "no_challenge",
+        /// No protocol version, suite, signature or application protocol in common.
+        Incompatible = "incompatible",
+        /// The peer refused our certificate or broke off with an alert.
+        PeerAlert = "peer_alert",
+        /// What came is no TLS.
+        NotTls = "not_tls",
+        /// Ours failed.
+        Internal = "internal",
+    }
+}
+
+closed_set! {
+    /// The rule of the strict gate that refused a request.
+    GateRule {
+        /// Transfer-Encoding other than one `chunked`, beside Content-Length, or in HTTP/1.0.
+        TransferEncoding = "transfer_encoding",
+        /// Content-Length more than once or no number.
+        ContentLength = "content_length",
+        /// Host missing, more than once, or malformed.
+        Host = "host",
+        /// The target's authority is not the Host.
+        AuthorityMismatch = "authority_mismatch",
+        /// The target has a form or an octet that is not allowed.
+        Target = "target",
+        /// The target is too long.
+        TargetLength = "target_length",
+        /// CONNECT, TRACE or an overlong method.
+        Method = "method",
+        /// Too many fields, or too many octets of them.
+        Fields = "fields",
+        /// A body together with Upgrade.
+        UpgradeBody = "upgrade_body",
+        /// Expect with anything but 100-continue.
+        Expect = "expect",
+        /// The body is larger than allowed.
+        BodySize = "body_size",
+    }
+}
+
+closed_set! {
+    /// Why the edge answered a request itself, other than by the gate.
+    LocalAnswer {
+        /// 421: the name is not covered by the connection's certificate.
+        Misdirected = "misdirected",
+        /// 404: no site has that name.
+        UnknownHost = "unknown_host",
+        /// 404: the site has no route for that path.
+        NoRoute = "no_route",
+        /// 200: a well-known object.
+        WellKnown = "well_known",
+        /// 405: a well-known object takes GET and HEAD only.
+        WellKnownMethod = "well_known_method",
+        /// 308: to HTTPS.
+        Redirect = "redirect",
+        /// 408: a head or a body did not come.
+        ClientTimeout = "client_timeout",
+        /// 400: the client's body broke off or is malformed.
+        ClientBody = "client_body",
+        /// 502: no upstream could be connected to.
+        UpstreamUnreachable = "upstream_unreachable",
+        /// 502: the upstream closed or answered malformed.
+        UpstreamBroken = "upstream_broken",
+        /// 504: the upstream did not answer in time.
+        UpstreamTimeout = "upstream_timeout",
+    }
+}
+
+closed_set! {
+    /// How using an upstream failed.
+    UpstreamFailure {
+        /// No connection: refused, unreachable, name unknown.
+        Connect = "connect",
+        /// No connection within the time allowed.
+        ConnectTimeout = "connect_timeout",
+        /// Closed or reset before a response head.
+        Closed = "closed",
+        /// The response is malformed.
+        Malformed = "malformed",
+        /// A 101 nobody asked for.
+        UnaskedUpgrade = "unasked_upgrade",
+        /// No response head within the time allowed.
+        ResponseTimeout = "response_timeout",
+        /// The response body broke off.
+        BodyBroken = "body_broken",
+        /// The response body stood still.
+        BodyTimeout = "body_timeout",
+    }
+}
+
+closed_set! {
+    /// Why an accepted connection ended without the peer's wish.
+    Shed {
+        /// The client address has its share of connections.
+        PerClient = "per_client",
+        /// A reader that did not read.
+        WriteStall = "write_stall",
+        /// The drain deadline passed.
+        Drain = "drain",
+    }
+}
+
+closed_set! {
+    /// Why accepting paused or failed.
+    AcceptTrouble {
+        /// Every permitted connection is open.
+        Full = "connection_limit",
+        /// Out of file descriptors.
+        Descriptors = "descriptors",
+        /// Out of memory or buffers.
+        Memory = "memory",
+        /// The peer was gone before it was accepted.
+        Peer = "peer",
+        /// Anything else.
+        Other = "other",
+    }
+}
+
+closed_set! {
+    /// The class of a status code.
+    StatusClass {
+        /// 100 to 199.
+        Informational = "1xx",
+        /// 200 to 299.
+        Success = "2xx",
+        /// 300 to 399.
+        Redirection = "3xx",
+        /// 400 to 499.
+        ClientError = "4xx",
+        /// 500 to 599.
+        ServerError = "5xx",
+    }
+}
+
+impl StatusClass {
+    /// The class of `code`.
+    #[must_use]
+    pub const fn of(code: u16) -> Self {
+        match code / 100 {
+            1 => Self::Informational,
+            2 => Self::Success,
+            3 => Self::Redirection,
+            4 => Self::ClientError,
+            _ => Self::ServerError,
+        }
+    }
+}
