@@ -1,10 +1,29 @@
 //! What the operator said, typed and valid: whoever holds a [`Config`] holds the proof that nothing in it is wrong.
 
+mod bounds;
+mod document;
+mod include;
+mod keys;
+mod load;
+mod place;
+mod reader;
+mod remark;
+mod restart;
+mod sections;
+mod site;
+mod value;
+
+#[cfg(test)]
+mod tests;
+
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ipnet::IpNet;
+
+pub use load::Loaded;
+pub use remark::{Mistakes, Rejected, RejectedPart, Remark};
 
 use crate::limits::Limits;
 use crate::live::SiteSpec;
@@ -29,6 +48,25 @@ pub struct Config {
     pub access_log: AccessLogConfig,
     /// `[[site]]`, in order of appearance, then those of included files in order of their paths.
     pub sites: Vec<SiteSpec>,
+}
+
+impl Config {
+    /// Reads a configuration file and what it includes.
+    ///
+    /// # Errors
+    /// Every mistake of the main file, and then those of included files too. Mistakes of included files alone leave out
+    /// what they concern: [`Loaded::rejected`].
+    pub fn load(path: &Path) -> Result<Loaded, Mistakes> {
+        load::load(path)
+    }
+
+    /// Reads a configuration from a text, as if it stood in the file `path`.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn parse(path: &Path, text: &str) -> Result<Loaded, Mistakes> {
+        load::parse(path, text.into())
+    }
 }
 
 /// `[edge]`: where the edge listens and how it stops.

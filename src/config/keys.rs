@@ -1,0 +1,134 @@
+//! Every key there is: what may stand where, and what comes in a later version.
+
+/// Sections with their keys; `""` is the top of the file. `docs/configuration.md` and `config/vitrine.toml` name each
+/// one, and a test compares.
+pub(super) const KEYS: &[(&str, &[&str])] = &[
+    ("", &["include", "edge", "tls", "limits", "certificates", "admin", "log", "access_log", "site"]),
+    ("edge", &["https", "http", "workers", "drain_timeout", "trusted_proxies", "proxy_protocol"]),
+    ("tls", &["min_version", "unknown_name", "default_site"]),
+    (
+        "limits",
+        &[
+            "header_timeout",
+            "idle_timeout",
+            "handshake_timeout",
+            "body_idle_timeout",
+            "write_stall_timeout",
+            "upstream_connect_timeout",
+            "upstream_response_timeout",
+            "upstream_idle_timeout",
+            "head_size",
+            "headers",
+            "uri_length",
+            "body_size",
+            "h2_streams",
+            "h2_stream_window",
+            "h2_connection_window",
+            "h2_send_buffer",
+            "connections",
+            "connections_per_client",
+        ],
+    ),
+    ("certificates", &["drop_directory", "state_directory"]),
+    ("admin", &["listen", "metrics_listen", "allowed_hosts"]),
+    ("log", &["format", "level"]),
+    ("access_log", &["to", "mode", "sample", "query", "truncate_client"]),
+    ("site", &["name", "hosts", "certificate", "upstreams", "route"]),
+    ("site.route", &["path", "upstreams"]),
+];
+
+/// Keys of later versions, refused by name so that nobody believes they work.
+const LATER: &[&str] = &["acme"];
+
+/// The keys that may stand in `section`.
+pub(super) fn of(section: &str) -> &'static [&'static str] {
+    KEYS.iter().find(|(name, _)| *name == section).map_or(&[], |(_, keys)| keys)
+}
+
+/// `section.key`, or the key alone at the top of the file.
+pub(super) fn dotted(section: &str, key: &str) -> String {
+    if section.is_empty() { key.into() } else { format!("{section}.{key}") }
+}
+
+/// What to say of a key that may not stand in `section`.
+pub(super) fn why_not(section: &str, key: &str) -> String {
+    if LATER.contains(&dotted(section, key).as_str()) {
+        return NOT_IN_THIS_VERSION.into();
+    }
+    if let Some(near) = nearest(key, of(section).iter().copied()) {
+        return format!("unknown key; did you mean {near:?}?");
+    }
+    let mut homes = KEYS.iter().filter(|(_, keys)| keys.contains(&key)).map(|(home, _)| *home);
+    match (homes.next(), homes.next()) {
+        (Some(""), None) if key == "include" => "unknown key; it belongs at the top of the main file".into(),
+        (Some(""), None) if key == "site" => "unknown key; it belongs at the top, as [[site]]".into(),
+        (Some(""), None) => format!("unknown key; it belongs at the top, as [{key}]"),
+        (Some(home @ ("site" | "site.route")), None) => format!("unknown key; it belongs in [[{home}]]"),
+        (Some(home), None) => format!("unknown key; it belongs in [{home}]"),
+        _ => format!("unknown key; known here are {}", of(section).join(", ")),
+    }
+}
+
+/// The candidate that a slip of the fingers away is `word`, if there is one.
+fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    // A key is never long: what is much longer than all of them is no slip, and the comparison is quadratic.
+    if word.len() > LONGEST_WORD {
+        return None;
+    }
+    let word = word.to_lowercase().replace('-', "_");
+    candidates
+        .map(|candidate| (distance(&word, candidate), candidate))
+        .filter(|(distance, candidate)| *distance <= candidate.len() / 3)
+        .min()
+        .map(|(_, candidate)| candidate)
+}
+
+/// Insertions, deletions and replacements that make one word the other (Levenshtein).
+fn distance(one: &str, other: &str) -> usize {
+    let other: Vec<char> = other.chars().collect();
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (i, a) in one.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, b) in other.iter().enumerate() {
+            let replaced = diagonal + usize::from(a != *b);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[other.len()]
+}
+
+pub(super) const NOT_IN_THIS_VERSION: &str = "not in this version";
+const LONGEST_WORD: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distance_counts_single_slips() {
+        assert_eq!(distance("", ""), 0);
+        assert_eq!(distance("", "abc"), 3);
+        assert_eq!(distance("kitten", "sitting"), 3);
+        assert_eq!(distance("headers", "header"), 1);
+    }
+
+    #[test]
+    fn an_unknown_key_is_told_where_it_belongs() {
+        let said = [
+            ("limits", "idle_timout", "unknown key; did you mean \"idle_timeout\"?"),
+            ("limits", "idle-timeout", "unknown key; did you mean \"idle_timeout\"?"),
+            ("edge", "idle_timeout", "unknown key; it belongs in [limits]"),
+            ("edge", "certificate", "unknown key; it belongs in [[site]]"),
+            ("edge", "access_log", "unknown key; it belongs at the top, as [access_log]"),
+            ("edge", "include", "unknown key; it belongs at the top of the main file"),
+            ("edge", "site", "unknown key; it belongs at the top, as [[site]]"),
+            ("log", "colour", "unknown key; known here are format, level"),
+            ("", "acme", "not in this version"),
+        ];
+        for (section, key, text) in said {
+            assert_eq!(why_not(section, key), text, "{section} {key}");
+        }
+    }
+}

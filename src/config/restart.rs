@@ -1,0 +1,31 @@
+//! Which changed keys only a restart applies.
+
+use super::Config;
+
+/// The keys, each with the question whether it differs. Everything else applies live.
+type Differs = fn(&Config, &Config) -> bool;
+
+pub(super) const RESTART_KEYS: &[(&str, Differs)] = &[
+    // Sockets are bound once, in every worker, before privileges may be dropped.
+    ("edge.https", |old, new| old.edge.https != new.edge.https),
+    ("edge.http", |old, new| old.edge.http != new.edge.http),
+    // A worker is an OS thread with its own sockets.
+    ("edge.workers", |old, new| old.edge.workers != new.edge.workers),
+    // A folder that moves looks like one that lost everything.
+    ("certificates.drop_directory", |old, new| old.certificates.drop_directory != new.certificates.drop_directory),
+    ("certificates.state_directory", |old, new| old.certificates.state_directory != new.certificates.state_directory),
+    ("admin.listen", |old, new| old.admin.listen != new.admin.listen),
+    ("admin.metrics_listen", |old, new| old.admin.metrics_listen != new.admin.metrics_listen),
+    // The subscriber is installed once for the process.
+    ("log.format", |old, new| old.log.format != new.log.format),
+    ("log.level", |old, new| old.log.level != new.log.level),
+];
+
+impl Config {
+    /// The dotted keys that differ in `next` and need a restart; everything else applies live.
+    #[must_use]
+    pub fn restart_needed(&self, next: &Self) -> Vec<String> {
+        let changed = RESTART_KEYS.iter().filter(|(_, differs)| differs(self, next));
+        changed.map(|(key, _)| (*key).to_owned()).collect()
+    }
+}

@@ -1,0 +1,160 @@
+//! `[[site]]` and `[[site.route]]`, and that no two sites claim the same name.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use toml::Spanned;
+use toml::de::DeValue;
+
+use super::keys::NOT_IN_THIS_VERSION;
+use super::place;
+use super::reader::{Pad, Placed, Section};
+use crate::live::{SiteSpec, Upstream};
+use crate::name::HostPattern;
+
+/// What could be read of one site. It is worth something only if its pad is clean.
+pub(super) struct ReadSite {
+    /// The given name, else the first host.
+    name: Option<Placed<String>>,
+    hosts: Vec<Placed<HostPattern>>,
+    routes: Vec<(String, Vec<Upstream>)>,
+}
+
+impl ReadSite {
+    pub(super) fn read<'a>(pad: &'a Pad<'a>, table: &'a Spanned<DeValue<'a>>) -> Self {
+        let section = Section::one_of(pad, "site", table);
+        let given = |key: &str| section.entries().any(|entry| entry.value == key);
+        let hosts = section.filled_list("hosts", place::pattern);
+        // A table of the wrong kind has been remarked on and has no keys to miss.
+        if !given("hosts") && table.get_ref().is_table() {
+            pad.missing(section.line, "site.hosts", "is needed: the names this site answers for");
+        }
+        let hosts = hosts.map(|hosts| hosts.value).unwrap_or_default();
+        let name = match section.value("name", place::site_name) {
+            None if !given("name") => {
+                hosts.first().map(|host| Placed { value: host.value.to_string(), line: host.line })
+            }
+            name => name,
+        };
+        let later = [("uploaded", None), ("managed", Some("managed")), ("self-signed", Some("self-signed"))];
+        if let Some(Placed { value: Some(later), line }) = section.word("certificate", &later) {
+            let text = format!("{later:?} is {NOT_IN_THIS_VERSION}; {UPLOADED}");
+            pad.mistake(line, "site.certificate", text);
+        }
+        let upstreams = read_upstreams(&section);
+        let mut routes: Vec<Placed<(String, Vec<Upstream>)>> = Vec::new();
+        if let Some(upstreams) = upstreams {
+            routes.push(Placed { value: ("/".into(), upstreams.value), line: upstreams.line });
+        }
+        let tables = section.tables("route");
+        for table in tables {
+            let Some(route) = read_route(pad, table) else { continue };
+            if let Some(earlier) = routes.iter().find(|earlier| earlier.value.0 == route.value.0) {
+                let text = match (route.value.0.as_str(), earlier.line) {
+                    ("/", line) if given("upstreams") => {
+                        format!("\"/\" is what the site's upstreams on line {line} serve")
+                    }
+                    (path, line) => format!("{path:?} has a route on line {line} already"),
+                };
+                pad.mistake(route.line, "site.route.path", text + "; take one out");
+                continue;
+            }
+            routes.push(route);
+        }
+        if !given("upstreams") && !given("route") && table.get_ref().is_table() {
+            let text = "is needed: where requests go, such as [\"http://10.0.0.11:8080\"]; or a [[site.route]]";
+            pad.missing(section.line, "site.upstreams", text);
+        }
+        Self { name, hosts, routes: routes.into_iter().map(|route| route.value).collect() }
+    }
+
+    pub(super) fn name(&self) -> Option<String> {
+        self.name.as_ref().map(|name| name.value.clone())
+    }
+
+    /// The site, if nothing is wrong with it.
+    pub(super) fn finish(self, pad: &Pad<'_>) -> Option<SiteSpec> {
+        let name = self.name.filter(|_| pad.is_clean())?.value;
+        Some(SiteSpec { name, hosts: self.hosts.into_iter().map(|host| host.value).collect(), routes: self.routes })
+    }
+}
+
+fn read_route<'a>(pad: &'a Pad<'a>, table: &'a Spanned<DeValue<'a>>) -> Option<Placed<(String, Vec<Upstream>)>> {
+    let section = Section::one_of(pad, "site.route", table);
+    let path = section.value("path", place::prefix);
+    let upstreams = read_upstreams(&section);
+    if table.get_ref().is_table() {
+        let given = |key: &str| section.entries().any(|entry| entry.value == key);
+        if !given("path") {
+            pad.missing(section.line, "site.route.path", "is needed: the path prefix this route serves");
+        }
+        if !given("upstreams") {
+            pad.missing(section.line, "site.route.upstreams", "is needed: where the requests of this route go");
+        }
+    }
+    let (path, upstreams) = (path?, upstreams?);
+    Some(Placed { value: (path.value, upstreams.value), line: path.line })
+}
+
+fn read_upstreams(section: &Section<'_>) -> Option<Placed<Vec<Upstream>>> {
+    let list = section.filled_list("upstreams", place::upstream)?;
+    for (index, upstream) in list.value.iter().enumerate() {
+        if list.value[..index].iter().any(|earlier| earlier.value == upstream.value) {
+            let text = format!("{} is listed twice and gets twice the requests", upstream.value);
+            section.pad.warning(upstream.line, &section.dotted("upstreams"), text);
+        }
+    }
+    Some(Placed { value: list.value.into_iter().map(|upstream| upstream.value).collect(), line: list.line })
+}
+
+/// Which hosts and names are taken, and where.
+#[derive(Default)]
+pub(super) struct Claims {
+    hosts: HashMap<HostPattern, Claim>,
+    names: HashMap<String, Claim>,
+}
+
+struct Claim {
+    site: String,
+    file: PathBuf,
+    line: usize,
+}
+
+impl Claims {
+    /// Claims the site's hosts and its name; what is taken already is its mistake, and then it claims nothing.
+    pub(super) fn add(&mut self, pad: &Pad<'_>, site: &ReadSite) {
+        let name = site.name().unwrap_or_default();
+        let mut seen = HashMap::new();
+        for host in &site.hosts {
+            let shown = host.value.to_string();
+            if let Some(line) = seen.insert(host.value.clone(), host.line) {
+                pad.mistake(host.line, "site.hosts", format!("{shown:?} is in this list on line {line} already"));
+            }
+            if let Some(claim) = self.hosts.get(&host.value) {
+                pad.mistake(host.line, "site.hosts", format!("{shown:?} is a host of {claim}; a host has one site"));
+            }
+        }
+        // A host that is taken and gave the site its name has been told of already.
+        let told = |name: &str| {
+            site.hosts.iter().any(|host| host.value.to_string() == name && self.hosts.contains_key(&host.value))
+        };
+        let given = site.name.as_ref().filter(|name| !told(&name.value));
+        if let Some((given, claim)) = given.and_then(|given| Some((given, self.names.get(&given.value)?))) {
+            pad.mistake(given.line, "site.name", format!("{name:?} is the name of {claim}; a name has one site"));
+        }
+        if !pad.is_clean() {
+            return;
+        }
+        let claim = |line| Claim { site: name.clone(), file: pad.document.file.clone(), line };
+        self.hosts.extend(site.hosts.iter().map(|host| (host.value.clone(), claim(host.line))));
+        self.names.extend(site.name.iter().map(|name| (name.value.clone(), claim(name.line))));
+    }
+}
+
+impl std::fmt::Display for Claim {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "the site {:?} at {}:{} already", self.site, self.file.display(), self.line)
+    }
+}
+
+const UPLOADED: &str = "use \"uploaded\" and put the certificate into the drop folder";
