@@ -31,9 +31,10 @@ impl ReadSite {
         }
         let hosts = hosts.map(|hosts| hosts.value).unwrap_or_default();
         let name = match section.value("name", place::site_name) {
-            None if !given("name") => {
-                hosts.first().map(|host| Placed { value: host.value.to_string(), line: host.line })
-            }
+            None if !given("name") => hosts
+                .first()
+                .filter(|_| first_holds(table))
+                .map(|host| Placed { value: host.value.to_string(), line: host.line }),
             name => name,
         };
         let later = [("uploaded", None), ("managed", Some("managed")), ("self-signed", Some("self-signed"))];
@@ -61,7 +62,7 @@ impl ReadSite {
             }
             routes.push(route);
         }
-        if !given("upstreams") && !given("route") && table.get_ref().is_table() {
+        if !given("upstreams") && tables.is_empty() && table.get_ref().is_table() {
             let text = "is needed: where requests go, such as [\"http://10.0.0.11:8080\"]; or a [[site.route]]";
             pad.missing(section.line, "site.upstreams", text);
         }
@@ -77,6 +78,12 @@ impl ReadSite {
         let name = self.name.filter(|_| pad.is_clean())?.value;
         Some(SiteSpec { name, hosts: self.hosts.into_iter().map(|host| host.value).collect(), routes: self.routes })
     }
+}
+
+/// Whether the host that stands first is one: with a slip in it the second must not lend the site its name.
+fn first_holds(site: &Spanned<DeValue<'_>>) -> bool {
+    let first = site.get_ref().get("hosts").and_then(|hosts| hosts.get_ref().get(0));
+    first.is_some_and(|first| place::pattern(first.get_ref()).is_ok())
 }
 
 fn read_route<'a>(pad: &'a Pad<'a>, table: &'a Spanned<DeValue<'a>>) -> Option<Placed<(String, Vec<Upstream>)>> {

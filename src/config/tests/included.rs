@@ -237,3 +237,14 @@ fn what_a_broken_included_file_defined_is_kept_on_reload() {
     assert_eq!(next.origins[2..], [folder.path("sites.d/a.toml"), folder.path("sites.d/b.toml")]);
     assert_eq!(Path::new(&next.origins[1]), folder.path("sites.d/c.toml"));
 }
+
+#[test]
+fn a_slip_in_the_first_host_does_not_rename_the_site_and_what_it_was_is_kept() {
+    let folder = Folder::new(&[("sites.d/a.toml", &site("a.example\", \"b.example"))]);
+    let serving = folder.good();
+    folder.write("sites.d/a.toml", &site("a example\", \"b.example"));
+    let mut next = folder.good();
+    assert_eq!(next.rejected[0].part, RejectedPart::Site(None));
+    assert_eq!(next.keep_rejected(&serving), ["a.example"]);
+    assert_eq!(names(&next), ["shop.example", "a.example"]);
+}

@@ -242,8 +242,8 @@ fn listeners_that_collide_are_told_apart_from_those_that_do_not() {
         ),
         (
             "[edge]\nhttps = [\"[::]:9180\"]",
-            "v.toml:2: edge.https: \"[::]:9180\" cannot be listened on beside \"127.0.0.1:9180\" of admin.listen; give it \
-             another port or take one out",
+            "v.toml:2: edge.https: \"[::]:9180\" cannot be listened on beside \"127.0.0.1:9180\" of admin.listen; \
+             give it another port or take one out",
         ),
         (
             "[admin]\nlisten = \"127.0.0.1:80\"",

@@ -25,6 +25,11 @@ fn a_site_needs_hosts_and_somewhere_to_go() {
         "v.toml:3: site.route.path: is needed: the path prefix this route serves\n\
          v.toml:3: site.route.upstreams: is needed: where the requests of this route go"
     );
+    assert_eq!(
+        wrong(&site("[\"a.example\"]", "route = []")),
+        "v.toml:1: site.upstreams: is needed: where requests go, such as [\"http://10.0.0.11:8080\"]; \
+         or a [[site.route]]"
+    );
     assert_eq!(wrong_alone("site = 5"), "v.toml:1: site: expected tables, found 5; write [[site]]");
     assert_eq!(wrong_alone("site = [5]"), "v.toml:1: site: expected a table, found 5; write [[site]]");
     assert_eq!(
