@@ -1,1 +1,293 @@
-//! To come.
+//! The control plane's one HTTP client. In this version it speaks to the edge itself, over the Unix socket in the state
+//! folder; that is how the command line asks and orders.
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Method, Request, StatusCode, Uri, header};
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use tokio::net::UnixStream;
+use tower_service::Service;
+
+/// A running edge, reached through its socket.
+#[derive(Clone, Debug)]
+pub struct EdgeSocket {
+    path: Arc<Path>,
+    client: Client<ToSocket, Empty<Bytes>>,
+    patience: Duration,
+}
+
+impl EdgeSocket {
+    /// The edge that listens on the socket at `path`; nothing is connected yet.
+    #[must_use]
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        let path: Arc<Path> = path.into().into();
+        let client = Client::builder(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .pool_max_idle_per_host(0)
+            .build(ToSocket(Arc::clone(&path)));
+        Self { path, client, patience: PATIENCE }
+    }
+
+    /// The same edge with another bound on a whole call.
+    #[must_use]
+    pub fn with_patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// Asks for a resource.
+    ///
+    /// # Errors
+    /// [`CallError`], which says who is at fault.
+    pub async fn get<T: DeserializeOwned>(&self, target: &str) -> Result<T, CallError> {
+        self.call(Method::GET, target).await
+    }
+
+    /// Orders something.
+    ///
+    /// # Errors
+    /// [`CallError`], which says who is at fault.
+    pub async fn post<T: DeserializeOwned>(&self, target: &str) -> Result<T, CallError> {
+        self.call(Method::POST, target).await
+    }
+
+    async fn call<T: DeserializeOwned>(&self, method: Method, target: &str) -> Result<T, CallError> {
+        // One deadline for connecting, asking and the whole answer.
+        match tokio::time::timeout(self.patience, self.exchange(method, target)).await {
+            Ok(answer) => answer,
+            Err(_) => Err(CallError::Late { socket: self.path.to_path_buf(), patience: self.patience }),
+        }
+    }
+
+    async fn exchange<T: DeserializeOwned>(&self, method: Method, target: &str) -> Result<T, CallError> {
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("http://localhost{target}"))
+            .header(header::ACCEPT, "application/json")
+            .body(Empty::new())
+            .map_err(|error| CallError::Broken(error.to_string()))?;
+        let response = self.client.request(request).await.map_err(|error| self.unreachable(&error))?;
+        let status = response.status();
+        let content = Limited::new(response.into_body(), ANSWER_SIZE)
+            .collect()
+            .await
+            .map_err(|error| CallError::Broken(format!("the answer broke off: {error}")))?
+            .to_bytes();
+        if !status.is_success() {
+            return Err(CallError::Refused { status, detail: detail(&content) });
+        }
+        serde_json::from_slice(&content)
+            .map_err(|error| CallError::Broken(format!("the answer is not what this version expects: {error}")))
+    }
+
+    /// What became of a request without an answer: the connector's error lies somewhere below the client's.
+    fn unreachable(&self, error: &hyper_util::client::legacy::Error) -> CallError {
+        let socket = self.path.to_path_buf();
+        let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+        while let Some(below) = cause {
+            match below.downcast_ref::<io::Error>().map(io::Error::kind) {
+                Some(io::ErrorKind::NotFound) => return CallError::NoSocket { socket },
+                Some(io::ErrorKind::ConnectionRefused) => return CallError::NobodyThere { socket },
+                Some(io::ErrorKind::PermissionDenied) => return CallError::NotAllowed { socket },
+                _ => cause = below.source(),
+            }
+        }
+        let innermost = std::iter::successors(Some(error as &dyn std::error::Error), |above| above.source()).last();
+        CallError::Broken(innermost.map_or_else(|| error.to_string(), ToString::to_string))
+    }
+}
+
+/// Why a call brought no answer, or not the one that was asked for.
+#[derive(Debug)]
+pub enum CallError {
+    /// There is no socket.
+    NoSocket {
+        /// Where it was expected.
+        socket: PathBuf,
+    },
+    /// The socket is there and nobody listens on it.
+    NobodyThere {
+        /// Where it is.
+        socket: PathBuf,
+    },
+    /// The socket belongs to somebody else.
+    NotAllowed {
+        /// Where it is.
+        socket: PathBuf,
+    },
+    /// The answer did not come in time.
+    Late {
+        /// Where it was asked for.
+        socket: PathBuf,
+        /// The time allowed.
+        patience: Duration,
+    },
+    /// The edge said no.
+    Refused {
+        /// How.
+        status: StatusCode,
+        /// Its words.
+        detail: String,
+    },
+    /// The exchange broke off or brought something else.
+    Broken(String),
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoSocket { socket } => write!(
+                f,
+                "no edge runs here: {} does not exist; start one with `vitrine run`, or name the running one's \
+                 configuration with --config",
+                socket.display()
+            ),
+            Self::NobodyThere { socket } => write!(
+                f,
+                "no edge runs here: nobody listens on {}, which an edge that was killed left behind; start one with \
+                 `vitrine run`",
+                socket.display()
+            ),
+            Self::NotAllowed { socket } => {
+                write!(f, "{} is not open to this user: use the account that runs the edge, or root", socket.display())
+            }
+            Self::Late { socket, patience } => write!(
+                f,
+                "the edge at {} did not answer within {} s: see its log",
+                socket.display(),
+                patience.as_secs_f64()
+            ),
+            Self::Refused { status, detail } => write!(f, "the edge refused with {status}: {detail}"),
+            Self::Broken(what) => write!(f, "the edge's answer cannot be used: {what}"),
+        }
+    }
+}
+
+impl std::error::Error for CallError {}
+
+/// The words of a problem document (RFC 9457), or nothing.
+fn detail(content: &[u8]) -> String {
+    #[derive(Deserialize)]
+    struct Problem {
+        title: Option<String>,
+        detail: Option<String>,
+    }
+    match serde_json::from_slice(content) {
+        Ok(Problem { detail: Some(detail), .. }) => detail,
+        Ok(Problem { title: Some(title), .. }) => title,
+        _ => "without a reason".into(),
+    }
+}
+
+/// Connects every request to one Unix socket, whatever its URI says.
+#[derive(Clone, Debug)]
+struct ToSocket(Arc<Path>);
+
+impl Service<Uri> for ToSocket {
+    type Response = TokioIo<UnixStream>;
+    type Error = io::Error;
+    type Future = Pin<Box<dyn Future<Output = io::Result<Self::Response>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Uri) -> Self::Future {
+        let path = Arc::clone(&self.0);
+        Box::pin(async move { UnixStream::connect(&*path).await.map(TokioIo::new) })
+    }
+}
+
+/// Everything the socket answers lies in memory; an edge that takes longer is in trouble.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// 100,000 certificates at some 600 octets each.
+const ANSWER_SIZE: usize = 64 * 1024 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::UnixListener;
+
+    use super::*;
+
+    /// Answers one connection with these octets, after the request's head came.
+    fn answering(path: &Path, octets: String) -> tokio::task::JoinHandle<String> {
+        let listener = UnixListener::bind(path).expect("a socket");
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.expect("a connection");
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                head.push(stream.read_u8().await.expect("a head"));
+            }
+            stream.write_all(octets.as_bytes()).await.expect("written");
+            String::from_utf8(head).expect("ASCII")
+        })
+    }
+
+    async fn said(path: &Path) -> String {
+        EdgeSocket::new(path).get::<serde_json::Value>("/x").await.expect_err("no answer").to_string()
+    }
+
+    #[tokio::test]
+    async fn a_call_brings_the_answer_as_the_type_asked_for() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("s");
+        let server = answering(&path, "HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\n[\"a\",1]".into());
+        let answer: (String, u8) = EdgeSocket::new(&*path).post("/api/v1/x?y").await.expect("an answer");
+        assert_eq!(answer, ("a".into(), 1));
+        let head = server.await.expect("a head");
+        assert!(
+            head.starts_with("POST /api/v1/x?y HTTP/1.1\r\n") && head.contains("\r\nhost: localhost\r\n"),
+            "{head}"
+        );
+    }
+
+    #[tokio::test]
+    async fn the_words_of_a_problem_document_reach_the_operator() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("s");
+        let body = r#"{"title":"Conflict","detail":"nothing is to be confirmed"}"#;
+        let _server =
+            answering(&path, format!("HTTP/1.1 409 Conflict\r\ncontent-length: {}\r\n\r\n{body}", body.len()));
+        assert_eq!(said(&path).await, "the edge refused with 409 Conflict: nothing is to be confirmed");
+    }
+
+    #[tokio::test]
+    async fn a_missing_edge_is_said_to_be_missing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("s");
+        assert!(said(&path).await.starts_with(&format!("no edge runs here: {} does not exist", path.display())));
+        drop(std::os::unix::net::UnixListener::bind(&path).expect("a socket"));
+        assert!(said(&path).await.starts_with("no edge runs here: nobody listens on"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_edge_that_never_answers_is_given_up_at_the_deadline() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("s");
+        let _listener = UnixListener::bind(&path).expect("a socket");
+        let start = tokio::time::Instant::now();
+        assert!(said(&path).await.ends_with("did not answer within 10 s: see its log"));
+        assert_eq!(start.elapsed(), PATIENCE);
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_is_no_json_is_not_taken_for_one() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("s");
+        let _server = answering(&path, "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok".into());
+        assert!(said(&path).await.starts_with("the edge's answer cannot be used: the answer is not what"));
+    }
+}

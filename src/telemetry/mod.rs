@@ -1,10 +1,17 @@
 //! Every metric and the logs: what is counted, what it is called, how it is written.
 
+mod catalogue;
 mod counters;
+mod exposition;
 mod labels;
+mod logging;
+mod process;
+mod text;
 
 pub use counters::{BUCKETS, Count, Counts, Histogram, ResponseCounts, SiteCounts, WorkerCounters};
+pub use exposition::{CertificateFacts, IntakeFacts, Scrape, SiteFacts, render};
 pub use labels::{
     AcceptTrouble, GateRule, HandshakeFailure, HandshakeKind, Label, LocalAnswer, Protocol, Shed, StatusClass,
     UpstreamFailure,
 };
+pub use logging::{LogFormat, LogLevel, RateLimited, install as install_logging};

@@ -1,0 +1,111 @@
+//! Every metric: its name, what it means, its labels, once.
+
+/// One metric with all its series.
+pub(super) struct Family {
+    pub(super) name: &'static str,
+    pub(super) help: &'static str,
+    pub(super) kind: Kind,
+    pub(super) labels: &'static [&'static str],
+}
+
+/// How Prometheus treats a metric.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Counter,
+    Gauge,
+    Histogram,
+}
+
+macro_rules! catalogue {
+    ($($constant:ident = $kind:ident $name:literal [$($label:literal),*] $help:literal;)+) => {
+        $(pub(super) const $constant: Family =
+            Family { name: $name, help: $help, kind: Kind::$kind, labels: &[$($label),*] };)+
+
+        /// All of them, in the order of this page.
+        pub(super) const ALL: &[&Family] = &[$(&$constant),+];
+    };
+}
+
+// The names and labels of x509-certificate-exporter, which dashboards and alerts of others already know.
+catalogue! {
+    CERT_NOT_AFTER = Gauge "x509_cert_not_after"
+        ["subject_CN", "issuer_CN", "issuer_O", "serial_number", "filepath", "filename", "embedded_key"]
+        "End of the certificate's validity, seconds since the Unix epoch.";
+    CERT_NOT_BEFORE = Gauge "x509_cert_not_before"
+        ["subject_CN", "issuer_CN", "issuer_O", "serial_number", "filepath", "filename", "embedded_key"]
+        "Start of the certificate's validity, seconds since the Unix epoch.";
+    CERT_EXPIRED = Gauge "x509_cert_expired"
+        ["subject_CN", "issuer_CN", "issuer_O", "serial_number", "filepath", "filename", "embedded_key"]
+        "1 if the certificate is expired, 0 otherwise.";
+    CERT_ERROR = Gauge "x509_cert_error" ["filepath", "filename"]
+        "1 for a file that was rejected; files that are in order have no series.";
+    SOURCE_UP = Gauge "x509_source_up" ["source_kind", "source_name"]
+        "1 if the folder's first scan has ended and the folder can be read, 0 otherwise.";
+    SOURCE_ERRORS = Counter "x509_source_errors_total" ["source_kind", "source_name", "reason"]
+        "Files of the source that were rejected and scans that failed, by reason.";
+
+    SITE_NOT_AFTER = Gauge "vitrine_site_certificate_not_after_seconds" ["site", "source", "key_type"]
+        "Earliest end of validity among the certificates that serve the site's hosts, seconds since the Unix epoch.";
+    SITE_UNCOVERED = Gauge "vitrine_site_hosts_without_certificate" ["site"]
+        "Hosts of the site for which no certificate is there.";
+    CERTIFICATE_LOADS = Counter "vitrine_certificate_loads_total" ["result"]
+        "Certificates that were judged, by result.";
+    CERTIFICATES_SERVED = Gauge "vitrine_certificates_served" []
+        "Certificates that are published to the workers.";
+    CERTIFICATES_REJECTED = Gauge "vitrine_certificates_rejected" []
+        "Files that are rejected now.";
+    CERTIFICATES_WAITING = Gauge "vitrine_certificates_waiting" []
+        "Files that wait for their counterpart now.";
+    CERTIFICATE_ALARMS = Gauge "vitrine_certificate_alarms" ["code"]
+        "Conditions of the certificates that ask for the operator now.";
+
+    CONNECTIONS_ACCEPTED = Counter "vitrine_connections_accepted_total" []
+        "Connections accepted from clients.";
+    CONNECTIONS_OPEN = Gauge "vitrine_connections_open" ["protocol"]
+        "Client connections open now, by what is spoken on them.";
+    CONNECTIONS_SHED = Counter "vitrine_connections_shed_total" ["reason"]
+        "Client connections that a limit ended.";
+    ACCEPT_ERRORS = Counter "vitrine_accept_errors_total" ["reason"]
+        "Times that accepting a connection paused or failed.";
+    HANDSHAKES = Counter "vitrine_handshakes_total" ["version", "kind", "result"]
+        "TLS handshakes; version and kind are none for those that did not end well.";
+    REQUESTS = Counter "vitrine_requests_total" ["protocol", "code"]
+        "Responses to clients by protocol and status code.";
+    REQUEST_DURATION = Histogram "vitrine_request_duration_seconds" []
+        "From the request's head to the last octet of the response.";
+    REQUESTS_REFUSED = Counter "vitrine_requests_refused_total" ["rule"]
+        "Requests that the strict gate refused, by rule.";
+    LOCAL_ANSWERS = Counter "vitrine_local_answers_total" ["reason"]
+        "Requests that the edge answered itself, other than by the gate.";
+    BODY_BYTES = Counter "vitrine_body_bytes_total" ["direction"]
+        "Octets of request bodies (received) and response bodies (sent) that were passed on.";
+    SITE_REQUESTS = Counter "vitrine_site_requests_total" ["site", "class"]
+        "Responses of a configured site by class of status code.";
+
+    UPSTREAM_CONNECTS = Counter "vitrine_upstream_connects_total" []
+        "Connections made to upstreams.";
+    UPSTREAM_REUSES = Counter "vitrine_upstream_reuses_total" []
+        "Requests sent over an upstream connection that was used before.";
+    UPSTREAM_OPEN = Gauge "vitrine_upstream_connections_open" []
+        "Upstream connections open now.";
+    UPSTREAM_FAILURES = Counter "vitrine_upstream_failures_total" ["reason"]
+        "Failures of upstreams.";
+
+    ACCESS_LOG_DROPPED = Counter "vitrine_access_log_dropped_total" ["reason"]
+        "Access records that were not written: the queue was full, or writing failed.";
+    BUILD_INFO = Gauge "vitrine_build_info" ["version"]
+        "1, with the version that runs.";
+
+    PROCESS_CPU = Counter "process_cpu_seconds_total" []
+        "Processor time used, user and system.";
+    PROCESS_OPEN_FDS = Gauge "process_open_fds" []
+        "File descriptors open.";
+    PROCESS_MAX_FDS = Gauge "process_max_fds" []
+        "File descriptors allowed.";
+    PROCESS_RESIDENT = Gauge "process_resident_memory_bytes" []
+        "Memory resident.";
+    PROCESS_VIRTUAL = Gauge "process_virtual_memory_bytes" []
+        "Memory mapped.";
+    PROCESS_START = Gauge "process_start_time_seconds" []
+        "Start of the process, seconds since the Unix epoch.";
+}

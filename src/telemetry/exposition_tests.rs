@@ -1,0 +1,204 @@
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use super::*;
+use crate::telemetry::{GateRule, LocalAnswer};
+
+fn workers(number: usize) -> Vec<Arc<WorkerCounters>> {
+    (0..number).map(|_| Arc::default()).collect()
+}
+
+fn certificate<'a>(subject_cn: &'a str, file: &'a str) -> CertificateFacts<'a> {
+    CertificateFacts {
+        subject_cn,
+        issuer_cn: "Some \"CA\" \\ Root\nX",
+        issuer_o: "Ünïcode & Sons",
+        serial: "01ab",
+        file: Path::new(file),
+        embedded_key: true,
+        not_before: 1_000,
+        not_after: 2_000,
+    }
+}
+
+fn full_scrape(workers: &[Arc<WorkerCounters>]) -> Scrape<'_> {
+    Scrape {
+        workers,
+        access_records_lost: 3,
+        sites: vec![SiteFacts { label: "*.shop.example".into(), not_after: vec![("ecdsa", 2_000)], uncovered: 1 }],
+        certificates: vec![certificate("shop.example", "certs/shop.pem"), certificate("", "certs/odd \"name\"\n.pem")],
+        intake: IntakeFacts {
+            source: "certs".into(),
+            up: true,
+            errors: vec![("mismatch", 2), ("unreadable", 0)],
+            loads: vec![("accepted", 7), ("rejected", 2)],
+            rejected: vec![Path::new("certs/bad.pem")],
+            waiting: 1,
+            alarms: vec![("mass_withdrawal", 1)],
+        },
+        now: 2_001,
+    }
+}
+
+#[track_caller]
+fn assert_has(page: &str, line: &str) {
+    assert!(page.lines().any(|given| given == line), "{line:?} is not in\n{page}");
+}
+
+fn promtool(page: &str) {
+    let mut tool = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("promtool, of Debian's package prometheus");
+    tool.stdin.take().expect("its input").write_all(page.as_bytes()).expect("the page is read");
+    let said = tool.wait_with_output().expect("it ends");
+    let text = [said.stdout, said.stderr].concat();
+    assert!(said.status.success() && text.is_empty(), "{}\n{page}", String::from_utf8_lossy(&text));
+}
+
+#[test]
+fn promtool_finds_nothing_to_say_about_a_full_page_and_an_empty_one() {
+    let workers = workers(2);
+    workers[0].keep_sites(["*.shop.example"].into_iter());
+    workers[1].durations.record(Duration::from_millis(3));
+    workers[1].responses.count(Protocol::Http2, 418);
+    promtool(&render(&full_scrape(&workers)));
+    promtool(&render(&Scrape::default()));
+}
+
+#[test]
+fn what_the_workers_counted_is_summed() {
+    let workers = workers(2);
+    for worker in &workers {
+        worker.handshakes.count(HandshakeKind::Resumed13);
+        worker.handshake_failures.count(HandshakeFailure::UnknownName);
+        worker.responses.count(Protocol::Http1, 200);
+        worker.open.of(Protocol::Http2).add(4);
+        worker.keep_sites(["*.shop.example"].into_iter())[0].count(StatusClass::ServerError);
+        worker.refused.count(GateRule::Host);
+    }
+    workers[0].responses.count(Protocol::Http1, 226);
+    let page = render(&full_scrape(&workers));
+    assert_has(&page, r#"vitrine_handshakes_total{version="1.3",kind="resumed",result="ok"} 2"#);
+    assert_has(&page, r#"vitrine_handshakes_total{version="none",kind="none",result="unknown_name"} 2"#);
+    assert_has(&page, r#"vitrine_requests_total{protocol="http/1.1",code="200"} 2"#);
+    assert_has(&page, r#"vitrine_requests_total{protocol="http/1.1",code="226"} 1"#);
+    assert_has(&page, r#"vitrine_connections_open{protocol="http/2"} 8"#);
+    assert_has(&page, r#"vitrine_site_requests_total{site="*.shop.example",class="5xx"} 2"#);
+    assert_has(&page, r#"vitrine_requests_refused_total{rule="host"} 2"#);
+    assert_has(&page, r#"vitrine_access_log_dropped_total{reason="write_error"} 3"#);
+}
+
+#[test]
+fn closed_sets_are_there_at_zero_before_anything_happened() {
+    let workers = workers(1);
+    let page = render(&Scrape {
+        workers: &workers,
+        sites: vec![SiteFacts { label: "shop.example".into(), not_after: Vec::new(), uncovered: 1 }],
+        ..Scrape::default()
+    });
+    for line in [
+        r#"vitrine_handshakes_total{version="1.2",kind="full",result="ok"} 0"#,
+        r#"vitrine_requests_total{protocol="http/2",code="502"} 0"#,
+        r#"vitrine_requests_total{protocol="plain",code="308"} 0"#,
+        r#"vitrine_site_requests_total{site="shop.example",class="5xx"} 0"#,
+        r#"vitrine_accept_errors_total{reason="descriptors"} 0"#,
+        r#"vitrine_connections_shed_total{reason="drain"} 0"#,
+        r#"vitrine_upstream_failures_total{reason="connect"} 0"#,
+        r#"vitrine_access_log_dropped_total{reason="queue_full"} 0"#,
+        "vitrine_certificates_rejected 0",
+        "vitrine_request_duration_seconds_count 0",
+    ] {
+        assert_has(&page, line);
+    }
+    for answer in LocalAnswer::ALL {
+        assert_has(&page, &format!(r#"vitrine_local_answers_total{{reason="{}"}} 0"#, answer.label()));
+    }
+}
+
+#[test]
+fn certificates_carry_the_labels_of_the_known_exporter_escaped() {
+    let page = render(&full_scrape(&[]));
+    let of_first = r#"{subject_CN="shop.example",issuer_CN="Some \"CA\" \\ Root\nX",issuer_O="Ünïcode & Sons",serial_number="01ab",filepath="certs/shop.pem",filename="shop.pem",embedded_key="true"}"#;
+    assert_has(&page, &format!("x509_cert_not_after{of_first} 2000"));
+    assert_has(&page, &format!("x509_cert_not_before{of_first} 1000"));
+    assert_has(&page, &format!("x509_cert_expired{of_first} 1"));
+    assert_has(&page, r#"x509_cert_error{filepath="certs/bad.pem",filename="bad.pem"} 1"#);
+    assert_has(&page, r#"x509_source_up{source_kind="file",source_name="certs"} 1"#);
+    assert_has(&page, r#"x509_source_errors_total{source_kind="file",source_name="certs",reason="mismatch"} 2"#);
+    assert_has(
+        &page,
+        r#"vitrine_site_certificate_not_after_seconds{site="*.shop.example",source="uploaded",key_type="ecdsa"} 2000"#,
+    );
+    assert_has(&page, r#"vitrine_certificate_loads_total{result="accepted"} 7"#);
+    assert_has(&page, r#"vitrine_certificate_alarms{code="mass_withdrawal"} 1"#);
+}
+
+#[test]
+fn a_withdrawn_certificate_has_no_series_at_the_next_scrape() {
+    let mut scrape = full_scrape(&[]);
+    assert!(render(&scrape).contains("shop.pem"));
+    scrape.certificates.clear();
+    assert!(!render(&scrape).contains("x509_cert_not_after{"));
+}
+
+#[test]
+fn the_duration_histogram_is_cumulative_and_agrees_with_its_count() {
+    let workers = workers(2);
+    workers[0].durations.record(Duration::from_micros(500));
+    workers[0].durations.record(Duration::from_secs(31));
+    workers[1].durations.record(Duration::from_millis(20));
+    let page = render(&Scrape { workers: &workers, ..Scrape::default() });
+    let block: Vec<_> = page.lines().filter(|line| line.contains(name::REQUEST_DURATION.name)).collect();
+    let name = name::REQUEST_DURATION.name;
+    let bucket = |bound: &str, count: u64| format!("{name}_bucket{{le=\"{bound}\"}} {count}");
+    let mut expected =
+        vec![format!("# HELP {name} {}", name::REQUEST_DURATION.help), format!("# TYPE {name} histogram")];
+    expected.extend(["0.0005", "0.001", "0.0025", "0.005", "0.01"].map(|bound| bucket(bound, 1)));
+    expected.extend(["0.025", "0.05", "0.1", "0.25", "0.5", "1", "5", "30"].map(|bound| bucket(bound, 2)));
+    expected.extend([bucket("+Inf", 3), format!("{name}_sum 31.0205"), format!("{name}_count 3")]);
+    assert_eq!(block, expected);
+}
+
+#[test]
+fn every_metric_of_the_catalogue_is_on_a_full_page() {
+    let workers = workers(1);
+    let page = render(&full_scrape(&workers));
+    for family in name::ALL {
+        assert!(
+            page.contains(&format!("# HELP {} {}\n# TYPE {} ", family.name, family.help, family.name)),
+            "{}",
+            family.name
+        );
+    }
+    let named = page.lines().filter(|line| line.starts_with("# TYPE ")).count();
+    assert_eq!(named, name::ALL.len());
+}
+
+/// The dashboard and the alert rules speak of metrics that exist.
+#[test]
+fn deploy_names_no_metric_that_is_not_in_the_catalogue() {
+    let deploy = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy");
+    for file in ["grafana/vitrine.json", "prometheus/vitrine.rules.yml"] {
+        let text = std::fs::read_to_string(deploy.join(file)).expect("the file");
+        let words = text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_');
+        let metrics: Vec<_> = words
+            .filter(|word| ["vitrine_", "x509_", "process_"].iter().any(|prefix| word.starts_with(prefix)))
+            .collect();
+        assert!(!metrics.is_empty(), "{file}");
+        for metric in metrics {
+            let known = name::ALL.iter().any(|family| {
+                metric == family.name
+                    || family.kind == Kind::Histogram
+                        && metric
+                            .strip_prefix(family.name)
+                            .is_some_and(|rest| ["_bucket", "_sum", "_count"].contains(&rest))
+            });
+            assert!(known, "{file} names {metric}");
+        }
+    }
+}
