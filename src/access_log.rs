@@ -109,6 +109,13 @@ impl AccessLog {
         Ok((Self(Some(Arc::new(hot))), writer))
     }
 
+    /// Whether any request is recorded.
+    #[inline]
+    #[must_use]
+    pub const fn is_on(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// Whether a request that ends with `status` is to be recorded; `draw` is any random number. Ask before a [`Record`] is
     /// built: building one allocates.
     #[inline]

@@ -1,1 +1,154 @@
-//! To come.
+//! The hot path: one thread per worker, and on it everything from `accept` to the upstream and back.
+
+mod alarm;
+mod connection;
+mod http;
+mod listener;
+mod permits;
+mod tls;
+mod upstream;
+mod worker;
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::JoinHandle;
+
+use tokio::sync::Semaphore;
+
+use crate::access_log::AccessLog;
+use crate::live::{CertIndex, Live, RouteTable, WellKnown};
+use crate::shutdown::Lifecycle;
+use crate::telemetry::WorkerCounters;
+use listener::Bound;
+
+pub use permits::Permits;
+pub use tls::{TlsPolicy, TlsPolicyError, UnknownName};
+
+/// What all workers read. The control plane publishes; nothing here waits for it.
+pub struct Shared {
+    /// Which certificate serves which name.
+    pub certificates: Live<CertIndex>,
+    /// Which site a name belongs to and where its requests go.
+    pub routes: Live<RouteTable>,
+    /// Files under `/.well-known/`.
+    pub well_known: Live<WellKnown>,
+    /// How TLS is spoken.
+    pub policy: Live<TlsPolicy>,
+    /// Where requests are recorded.
+    pub access_log: AccessLog,
+    /// How many connections may be open.
+    pub permits: Arc<Permits>,
+    /// What the file limit leaves for connections, where the configuration sets no number.
+    pub descriptor_limit: usize,
+    /// One permit for each worker that listens.
+    pub listening: Semaphore,
+    /// Connections that were open when the drain deadline passed.
+    pub cut_off: AtomicUsize,
+}
+
+/// The sockets of all workers, bound before anything else begins, so that a wrong address stops the start.
+pub struct Sockets {
+    workers: Vec<Vec<Bound>>,
+    https: Vec<SocketAddr>,
+    http: Vec<SocketAddr>,
+}
+
+impl Sockets {
+    /// Binds every address once for each worker.
+    ///
+    /// # Errors
+    /// [`BindError`] names the address that cannot be had.
+    pub fn bind(https: &[SocketAddr], http: &[SocketAddr], workers: usize) -> Result<Self, BindError> {
+        let mut sockets = Self { workers: (0..workers).map(|_| Vec::new()).collect(), https: vec![], http: vec![] };
+        for (addresses, tls) in [(https, true), (http, false)] {
+            for &address in addresses {
+                let bound = sockets.bind_one(address, tls).map_err(|error| BindError { address, error })?;
+                if tls { sockets.https.push(bound) } else { sockets.http.push(bound) }
+            }
+        }
+        Ok(sockets)
+    }
+
+    /// Addresses that serve HTTPS, with the ports the system chose where the configuration says 0.
+    #[must_use]
+    pub fn https(&self) -> &[SocketAddr] {
+        &self.https
+    }
+
+    /// Addresses that serve plain HTTP.
+    #[must_use]
+    pub fn http(&self) -> &[SocketAddr] {
+        &self.http
+    }
+
+    fn bind_one(&mut self, mut address: SocketAddr, tls: bool) -> io::Result<SocketAddr> {
+        listener::probe(address)?;
+        for worker in &mut self.workers {
+            let bound = Bound::new(address, tls)?;
+            address = bound.address()?; // the workers after the first take the port that the first was given
+            worker.push(bound);
+        }
+        Ok(address)
+    }
+}
+
+/// An address the edge cannot listen on.
+#[derive(Debug)]
+pub struct BindError {
+    address: SocketAddr,
+    error: io::Error,
+}
+
+impl fmt::Display for BindError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { address, error } = self;
+        let mend = match error.kind() {
+            io::ErrorKind::AddrInUse => {
+                "another process listens there, perhaps a second vitrine; stop it or choose another address"
+            }
+            io::ErrorKind::PermissionDenied => "ports below 1024 need the capability CAP_NET_BIND_SERVICE",
+            io::ErrorKind::AddrNotAvailable => "no interface of this machine has that address",
+            _ => "choose another address",
+        };
+        write!(f, "cannot listen on {address}: {error}; {mend}")
+    }
+}
+
+impl std::error::Error for BindError {}
+
+/// Starts one thread for each worker.
+///
+/// # Errors
+/// When the system refuses a thread or randomness.
+pub fn spawn(
+    shared: &Arc<Shared>,
+    sockets: Sockets,
+    counters: &[Arc<WorkerCounters>],
+    lifecycle: &Lifecycle,
+) -> io::Result<Vec<JoinHandle<io::Result<()>>>> {
+    let mut threads = Vec::new();
+    for (number, (listeners, counters)) in sockets.workers.into_iter().zip(counters).enumerate() {
+        let (shared, counters, lifecycle) = (Arc::clone(shared), Arc::clone(counters), lifecycle.clone());
+        let seed = seed()?;
+        let thread = std::thread::Builder::new()
+            .name(format!("worker-{number}"))
+            .spawn(move || worker::run(shared, counters, listeners, lifecycle, seed))?;
+        threads.push(thread);
+    }
+    Ok(threads)
+}
+
+/// How many connections were open when the drain deadline passed.
+pub fn cut_off(shared: &Shared) -> usize {
+    shared.cut_off.load(Ordering::Relaxed)
+}
+
+/// A random beginning for a worker's request ids.
+fn seed() -> io::Result<u64> {
+    let mut bytes = [0; 8];
+    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| io::Error::other("the system gives no randomness"))?;
+    Ok(u64::from_ne_bytes(bytes))
+}

@@ -1,0 +1,243 @@
+//! Bodies on their way through: the client's to the upstream, and the upstream's to the client. Neither is collected; each
+//! frame is taken only when the other side has room for it.
+
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+
+use super::exchange::{Exchange, Finish, Upload};
+use super::headers;
+use crate::proxy::upstream::Lease;
+use crate::telemetry::{LocalAnswer, UpstreamFailure};
+
+/// A request's body, as the upstream connection reads it.
+pub(in crate::proxy) struct ClientBody(Option<Streaming>);
+
+struct Streaming {
+    incoming: Incoming,
+    exchange: Rc<Exchange>,
+    /// How many octets may still come; `None`: any number.
+    left: Option<u64>,
+}
+
+impl ClientBody {
+    /// The body of `exchange`'s request.
+    pub(super) fn new(incoming: Incoming, exchange: &Rc<Exchange>) -> Self {
+        if incoming.is_end_stream() {
+            return Self(None);
+        }
+        exchange.upload.set(Upload::FromClient);
+        let limit = exchange.connection.limits.body_size;
+        Self(Some(Streaming { incoming, exchange: Rc::clone(exchange), left: (limit > 0).then_some(limit) }))
+    }
+}
+
+impl Body for ClientBody {
+    type Data = Bytes;
+    type Error = ClientBodyError;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, ClientBodyError>>> {
+        let Some(streaming) = &mut self.get_mut().0 else { return Poll::Ready(None) };
+        let exchange = &streaming.exchange;
+        let limits = &exchange.connection.limits;
+        let broken = |upload| {
+            exchange.upload.set(upload);
+            Poll::Ready(Some(Err(ClientBodyError)))
+        };
+        let Poll::Ready(frame) = Pin::new(&mut streaming.incoming).poll_frame(cx) else {
+            if exchange.upload.replace(Upload::FromClient) != Upload::FromClient {
+                exchange.alarm.set(limits.body_idle_timeout);
+            }
+            return Poll::Pending;
+        };
+        let Some(frame) = frame else {
+            exchange.upload.set(Upload::Done);
+            exchange.alarm.set(limits.upstream_response_timeout);
+            return Poll::Ready(None);
+        };
+        let Ok(frame) = frame else { return broken(Upload::Broken(LocalAnswer::ClientBody)) };
+        exchange.upload.set(Upload::ToUpstream);
+        exchange.alarm.set(limits.body_idle_timeout);
+        let frame = match frame.into_data() {
+            Ok(data) => {
+                let length = data.len() as u64;
+                if let Some(left) = &mut streaming.left {
+                    let Some(rest) = left.checked_sub(length) else { return broken(Upload::TooLarge) };
+                    *left = rest;
+                }
+                exchange.received.set(exchange.received.get() + length);
+                Frame::data(data)
+            }
+            Err(frame) => match frame.into_trailers() {
+                Ok(trailers) => Frame::trailers(pass_trailers(trailers)),
+                Err(other) => other,
+            },
+        };
+        if streaming.incoming.is_end_stream() {
+            exchange.upload.set(Upload::Done);
+            exchange.alarm.set(limits.upstream_response_timeout);
+        }
+        Poll::Ready(Some(Ok(frame)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.as_ref().is_none_or(|streaming| streaming.incoming.is_end_stream())
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.0.as_ref().map_or_else(|| SizeHint::with_exact(0), |streaming| streaming.incoming.size_hint())
+    }
+}
+
+/// The client's body broke off or broke a rule; the exchange knows which.
+#[derive(Debug)]
+pub(in crate::proxy) struct ClientBodyError;
+
+impl std::fmt::Display for ClientBodyError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the client's body broke off or broke a rule")
+    }
+}
+
+impl std::error::Error for ClientBodyError {}
+
+/// A response's body, as the client connection reads it.
+pub(super) struct ResponseBody {
+    content: Content,
+    finish: Finish,
+}
+
+enum Content {
+    Local(Option<Bytes>),
+    Upstream {
+        incoming: Incoming,
+        lease: Option<Lease>,
+        /// It is the upstream's turn; else the client is to take what came.
+        awaited: bool,
+    },
+}
+
+impl ResponseBody {
+    /// A body the edge made.
+    pub(super) fn local(bytes: Bytes, finish: Finish) -> Self {
+        Self { content: Content::Local((!bytes.is_empty()).then_some(bytes)), finish }
+    }
+
+    /// A body an upstream sends over the leased connection.
+    pub(super) fn upstream(incoming: Incoming, lease: Lease, finish: Finish) -> Self {
+        let mut body = Self { content: Content::Upstream { incoming, lease: Some(lease), awaited: false }, finish };
+        if body.is_end_stream() {
+            body.complete();
+        }
+        body
+    }
+
+    /// The upstream has said all it will: its connection may serve the next request, if it took all of this one.
+    fn complete(&mut self) {
+        self.finish.0.alarm.clear();
+        if let Content::Upstream { lease, .. } = &mut self.content
+            && let Some(lease) = lease.take()
+            && self.finish.0.upload.get() == Upload::Done
+        {
+            lease.give_back();
+        }
+    }
+}
+
+impl Body for ResponseBody {
+    type Data = Bytes;
+    type Error = ResponseBroken;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, ResponseBroken>>> {
+        let this = self.get_mut();
+        let exchange = &this.finish.0;
+        let (incoming, awaited) = match &mut this.content {
+            Content::Local(bytes) => {
+                let bytes = bytes.take();
+                exchange.sent.set(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64));
+                return Poll::Ready(bytes.map(|bytes| Ok(Frame::data(bytes))));
+            }
+            Content::Upstream { incoming, awaited, .. } => (incoming, awaited),
+        };
+        let limits = &exchange.connection.limits;
+        let failures = &exchange.connection.worker.counters.upstream_failures;
+        let Poll::Ready(frame) = Pin::new(incoming).poll_frame(cx) else {
+            if !std::mem::replace(awaited, true) {
+                exchange.alarm.set(limits.body_idle_timeout);
+            }
+            ready!(exchange.alarm.poll(cx));
+            failures.count(UpstreamFailure::BodyTimeout);
+            exchange.reason.set(Some("upstream_body_timeout"));
+            return Poll::Ready(Some(Err(ResponseBroken)));
+        };
+        *awaited = false;
+        let frame = match frame {
+            None => {
+                this.complete();
+                return Poll::Ready(None);
+            }
+            Some(Err(_)) => {
+                failures.count(UpstreamFailure::BodyBroken);
+                exchange.reason.set(Some("upstream_body_broken"));
+                return Poll::Ready(Some(Err(ResponseBroken)));
+            }
+            Some(Ok(frame)) => frame,
+        };
+        // From here on it is the client who has to take it; over HTTP/2 a stream can stand still by itself.
+        exchange.alarm.set(limits.write_stall_timeout);
+        let frame = match frame.into_data() {
+            Ok(data) => {
+                exchange.sent.set(exchange.sent.get() + data.len() as u64);
+                Frame::data(data)
+            }
+            Err(frame) => match frame.into_trailers() {
+                Ok(trailers) => Frame::trailers(pass_trailers(trailers)),
+                Err(other) => other,
+            },
+        };
+        if this.is_end_stream() {
+            this.complete();
+        }
+        Poll::Ready(Some(Ok(frame)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.content {
+            Content::Local(bytes) => bytes.is_none(),
+            Content::Upstream { incoming, .. } => incoming.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.content {
+            Content::Local(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
+            Content::Upstream { incoming, .. } => incoming.size_hint(),
+        }
+    }
+}
+
+/// The response broke off; what the client has got must not look complete.
+#[derive(Debug)]
+pub(super) struct ResponseBroken;
+
+impl std::fmt::Display for ResponseBroken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the upstream's response broke off")
+    }
+}
+
+impl std::error::Error for ResponseBroken {}
+
+/// Trailers pass, except fields that decide about framing, routing or identity (RFC 9110 §6.5.1).
+fn pass_trailers(mut trailers: HeaderMap) -> HeaderMap {
+    let refused: Vec<_> = trailers.keys().filter(|name| !headers::may_be_trailer(name)).cloned().collect();
+    for name in refused {
+        trailers.remove(name);
+    }
+    trailers
+}

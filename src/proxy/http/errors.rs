@@ -1,0 +1,238 @@
+//! Answers the edge makes itself: one clear body per status, JSON or HTML as the client likes, that tells a visitor what to
+//! do and an attacker nothing.
+
+use std::rc::Rc;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, LOCATION};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
+use http_body::Body;
+
+use super::body::ResponseBody;
+use super::exchange::{Exchange, Finish};
+use crate::live::WellKnownObject;
+use crate::telemetry::{GateRule, Label, LocalAnswer, Protocol};
+
+/// Whether the client would rather read JSON than HTML, by its `Accept` (RFC 9110 §12.5.1). Whichever is named first wins.
+pub(super) fn wants_json(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(ACCEPT)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .find_map(|range| {
+            let kind = range.split(';').next().unwrap_or_default().trim();
+            if kind.eq_ignore_ascii_case("text/html") || kind.eq_ignore_ascii_case("application/xhtml+xml") {
+                Some(false)
+            } else if kind.eq_ignore_ascii_case("application/json") || kind.ends_with("+json") {
+                Some(true)
+            } else {
+                None
+            }
+        })
+        .unwrap_or(false)
+}
+
+/// Who the answer goes to, as far as making it needs to know.
+pub(super) struct Asker {
+    pub(super) finish: Finish,
+    json: bool,
+    /// The request's body has not been read to its end: the connection cannot be used again.
+    unread: bool,
+}
+
+impl Asker {
+    pub(super) fn of<B: Body>(request: &Request<B>, finish: Finish) -> Self {
+        Self { finish, json: wants_json(request.headers()), unread: !request.body().is_end_stream() }
+    }
+
+    fn exchange(&self) -> &Rc<Exchange> {
+        &self.finish.0
+    }
+
+    /// The gate's refusal.
+    pub(super) fn refused(self, rule: GateRule) -> Response<ResponseBody> {
+        let exchange = self.exchange();
+        exchange.connection.worker.counters.refused.count(rule);
+        exchange.reason.set(Some(rule.label()));
+        let status = refusal_status(rule);
+        let mut response = self.answer(status, true);
+        if rule == GateRule::Method {
+            response
+                .headers_mut()
+                .insert(ALLOW, HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
+        }
+        response
+    }
+
+    /// An answer that is nobody's fault or the upstream's.
+    pub(super) fn local(self, answer: LocalAnswer) -> Response<ResponseBody> {
+        self.count(answer);
+        let close = matches!(answer, LocalAnswer::ClientTimeout | LocalAnswer::ClientBody);
+        self.answer(status_of(answer), close)
+    }
+
+    /// The body was larger than allowed, found while it was passed on.
+    pub(super) fn too_large(self) -> Response<ResponseBody> {
+        self.refused(GateRule::BodySize)
+    }
+
+    /// To the same place over HTTPS.
+    pub(super) fn redirect(self, location: &str) -> Response<ResponseBody> {
+        let Ok(location) = HeaderValue::from_str(location) else { return self.refused(GateRule::Target) };
+        self.count(LocalAnswer::Redirect);
+        let mut response = self.answer(StatusCode::PERMANENT_REDIRECT, false);
+        response.headers_mut().insert(LOCATION, location);
+        response
+    }
+
+    /// A well-known object.
+    pub(super) fn well_known(self, object: &WellKnownObject) -> Response<ResponseBody> {
+        self.count(LocalAnswer::WellKnown);
+        self.respond(StatusCode::OK, object.content.clone(), HeaderValue::from_static(PLAIN_TEXT), false)
+    }
+
+    /// A well-known object takes GET and HEAD only.
+    pub(super) fn well_known_method(self) -> Response<ResponseBody> {
+        self.count(LocalAnswer::WellKnownMethod);
+        let mut response = self.answer(StatusCode::METHOD_NOT_ALLOWED, false);
+        response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+        response
+    }
+
+    fn count(&self, answer: LocalAnswer) {
+        let exchange = self.exchange();
+        exchange.connection.worker.counters.local_answers.count(answer);
+        exchange.reason.set(Some(answer.label()));
+    }
+
+    fn answer(self, status: StatusCode, close: bool) -> Response<ResponseBody> {
+        let (content, kind) = page(status, self.exchange().id(), self.json);
+        self.respond(status, content, HeaderValue::from_static(kind), close)
+    }
+
+    fn respond(self, status: StatusCode, content: Bytes, kind: HeaderValue, close: bool) -> Response<ResponseBody> {
+        let exchange = self.exchange();
+        exchange.note_status(status);
+        let close = close || self.unread || exchange.connection.worker.is_draining();
+        let http1 = exchange.connection.protocol != Protocol::Http2;
+        let mut response = Response::new(ResponseBody::local(content, self.finish));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, kind);
+        headers.insert(NOSNIFF.0, NOSNIFF.1);
+        if status != StatusCode::OK && status != StatusCode::PERMANENT_REDIRECT {
+            headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        }
+        if close && http1 {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+}
+
+fn refusal_status(rule: GateRule) -> StatusCode {
+    match rule {
+        GateRule::Method => StatusCode::METHOD_NOT_ALLOWED,
+        GateRule::TargetLength => StatusCode::URI_TOO_LONG,
+        GateRule::Fields => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+        GateRule::Expect => StatusCode::EXPECTATION_FAILED,
+        GateRule::BodySize => StatusCode::PAYLOAD_TOO_LARGE,
+        GateRule::TransferEncoding
+        | GateRule::ContentLength
+        | GateRule::Host
+        | GateRule::AuthorityMismatch
+        | GateRule::Target
+        | GateRule::UpgradeBody => StatusCode::BAD_REQUEST,
+    }
+}
+
+fn status_of(answer: LocalAnswer) -> StatusCode {
+    match answer {
+        LocalAnswer::Misdirected => StatusCode::MISDIRECTED_REQUEST,
+        LocalAnswer::UnknownHost | LocalAnswer::NoRoute => StatusCode::NOT_FOUND,
+        LocalAnswer::WellKnown => StatusCode::OK,
+        LocalAnswer::WellKnownMethod => StatusCode::METHOD_NOT_ALLOWED,
+        LocalAnswer::Redirect => StatusCode::PERMANENT_REDIRECT,
+        LocalAnswer::ClientTimeout => StatusCode::REQUEST_TIMEOUT,
+        LocalAnswer::ClientBody => StatusCode::BAD_REQUEST,
+        LocalAnswer::UpstreamUnreachable | LocalAnswer::UpstreamBroken => StatusCode::BAD_GATEWAY,
+        LocalAnswer::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
+    }
+}
+
+/// The body for a status, and its media type.
+fn page(status: StatusCode, id: &str, json: bool) -> (Bytes, &'static str) {
+    let code = status.as_u16();
+    let title = status.canonical_reason().unwrap_or("Error");
+    let advice = advice(status);
+    if json {
+        let text = format!(
+            "{{\"type\":\"about:blank\",\"title\":\"{title}\",\"status\":{code},\"detail\":\"{advice}\",\"request_id\":\"{id}\"}}\n"
+        );
+        return (text.into(), PROBLEM_JSON);
+    }
+    let text = format!(
+        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{code} {title}</title>\n\
+         <style>body{{font:1rem/1.5 system-ui,sans-serif;max-width:36rem;margin:20vh auto;padding:0 1rem;color-scheme:light dark}}\
+         code{{opacity:.7}}</style>\n<h1>{title}</h1>\n<p>{advice}</p>\n<p><code>{code} · {id}</code></p>\n</html>\n"
+    );
+    (text.into(), HTML)
+}
+
+/// What a visitor can do about it.
+fn advice(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::PERMANENT_REDIRECT => "This page is served over HTTPS.",
+        StatusCode::NOT_FOUND => "There is nothing at this address. Check the address for a typing mistake.",
+        StatusCode::METHOD_NOT_ALLOWED => "This address does not take such a request.",
+        StatusCode::REQUEST_TIMEOUT => "The request took too long to arrive. Please try again.",
+        StatusCode::PAYLOAD_TOO_LARGE => "The upload is larger than this site accepts.",
+        StatusCode::URI_TOO_LONG => "The address is longer than this site accepts.",
+        StatusCode::EXPECTATION_FAILED => "The request expects something this site does not offer.",
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => {
+            "The request carries more than this site accepts. Deleting this site's cookies may help."
+        }
+        StatusCode::MISDIRECTED_REQUEST => "This connection does not serve that site. Please try again.",
+        StatusCode::BAD_GATEWAY => "The shop cannot be reached at the moment. Please try again in a minute.",
+        StatusCode::GATEWAY_TIMEOUT => "The shop takes too long to answer. Please try again in a minute.",
+        _ => "The request could not be understood.",
+    }
+}
+
+const HTML: &str = "text/html; charset=utf-8";
+const PLAIN_TEXT: &str = "text/plain; charset=utf-8";
+/// RFC 9457 §3
+const PROBLEM_JSON: &str = "application/problem+json";
+const NOSNIFF: (HeaderName, HeaderValue) =
+    (HeaderName::from_static("x-content-type-options"), HeaderValue::from_static("nosniff"));
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kind_named_first_in_accept_wins() {
+        for (accept, json) in [
+            ("", false),
+            ("*/*", false),
+            ("application/json", true),
+            ("text/html,application/json", false),
+            ("application/problem+json, text/html", true),
+            ("image/png", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(ACCEPT, HeaderValue::from_static(accept));
+            assert_eq!(wants_json(&headers), json, "{accept}");
+        }
+    }
+
+    #[test]
+    fn a_json_page_is_json() {
+        let (text, _) = page(StatusCode::BAD_GATEWAY, "0123456789abcdef", true);
+        let value: serde_json::Value = serde_json::from_slice(&text).expect("JSON");
+        assert_eq!(value["status"], 502);
+        assert_eq!(value["request_id"], "0123456789abcdef");
+    }
+}

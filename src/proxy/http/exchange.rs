@@ -1,0 +1,201 @@
+//! One request and its response, from the head to the last octet.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use http::{Request, StatusCode};
+use hyper::body::Incoming;
+
+use crate::access_log::Record;
+use crate::live::Site;
+use crate::proxy::alarm::Alarm;
+use crate::proxy::connection::{Connection, Phase};
+use crate::proxy::worker::{RequestId, View};
+use crate::telemetry::{Label, LocalAnswer, Protocol, StatusClass};
+
+/// What is known and counted of a request while it is answered.
+pub(in crate::proxy) struct Exchange {
+    pub(super) connection: Rc<Connection>,
+    /// The routes and limits this request is answered by, whatever is published meanwhile.
+    pub(super) view: Rc<View>,
+    /// How long the exchange may stand still.
+    pub(super) alarm: Alarm,
+    pub(super) id: RequestId,
+    /// How far the request's body is.
+    pub(super) upload: Cell<Upload>,
+    pub(super) received: Cell<u64>,
+    pub(super) sent: Cell<u64>,
+    pub(super) reason: Cell<Option<&'static str>>,
+    site: Cell<Option<usize>>,
+    status: Cell<u16>,
+    started: Instant,
+    /// Kept only where requests are recorded.
+    notes: Option<Box<RefCell<Notes>>>,
+}
+
+/// How far the request's body is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Upload {
+    /// The client is to send more.
+    FromClient,
+    /// The upstream is to take what came.
+    ToUpstream,
+    /// All of it was passed on, or there was none.
+    Done,
+    /// The client's part broke off or broke a rule.
+    Broken(LocalAnswer),
+    /// The client sent more than is allowed.
+    TooLarge,
+}
+
+/// What the access log wants to know and nothing else does.
+#[derive(Default)]
+struct Notes {
+    time: Option<SystemTime>,
+    host: Option<Box<str>>,
+    method: Box<str>,
+    path: Box<str>,
+    query: Option<Box<str>>,
+    upstream: Option<Arc<str>>,
+}
+
+impl Exchange {
+    /// A request head has come.
+    pub(super) fn begin(connection: &Rc<Connection>, request: &Request<Incoming>) -> Rc<Self> {
+        let worker = &connection.worker;
+        connection.enter(Phase::Exchange);
+        let notes = worker.shared.access_log.is_on().then(|| {
+            Box::new(RefCell::new(Notes {
+                time: Some(SystemTime::now()),
+                method: request.method().as_str().into(),
+                path: request.uri().path().into(),
+                query: request.uri().query().map(Into::into),
+                ..Notes::default()
+            }))
+        });
+        let exchange = Rc::new(Self {
+            view: worker.view(),
+            alarm: worker.alarms.alarm(),
+            id: worker.next_request_id(),
+            upload: Cell::new(Upload::Done),
+            received: Cell::new(0),
+            sent: Cell::new(0),
+            reason: Cell::new(None),
+            site: Cell::new(None),
+            status: Cell::new(0),
+            started: Instant::now(),
+            notes,
+            connection: Rc::clone(connection),
+        });
+        if connection.protocol == Protocol::Http2 {
+            connection.active.set(connection.active.get() + 1);
+            connection.newest.replace(Some(Rc::clone(&exchange)));
+        }
+        exchange
+    }
+
+    /// The request's id, as text.
+    pub(super) fn id(&self) -> &str {
+        std::str::from_utf8(&self.id).unwrap_or_default()
+    }
+
+    pub(super) fn note_host(&self, host: &str) {
+        if let Some(notes) = &self.notes {
+            notes.borrow_mut().host = Some(host.into());
+        }
+    }
+
+    pub(super) fn note_site(&self, site: &Site) {
+        self.site.set(Some(site.index));
+    }
+
+    pub(super) fn note_upstream(&self, upstream: &Arc<str>) {
+        if let Some(notes) = &self.notes {
+            notes.borrow_mut().upstream = Some(Arc::clone(upstream));
+        }
+    }
+
+    pub(super) fn note_status(&self, status: StatusCode) {
+        self.status.set(status.as_u16());
+    }
+
+    /// The last octet is on its way, or there will be no more: counts and records.
+    fn finish(&self) {
+        let connection = &self.connection;
+        let counters = &connection.worker.counters;
+        let (status, duration) = (self.status.get(), self.started.elapsed());
+        // A client that goes away before its answer leaves no status; nginx's number for it keeps such requests countable.
+        let status = if status == 0 { CLIENT_GONE } else { status };
+        counters.responses.count(connection.protocol, status);
+        counters.durations.record(duration);
+        counters.received.add(self.received.get());
+        counters.sent.add(self.sent.get());
+        if let Some(counts) = self.site.get().and_then(|site| self.view.site_counts(site)) {
+            counts.count(StatusClass::of(status));
+        }
+        self.record(status, duration);
+        match connection.protocol {
+            Protocol::Http2 => {
+                let active = connection.active.get() - 1;
+                connection.active.set(active);
+                if active == 0 {
+                    connection.enter(Phase::Idle);
+                }
+            }
+            _ => connection.enter(Phase::Idle),
+        }
+    }
+
+    fn record(&self, status: u16, duration: std::time::Duration) {
+        let connection = &self.connection;
+        let worker = &connection.worker;
+        let (log, Some(notes)) = (&worker.shared.access_log, &self.notes) else { return };
+        if !log.wants(status, worker.draw()) {
+            return;
+        }
+        let notes = std::mem::take(&mut *notes.borrow_mut());
+        let (tls, resumed) = match &connection.tls {
+            Some(agreed) => {
+                let (version, kind) = agreed.kind.version_and_kind();
+                (Some(version), kind == "resumed")
+            }
+            None => (None, false),
+        };
+        let recorded = log.record(Record {
+            time: notes.time.unwrap_or(SystemTime::UNIX_EPOCH),
+            id: self.id().into(),
+            client: connection.peer,
+            sni: connection.tls.as_ref().and_then(|agreed| agreed.sni.clone()),
+            host: notes.host,
+            method: notes.method,
+            path: notes.path,
+            query: notes.query,
+            status,
+            received: self.received.get(),
+            sent: self.sent.get(),
+            duration,
+            upstream: notes.upstream.as_deref().map(Into::into),
+            tls,
+            resumed,
+            protocol: connection.protocol.label(),
+            outcome: self.reason.get(),
+        });
+        if !recorded {
+            worker.counters.access_records_dropped.add(1);
+        }
+    }
+}
+
+/// Ends the exchange when the response is dropped: sent, broken off, or never begun.
+pub(super) struct Finish(pub(super) Rc<Exchange>);
+
+impl Drop for Finish {
+    fn drop(&mut self) {
+        self.0.finish();
+    }
+}
+
+/// What nginx logs for a client that closed before it was answered.
+const CLIENT_GONE: u16 = 499;

@@ -1,0 +1,138 @@
+//! A request to an upstream and its response back.
+
+use std::rc::Rc;
+
+use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, UPGRADE};
+use http::request::Parts;
+use http::uri::{PathAndQuery, Uri};
+use http::{HeaderValue, Request, Response, StatusCode, Version};
+use hyper::body::Incoming;
+
+use super::body::{ClientBody, ResponseBody};
+use super::errors::Asker;
+use super::exchange::{Exchange, Upload};
+use super::headers;
+use crate::proxy::upstream::{Lease, Tunnel};
+use crate::telemetry::{Label, LocalAnswer, Protocol, UpstreamFailure};
+
+/// Sends the request to one of the group's upstreams and makes the client's response of what comes back.
+pub(super) async fn forward(
+    asker: Asker,
+    mut head: Parts,
+    body: Incoming,
+    group: usize,
+    authority: HeaderValue,
+    upgrade: bool,
+) -> Response<ResponseBody> {
+    let exchange = Rc::clone(&asker.finish.0);
+    let worker = &exchange.connection.worker;
+    headers::prepare_request(&mut head, authority, &exchange.connection, upgrade, exchange.id());
+    head.uri = origin_form(head.uri);
+    let body = ClientBody::new(body, &exchange);
+    let mut request = Request::from_parts(head, body);
+
+    loop {
+        let mut lease = match worker.pools.lease(worker, &exchange.view, group).await {
+            Ok(lease) => lease,
+            Err(failure) => return failed(asker, failure, "connecting"),
+        };
+        exchange.note_upstream(lease.name());
+        exchange.alarm.set(match exchange.upload.get() {
+            Upload::Done => exchange.connection.limits.upstream_response_timeout,
+            _ => exchange.connection.limits.body_idle_timeout,
+        });
+        let sent = exchange.alarm.guard(lease.send(request)).await;
+        exchange.alarm.clear();
+        return match sent {
+            Some(Ok(response)) => passed_back(asker, response, lease, upgrade),
+            Some(Err(mut error)) => match error.take_message() {
+                // The pooled connection was closed before a single octet went out: nothing is lost by another.
+                Some(unsent) if lease.is_reused() => {
+                    request = unsent;
+                    continue;
+                }
+                _ => broken(asker, error.error(), &lease),
+            },
+            None => timed_out(asker, &exchange, &lease),
+        };
+    }
+}
+
+/// The upstream's response, made fit for the client.
+fn passed_back(asker: Asker, response: Response<Incoming>, mut lease: Lease, upgrade: bool) -> Response<ResponseBody> {
+    let exchange = Rc::clone(&asker.finish.0);
+    let (mut head, incoming) = response.into_parts();
+    let switching = head.status == StatusCode::SWITCHING_PROTOCOLS;
+    if switching && !(upgrade && agrees_to_websocket(&head.headers)) {
+        return failed(asker, UpstreamFailure::UnaskedUpgrade, lease.name());
+    }
+    headers::prepare_response(&mut head.headers);
+    head.version = Version::HTTP_11;
+    head.extensions.clear();
+    exchange.note_status(head.status);
+    if switching {
+        head.headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        head.headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+        exchange.connection.tunnel.replace(Tunnel::after(&mut lease));
+        return Response::from_parts(head, ResponseBody::local(bytes::Bytes::new(), asker.finish));
+    }
+    // An answer that comes before the request was read leaves octets on the way that are no next request.
+    let unread = exchange.upload.get() != Upload::Done;
+    if (unread || exchange.connection.worker.is_draining()) && exchange.connection.protocol != Protocol::Http2 {
+        head.headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    exchange.alarm.set(exchange.connection.limits.write_stall_timeout);
+    Response::from_parts(head, ResponseBody::upstream(incoming, lease, asker.finish))
+}
+
+/// RFC 6455 §4.2.2; the client checks the value against its key.
+fn agrees_to_websocket(headers: &http::HeaderMap) -> bool {
+    headers.get(UPGRADE).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"))
+        && headers.contains_key(SEC_WEBSOCKET_ACCEPT)
+}
+
+/// Neither a response nor the request moved on in time.
+fn timed_out(asker: Asker, exchange: &Exchange, lease: &Lease) -> Response<ResponseBody> {
+    if exchange.upload.get() == Upload::FromClient {
+        return asker.local(LocalAnswer::ClientTimeout);
+    }
+    failed(asker, UpstreamFailure::ResponseTimeout, lease.name())
+}
+
+/// The connection broke: by the client's body, or by the upstream.
+fn broken(asker: Asker, error: &hyper::Error, lease: &Lease) -> Response<ResponseBody> {
+    match asker.finish.0.upload.get() {
+        Upload::Broken(answer) => asker.local(answer),
+        Upload::TooLarge => asker.too_large(),
+        _ if error.is_parse() => failed(asker, UpstreamFailure::Malformed, lease.name()),
+        _ => failed(asker, UpstreamFailure::Closed, lease.name()),
+    }
+}
+
+/// Counts and logs the upstream's failure, with the reason that the client is not told.
+fn failed(asker: Asker, failure: UpstreamFailure, upstream: &str) -> Response<ResponseBody> {
+    let worker = &asker.finish.0.connection.worker;
+    worker.counters.upstream_failures.count(failure);
+    worker.upstream_log.say("upstream", || {
+        tracing::warn!(
+            upstream,
+            reason = failure.label(),
+            request = asker.finish.0.id(),
+            "an upstream failed a request"
+        );
+    });
+    asker.local(match failure {
+        UpstreamFailure::Connect | UpstreamFailure::ConnectTimeout => LocalAnswer::UpstreamUnreachable,
+        UpstreamFailure::ResponseTimeout => LocalAnswer::UpstreamTimeout,
+        _ => LocalAnswer::UpstreamBroken,
+    })
+}
+
+/// What an HTTP/1.1 server is asked: path and query alone (RFC 9112 §3.2.1).
+fn origin_form(uri: Uri) -> Uri {
+    if uri.authority().is_none() {
+        return uri;
+    }
+    let target = uri.into_parts().path_and_query.unwrap_or_else(|| PathAndQuery::from_static("/"));
+    Uri::from(target)
+}

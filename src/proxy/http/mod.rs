@@ -1,0 +1,16 @@
+//! HTTP on the way in, one file per step: serve, gate, plan, headers, forward.
+
+mod body;
+mod errors;
+mod exchange;
+mod forward;
+mod gate;
+mod headers;
+mod plan;
+mod respond;
+mod serve;
+mod tunnel;
+
+pub(super) use body::ClientBody;
+pub(super) use exchange::Exchange;
+pub(super) use serve::serve;

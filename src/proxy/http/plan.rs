@@ -1,0 +1,98 @@
+//! What is done with a request, decided from its head alone: gate, name, well-known objects, route. In that order.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use http::request::Parts;
+use http::{HeaderValue, Method};
+
+use super::exchange::Exchange;
+use super::gate;
+use super::headers;
+use crate::live::WellKnownObject;
+use crate::name::NameBuffer;
+use crate::telemetry::{GateRule, LocalAnswer, Protocol};
+
+/// What is done with a request.
+pub(super) enum Plan {
+    /// The gate refuses it.
+    Refuse(GateRule),
+    /// The edge answers by itself.
+    Answer(LocalAnswer),
+    /// A well-known object.
+    WellKnown(Arc<WellKnownObject>),
+    /// Plain HTTP goes to HTTPS.
+    Redirect(String),
+    /// To an upstream of this group.
+    Forward {
+        /// Place of the group in the routes.
+        group: usize,
+        /// `Host` for the upstream.
+        authority: HeaderValue,
+        /// It is a WebSocket handshake.
+        upgrade: bool,
+    },
+}
+
+/// Decides. Nothing here waits.
+pub(super) fn plan(head: &Parts, has_body: bool, exchange: &Rc<Exchange>) -> Plan {
+    let connection = &exchange.connection;
+    let passed = match gate::pass(head, has_body, &connection.limits) {
+        Ok(passed) => passed,
+        Err(rule) => return Plan::Refuse(rule),
+    };
+    let limit = connection.limits.body_size;
+    if limit > 0 && announced_length(head).is_some_and(|length| length > limit) {
+        return Plan::Refuse(GateRule::BodySize);
+    }
+
+    let mut buffer = NameBuffer::new();
+    let host = buffer.normalise(passed.host).unwrap_or(passed.host);
+    exchange.note_host(host);
+    if !connection.may_ask_for(host) {
+        return Plan::Answer(LocalAnswer::Misdirected);
+    }
+    let table = &exchange.view.table;
+    let Some(site) = table.site_of(host) else { return Plan::Answer(LocalAnswer::UnknownHost) };
+    exchange.note_site(site);
+
+    let path = head.uri.path();
+    if let Some(object) = connection.worker.well_known.borrow_mut().load().find(host, path) {
+        if head.method != Method::GET && head.method != Method::HEAD {
+            return Plan::Answer(LocalAnswer::WellKnownMethod);
+        }
+        return Plan::WellKnown(Arc::clone(object));
+    }
+    if connection.protocol == Protocol::Plain {
+        let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
+        return Plan::Redirect(https_location(host, table.https_port, target));
+    }
+    let Some(route) = site.route(path) else { return Plan::Answer(LocalAnswer::NoRoute) };
+    // An authority that passed the gate holds octets that a field value may hold.
+    let Ok(authority) = HeaderValue::from_str(passed.authority) else { return Plan::Refuse(GateRule::Host) };
+    Plan::Forward { group: route.group, authority, upgrade: headers::is_websocket_handshake(head) }
+}
+
+/// The same place over HTTPS. The host is a configured one, so this cannot be made to lead elsewhere.
+fn https_location(host: &str, port: u16, target: &str) -> String {
+    let target = if target == "*" { "/" } else { target };
+    if port == HTTPS_PORT { format!("https://{host}{target}") } else { format!("https://{host}:{port}{target}") }
+}
+
+fn announced_length(head: &Parts) -> Option<u64> {
+    head.headers.get(http::header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// RFC 9110 §4.2.2
+const HTTPS_PORT: u16 = 443;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_port_is_named_unless_it_is_the_usual_one() {
+        assert_eq!(https_location("shop.example", 443, "/a?b=c"), "https://shop.example/a?b=c");
+        assert_eq!(https_location("shop.example", 8443, "//evil.example"), "https://shop.example:8443//evil.example");
+    }
+}

@@ -1,0 +1,241 @@
+//! Listening sockets: how they are bound, how connections are accepted, how they end.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener as StdListener};
+use std::rc::Rc;
+use std::time::Duration;
+
+use rustix::io::Errno;
+use socket2::{Domain, Protocol as IpProtocol, SockRef, Socket, TcpKeepalive, Type};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::connection::{Agreed, Connection, Stream};
+use super::http;
+use super::permits::Permit;
+use super::tls;
+use super::worker::{Open, Worker};
+use crate::shutdown::Lifecycle;
+use crate::telemetry::{AcceptTrouble, HandshakeFailure, Label, Protocol, Shed};
+
+/// A bound listening socket of one worker.
+pub(super) struct Bound {
+    socket: StdListener,
+    tls: bool,
+}
+
+impl Bound {
+    /// Binds one socket of an address; all workers bind the same one, and the kernel spreads connections over them.
+    pub(super) fn new(address: SocketAddr, tls: bool) -> io::Result<Self> {
+        Ok(Self { socket: bind(address, true)?, tls })
+    }
+
+    pub(super) fn address(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+}
+
+/// Finds out whether somebody listens on `address` already: `SO_REUSEPORT` would let a second edge of the same user take
+/// half of the connections without a word.
+pub(super) fn probe(address: SocketAddr) -> io::Result<()> {
+    if address.port() == 0 { Ok(()) } else { bind(address, false).map(drop) }
+}
+
+fn bind(address: SocketAddr, shared: bool) -> io::Result<StdListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(IpProtocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    if shared {
+        socket.set_reuse_port(true)?;
+    }
+    if address.is_ipv6() && address.ip().is_unspecified() {
+        socket.set_only_v6(false)?; // [::] serves IPv4 too
+    }
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    if shared {
+        socket.listen(BACKLOG)?;
+    }
+    Ok(socket.into())
+}
+
+/// A listener known to the worker's runtime.
+pub(super) struct Listening {
+    listener: TcpListener,
+    tls: bool,
+}
+
+/// Registers a bound socket with the runtime of the calling worker.
+pub(super) fn register(bound: Bound) -> io::Result<Listening> {
+    Ok(Listening { listener: TcpListener::from_std(bound.socket)?, tls: bound.tls })
+}
+
+/// Accepts until the edge drains, then empties the queue and closes the listener.
+pub(super) async fn accept(worker: Rc<Worker>, listening: Listening, mut lifecycle: Lifecycle) {
+    let Listening { listener, tls } = listening;
+    {
+        let mut draining = std::pin::pin!(lifecycle.draining());
+        loop {
+            let Some(permit) = worker.take_permit() else {
+                worker.counters.accept_trouble.count(AcceptTrouble::Full);
+                tokio::select! {
+                    _ = &mut draining => break,
+                    () = tokio::time::sleep(PAUSE) => continue,
+                }
+            };
+            tokio::select! {
+                biased;
+                accepted = listener.accept() => match accepted {
+                    Ok((stream, peer)) => spawn(&worker, stream, peer, permit, tls),
+                    Err(error) => trouble(&worker, &error).await,
+                },
+                _ = &mut draining => break,
+            }
+        }
+    }
+    // What the kernel has queued was promised a connection: closing the listener would reset it.
+    let Ok(queue) = listener.into_std() else { return };
+    while let Ok((stream, peer)) = queue.accept() {
+        let (Some(permit), Ok(())) = (worker.take_permit(), stream.set_nonblocking(true)) else { continue };
+        if let Ok(stream) = TcpStream::from_std(stream) {
+            spawn(&worker, stream, peer, permit, tls);
+        }
+    }
+}
+
+/// Nothing that goes wrong with one connection may end accepting, and running out of something must not spin.
+async fn trouble(worker: &Worker, error: &io::Error) {
+    let (trouble, pause) = match Errno::from_io_error(error) {
+        Some(Errno::MFILE | Errno::NFILE) => (AcceptTrouble::Descriptors, true),
+        Some(Errno::NOMEM | Errno::NOBUFS) => (AcceptTrouble::Memory, true),
+        Some(
+            Errno::CONNABORTED
+            | Errno::INTR
+            | Errno::PROTO
+            | Errno::HOSTDOWN
+            | Errno::HOSTUNREACH
+            | Errno::NETDOWN
+            | Errno::NETUNREACH
+            | Errno::NOPROTOOPT
+            | Errno::NONET
+            | Errno::OPNOTSUPP
+            | Errno::PERM,
+        ) => (AcceptTrouble::Peer, false),
+        _ => (AcceptTrouble::Other, true),
+    };
+    worker.counters.accept_trouble.count(trouble);
+    if pause {
+        worker.accept_log.say("accept", || {
+            tracing::error!(%error, reason = trouble.label(), "accepting connections pauses");
+        });
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+fn spawn(worker: &Rc<Worker>, stream: TcpStream, peer: SocketAddr, mut permit: Permit, tls: bool) {
+    worker.counters.accepted.add(1);
+    let client = peer.ip().to_canonical();
+    if !permit.for_client(client, worker.view().table.limits.connections_per_client) {
+        worker.counters.shed.count(Shed::PerClient);
+        return;
+    }
+    let open = worker.open_connection();
+    let worker = Rc::clone(worker);
+    tokio::task::spawn_local(async move {
+        prepare(&stream);
+        let connection = if tls {
+            secure(&worker, stream, client, permit, open).await
+        } else {
+            let alarm = worker.alarms.alarm();
+            let stream = Stream::Plain(stream);
+            Some(Connection::new(&worker, stream, client, Protocol::Plain, None, alarm, open, permit))
+        };
+        drop(worker);
+        if let Some(connection) = connection {
+            http::serve(connection).await;
+        }
+    });
+}
+
+/// Options without which a connection still works; a peer that has gone already shows at the first read.
+fn prepare(stream: &TcpStream) {
+    let _ = stream.set_nodelay(true);
+    let keepalive = TcpKeepalive::new().with_time(KEEPALIVE_TIME).with_interval(KEEPALIVE_INTERVAL);
+    let _ = SockRef::from(stream).set_tcp_keepalive(&keepalive);
+}
+
+/// The handshake, under one deadline from accept to its end.
+async fn secure(
+    worker: &Rc<Worker>,
+    stream: TcpStream,
+    client: std::net::IpAddr,
+    permit: Permit,
+    open: Open,
+) -> Option<Rc<Connection>> {
+    let handshaking = Handshaking::begin(worker);
+    let alarm = worker.alarms.alarm();
+    alarm.set(worker.view().table.limits.handshake_timeout);
+    let policy = std::sync::Arc::clone(worker.policy.borrow_mut().load());
+    let outcome = alarm.guard(tls::accept(stream, &policy, &worker.certificates)).await;
+    drop(handshaking);
+    match outcome {
+        Some(Ok(accepted)) => {
+            worker.counters.handshakes.count(accepted.kind);
+            let protocol = if accepted.http2 { Protocol::Http2 } else { Protocol::Http1 };
+            let agreed = Agreed {
+                sni: accepted.sni,
+                certificate: accepted.certificate,
+                by_default: accepted.by_default,
+                kind: accepted.kind,
+            };
+            let stream = Stream::Tls(Box::new(accepted.stream));
+            Some(Connection::new(worker, stream, client, protocol, Some(agreed), alarm, open, permit))
+        }
+        Some(Err(refused)) => {
+            failed(worker, client, refused.reason, refused.sni.as_deref(), refused.detail.as_deref());
+            None
+        }
+        None => {
+            failed(worker, client, HandshakeFailure::Timeout, None, None);
+            None
+        }
+    }
+}
+
+fn failed(
+    worker: &Worker,
+    client: std::net::IpAddr,
+    reason: HandshakeFailure,
+    sni: Option<&str>,
+    detail: Option<&str>,
+) {
+    worker.counters.handshake_failures.count(reason);
+    // Port scans and health checks that connect and go are no news.
+    if sni.is_some() || reason != HandshakeFailure::Closed {
+        worker.handshake_log.say("handshake", || {
+            tracing::info!(%client, sni, reason = reason.label(), detail, "a TLS handshake failed");
+        });
+    }
+}
+
+/// A handshake under way, for the gauge.
+struct Handshaking(Rc<Worker>);
+
+impl Handshaking {
+    fn begin(worker: &Rc<Worker>) -> Self {
+        worker.counters.open.of(Protocol::Handshake).add(1);
+        Self(Rc::clone(worker))
+    }
+}
+
+impl Drop for Handshaking {
+    fn drop(&mut self) {
+        self.0.counters.open.of(Protocol::Handshake).sub(1);
+    }
+}
+
+/// Connections the kernel holds until they are accepted; it cuts the number to `net.core.somaxconn`.
+const BACKLOG: i32 = 4096;
+/// How long accepting rests when something has run out: short enough that a freed descriptor is used within a second.
+const PAUSE: Duration = Duration::from_millis(50);
+/// A peer that vanished without a word is found after about three minutes, on tunnels too.
+const KEEPALIVE_TIME: Duration = Duration::from_secs(60);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);

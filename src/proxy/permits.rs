@@ -1,0 +1,123 @@
+//! How many connections may be open: in all, and for one client.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The permits of the whole edge, shared by all workers: a share for each would refuse while others have room.
+pub struct Permits {
+    open: AtomicUsize,
+    clients: Vec<Mutex<HashMap<IpAddr, usize>>>,
+    hasher: RandomState,
+}
+
+impl Permits {
+    /// Nothing is open yet.
+    #[must_use]
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self {
+            open: AtomicUsize::new(0),
+            clients: (0..CLIENT_SHARDS).map(|_| Mutex::default()).collect(),
+            hasher: RandomState::new(),
+        })
+    }
+
+    /// How many connections are open.
+    #[must_use]
+    pub fn open(&self) -> usize {
+        self.open.load(Ordering::Relaxed)
+    }
+
+    /// Room for one more connection below `limit`, held until it is dropped.
+    pub(super) fn take(self: &Arc<Self>, limit: usize) -> Option<Permit> {
+        self.open
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |open| (open < limit).then_some(open + 1))
+            .ok()
+            .map(|_| Permit { permits: Arc::clone(self), client: None })
+    }
+
+    fn shard(&self, client: &IpAddr) -> &Mutex<HashMap<IpAddr, usize>> {
+        // The remainder is below the number of shards.
+        &self.clients[usize::try_from(self.hasher.hash_one(client) % CLIENT_SHARDS).unwrap_or(0)]
+    }
+}
+
+/// One connection's right to be open.
+pub(super) struct Permit {
+    permits: Arc<Permits>,
+    client: Option<IpAddr>,
+}
+
+impl Permit {
+    /// Counts the connection for its client too. False: the client has `limit` open already. 0 is no limit.
+    pub(super) fn for_client(&mut self, client: IpAddr, limit: usize) -> bool {
+        if limit == 0 {
+            return true;
+        }
+        let network = network(client);
+        let mut clients = self.permits.shard(&network).lock().unwrap_or_else(PoisonError::into_inner);
+        let open = clients.entry(network).or_insert(0);
+        if *open >= limit {
+            return false;
+        }
+        *open += 1;
+        drop(clients);
+        self.client = Some(network);
+        true
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.permits.open.fetch_sub(1, Ordering::Relaxed);
+        if let Some(network) = self.client {
+            let mut clients = self.permits.shard(&network).lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(open) = clients.get_mut(&network) {
+                *open -= 1;
+                if *open == 0 {
+                    clients.remove(&network);
+                }
+            }
+        }
+    }
+}
+
+/// Who is counted as one client: an IPv4 address, or an IPv6 /64, which is what one customer is given (RFC 6177).
+fn network(client: IpAddr) -> IpAddr {
+    match client.to_canonical() {
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64))),
+        v4 => v4,
+    }
+}
+
+/// Enough that workers rarely meet at one lock; it is taken only where a cap per client is configured.
+const CLIENT_SHARDS: u64 = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_permit_is_given_back_when_it_is_dropped() {
+        let permits = Permits::new();
+        let first = permits.take(1).expect("room");
+        assert!(permits.take(1).is_none());
+        drop(first);
+        assert!(permits.take(1).is_some());
+    }
+
+    #[test]
+    fn one_ipv6_network_is_one_client() {
+        let permits = Permits::new();
+        let mut first = permits.take(9).expect("room");
+        let mut second = permits.take(9).expect("room");
+        let mut third = permits.take(9).expect("room");
+        assert!(first.for_client("2001:db8::1".parse().expect("an address"), 1));
+        assert!(!second.for_client("2001:db8::2".parse().expect("an address"), 1));
+        assert!(third.for_client("2001:db8:0:1::1".parse().expect("an address"), 1));
+        drop(first);
+        assert!(second.for_client("2001:db8::2".parse().expect("an address"), 1));
+    }
+}

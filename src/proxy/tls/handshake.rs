@@ -1,0 +1,126 @@
+//! From an accepted TCP connection to an open TLS stream, under one deadline.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use rustls::{AlertDescription, HandshakeKind as RustlsKind, ProtocolVersion, ServerConnection};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio_rustls::LazyConfigAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use super::hello::{self, Served};
+use super::policy::{H2, TlsPolicy};
+use super::resolver::Pinned;
+use crate::live::{Cached, CertIndex, ServedCert};
+use crate::telemetry::{HandshakeFailure, HandshakeKind};
+
+/// An open TLS stream and what was agreed on.
+pub(in crate::proxy) struct Accepted {
+    pub(in crate::proxy) stream: TlsStream<TcpStream>,
+    /// The certificate the client was shown; it decides which names may be asked for on this connection.
+    pub(in crate::proxy) certificate: Arc<ServedCert>,
+    /// The client's name is nobody's and it got the default certificate.
+    pub(in crate::proxy) by_default: bool,
+    /// The name the client sent, as it sent it.
+    pub(in crate::proxy) sni: Option<Box<str>>,
+    pub(in crate::proxy) http2: bool,
+    pub(in crate::proxy) kind: HandshakeKind,
+}
+
+/// A handshake that did not end in a connection.
+#[derive(Debug)]
+pub(in crate::proxy) struct Refused {
+    pub(in crate::proxy) reason: HandshakeFailure,
+    pub(in crate::proxy) sni: Option<Box<str>>,
+    /// The library's words; they hold nothing secret.
+    pub(in crate::proxy) detail: Option<String>,
+}
+
+/// Reads the hello, decides, and finishes the handshake. The caller sets the deadline around all of it.
+pub(in crate::proxy) async fn accept(
+    tcp: TcpStream,
+    policy: &TlsPolicy,
+    index: &RefCell<Cached<CertIndex>>,
+) -> Result<Accepted, Refused> {
+    let acceptor = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), tcp);
+    let mut start = acceptor.await.map_err(|error| refused(&error, None))?;
+
+    let hello = start.client_hello();
+    let sni: Option<Box<str>> = hello.server_name().map(Into::into);
+    let Served { choice, by_default } = match hello::decide(&hello, index.borrow_mut().load(), &policy.unknown_name) {
+        Ok(served) => served,
+        Err(reason) => {
+            // Best effort: the peer may be gone, and the refusal stands either way.
+            let _ = start.io.write_all(&alert(reason)).await;
+            let _ = start.io.shutdown().await;
+            return Err(Refused { reason, sni, detail: None });
+        }
+    };
+
+    let mut pinned = Some(Pinned::new(choice));
+    let config = Arc::clone(&policy.config);
+    let mut handshake = Pinned::lend(&mut pinned, || start.into_stream(config));
+    let stream = poll_fn(|cx| Pinned::lend(&mut pinned, || Pin::new(&mut handshake).poll(cx)))
+        .await
+        .map_err(|error| refused(&error, sni.clone()))?;
+
+    let session = stream.get_ref().1;
+    let (http2, kind) = (session.alpn_protocol() == Some(H2), kind(session));
+    let Some(certificate) = pinned.and_then(Pinned::taken) else {
+        return Err(Refused {
+            reason: HandshakeFailure::Internal,
+            sni,
+            detail: Some("no certificate was taken".into()),
+        });
+    };
+    Ok(Accepted { stream, certificate, by_default, sni, http2, kind })
+}
+
+fn kind(session: &ServerConnection) -> HandshakeKind {
+    let tls13 = session.protocol_version() == Some(ProtocolVersion::TLSv1_3);
+    match (tls13, session.handshake_kind()) {
+        (false, Some(RustlsKind::Resumed)) => HandshakeKind::Resumed12,
+        (false, _) => HandshakeKind::Full12,
+        (true, Some(RustlsKind::Resumed)) => HandshakeKind::Resumed13,
+        (true, Some(RustlsKind::FullWithHelloRetryRequest)) => HandshakeKind::Retried13,
+        (true, _) => HandshakeKind::Full13,
+    }
+}
+
+/// Sorts a failed handshake by who is at fault.
+fn refused(error: &io::Error, sni: Option<Box<str>>) -> Refused {
+    let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    let reason = match tls {
+        None => HandshakeFailure::Closed,
+        Some(rustls::Error::AlertReceived(_)) => HandshakeFailure::PeerAlert,
+        Some(rustls::Error::PeerIncompatible(_) | rustls::Error::NoApplicationProtocol) => {
+            HandshakeFailure::Incompatible
+        }
+        Some(rustls::Error::InvalidMessage(_) | rustls::Error::InappropriateMessage { .. }) => HandshakeFailure::NotTls,
+        Some(
+            rustls::Error::InappropriateHandshakeMessage { .. }
+            | rustls::Error::PeerMisbehaved(_)
+            | rustls::Error::DecryptError,
+        ) => HandshakeFailure::Incompatible,
+        Some(_) => HandshakeFailure::Internal,
+    };
+    Refused { reason, sni, detail: tls.map(ToString::to_string) }
+}
+
+/// A fatal alert in the clear, as the peer expects it before keys are agreed on (RFC 8446 §6).
+fn alert(reason: HandshakeFailure) -> [u8; 7] {
+    let description = match reason {
+        HandshakeFailure::NoChallenge => AlertDescription::NoApplicationProtocol,
+        _ => AlertDescription::UnrecognisedName,
+    };
+    [ALERT, 0x03, 0x03, 0x00, 0x02, FATAL, description.into()]
+}
+
+/// RFC 8446 §5.1
+const ALERT: u8 = 21;
+/// RFC 8446 §6
+const FATAL: u8 = 2;

@@ -1,0 +1,47 @@
+//! What a ClientHello asks for, decided before the handshake goes on.
+
+use rustls::server::ClientHello;
+
+use super::policy::UnknownName;
+use crate::live::{CertIndex, Choice};
+use crate::name::NameBuffer;
+use crate::telemetry::HandshakeFailure;
+
+/// A hello that will be served.
+pub(super) struct Served {
+    /// The certificates pinned for the connection.
+    pub(super) choice: Choice,
+    /// The name is nobody's, and the operator chose a default certificate for such.
+    pub(super) by_default: bool,
+}
+
+/// Decides what the hello gets.
+///
+/// # Errors
+/// The reason from the closed set, for the counter and the log.
+pub(super) fn decide(
+    hello: &ClientHello<'_>,
+    index: &CertIndex,
+    unknown_name: &UnknownName,
+) -> Result<Served, HandshakeFailure> {
+    // A client that offers acme-tls/1 alone is a CA's probe: it must never see a shop's certificate (RFC 8737 §3).
+    if hello.alpn().is_some_and(|mut offered| offered.next() == Some(ACME_TLS) && offered.next().is_none()) {
+        return Err(HandshakeFailure::NoChallenge);
+    }
+    let mut buffer = NameBuffer::new();
+    let name = hello.server_name().and_then(|name| buffer.normalise(name));
+    if let Some(choice) = name.and_then(|name| index.find(name)) {
+        return Ok(Served { choice: choice.clone(), by_default: false });
+    }
+    let failure = if hello.server_name().is_some() { HandshakeFailure::UnknownName } else { HandshakeFailure::NoName };
+    match unknown_name {
+        UnknownName::Refuse => Err(failure),
+        UnknownName::Default(default) => match index.find(default.as_str()) {
+            Some(choice) => Ok(Served { choice: choice.clone(), by_default: true }),
+            None => Err(failure),
+        },
+    }
+}
+
+/// RFC 8737 §6.2
+const ACME_TLS: &[u8] = b"acme-tls/1";

@@ -1,0 +1,9 @@
+//! TLS on the way in: what a hello asks for, which certificate answers, and the handshake.
+
+mod handshake;
+mod hello;
+mod policy;
+mod resolver;
+
+pub(super) use handshake::accept;
+pub use policy::{TlsPolicy, TlsPolicyError, UnknownName};

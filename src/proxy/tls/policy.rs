@@ -1,0 +1,78 @@
+//! What the edge agrees to in a handshake. Built at configuration load, never per certificate.
+
+use std::sync::{Arc, OnceLock};
+
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::server::{NoServerSessionStorage, ProducesTickets};
+use rustls::version::{TLS12, TLS13};
+use rustls::{ServerConfig, SupportedProtocolVersion};
+
+use super::resolver::LentCertificate;
+use crate::name::HostName;
+
+/// How the edge speaks TLS, and what it does about names nobody serves.
+pub struct TlsPolicy {
+    pub(super) config: Arc<ServerConfig>,
+    pub(super) unknown_name: UnknownName,
+}
+
+/// What a client gets that asks for a name nobody serves, or for none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UnknownName {
+    /// An `unrecognized_name` alert (RFC 6066 §3).
+    Refuse,
+    /// The certificate of this name.
+    Default(HostName),
+}
+
+impl TlsPolicy {
+    /// A policy. TLS 1.3 is always spoken; `tls12` adds TLS 1.2.
+    ///
+    /// # Errors
+    /// When the cryptography library offers no usable versions or no randomness for the ticket keys.
+    pub fn new(tls12: bool, unknown_name: UnknownName) -> Result<Self, TlsPolicyError> {
+        let versions: &[&SupportedProtocolVersion] = if tls12 { &[&TLS13, &TLS12] } else { &[&TLS13] };
+        let mut config = ServerConfig::builder_with_provider(provider())
+            .with_protocol_versions(versions)
+            .map_err(TlsPolicyError)?
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::new(LentCertificate));
+        config.alpn_protocols = vec![H2.to_vec(), HTTP11.to_vec()];
+        // rustls' session store is one mutex around a list that is searched from the front; tickets need neither.
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.ticketer = ticketer()?;
+        Ok(Self { config: Arc::new(config), unknown_name })
+    }
+}
+
+/// The policy cannot be made.
+#[derive(Debug)]
+pub struct TlsPolicyError(rustls::Error);
+
+impl std::fmt::Display for TlsPolicyError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "the TLS policy cannot be set up: {}", self.0)
+    }
+}
+
+impl std::error::Error for TlsPolicyError {}
+
+/// The one provider of cryptography.
+fn provider() -> Arc<CryptoProvider> {
+    static PROVIDER: OnceLock<Arc<CryptoProvider>> = OnceLock::new();
+    Arc::clone(PROVIDER.get_or_init(|| Arc::new(aws_lc_rs::default_provider())))
+}
+
+/// One ticketer for the life of the process: a new one at each reload would make every ticket worthless.
+fn ticketer() -> Result<Arc<dyn ProducesTickets>, TlsPolicyError> {
+    static TICKETER: OnceLock<Arc<dyn ProducesTickets>> = OnceLock::new();
+    if let Some(ticketer) = TICKETER.get() {
+        return Ok(Arc::clone(ticketer));
+    }
+    let fresh = aws_lc_rs::Ticketer::new().map_err(TlsPolicyError)?;
+    Ok(Arc::clone(TICKETER.get_or_init(|| fresh)))
+}
+
+/// ALPN names (RFC 9113 §3.1, RFC 7301 §6).
+pub(super) const H2: &[u8] = b"h2";
+const HTTP11: &[u8] = b"http/1.1";

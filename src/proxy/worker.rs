@@ -1,0 +1,253 @@
+//! One thread that carries traffic, and what it calls its own: runtime, listeners, pools, counters, deadlines.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::{Builder, LocalOptions};
+use tokio::sync::Notify;
+
+use super::Shared;
+use super::alarm::Alarms;
+use super::listener::{self, Bound};
+use super::permits::Permit;
+use super::tls::TlsPolicy;
+use super::upstream::Pools;
+use crate::live::{Cached, CertIndex, RouteTable, WellKnown};
+use crate::shutdown::Lifecycle;
+use crate::telemetry::{RateLimited, SiteCounts, WorkerCounters};
+
+/// What every connection of one worker shares. Nothing in it is shared with another thread but what [`Shared`] holds.
+pub(super) struct Worker {
+    pub(super) shared: Arc<Shared>,
+    pub(super) counters: Arc<WorkerCounters>,
+    pub(super) alarms: Alarms,
+    pub(super) pools: Pools,
+    pub(super) certificates: RefCell<Cached<CertIndex>>,
+    pub(super) well_known: RefCell<Cached<WellKnown>>,
+    pub(super) policy: RefCell<Cached<TlsPolicy>>,
+    /// Failed handshakes are told, but not more often than a person can read.
+    pub(super) handshake_log: RateLimited,
+    pub(super) upstream_log: RateLimited,
+    pub(super) accept_log: RateLimited,
+    routes: RefCell<Cached<RouteTable>>,
+    view: RefCell<Rc<View>>,
+    request_ids: RequestIds,
+    connections: Cell<usize>,
+    none_left: Notify,
+    ending: Cell<Ending>,
+}
+
+/// How far the worker is with stopping.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// Not at all.
+    No,
+    /// No new connections; open ones end when they can.
+    Draining,
+}
+
+/// The published routes with this worker's own counters beside them.
+pub(super) struct View {
+    pub(super) table: Arc<RouteTable>,
+    site_counts: Vec<Arc<SiteCounts>>,
+}
+
+impl View {
+    /// The counters of the site with this index.
+    pub(super) fn site_counts(&self, site: usize) -> Option<&Arc<SiteCounts>> {
+        self.site_counts.get(site)
+    }
+}
+
+/// Runs a worker on the calling thread until it has drained or its time is up.
+///
+/// # Errors
+/// When the runtime cannot be built or a listener cannot be registered with it.
+pub(super) fn run(
+    shared: Arc<Shared>,
+    counters: Arc<WorkerCounters>,
+    listeners: Vec<Bound>,
+    lifecycle: Lifecycle,
+    seed: u64,
+) -> std::io::Result<()> {
+    let runtime = Builder::new_current_thread()
+        .enable_all()
+        .event_interval(EVENT_INTERVAL)
+        .build_local(LocalOptions::default())?;
+    runtime.block_on(Worker::serve(shared, counters, listeners, lifecycle, seed))
+}
+
+impl Worker {
+    async fn serve(
+        shared: Arc<Shared>,
+        counters: Arc<WorkerCounters>,
+        listeners: Vec<Bound>,
+        mut lifecycle: Lifecycle,
+        seed: u64,
+    ) -> std::io::Result<()> {
+        let mut routes = shared.routes.cached();
+        let view = Rc::new(view(&counters, routes.load()));
+        let worker = Rc::new(Self {
+            certificates: RefCell::new(shared.certificates.cached()),
+            well_known: RefCell::new(shared.well_known.cached()),
+            policy: RefCell::new(shared.policy.cached()),
+            routes: RefCell::new(routes),
+            view: RefCell::new(view),
+            alarms: Alarms::new(),
+            pools: Pools::default(),
+            handshake_log: RateLimited::new(HANDSHAKE_LINES),
+            upstream_log: RateLimited::new(UPSTREAM_LINES),
+            accept_log: RateLimited::new(1),
+            request_ids: RequestIds::new(seed),
+            connections: Cell::new(0),
+            none_left: Notify::new(),
+            ending: Cell::new(Ending::No),
+            shared,
+            counters,
+        });
+        let alarms = worker.alarms.clone();
+        tokio::task::spawn_local(async move { alarms.run().await });
+        let housekeeper = Rc::clone(&worker);
+        tokio::task::spawn_local(async move { housekeeper.keep_house().await });
+
+        let mut accepting = Vec::new();
+        for bound in listeners {
+            let listener = listener::register(bound)?;
+            accepting.push(tokio::task::spawn_local(listener::accept(Rc::clone(&worker), listener, lifecycle.clone())));
+        }
+        worker.shared.listening.add_permits(1);
+
+        let deadline = lifecycle.draining().await;
+        worker.ending.set(Ending::Draining);
+        worker.alarms.wake_all();
+        let drained = async {
+            for listener in accepting {
+                // A listener that panicked has ended too.
+                let _ = listener.await;
+            }
+            worker.alarms.wake_all();
+            worker.until_no_connection().await;
+        };
+        tokio::select! {
+            () = drained => {}
+            () = tokio::time::sleep_until(deadline) => {}
+            () = lifecycle.stopping() => {}
+        }
+        worker.shared.cut_off.fetch_add(worker.connections.get(), std::sync::atomic::Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// The routes as they are now. An unchanged table costs one comparison.
+    pub(super) fn view(&self) -> Rc<View> {
+        let mut routes = self.routes.borrow_mut();
+        let table = routes.load();
+        let mut seen = self.view.borrow_mut();
+        if !Arc::ptr_eq(&seen.table, table) {
+            *seen = Rc::new(view(&self.counters, table));
+        }
+        Rc::clone(&seen)
+    }
+
+    pub(super) fn is_draining(&self) -> bool {
+        self.ending.get() != Ending::No
+    }
+
+    pub(super) fn next_request_id(&self) -> RequestId {
+        self.request_ids.next()
+    }
+
+    /// A draw for sampling; not for secrets.
+    pub(super) fn draw(&self) -> u64 {
+        mix(self.request_ids.next.get() ^ self.request_ids.seed)
+    }
+
+    /// Room for one more connection.
+    pub(super) fn take_permit(&self) -> Option<Permit> {
+        let limit = match self.view.borrow().table.limits.connections {
+            0 => self.shared.descriptor_limit,
+            limit => limit,
+        };
+        self.shared.permits.take(limit)
+    }
+
+    /// Counts a connection until the guard is dropped.
+    pub(super) fn open_connection(self: &Rc<Self>) -> Open {
+        self.connections.set(self.connections.get() + 1);
+        Open(Rc::clone(self))
+    }
+
+    async fn until_no_connection(&self) {
+        while self.connections.get() > 0 {
+            self.none_left.notified().await;
+        }
+    }
+
+    async fn keep_house(&self) {
+        loop {
+            tokio::time::sleep(HOUSEKEEPING).await;
+            let view = self.view();
+            self.pools.expire(self.alarms.now(), view.table.limits.upstream_idle_timeout);
+            self.pools.forget_all_but(view.table.groups());
+        }
+    }
+}
+
+/// An open connection of a worker.
+pub(super) struct Open(Rc<Worker>);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        let left = self.0.connections.get() - 1;
+        self.0.connections.set(left);
+        if left == 0 {
+            self.0.none_left.notify_one();
+        }
+    }
+}
+
+fn view(counters: &WorkerCounters, table: &Arc<RouteTable>) -> View {
+    let labels: Vec<String> = table.sites().iter().map(|site| site.label()).collect();
+    View { table: Arc::clone(table), site_counts: counters.keep_sites(labels.iter().map(String::as_str)) }
+}
+
+/// Sixteen hexadecimal digits that name a request in logs and on error pages.
+pub(super) type RequestId = [u8; 16];
+
+/// Distinct for the life of the process, and not countable from outside.
+struct RequestIds {
+    seed: u64,
+    next: Cell<u64>,
+}
+
+impl RequestIds {
+    fn new(seed: u64) -> Self {
+        Self { seed, next: Cell::new(0) }
+    }
+
+    fn next(&self) -> RequestId {
+        let next = self.next.get().wrapping_add(1);
+        self.next.set(next);
+        // `mix` is a bijection: different counts give different ids.
+        let bits = mix(next.wrapping_add(self.seed));
+        std::array::from_fn(|place| HEX[(bits >> (60 - 4 * place) & 0xf) as usize])
+    }
+}
+
+/// The finaliser of SplitMix64: every input bit reaches every output bit.
+fn mix(mut bits: u64) -> u64 {
+    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    bits ^ (bits >> 31)
+}
+
+const HEX: &[u8; 16] = b"0123456789abcdef";
+/// How often idle upstream connections are looked through: far below any keep-alive time.
+const HOUSEKEEPING: Duration = Duration::from_secs(1);
+/// Lines on failed handshakes, each second and worker.
+const HANDSHAKE_LINES: u32 = 5;
+/// Lines on failed upstreams, each second and worker.
+const UPSTREAM_LINES: u32 = 5;
+/// Tasks polled between two looks at the sockets (tokio's default is 61).
+const EVENT_INTERVAL: u32 = 61;
