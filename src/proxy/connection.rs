@@ -47,6 +47,9 @@ pub(super) struct Connection {
     /// The upstream's side of a tunnel that begins once HTTP has ended.
     pub(super) tunnel: RefCell<Option<Tunnel>>,
     stream: RefCell<Stream>,
+    /// Small writes of HTTP/2 that wait to be one: each response is two frames at least, and a record and a system call for
+    /// every frame cost more than the frames.
+    gathered: RefCell<Vec<u8>>,
     stalled: Cell<bool>,
     _open: Open,
     _permit: Permit,
@@ -109,6 +112,7 @@ impl Connection {
             newest: RefCell::new(None),
             tunnel: RefCell::new(None),
             stream: RefCell::new(stream),
+            gathered: RefCell::new(Vec::new()),
             stalled: Cell::new(false),
             limits,
             _open: open,
@@ -157,6 +161,41 @@ impl Connection {
         Poll::Ready(Ok(buffer.filled().len()))
     }
 
+    /// Sends what was gathered. HTTP/2's driver calls it after each turn, in which hyper's own flushes do nothing.
+    pub(super) fn poll_send(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_send_gathered(cx))?;
+        self.wrote(self.stream.borrow_mut().poll_flush(cx))
+    }
+
+    fn poll_send_gathered(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut gathered = self.gathered.borrow_mut();
+        while !gathered.is_empty() {
+            let sent = self.stream.borrow_mut().poll_write(cx, &gathered);
+            match ready!(self.wrote(sent))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                sent if sent == gathered.len() => {
+                    gathered.clear();
+                    self.worker.spare.replace(std::mem::take(&mut gathered));
+                }
+                sent => drop(gathered.drain(..sent)),
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Keeps a small write for later. False: it is large, or there is no more room.
+    fn gather(&self, slices: &[io::IoSlice<'_>], length: usize) -> bool {
+        let mut gathered = self.gathered.borrow_mut();
+        if length > GATHERED_WRITE || gathered.len() + length > GATHERED {
+            return false;
+        }
+        if gathered.capacity() == 0 {
+            *gathered = self.worker.spare.take();
+        }
+        slices.iter().for_each(|slice| gathered.extend_from_slice(slice));
+        true
+    }
+
     fn set_phase_alarm(&self) {
         match self.phase.get() {
             Phase::Idle if self.worker.is_draining() => self.alarm.set(DRAIN_GRACE),
@@ -185,6 +224,27 @@ impl Drop for Connection {
 }
 
 impl Stream {
+    fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Plain(tcp) => Pin::new(tcp).poll_write(cx, bytes),
+            Self::Tls(tls) => Pin::new(tls).poll_write(cx, bytes),
+        }
+    }
+
+    fn poll_write_vectored(&mut self, cx: &mut Context<'_>, slices: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Plain(tcp) => Pin::new(tcp).poll_write_vectored(cx, slices),
+            Self::Tls(tls) => Pin::new(tls).poll_write_vectored(cx, slices),
+        }
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Plain(tcp) => Pin::new(tcp).poll_flush(cx),
+            Self::Tls(tls) => Pin::new(tls).poll_flush(cx),
+        }
+    }
+
     fn tcp(&self) -> &TcpStream {
         match self {
             Self::Plain(tcp) => tcp,
@@ -228,11 +288,7 @@ impl AsyncRead for Io {
 
 impl AsyncWrite for Io {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let result = match &mut *self.0.stream.borrow_mut() {
-            Stream::Plain(tcp) => Pin::new(tcp).poll_write(cx, bytes),
-            Stream::Tls(tls) => Pin::new(tls).poll_write(cx, bytes),
-        };
-        self.0.wrote(result)
+        self.poll_write_vectored(cx, &[io::IoSlice::new(bytes)])
     }
 
     fn poll_write_vectored(
@@ -240,11 +296,15 @@ impl AsyncWrite for Io {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let result = match &mut *self.0.stream.borrow_mut() {
-            Stream::Plain(tcp) => Pin::new(tcp).poll_write_vectored(cx, slices),
-            Stream::Tls(tls) => Pin::new(tls).poll_write_vectored(cx, slices),
-        };
-        self.0.wrote(result)
+        let connection = &self.0;
+        if connection.protocol == Protocol::Http2 {
+            let length = slices.iter().map(|slice| slice.len()).sum();
+            if connection.gather(slices, length) {
+                return Poll::Ready(Ok(length));
+            }
+            ready!(connection.poll_send_gathered(cx))?;
+        }
+        connection.wrote(connection.stream.borrow_mut().poll_write_vectored(cx, slices))
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -252,14 +312,12 @@ impl AsyncWrite for Io {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let result = match &mut *self.0.stream.borrow_mut() {
-            Stream::Plain(tcp) => Pin::new(tcp).poll_flush(cx),
-            Stream::Tls(tls) => Pin::new(tls).poll_flush(cx),
-        };
-        self.0.wrote(result)
+        // HTTP/2's driver sends once for all that one turn has written.
+        if self.0.protocol == Protocol::Http2 { Poll::Ready(Ok(())) } else { self.0.poll_send(cx) }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.0.poll_send_gathered(cx))?;
         match &mut *self.0.stream.borrow_mut() {
             Stream::Plain(tcp) => Pin::new(tcp).poll_shutdown(cx),
             Stream::Tls(tls) => Pin::new(tls).poll_shutdown(cx),
@@ -275,3 +333,7 @@ fn address_value(address: IpAddr) -> HeaderValue {
 
 /// A request may be on its way on a connection that looks idle: it gets this long to arrive while the edge drains.
 const DRAIN_GRACE: Duration = Duration::from_secs(1);
+/// One TLS record.
+const GATHERED: usize = 16 * 1024;
+/// A larger write goes out by itself: copying it would cost more than the record it saves.
+const GATHERED_WRITE: usize = 4 * 1024;

@@ -27,6 +27,8 @@ pub(super) struct Worker {
     pub(super) certificates: RefCell<Cached<CertIndex>>,
     pub(super) well_known: RefCell<Cached<WellKnown>>,
     pub(super) policy: RefCell<Cached<TlsPolicy>>,
+    /// A buffer that waits for the next connection that gathers small writes.
+    pub(super) spare: Cell<Vec<u8>>,
     /// Failed handshakes are told, but not more often than a person can read.
     pub(super) handshake_log: RateLimited,
     pub(super) upstream_log: RateLimited,
@@ -97,6 +99,7 @@ impl Worker {
             view: RefCell::new(view),
             alarms: Alarms::new(),
             pools: Pools::default(),
+            spare: Cell::new(Vec::new()),
             handshake_log: RateLimited::new(HANDSHAKE_LINES),
             upstream_log: RateLimited::new(UPSTREAM_LINES),
             accept_log: RateLimited::new(1),

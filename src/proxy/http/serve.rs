@@ -151,7 +151,13 @@ async fn serve_http2(connection: &Rc<Connection>) {
                 return Poll::Ready(false);
             }
         }
-        http.as_mut().poll(cx).map(|_| false)
+        let done = http.as_mut().poll(cx).map(|_| false);
+        if done.is_pending()
+            && let Poll::Ready(Err(_)) = connection.poll_send(cx)
+        {
+            return Poll::Ready(false);
+        }
+        done
     })
     .await;
     if stalled { reset(connection) } else { close(connection).await }
