@@ -1,1 +1,25 @@
-//! To come.
+//! How a certificate gets in.
+
+mod alarms;
+mod bundle;
+mod certificate;
+mod fate;
+mod flaw;
+mod intake;
+mod ledger;
+mod local_ca;
+mod pairing;
+mod parts;
+mod pem;
+mod ranking;
+mod scan;
+mod shelf;
+#[cfg(test)]
+mod testing;
+mod well_known;
+
+pub use bundle::Bundle;
+pub use flaw::Flaw;
+pub use intake::{Intake, IntakeHandle, Survey, survey};
+pub use ledger::{Alarm, Ledger, Loads, Notice, NoticeState};
+pub use local_ca::{Issued, KeyKind, LocalCa, LocalCaError, valid_for};

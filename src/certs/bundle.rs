@@ -1,0 +1,131 @@
+//! A certificate that can be served: its key matches, its names are host names, its chain is in order.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rustls::crypto::aws_lc_rs::sign::any_supported_type;
+use rustls::server::ParsedCertificate;
+use rustls::sign::{CertifiedKey, SigningKey};
+use rustls_pki_types::PrivateKeyDer;
+use zeroize::Zeroize;
+
+use super::certificate::{Certificate, PublicKey, hexadecimal};
+use super::flaw::Flaw;
+use super::pairing::{FileParts, pair};
+use super::parts::Parts;
+use super::pem;
+use crate::live::{CertFacts, KeyType, ServedCert};
+use crate::name::HostPattern;
+
+/// Leaf, chain and key that belong together. Whoever holds one can serve it.
+#[derive(Clone)]
+pub struct Bundle {
+    certified: Arc<CertifiedKey>,
+    key_type: KeyType,
+    leaf: Arc<Certificate>,
+    names: Box<[HostPattern]>,
+}
+
+impl Bundle {
+    /// Reads a bundle from the text of one or several PEM files, in any order: one key, its certificate, the chain.
+    ///
+    /// # Errors
+    /// [`Flaw`] when there is not exactly one certificate with its key, or it cannot be served.
+    pub fn parse(content: &[u8]) -> Result<Self, Flaw> {
+        let parts = Parts::read(content, &Default::default())?;
+        let path: Arc<Path> = Path::new("").into();
+        let mut pairing = pair(&[FileParts { path: &path, parts: &parts }]);
+        match (pairing.pairs.pop(), pairing.pairs.is_empty()) {
+            (Some(pair), true) => Self::new(&pair.leaf, &pair.key, &pair.chain),
+            (Some(_), false) => Err(Flaw::new(
+                "several",
+                "there are several certificates with their keys, and one is expected",
+                "give them one by one",
+            )),
+            (None, _) => Err(super::pairing::key_mismatch()),
+        }
+    }
+
+    /// Joins what was found to belong together.
+    pub(super) fn new(leaf: &Arc<Certificate>, key: &Key, chain: &[Arc<Certificate>]) -> Result<Self, Flaw> {
+        let names = leaf.names.clone()?;
+        if leaf.key.id != key.public.id {
+            return Err(super::pairing::key_mismatch());
+        }
+        let key_type = key.public.key_type.ok_or_else(pem::unsupported_key)?;
+        let certificates = std::iter::once(leaf).chain(chain).map(|certificate| certificate.der.clone()).collect();
+        let certified = Arc::new(CertifiedKey::new(certificates, Arc::clone(&key.signing)));
+        ParsedCertificate::try_from(&leaf.der).map_err(|_| unreadable_leaf())?;
+        Ok(Self { certified, key_type, leaf: Arc::clone(leaf), names })
+    }
+
+    /// The names it may be served under.
+    #[must_use]
+    pub fn names(&self) -> &[HostPattern] {
+        &self.names
+    }
+
+    /// The entry for the index: `file` is where the leaf was read, `embedded_key` whether its key was there too.
+    #[must_use]
+    pub fn served(&self, file: &Path, embedded_key: bool) -> Arc<ServedCert> {
+        let leaf = &self.leaf;
+        Arc::new(ServedCert {
+            certified: Arc::clone(&self.certified),
+            key_type: self.key_type,
+            names: self.names.clone(),
+            facts: CertFacts {
+                fingerprint: hexadecimal(&leaf.fingerprint).into(),
+                subject_cn: leaf.subject_cn.clone(),
+                issuer_cn: leaf.issuer_cn.clone(),
+                issuer_o: leaf.issuer_o.clone(),
+                serial: leaf.serial.clone(),
+                not_before: leaf.not_before,
+                not_after: leaf.not_after,
+                file: file.to_owned(),
+                embedded_key,
+                in_grace: false,
+            },
+        })
+    }
+}
+
+impl std::fmt::Debug for Bundle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Bundle").field("names", &self.names).field("key_type", &self.key_type).finish_non_exhaustive()
+    }
+}
+
+/// Another entry of the same certificate: under fewer names, or in grace.
+pub(super) fn entry_like(served: &ServedCert, names: Box<[HostPattern]>, in_grace: bool) -> Arc<ServedCert> {
+    Arc::new(ServedCert {
+        certified: Arc::clone(&served.certified),
+        key_type: served.key_type,
+        names,
+        facts: CertFacts { in_grace, ..served.facts.clone() },
+    })
+}
+
+/// A private key, ready to sign. Its text is gone; what is left is inside the crypto library.
+pub(crate) struct Key {
+    signing: Arc<dyn SigningKey>,
+    pub(super) public: PublicKey,
+}
+
+impl Key {
+    /// Loads a key and wipes what it was read from.
+    pub(super) fn read(mut der: PrivateKeyDer<'static>) -> Result<Self, Flaw> {
+        let loaded = any_supported_type(&der);
+        der.zeroize();
+        let signing = loaded.map_err(|_| pem::unsupported_key())?;
+        let public = signing.public_key().and_then(|spki| PublicKey::read(&spki)).ok_or_else(pem::unsupported_key)?;
+        Ok(Self { signing, public })
+    }
+}
+
+fn unreadable_leaf() -> Flaw {
+    Flaw::new(
+        "certificate-malformed",
+        "the certificate cannot be served: the TLS library does not read it (X.509 version 1, or damaged)",
+        "have it issued again",
+    )
+}

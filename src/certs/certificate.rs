@@ -1,0 +1,300 @@
+//! A certificate as the intake knows it: what it is for, whom it belongs to, who issued it.
+
+use std::fmt::Write;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use aws_lc_rs::digest::{SHA256, digest};
+use rustls_pki_types::CertificateDer;
+use x509_parser::certificate::X509Certificate;
+use x509_parser::extensions::{GeneralName, ParsedExtension};
+use x509_parser::prelude::FromDer;
+use x509_parser::x509::{SubjectPublicKeyInfo, X509Name};
+
+use super::flaw::Flaw;
+use crate::live::KeyType;
+use crate::name::HostPattern;
+
+/// A certificate that could be read; not yet whether it can be served.
+pub(crate) struct Certificate {
+    pub(super) der: CertificateDer<'static>,
+    pub(super) fingerprint: Fingerprint,
+    /// Whose key it certifies.
+    pub(super) key: PublicKey,
+    /// The names it may be served under, or why there are none.
+    pub(super) names: Result<Box<[HostPattern]>, Flaw>,
+    /// May issue others.
+    pub(super) is_ca: bool,
+    pub(super) not_before: i64,
+    pub(super) not_after: i64,
+    pub(super) subject_cn: Box<str>,
+    pub(super) issuer_cn: Box<str>,
+    pub(super) issuer_o: Box<str>,
+    pub(super) serial: Box<str>,
+    subject: Box<[u8]>,
+    issuer: Box<[u8]>,
+    subject_key: Option<Box<[u8]>>,
+    authority_key: Option<Box<[u8]>>,
+}
+
+impl Certificate {
+    /// Reads one certificate's DER.
+    pub(super) fn read(der: CertificateDer<'static>) -> Result<Self, Flaw> {
+        let malformed = || {
+            Flaw::new(
+                "certificate-malformed",
+                "a certificate in the file cannot be read: it is damaged",
+                "copy the file again from where it was issued",
+            )
+        };
+        let Ok((rest, parsed)) = X509Certificate::from_der(&der) else { return Err(malformed()) };
+        if !rest.is_empty() {
+            return Err(malformed());
+        }
+        let mut certificate = Self {
+            fingerprint: sha256(&der),
+            key: PublicKey::of(parsed.public_key()),
+            names: names(&parsed),
+            is_ca: parsed.basic_constraints().ok().flatten().is_some_and(|constraints| constraints.value.ca),
+            not_before: parsed.validity().not_before.timestamp(),
+            not_after: parsed.validity().not_after.timestamp(),
+            subject_cn: common_name(parsed.subject()),
+            issuer_cn: common_name(parsed.issuer()),
+            issuer_o: first_text(parsed.issuer().iter_organization()),
+            serial: hexadecimal(parsed.raw_serial()).into(),
+            subject: parsed.subject().as_raw().into(),
+            issuer: parsed.issuer().as_raw().into(),
+            subject_key: None,
+            authority_key: None,
+            der: CertificateDer::from(Vec::new()),
+        };
+        for extension in parsed.extensions() {
+            match extension.parsed_extension() {
+                ParsedExtension::SubjectKeyIdentifier(id) => certificate.subject_key = Some(id.0.into()),
+                ParsedExtension::AuthorityKeyIdentifier(authority) => {
+                    certificate.authority_key = authority.key_identifier.as_ref().map(|id| id.0.into());
+                }
+                _ => {}
+            }
+        }
+        certificate.der = der;
+        Ok(certificate)
+    }
+
+    /// A root, or a certificate of somebody who has no authority.
+    pub(super) fn is_self_issued(&self) -> bool {
+        self.subject == self.issuer
+    }
+
+    /// Whether `issuer` may have issued this one, by name and key identifier (RFC 5280 §6.1, §4.2.1.1).
+    pub(super) fn may_come_from(&self, issuer: &Self) -> bool {
+        let keys_differ = match (&self.authority_key, &issuer.subject_key) {
+            (Some(wanted), Some(found)) => wanted != found,
+            _ => false,
+        };
+        issuer.is_ca && self.issuer == issuer.subject && !keys_differ
+    }
+
+    /// Whether `issuer` did issue this one, by signature. Costs more than reading it.
+    pub(super) fn is_signed_by(&self, issuer: &Self) -> bool {
+        let (Ok((_, own)), Ok((_, issuer))) =
+            (X509Certificate::from_der(&self.der), X509Certificate::from_der(&issuer.der))
+        else {
+            return false;
+        };
+        own.verify_signature(Some(issuer.public_key())).is_ok()
+    }
+
+    /// By what its issuer is found.
+    pub(super) fn issuer_name(&self) -> &[u8] {
+        &self.issuer
+    }
+
+    /// By what it is found as an issuer.
+    pub(super) fn subject_name(&self) -> &[u8] {
+        &self.subject
+    }
+
+    /// Whether it is valid at `now`, seconds since the Unix epoch.
+    pub(super) fn is_valid_at(&self, now: i64) -> bool {
+        (self.not_before..=self.not_after).contains(&now)
+    }
+}
+
+/// SHA-256 over the DER.
+pub(super) type Fingerprint = [u8; 32];
+
+/// A public key as far as pairing needs it. Not the whole SubjectPublicKeyInfo: encoders differ in the parameters of RSA.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct PublicKey {
+    pub(super) id: [u8; 32],
+    /// `None`: of a kind that is not served.
+    pub(super) key_type: Option<KeyType>,
+}
+
+impl PublicKey {
+    /// Reads a SubjectPublicKeyInfo.
+    pub(super) fn read(spki: &[u8]) -> Option<Self> {
+        SubjectPublicKeyInfo::from_der(spki).ok().map(|(_, spki)| Self::of(&spki))
+    }
+
+    fn of(spki: &SubjectPublicKeyInfo<'_>) -> Self {
+        let algorithm = spki.algorithm.algorithm.as_bytes();
+        let curve = spki.algorithm.parameters.as_ref().filter(|_| algorithm == OID_EC).map_or(&[][..], |any| any.data);
+        let key_type = match (algorithm, curve) {
+            (OID_RSA, _) => Some(KeyType::Rsa),
+            (OID_ED25519, _) => Some(KeyType::Ed25519),
+            (OID_EC, OID_P256) => Some(KeyType::EcdsaP256),
+            (OID_EC, OID_P384) => Some(KeyType::EcdsaP384),
+            (OID_EC, OID_P521) => Some(KeyType::EcdsaP521),
+            _ => None,
+        };
+        let bits = &spki.subject_public_key.data;
+        Self { id: sha256(&[algorithm, curve, bits].concat()), key_type }
+    }
+}
+
+/// SHA-256.
+pub(super) fn sha256(content: &[u8]) -> [u8; 32] {
+    let mut sum = [0; 32];
+    sum.copy_from_slice(digest(&SHA256, content).as_ref());
+    sum
+}
+
+/// Lower-case hexadecimal.
+pub(super) fn hexadecimal(octets: &[u8]) -> String {
+    octets.iter().fold(String::with_capacity(octets.len() * 2), |mut text, octet| {
+        let _ = write!(text, "{octet:02x}");
+        text
+    })
+}
+
+/// The DNS names a certificate is for. Never the common name (RFC 9525 §2); IP addresses are no host names.
+fn names(parsed: &X509Certificate<'_>) -> Result<Box<[HostPattern]>, Flaw> {
+    let bad = |name: &str| {
+        let shown: String = name.chars().take(100).collect();
+        Flaw::new(
+            "bad-name",
+            format!("the certificate is for {shown:?}, which is not a host name"),
+            "have the certificate issued again without that name",
+        )
+    };
+    let Ok(alternatives) = parsed.subject_alternative_name() else { return Err(bad("a name that cannot be read")) };
+    let mut names: Vec<HostPattern> = Vec::new();
+    for name in alternatives.iter().flat_map(|extension| &extension.value.general_names) {
+        match name {
+            GeneralName::DNSName(name) => {
+                // A-labels only (RFC 5280 §7.2): what else reads as a name here may be another one to somebody else.
+                let plain =
+                    name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'*'));
+                let pattern = if plain { HostPattern::parse(name).ok() } else { None };
+                names.push(pattern.ok_or_else(|| bad(name))?);
+            }
+            GeneralName::Invalid(tag, octets) if tag.0 == 2 => return Err(bad(&String::from_utf8_lossy(octets))),
+            _ => {}
+        }
+    }
+    names.sort_unstable();
+    names.dedup();
+    if names.is_empty() {
+        return Err(Flaw::new(
+            "no-names",
+            "the certificate has no DNS name among its subject alternative names, and no client believes the common name",
+            "have it issued again with the host names as subject alternative names (DNS)",
+        ));
+    }
+    Ok(names.into())
+}
+
+fn common_name(name: &X509Name<'_>) -> Box<str> {
+    first_text(name.iter_common_name())
+}
+
+fn first_text<'a>(mut values: impl Iterator<Item = &'a x509_parser::x509::AttributeTypeAndValue<'a>>) -> Box<str> {
+    values.next().and_then(|value| value.as_str().ok()).unwrap_or_default().into()
+}
+
+/// Certificates by what they are, so that the intermediate in ten thousand files is parsed and held once.
+#[derive(Default)]
+pub(super) struct Known(Mutex<hashbrown::HashMap<Fingerprint, Arc<Certificate>>>);
+
+impl Known {
+    /// Reads a certificate unless it is known.
+    pub(super) fn read(&self, der: CertificateDer<'static>) -> Result<Arc<Certificate>, Flaw> {
+        let fingerprint = sha256(&der);
+        if let Some(known) = self.certificates().get(&fingerprint) {
+            return Ok(Arc::clone(known));
+        }
+        let certificate = Arc::new(Certificate::read(der)?);
+        Ok(Arc::clone(self.certificates().entry(fingerprint).or_insert(certificate)))
+    }
+
+    /// Lets go of what no file holds any more.
+    pub(super) fn forget_unused(&self) {
+        self.certificates().retain(|_, certificate| Arc::strong_count(certificate) > 1);
+    }
+
+    fn certificates(&self) -> MutexGuard<'_, hashbrown::HashMap<Fingerprint, Arc<Certificate>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+const OID_EC: &[u8] = &[0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x02, 0x01];
+const OID_RSA: &[u8] = &[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x01, 0x01];
+const OID_ED25519: &[u8] = &[0x2B, 0x65, 0x70];
+const OID_P256: &[u8] = &[0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x03, 0x01, 0x07];
+const OID_P384: &[u8] = &[0x2B, 0x81, 0x04, 0x00, 0x22];
+const OID_P521: &[u8] = &[0x2B, 0x81, 0x04, 0x00, 0x23];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::certs::testing::with_names;
+
+    fn names_of(dns: &[&[u8]], ips: &[[u8; 4]]) -> Result<Vec<String>, &'static str> {
+        let der = with_names(dns, ips);
+        let certificate = Certificate::read(der).expect("a certificate");
+        let names = certificate.names.map_err(|flaw| flaw.code)?;
+        Ok(names.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn names_come_from_dns_alternative_names_in_normal_form() {
+        let many: Vec<String> = (100..200).map(|number| format!("s{number}.example")).collect();
+        let many_octets: Vec<&[u8]> = many.iter().map(|name| name.as_bytes()).collect();
+        for (dns, expected) in [
+            (vec![&b"shop.example"[..]], vec!["shop.example".to_owned()]),
+            (vec![b"SHOP.Example"], vec!["shop.example".into()]),
+            (vec![b"shop.example."], vec!["shop.example".into()]),
+            (vec![b"xn--bcher-kva.example"], vec!["xn--bcher-kva.example".into()]),
+            (vec![b"*.shop.example", b"shop.example"], vec!["shop.example".into(), "*.shop.example".into()]),
+            (vec![b"a.example", b"A.example"], vec!["a.example".into()]),
+            (many_octets, many.clone()),
+        ] {
+            assert_eq!(names_of(&dns, &[]), Ok(expected));
+        }
+        assert_eq!(names_of(&[b"a.example"], &[[10, 0, 0, 1]]), Ok(vec!["a.example".into()]));
+    }
+
+    #[test]
+    fn a_certificate_with_a_bad_name_or_none_is_not_for_anybody() {
+        for name in [
+            &b"a\0b.example"[..],
+            b"shop.example\0.evil.example",
+            b"",
+            b" shop.example",
+            b"10.0.0.1",
+            b"*",
+            b"*.example",
+            b"a.*.example",
+            b"f*.shop.example",
+            b"a b.example",
+            "b\u{fc}cher.example".as_bytes(),
+            b"\xFF.example",
+            b"a..example",
+        ] {
+            assert_eq!(names_of(&[b"good.example", name], &[]), Err("bad-name"), "{name:?}");
+        }
+        assert_eq!(names_of(&[], &[[10, 0, 0, 1]]), Err("no-names"));
+        assert_eq!(names_of(&[], &[]), Err("no-names"));
+    }
+}

@@ -1,0 +1,121 @@
+//! What became of a certificate whose pair is no longer in the folder: deleted, replaced, or spoiled.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use hashbrown::{HashMap, HashSet};
+
+use super::certificate::{Certificate, Fingerprint};
+use super::flaw::Flaw;
+use super::pairing::{Pairing, Problem};
+use super::scan::Files;
+use super::shelf::Holding;
+
+/// Why a pair is not there any more.
+pub(super) enum Fate {
+    /// The operator took a file away.
+    Deleted,
+    /// Its files hold another pair, which is good.
+    Replaced,
+    /// Its files are there and hold nothing that is good: these, and what is wrong with each.
+    Spoiled(Vec<(Arc<Path>, Flaw)>),
+}
+
+/// What the folder holds now, by what a missing pair is asked for.
+pub(super) struct Sources<'a> {
+    files: &'a Files,
+    /// Leaves and keys that are there without their counterpart.
+    leaves: HashSet<&'a Fingerprint>,
+    keys: HashSet<&'a [u8; 32]>,
+    /// The files of pairs that are there, with a leaf of each.
+    paired: HashMap<&'a Path, &'a Certificate>,
+    now: i64,
+}
+
+impl<'a> Sources<'a> {
+    pub(super) fn new(pairing: &'a Pairing, files: &'a Files, present: &HashSet<Fingerprint>, now: i64) -> Self {
+        let mut sources = Self { files, leaves: HashSet::new(), keys: HashSet::new(), paired: HashMap::new(), now };
+        for (_, problem) in &pairing.problems {
+            match problem {
+                Problem::NoKey(leaf) => drop(sources.leaves.insert(leaf)),
+                Problem::NoCertificate(key) => drop(sources.keys.insert(key)),
+                Problem::Unfit(_) => {}
+            }
+        }
+        for pair in pairing.pairs.iter().filter(|pair| present.contains(&pair.leaf.fingerprint)) {
+            sources.keys.insert(&pair.key.public.id);
+            for file in pair.certificate_files.iter().chain(&pair.key_files) {
+                // With several in one file, a valid one speaks for it.
+                let told = sources.paired.entry(file).or_insert(&pair.leaf);
+                if !told.is_valid_at(now) {
+                    *told = &pair.leaf;
+                }
+            }
+        }
+        sources
+    }
+
+    /// What became of a holding whose pair is not in the folder.
+    pub(super) fn fate(&self, leaf: &Fingerprint, holding: &Holding) -> Fate {
+        let mut halves = Vec::with_capacity(2);
+        if !self.leaves.contains(leaf) {
+            halves.push(holding.certificate_files());
+        }
+        if !self.keys.contains(holding.key()) {
+            halves.push(holding.key_files());
+        }
+        let mut spoilt = Vec::new();
+        for files in halves {
+            let mut left = files.iter().filter(|file| self.files.contains_key(*file)).peekable();
+            if left.peek().is_none() {
+                return Fate::Deleted;
+            }
+            let flaws: Vec<Option<Flaw>> = left.clone().map(|file| self.flaw(file, holding)).collect();
+            if flaws.iter().all(Option::is_some) {
+                spoilt.extend(left.cloned().zip(flaws.into_iter().flatten()));
+            }
+        }
+        if spoilt.is_empty() { Fate::Replaced } else { Fate::Spoiled(spoilt) }
+    }
+
+    /// What is wrong with a file that once held half of a good pair; `None` when it holds a good pair again.
+    fn flaw(&self, file: &Path, holding: &Holding) -> Option<Flaw> {
+        match self.paired.get(file) {
+            Some(leaf) if leaf.is_valid_at(self.now) || !holding.is_valid_at(self.now) => None,
+            Some(leaf) if leaf.not_after < self.now => Some(Flaw::new(
+                "expired",
+                "it was overwritten with a certificate that is expired; the valid one before it keeps serving",
+                "put a valid certificate here",
+            )),
+            Some(_) => Some(Flaw::new(
+                "not-yet-valid",
+                "it was overwritten with a certificate that is not valid yet; the valid one before it keeps serving until then",
+                "nothing, or put a certificate here that is valid now",
+            )),
+            None => Some(Flaw::new(
+                "pair-broken",
+                "it held a certificate or key in service, and what it holds now has no counterpart; the last good pair keeps \
+                 serving",
+                "put the matching other half beside it, or the old content back",
+            )),
+        }
+    }
+}
+
+/// A certificate alone.
+pub(super) fn waits_for_key() -> Flaw {
+    Flaw::new(
+        "waiting-for-key",
+        "the certificate waits for its private key",
+        "put the key that it was requested with into the folder, under any name that ends in .key or .pem",
+    )
+}
+
+/// A key alone.
+pub(super) fn waits_for_certificate() -> Flaw {
+    Flaw::new(
+        "waiting-for-certificate",
+        "the private key waits for its certificate",
+        "put the certificate into the folder, under any name that ends in .crt or .pem",
+    )
+}

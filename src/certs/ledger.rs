@@ -1,0 +1,215 @@
+//! What the operator is told: what waits, what was rejected, what needs a hand.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::time::Instant;
+
+use super::flaw::Flaw;
+
+/// The state of the drop folder, as lists and metrics show it. Replaced whole after every look.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Ledger {
+    /// Files that are not served, in order of their path.
+    pub rejected: Vec<Notice>,
+    /// What needs a hand, in order of the code.
+    pub alarms: Vec<Alarm>,
+    /// Counters since the start.
+    pub loads: Loads,
+    /// When the folder was last looked at, seconds since the Unix epoch; 0: not yet.
+    pub last_scan: i64,
+    /// Looks that failed in a way that was not foreseen.
+    pub failed_scans: u64,
+    /// Whether the system reports changes; otherwise they are only found by looking at intervals.
+    pub watching: bool,
+}
+
+/// A file that is not served.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Notice {
+    /// The path, below the drop folder as it is configured.
+    pub file: String,
+    /// Whether it may still come right by itself.
+    pub state: NoticeState,
+    /// From a closed set.
+    pub code: &'static str,
+    /// What was found.
+    pub reason: String,
+    /// What to do.
+    pub mend: String,
+    /// Seconds since the Unix epoch.
+    pub since: i64,
+}
+
+/// Why a file is not served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NoticeState {
+    /// Its counterpart has not come.
+    Waiting,
+    /// It cannot be used as it is.
+    Rejected,
+}
+
+/// Something that needs the operator.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Alarm {
+    /// From a closed set.
+    pub code: &'static str,
+    /// What is the matter and what to do.
+    pub message: String,
+    /// Seconds since the Unix epoch.
+    pub since: i64,
+}
+
+/// How often what came of a file or a certificate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Loads {
+    /// Certificates that came into service.
+    pub accepted: u64,
+    /// Files that were listed as waiting.
+    pub waiting: u64,
+    /// Files that were listed as rejected.
+    pub rejected: u64,
+    /// Certificates that went out of service because their files were deleted.
+    pub withdrawn: u64,
+}
+
+/// What one look has against a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Finding {
+    pub(super) state: NoticeState,
+    pub(super) flaw: Flaw,
+}
+
+/// At most one finding for each file: the first rejection, else the first wait.
+#[derive(Default)]
+pub(super) struct Findings(BTreeMap<Arc<Path>, Finding>);
+
+impl Findings {
+    pub(super) fn reject(&mut self, file: &Arc<Path>, flaw: Flaw) {
+        match self.0.get_mut(file) {
+            Some(finding) if finding.state == NoticeState::Rejected => {}
+            Some(finding) => *finding = Finding { state: NoticeState::Rejected, flaw },
+            None => {
+                self.0.insert(Arc::clone(file), Finding { state: NoticeState::Rejected, flaw });
+            }
+        }
+    }
+
+    pub(super) fn wait(&mut self, file: &Arc<Path>, flaw: Flaw) {
+        if !self.0.contains_key(file) {
+            self.0.insert(Arc::clone(file), Finding { state: NoticeState::Waiting, flaw });
+        }
+    }
+}
+
+/// The notices of a folder over time: each is listed, logged and counted once, when the folder has come to rest.
+#[derive(Default)]
+pub(super) struct Notices {
+    tracked: BTreeMap<Arc<Path>, Tracked>,
+    last_change: Option<Instant>,
+}
+
+struct Tracked {
+    finding: Finding,
+    first: Instant,
+    since: i64,
+    listed: bool,
+}
+
+impl Notices {
+    /// Takes over what a look found. Copying a certificate and its key takes a moment, in which neither is worth a word.
+    pub(super) fn settle(&mut self, findings: Findings, changed: bool, now: Instant, unix: i64, loads: &mut Loads) {
+        if changed {
+            self.last_change = Some(now);
+        }
+        let mut old = std::mem::take(&mut self.tracked);
+        for (file, finding) in findings.0 {
+            let tracked = match old.remove(&file) {
+                Some(known) if known.finding == finding => known,
+                _ => Tracked { finding, first: now, since: unix, listed: false },
+            };
+            self.tracked.insert(file, tracked);
+        }
+        let last_change = self.last_change;
+        for (file, tracked) in &mut self.tracked {
+            if !tracked.listed && tracked.due(last_change) <= now {
+                tracked.listed = true;
+                tracked.tell(file, loads);
+            }
+        }
+    }
+
+    /// When the next notice has come to rest.
+    pub(super) fn due(&self) -> Option<Instant> {
+        let unlisted = self.tracked.values().filter(|tracked| !tracked.listed);
+        unlisted.map(|tracked| tracked.due(self.last_change)).min()
+    }
+
+    /// Those that are listed.
+    pub(super) fn listed(&self) -> Vec<Notice> {
+        let listed = self.tracked.iter().filter(|(_, tracked)| tracked.listed);
+        listed
+            .map(|(file, Tracked { finding, since, .. })| Notice {
+                file: shown(file),
+                state: finding.state,
+                code: finding.flaw.code,
+                reason: finding.flaw.reason.clone().into_owned(),
+                mend: finding.flaw.mend.clone().into_owned(),
+                since: *since,
+            })
+            .collect()
+    }
+}
+
+impl Tracked {
+    fn due(&self, last_change: Option<Instant>) -> Instant {
+        let rest = last_change.map_or(self.first, |change| change.max(self.first)) + REST;
+        rest.min(self.first + LONGEST_REST)
+    }
+
+    fn tell(&self, file: &Path, loads: &mut Loads) {
+        let Flaw { code, reason, mend } = &self.finding.flaw;
+        let file = shown(file);
+        match self.finding.state {
+            NoticeState::Waiting => {
+                loads.waiting += 1;
+                tracing::info!(file = %file, code = %code, "waiting: {reason}; {mend}");
+            }
+            NoticeState::Rejected => {
+                loads.rejected += 1;
+                tracing::warn!(file = %file, code = %code, "rejected: {reason}; {mend}");
+            }
+        }
+    }
+}
+
+/// A path for a log line and a list: whoever may name files must not be able to write log lines.
+pub(super) fn shown(path: &Path) -> String {
+    path.to_string_lossy()
+        .chars()
+        .flat_map(|c| {
+            if c.is_control() { c.escape_default().to_string() } else { c.to_string() }.chars().collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+/// The same for a few of many.
+pub(super) fn some_of(all: &[String]) -> String {
+    let named = all.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match all.len().checked_sub(NAMED) {
+        Some(more) if more > 0 => format!("{named} and {more} more"),
+        _ => named,
+    }
+}
+
+/// A folder without a change for so long is not being written.
+const REST: Duration = Duration::from_millis(500);
+/// A folder that never rests must not hide what is wrong in it.
+const LONGEST_REST: Duration = Duration::from_secs(5);
+/// More would fill a line and tell nothing more.
+const NAMED: usize = 5;

@@ -1,0 +1,402 @@
+//! Which key belongs to which certificate, and which chain: decided by the public key and the issuers, never by file names.
+//!
+//! A pure function of the files' parts. The order in which files are found or arrive has no say in the result.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use hashbrown::{HashMap, HashSet};
+
+use super::bundle::Key;
+use super::certificate::{Certificate, Fingerprint};
+use super::flaw::Flaw;
+use super::parts::Parts;
+
+/// A file with what it holds.
+pub(super) struct FileParts<'a> {
+    pub(super) path: &'a Arc<Path>,
+    pub(super) parts: &'a Parts,
+}
+
+/// A leaf with its key and its chain, each with all files that hold it, in order.
+pub(super) struct Pair {
+    pub(super) leaf: Arc<Certificate>,
+    pub(super) key: Arc<Key>,
+    /// The leaf's issuer first; a root is left out, clients have it or do not trust it.
+    pub(super) chain: Vec<Arc<Certificate>>,
+    /// The first one is named in lists: with the key if there is one, else the one with the most certificates.
+    pub(super) certificate_files: Vec<Arc<Path>>,
+    pub(super) key_files: Vec<Arc<Path>>,
+}
+
+/// What is left of a file when pairing is done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Problem {
+    /// A certificate whose key has not come.
+    NoKey(Fingerprint),
+    /// A key whose certificate has not come.
+    NoCertificate([u8; 32]),
+    /// The file cannot be used.
+    Unfit(Flaw),
+}
+
+/// All pairs, in order of the leaf's fingerprint, and all problems, in order of the path.
+#[derive(Default)]
+pub(super) struct Pairing {
+    pub(super) pairs: Vec<Pair>,
+    pub(super) problems: Vec<(Arc<Path>, Problem)>,
+}
+
+/// Pairs everything the folder holds.
+pub(super) fn pair(files: &[FileParts<'_>]) -> Pairing {
+    let mut pairing = Pairing::default();
+    let mut files: Vec<&FileParts<'_>> = files.iter().collect();
+    files.sort_unstable_by(|one, other| one.path.as_os_str().cmp(other.path.as_os_str()));
+    files.retain(|file| {
+        let contradicts = contradicts_itself(file.parts);
+        if contradicts {
+            pairing.problems.push((Arc::clone(file.path), Problem::Unfit(key_mismatch())));
+        }
+        !contradicts
+    });
+
+    let mut keys: HashMap<[u8; 32], (&Arc<Key>, Vec<&FileParts<'_>>)> = HashMap::new();
+    let mut certificates: HashMap<Fingerprint, (&Arc<Certificate>, Vec<&FileParts<'_>>)> = HashMap::new();
+    for file in &files {
+        for key in &file.parts.keys {
+            keys.entry(key.public.id).or_insert_with(|| (key, Vec::new())).1.push(file);
+        }
+        for certificate in &file.parts.certificates {
+            certificates.entry(certificate.fingerprint).or_insert_with(|| (certificate, Vec::new())).1.push(file);
+        }
+    }
+    let mut issuers = Issuers::default();
+    for (certificate, files) in certificates.values() {
+        issuers.offer(certificate, files);
+    }
+
+    let mut certified: HashSet<[u8; 32]> = HashSet::new();
+    for (leaf, holders) in certificates.values() {
+        let leaf = *leaf;
+        let paths = || holders.iter().map(|file| Arc::clone(file.path));
+        let key = keys.get(&leaf.key.id);
+        match (key, &leaf.names) {
+            (Some((key, key_holders)), Ok(_)) => {
+                certified.insert(leaf.key.id);
+                pairing.pairs.push(Pair {
+                    leaf: Arc::clone(leaf),
+                    key: Arc::clone(key),
+                    chain: issuers.chain(leaf, holders),
+                    certificate_files: in_order_of_telling(leaf, holders),
+                    key_files: key_holders.iter().map(|file| Arc::clone(file.path)).collect(),
+                });
+            }
+            // An authority's certificate without its key is an intermediate or a root.
+            (None, _) if leaf.is_ca => {}
+            (_, Err(flaw)) => {
+                certified.insert(leaf.key.id);
+                pairing.problems.extend(paths().map(|path| (path, Problem::Unfit(flaw.clone()))));
+            }
+            (None, Ok(_)) => {
+                pairing.problems.extend(paths().map(|path| (path, Problem::NoKey(leaf.fingerprint))));
+            }
+        }
+    }
+    for (id, (_, holders)) in &keys {
+        if !certified.contains(id) {
+            let missing = |file: &&FileParts<'_>| (Arc::clone(file.path), Problem::NoCertificate(*id));
+            pairing.problems.extend(holders.iter().map(missing));
+        }
+    }
+    pairing.pairs.sort_unstable_by_key(|pair| pair.leaf.fingerprint);
+    pairing.problems.sort_by(|(one, first), (other, second)| {
+        one.as_os_str().cmp(other.as_os_str()).then_with(|| first.order().cmp(&second.order()))
+    });
+    pairing
+}
+
+impl Problem {
+    /// The gravest first; within a kind any order that is always the same.
+    fn order(&self) -> (u8, [u8; 32], &str) {
+        match self {
+            Self::Unfit(flaw) => (0, [0; 32], flaw.code),
+            Self::NoKey(fingerprint) => (1, *fingerprint, ""),
+            Self::NoCertificate(id) => (2, *id, ""),
+        }
+    }
+}
+
+/// A file with a key and a certificate that do not match.
+pub(super) fn key_mismatch() -> Flaw {
+    Flaw::new(
+        "key-mismatch",
+        "the private key in the file does not belong to the certificate in it",
+        "put the key here that the certificate was requested with, or have a new certificate issued for this key",
+    )
+}
+
+/// Whether a file holds keys and certificates for the end of a chain, and none belongs to another.
+fn contradicts_itself(parts: &Parts) -> bool {
+    let Parts { certificates, keys } = parts;
+    let matches = |leaf: &Arc<Certificate>| keys.iter().any(|key| key.public.id == leaf.key.id);
+    !keys.is_empty() && certificates.iter().any(|certificate| !certificate.is_ca) && !certificates.iter().any(matches)
+}
+
+/// The files of a certificate; first the one that tells the operator most.
+fn in_order_of_telling(leaf: &Certificate, holders: &[&FileParts<'_>]) -> Vec<Arc<Path>> {
+    let mut holders = holders.to_vec();
+    holders.sort_by_key(|file| {
+        let embedded = file.parts.keys.iter().any(|key| key.public.id == leaf.key.id);
+        (!embedded, std::cmp::Reverse(file.parts.certificates.len()))
+    });
+    holders.into_iter().map(|file| Arc::clone(file.path)).collect()
+}
+
+/// Every certificate in the folder that may issue others, by its name.
+#[derive(Default)]
+struct Issuers<'a> {
+    by_name: HashMap<&'a [u8], Vec<Issuer<'a>>>,
+}
+
+#[derive(Clone, Copy)]
+struct Issuer<'a> {
+    certificate: &'a Arc<Certificate>,
+    files: &'a [&'a FileParts<'a>],
+}
+
+impl<'a> Issuers<'a> {
+    fn offer(&mut self, certificate: &'a Arc<Certificate>, files: &'a [&'a FileParts<'a>]) {
+        if certificate.is_ca {
+            self.by_name.entry(certificate.subject_name()).or_default().push(Issuer { certificate, files });
+        }
+    }
+
+    /// The way from the leaf up, as far as the folder has it.
+    fn chain(&self, leaf: &'a Arc<Certificate>, holders: &[&FileParts<'_>]) -> Vec<Arc<Certificate>> {
+        let mut chain: Vec<Arc<Certificate>> = Vec::new();
+        let mut last = leaf;
+        while chain.len() < LONGEST_CHAIN && !last.is_self_issued() {
+            let Some(issuer) = self.of(last, holders) else { break };
+            let seen = issuer.fingerprint == leaf.fingerprint
+                || chain.iter().any(|known| known.fingerprint == issuer.fingerprint);
+            if seen || issuer.is_self_issued() {
+                break;
+            }
+            chain.push(Arc::clone(issuer));
+            last = issuer;
+        }
+        chain
+    }
+
+    fn of(&self, child: &Certificate, holders: &[&FileParts<'_>]) -> Option<&'a Arc<Certificate>> {
+        let named = self.by_name.get(child.issuer_name())?;
+        let mut candidates: Vec<&Issuer<'a>> =
+            named.iter().filter(|issuer| child.may_come_from(issuer.certificate)).collect();
+        // Authorities reuse a name with another key; only the signature tells those apart without key identifiers.
+        if candidates.iter().any(|issuer| issuer.certificate.key != candidates[0].certificate.key) {
+            candidates.retain(|issuer| child.is_signed_by(issuer.certificate));
+        }
+        candidates
+            .into_iter()
+            .min_by_key(|issuer| {
+                let certificate = issuer.certificate;
+                (
+                    issuer.distance(holders),
+                    std::cmp::Reverse(certificate.not_after),
+                    std::cmp::Reverse(certificate.not_before),
+                    certificate.fingerprint,
+                )
+            })
+            .map(|issuer| issuer.certificate)
+    }
+}
+
+impl Issuer<'_> {
+    /// What lies in the leaf's own file was put there for it; what lies in its folder, probably.
+    fn distance(&self, holders: &[&FileParts<'_>]) -> u8 {
+        let any = |near: fn(&Path, &Path) -> bool| {
+            holders.iter().any(|holder| self.files.iter().any(|file| near(holder.path, file.path)))
+        };
+        match () {
+            () if any(|one, other| one == other) => 0,
+            () if any(|one, other| one.parent() == other.parent()) => 1,
+            () => 2,
+        }
+    }
+}
+
+/// Longer ones do not exist; a circle of cross-signed authorities does.
+const LONGEST_CHAIN: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::LazyLock;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::certs::certificate::hexadecimal;
+    use crate::certs::testing::{Chain, Leaf};
+
+    /// Everything the tests deal out: two leaves of one intermediate, a renewal with the same key, all with PEM texts.
+    static DECK: LazyLock<Vec<String>> = LazyLock::new(|| {
+        let chain = Chain::new();
+        let one = chain.leaf(&["one.example"]);
+        let two = chain.leaf(&["two.example"]);
+        let renewed = chain.renewed(&one);
+        vec![
+            one.certificate,
+            one.key,
+            two.certificate,
+            two.key,
+            renewed.certificate,
+            chain.intermediate.clone(),
+            chain.root.clone(),
+        ]
+    });
+
+    fn described(files: &[(String, String)]) -> Vec<String> {
+        let read: Vec<(Arc<Path>, Parts)> = files
+            .iter()
+            .map(|(path, text)| {
+                (Path::new(path).into(), Parts::read(text.as_bytes(), &Default::default()).expect("parts"))
+            })
+            .collect();
+        let parts: Vec<FileParts<'_>> = read.iter().map(|(path, parts)| FileParts { path, parts }).collect();
+        let pairing = pair(&parts);
+        let files = |paths: &[Arc<Path>]| format!("{paths:?}");
+        let pairs = pairing.pairs.iter().map(|pair| {
+            let chain: Vec<String> = pair.chain.iter().map(|issuer| issuer.subject_cn.to_string()).collect();
+            format!(
+                "{} {} {chain:?} {} {}",
+                hexadecimal(&pair.leaf.fingerprint),
+                pair.leaf.subject_cn,
+                files(&pair.certificate_files),
+                files(&pair.key_files)
+            )
+        });
+        pairs.chain(pairing.problems.iter().map(|(path, problem)| format!("{path:?} {problem:?}"))).collect()
+    }
+
+    fn codes(files: &[(&str, &str)]) -> (Vec<String>, Vec<(String, String)>) {
+        let read: Vec<(Arc<Path>, Parts)> = files
+            .iter()
+            .map(|(path, text)| {
+                (Path::new(path).into(), Parts::read(text.as_bytes(), &Default::default()).expect("parts"))
+            })
+            .collect();
+        let parts: Vec<FileParts<'_>> = read.iter().map(|(path, parts)| FileParts { path, parts }).collect();
+        let pairing = pair(&parts);
+        let mut pairs: Vec<String> = pairing.pairs.iter().map(|pair| pair.leaf.subject_cn.to_string()).collect();
+        pairs.sort();
+        let problems = pairing.problems.iter().map(|(path, problem)| {
+            let code = match problem {
+                Problem::NoKey(_) => "no key",
+                Problem::NoCertificate(_) => "no certificate",
+                Problem::Unfit(flaw) => flaw.code,
+            };
+            (path.display().to_string(), code.to_owned())
+        });
+        (pairs, problems.collect())
+    }
+
+    #[test]
+    fn names_of_files_and_folders_do_not_matter() {
+        let Leaf { certificate, key } = Chain::new().leaf(&["shop.example"]);
+        let all = (vec!["shop.example".to_owned()], vec![]);
+        assert_eq!(codes(&[("a.pem", &format!("{certificate}{key}"))]), all);
+        assert_eq!(codes(&[("a.pem", &format!("{key}{certificate}"))]), all);
+        assert_eq!(codes(&[("x/1.key", &certificate), ("y/z/2.crt", &key)]), all);
+    }
+
+    #[test]
+    fn halves_wait_and_contradictions_are_unfit() {
+        let chain = Chain::new();
+        let (one, two) = (chain.leaf(&["one.example"]), chain.leaf(&["two.example"]));
+        assert_eq!(codes(&[("a", &one.key)]), (vec![], vec![("a".into(), "no certificate".into())]));
+        assert_eq!(codes(&[("a", &one.certificate)]), (vec![], vec![("a".into(), "no key".into())]));
+        assert_eq!(codes(&[("a", &chain.intermediate)]), (vec![], vec![]));
+        assert_eq!(
+            codes(&[("a", &format!("{}{}", one.key, two.certificate)), ("b", &two.key)]),
+            (vec![], vec![("a".into(), "key-mismatch".into()), ("b".into(), "no certificate".into())])
+        );
+        // A key beside its issuer's certificate is no contradiction: the leaf may be elsewhere.
+        assert_eq!(
+            codes(&[("a", &format!("{}{}", one.key, chain.intermediate)), ("b", &one.certificate)]),
+            (vec!["one.example".into()], vec![])
+        );
+    }
+
+    #[test]
+    fn a_renewal_with_the_same_key_makes_a_second_pair() {
+        let deck = &*DECK;
+        let (pairs, problems) = codes(&[("old", &deck[0]), ("key", &deck[1]), ("new", &deck[4])]);
+        assert_eq!((pairs, problems), (vec!["one.example".into(), "one.example".into()], vec![]));
+    }
+
+    #[test]
+    fn the_chain_is_in_order_without_the_root_wherever_it_lies() {
+        let deck = &*DECK;
+        let in_one_file = [("a".to_owned(), [&deck[6], &deck[5], &deck[1], &deck[0]].map(String::as_str).concat())];
+        let elsewhere = [
+            ("a".to_owned(), deck[0].clone()),
+            ("a.key".to_owned(), deck[1].clone()),
+            ("ca/int".to_owned(), deck[5].clone()),
+            ("ca/root".to_owned(), deck[6].clone()),
+        ];
+        for files in [&in_one_file[..], &elsewhere[..]] {
+            let described = described(files);
+            assert!(described[0].contains("one.example [\"Test Intermediate\"]"), "{described:?}");
+        }
+    }
+
+    #[test]
+    fn of_two_authorities_with_one_name_the_signer_is_taken() {
+        let (ours, other) = (Chain::new(), Chain::new());
+        let leaf = ours.leaf(&["shop.example"]);
+        let files = [
+            ("a".to_owned(), format!("{}{}", leaf.certificate, leaf.key)),
+            ("b".to_owned(), other.intermediate.clone()),
+            ("c".to_owned(), ours.intermediate.clone()),
+        ];
+        let read: Vec<(Arc<Path>, Parts)> = files
+            .iter()
+            .map(|(path, text)| {
+                (Path::new(path).into(), Parts::read(text.as_bytes(), &Default::default()).expect("parts"))
+            })
+            .collect();
+        let parts: Vec<FileParts<'_>> = read.iter().map(|(path, parts)| FileParts { path, parts }).collect();
+        let pairing = pair(&parts);
+        let issuer = &read[2].1.certificates[0];
+        let found: Vec<_> = pairing.pairs[0].chain.iter().map(|issuer| issuer.fingerprint).collect();
+        assert_eq!(found, vec![issuer.fingerprint]);
+    }
+
+    proptest! {
+        #[test]
+        fn neither_the_order_of_files_nor_of_parts_matters(
+            dealt in proptest::collection::vec((0..7_usize, 0..4_usize), 1..12),
+            shuffled in any::<u64>(),
+        ) {
+            let deal = |order: &mut dyn Iterator<Item = &(usize, usize)>| {
+                let mut files: Vec<(String, String)> = Vec::new();
+                for (card, file) in order {
+                    let name = format!("{}/{file}.pem", file % 2);
+                    match files.iter_mut().find(|(known, _)| *known == name) {
+                        Some((_, text)) => text.push_str(&DECK[*card]),
+                        None => files.push((name, DECK[*card].clone())),
+                    }
+                }
+                files
+            };
+            let straight = described(&deal(&mut dealt.iter()));
+            let mut mixed = dealt.clone();
+            let length = mixed.len();
+            for at in 0..length {
+                mixed.swap(at, usize::try_from(shuffled.rotate_left(at as u32 * 7) % length as u64).unwrap());
+            }
+            prop_assert_eq!(&straight, &described(&deal(&mut mixed.iter())));
+            prop_assert_eq!(&straight, &described(&deal(&mut dealt.iter().rev())));
+        }
+    }
+}

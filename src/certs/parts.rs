@@ -1,0 +1,36 @@
+//! What one file gives to the pairing.
+
+use std::sync::Arc;
+
+use super::bundle::Key;
+use super::certificate::{Certificate, Known};
+use super::flaw::Flaw;
+use super::pem::Items;
+
+/// The certificates and keys of one file, in its order.
+#[derive(Clone, Default)]
+pub(crate) struct Parts {
+    pub(super) certificates: Vec<Arc<Certificate>>,
+    pub(super) keys: Vec<Arc<Key>>,
+}
+
+impl Parts {
+    /// Reads a file's content. Certificates that are in `known` are taken from there.
+    pub(super) fn read(content: &[u8], known: &Known) -> Result<Self, Flaw> {
+        let items = Items::read(content)?;
+        let mut parts = Self::default();
+        for der in items.certificates {
+            let certificate = known.read(der)?;
+            if !parts.certificates.iter().any(|known| known.fingerprint == certificate.fingerprint) {
+                parts.certificates.push(certificate);
+            }
+        }
+        for der in items.keys {
+            let key = Key::read(der)?;
+            if !parts.keys.iter().any(|known| known.public.id == key.public.id) {
+                parts.keys.push(Arc::new(key));
+            }
+        }
+        Ok(parts)
+    }
+}

@@ -1,0 +1,191 @@
+//! Which certificate serves a name when several could: one order, always the same, whatever the files are called.
+
+use std::cmp::Reverse;
+use std::sync::Arc;
+
+use hashbrown::HashSet;
+
+use super::bundle::entry_like;
+use crate::live::ServedCert;
+use crate::name::{self, HostPattern};
+
+/// A certificate's place in the order, and the names it stands for there.
+#[derive(Clone)]
+pub(super) struct Ranked {
+    certificate: Arc<ServedCert>,
+    /// `None`: all its names.
+    names: Option<Box<[HostPattern]>>,
+}
+
+/// Puts certificates in order, best first: valid now, not in grace, issued later, valid longer, fingerprint.
+///
+/// Exact names go before wildcards and each type of key has its own choice, so the order alone does not keep an expired
+/// certificate back where a valid one covers its name otherwise. It therefore stands only for the names that nothing better
+/// covers; the same holds for a certificate in grace.
+pub(super) fn ranked(certificates: &[Arc<ServedCert>], now: i64) -> Vec<Ranked> {
+    let mut order: Vec<(Tier, &Arc<ServedCert>)> =
+        certificates.iter().map(|certificate| (Tier::of(certificate, now), certificate)).collect();
+    order.sort_by(|(tier, one), (other_tier, other)| {
+        let rank = |served: &ServedCert| (Reverse(served.facts.not_before), Reverse(served.facts.not_after));
+        tier.cmp(other_tier)
+            .then_with(|| rank(one).cmp(&rank(other)))
+            .then_with(|| one.facts.fingerprint.cmp(&other.facts.fingerprint))
+    });
+    let mut covered: HashSet<&HostPattern> = HashSet::new();
+    // Nearly always there is one tier only, and nothing to look up.
+    if order.last().is_none_or(|(tier, _)| *tier == Tier::Good) {
+        return order.into_iter().map(|(_, served)| Ranked { certificate: Arc::clone(served), names: None }).collect();
+    }
+    let mut ranked = Vec::with_capacity(order.len());
+    for tier in [Tier::Good, Tier::Leaving, Tier::Untimely, Tier::UntimelyLeaving] {
+        let of_tier: Vec<&Arc<ServedCert>> =
+            order.iter().filter(|(known, _)| *known == tier).map(|(_, served)| *served).collect();
+        for served in &of_tier {
+            let left: Box<[HostPattern]> =
+                served.names.iter().filter(|name| !is_covered(&covered, name)).cloned().collect();
+            let names = (left.len() < served.names.len()).then_some(left);
+            ranked.push(Ranked { certificate: Arc::clone(served), names });
+        }
+        covered.extend(of_tier.iter().flat_map(|served| &served.names));
+    }
+    ranked
+}
+
+impl Ranked {
+    /// The entry for the index.
+    pub(super) fn entry(&self) -> Arc<ServedCert> {
+        match &self.names {
+            None => Arc::clone(&self.certificate),
+            Some(names) => entry_like(&self.certificate, names.clone(), self.certificate.facts.in_grace),
+        }
+    }
+
+    /// The certificate, when it stands for at least one name.
+    pub(super) fn serving(&self) -> Option<&Arc<ServedCert>> {
+        self.names.as_ref().is_none_or(|names| !names.is_empty()).then_some(&self.certificate)
+    }
+
+    /// Whether publishing `other` instead would change nothing.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.certificate, &other.certificate) && self.names == other.names
+    }
+}
+
+/// Whether one of `patterns` answers for all that `name` does.
+pub(super) fn is_covered<H: std::hash::BuildHasher>(
+    patterns: &HashSet<&HostPattern, H>,
+    pattern: &HostPattern,
+) -> bool {
+    if patterns.contains(pattern) {
+        return true;
+    }
+    let HostPattern::Exact(exact) = pattern else { return false };
+    name::parent(exact.as_str())
+        .and_then(|parent| HostPattern::parse(&format!("*.{parent}")).ok())
+        .is_some_and(|wildcard| patterns.contains(&wildcard))
+}
+
+/// What outranks everything else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Tier {
+    /// Valid now.
+    Good,
+    /// Valid now, and withdrawn.
+    Leaving,
+    /// Expired or not valid yet.
+    Untimely,
+    /// That, and withdrawn.
+    UntimelyLeaving,
+}
+
+impl Tier {
+    fn of(served: &ServedCert, now: i64) -> Self {
+        let valid = (served.facts.not_before..=served.facts.not_after).contains(&now);
+        match (valid, served.facts.in_grace) {
+            (true, false) => Self::Good,
+            (true, true) => Self::Leaving,
+            (false, false) => Self::Untimely,
+            (false, true) => Self::UntimelyLeaving,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::certs::testing::served;
+    use crate::live::{CertIndex, KeyType};
+
+    const NOW: i64 = 1_000_000;
+
+    fn index(certificates: &[Arc<ServedCert>]) -> CertIndex {
+        CertIndex::ranked(ranked(certificates, NOW).iter().map(Ranked::entry))
+    }
+
+    fn serving(certificates: &[Arc<ServedCert>], name: &str) -> Vec<String> {
+        let found = |served: &Arc<ServedCert>| served.facts.subject_cn.to_string();
+        let choices: Vec<Vec<String>> = [certificates.to_vec(), certificates.iter().rev().cloned().collect()]
+            .iter()
+            .map(|order| index(order).find(name).map(|choice| choice.iter().map(found).collect()).unwrap_or_default())
+            .collect();
+        assert_eq!(choices[0], choices[1], "the order of arrival decided");
+        choices[0].clone()
+    }
+
+    #[test]
+    fn the_newest_valid_certificate_serves() {
+        let old = served("old", &["a.example"], NOW - 100, NOW + 900, false);
+        let new = served("new", &["a.example"], NOW - 50, NOW + 100, false);
+        let longer = served("longer", &["a.example"], NOW - 50, NOW + 200, false);
+        let expired = served("expired", &["a.example"], NOW - 10, NOW - 1, false);
+        let future = served("future", &["a.example"], NOW + 1, NOW + 9999, false);
+        assert_eq!(serving(&[old.clone(), new.clone()], "a.example"), ["new"]);
+        assert_eq!(serving(&[new.clone(), longer.clone(), old.clone()], "a.example"), ["longer"]);
+        assert_eq!(serving(&[expired.clone(), old.clone(), future], "a.example"), ["old"]);
+        assert_eq!(serving(&[expired], "a.example"), ["expired"]);
+    }
+
+    #[test]
+    fn a_certificate_in_grace_ranks_below_any_valid_one() {
+        let leaving = served("leaving", &["a.example"], NOW - 10, NOW + 900, true);
+        let old = served("old", &["a.example"], NOW - 100, NOW + 100, false);
+        let wildcard = served("wildcard", &["*.example.org"], NOW - 100, NOW + 100, false);
+        let leaving_exact = served("exact", &["a.example.org"], NOW - 10, NOW + 900, true);
+        let expired = served("expired", &["a.example"], NOW - 10, NOW - 1, false);
+        assert_eq!(serving(&[leaving.clone(), old], "a.example"), ["old"]);
+        assert_eq!(serving(&[leaving.clone(), expired], "a.example"), ["leaving"]);
+        assert_eq!(serving(&[leaving], "a.example"), ["leaving"]);
+        assert_eq!(serving(&[wildcard, leaving_exact], "a.example.org"), ["wildcard"]);
+    }
+
+    #[test]
+    fn an_expired_certificate_serves_only_what_nothing_valid_covers() {
+        let expired = served("expired", &["a.example.org", "b.example.org", "c.example"], NOW - 10, NOW - 1, false);
+        let exact = served("exact", &["b.example.org"], NOW - 100, NOW + 100, false);
+        let wildcard = served("wildcard", &["*.example.org"], NOW - 100, NOW + 100, false);
+        let all = [expired, exact, wildcard];
+        assert_eq!(serving(&all, "a.example.org"), ["wildcard"]);
+        assert_eq!(serving(&all, "b.example.org"), ["exact"]);
+        assert_eq!(serving(&all, "c.example"), ["expired"]);
+    }
+
+    #[test]
+    fn an_expired_key_of_another_type_does_not_serve_beside_a_valid_one() {
+        let expired = served("expired", &["a.example"], NOW - 10, NOW - 1, false);
+        let mut rsa =
+            Arc::into_inner(served("rsa", &["a.example"], NOW - 100, NOW + 100, false)).expect("the only one");
+        rsa.key_type = KeyType::Rsa;
+        let rsa = Arc::new(rsa);
+        assert_eq!(serving(&[expired, Arc::clone(&rsa)], "a.example"), ["rsa"]);
+        let ecdsa = served("ecdsa", &["a.example"], NOW - 100, NOW + 100, false);
+        assert_eq!(serving(&[ecdsa, rsa], "a.example"), ["ecdsa", "rsa"]);
+    }
+
+    #[test]
+    fn equals_are_decided_by_fingerprint() {
+        let one = served("1", &["a.example"], NOW - 10, NOW + 10, false);
+        let two = served("2", &["a.example"], NOW - 10, NOW + 10, false);
+        let first = if one.facts.fingerprint < two.facts.fingerprint { "1" } else { "2" };
+        assert_eq!(serving(&[one, two], "a.example"), [first]);
+    }
+}

@@ -1,0 +1,448 @@
+//! Looks at the drop folder: which files are there, and what is in those that changed.
+//!
+//! Nothing in the folder is trusted. A file may be a pipe that never ends, a device, a link to another tenant's key, or be
+//! replaced between two looks; a folder may be a link to its own parent.
+
+use std::collections::VecDeque;
+use std::fs::{self, File, Metadata};
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::SystemTime;
+
+use hashbrown::{HashMap, HashSet};
+use rustix::fs::{Mode, OFlags};
+use zeroize::Zeroizing;
+
+use super::certificate::{Known, sha256};
+use super::flaw::Flaw;
+use super::parts::Parts;
+use super::pem;
+
+/// Reads one folder again and again, each file only when it changed.
+pub(super) struct Scanner {
+    root: PathBuf,
+    files: Arc<Files>,
+    known: Known,
+}
+
+/// All files of a folder that could be certificates or keys.
+pub(super) type Files = HashMap<Arc<Path>, Arc<Record>>;
+
+/// What one look found.
+pub(super) struct Scan {
+    pub(super) root: Root,
+    /// When the folder could not be read: those of the last look.
+    pub(super) files: Arc<Files>,
+    /// Folders and links that could not be followed. What was below them stays as it was.
+    pub(super) troubles: Vec<(Arc<Path>, Flaw)>,
+    /// Whether anything is other than at the last look.
+    pub(super) changed: bool,
+}
+
+/// The state of the drop folder itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Root {
+    /// Readable; its device and inode.
+    Readable(u64, u64),
+    Missing,
+    Unreadable(String),
+}
+
+/// A file at one look.
+pub(super) struct Record {
+    /// `None`: look again next time, whatever `stat` says.
+    stamp: Option<Stamp>,
+    digest: Option<[u8; 32]>,
+    pub(super) content: Content,
+    pub(super) readable_by: Readers,
+}
+
+/// What a file turned out to be.
+#[derive(Clone)]
+pub(super) enum Content {
+    Parts(Arc<Parts>),
+    Flawed(Flaw),
+}
+
+/// Who besides the owner may read a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Readers {
+    Owner,
+    Group,
+    Everybody,
+}
+
+impl Scanner {
+    /// A scanner that knows nothing yet.
+    pub(super) fn new(root: PathBuf) -> Self {
+        Self { root, files: Arc::default(), known: Known::default() }
+    }
+
+    /// Looks at the whole folder.
+    pub(super) fn scan(&mut self) -> Scan {
+        let mut walk = Walk::default();
+        let root = match walk.root(&self.root) {
+            Ok(root) => root,
+            Err(root) => return Scan { root, files: Arc::clone(&self.files), troubles: Vec::new(), changed: false },
+        };
+        let mut files = Files::with_capacity(walk.found.len());
+        let mut unread = Vec::new();
+        for found in walk.found {
+            match self.files.get(&found.path) {
+                Some(record) if record.is_as_in(&found) => {
+                    files.insert(found.path, Arc::clone(record));
+                }
+                _ => unread.push(found),
+            }
+        }
+        let mut changed = false;
+        for (found, record) in unread.iter().zip(self.read_all(&unread)) {
+            let same = self.files.get(&found.path).is_some_and(|old| old.says_the_same(&record));
+            changed |= !same;
+            files.insert(Arc::clone(&found.path), Arc::new(record));
+        }
+        let troubles = walk.lost.into_iter().map(|(path, flaw)| {
+            for (old, record) in self.files.iter().filter(|(old, _)| old.starts_with(&path)) {
+                files.entry(Arc::clone(old)).or_insert_with(|| Arc::clone(record));
+            }
+            (Arc::from(path), flaw)
+        });
+        let troubles = troubles.collect();
+        changed |= files.len() != self.files.len() || self.files.keys().any(|path| !files.contains_key(path));
+        if changed {
+            self.known.forget_unused();
+        }
+        self.files = Arc::new(files);
+        Scan { root, files: Arc::clone(&self.files), troubles, changed }
+    }
+
+    /// Reads files on all processors: a certificate costs little, ten thousand keys a second.
+    fn read_all(&self, files: &[Found]) -> Vec<Record> {
+        let read = |found: &Found| {
+            let old = self.files.get(&found.path).map(Arc::as_ref);
+            // One file that a parser fails on must not keep all others out.
+            catch_unwind(AssertUnwindSafe(|| Record::read(found, old, &self.known)))
+                .unwrap_or_else(|_| Record::unread(found, unexpected()))
+        };
+        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(files.len() / FILES_PER_THREAD);
+        if threads < 2 {
+            return files.iter().map(read).collect();
+        }
+        let next = AtomicUsize::new(0);
+        let work = || {
+            let mut records = Vec::new();
+            loop {
+                let at = next.fetch_add(1, Ordering::Relaxed);
+                let Some(found) = files.get(at) else { return records };
+                records.push((at, read(found)));
+            }
+        };
+        let mut records: Vec<(usize, Record)> = std::thread::scope(|scope| {
+            let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+            let mut records = work();
+            for other in others {
+                match other.join() {
+                    Ok(more) => records.extend(more),
+                    Err(panic) => std::panic::resume_unwind(panic),
+                }
+            }
+            records
+        });
+        records.sort_unstable_by_key(|(at, _)| *at);
+        records.into_iter().map(|(_, record)| record).collect()
+    }
+}
+
+impl Record {
+    fn read(found: &Found, old: Option<&Self>, known: &Known) -> Self {
+        if let Some(flaw) = &found.flaw {
+            return Self { stamp: Some(found.stamp), ..Self::unread(found, flaw.clone()) };
+        }
+        let (content, before, stable) = match bounded_read(&found.path) {
+            Ok(read) => read,
+            Err(flaw) => return Self::unread(found, flaw),
+        };
+        let digest = sha256(&content);
+        let content = match old {
+            Some(old) if old.digest == Some(digest) => old.content.clone(),
+            _ => match Parts::read(&content, known) {
+                Ok(parts) => Content::Parts(Arc::new(parts)),
+                Err(flaw) => Content::Flawed(flaw),
+            },
+        };
+        let stamp = Stamp::of(&before);
+        let stamp = (stable && !stamp.is_fresh()).then_some(stamp);
+        Self { stamp, digest: Some(digest), content, readable_by: Readers::of(before.mode()) }
+    }
+
+    fn unread(found: &Found, flaw: Flaw) -> Self {
+        Self { stamp: None, digest: None, content: Content::Flawed(flaw), readable_by: Readers::of(found.mode) }
+    }
+
+    fn is_as_in(&self, found: &Found) -> bool {
+        self.stamp == Some(found.stamp)
+    }
+
+    fn says_the_same(&self, other: &Self) -> bool {
+        let same_content = match (&self.content, &other.content) {
+            (Content::Flawed(one), Content::Flawed(other)) => one == other,
+            (Content::Parts(_), Content::Parts(_)) => true,
+            _ => false,
+        };
+        self.digest == other.digest && same_content && self.readable_by == other.readable_by
+    }
+}
+
+impl Readers {
+    const fn of(mode: u32) -> Self {
+        match mode {
+            mode if mode & 0o004 != 0 => Self::Everybody,
+            mode if mode & 0o040 != 0 => Self::Group,
+            _ => Self::Owner,
+        }
+    }
+}
+
+/// A whole file of at most 1 MiB, its metadata, and whether it stayed the same meanwhile.
+fn bounded_read(path: &Path) -> Result<(Zeroizing<Vec<u8>>, Metadata, bool), Flaw> {
+    let failed = |error: io::Error| unreadable(&error);
+    // What was a file at `stat` may be a pipe by now: never wait in open.
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let mut file = File::from(rustix::fs::open(path, flags, Mode::empty()).map_err(|error| failed(error.into()))?);
+    let before = file.metadata().map_err(failed)?;
+    if let Some(flaw) = unfit(&before) {
+        return Err(flaw);
+    }
+    // With room for all of it at once: a vector that grows leaves copies of a key behind.
+    let mut content = Zeroizing::new(Vec::with_capacity(usize::try_from(before.len()).unwrap_or(0) + 1));
+    file.by_ref().take(before.len() + 1).read_to_end(&mut content).map_err(failed)?;
+    let after = file.metadata().map_err(failed)?;
+    let stable = Stamp::of(&before) == Stamp::of(&after) && content.len() as u64 == before.len();
+    Ok((content, before, stable))
+}
+
+/// Why a file is not even opened.
+fn unfit(metadata: &Metadata) -> Option<Flaw> {
+    if !metadata.is_file() {
+        return Some(Flaw::new(
+            "not-a-file",
+            "it is a pipe, a socket or a device, and a regular file is expected",
+            "put a regular file here, or a link to one",
+        ));
+    }
+    (metadata.len() > LARGEST_FILE).then(|| {
+        Flaw::new(
+            "too-large",
+            format!("it has {} octets, and certificates and keys have {LARGEST_FILE} at most", metadata.len()),
+            "put only certificates and keys into this folder",
+        )
+    })
+}
+
+fn unreadable(error: &io::Error) -> Flaw {
+    Flaw::new(
+        "unreadable",
+        format!("it cannot be read: {}", plain(error)),
+        "let the user that runs vitrine read it (chown, chmod 0600)",
+    )
+}
+
+fn unexpected() -> Flaw {
+    Flaw::new(
+        "unexpected",
+        "reading it failed in a way that was not foreseen; that is a mistake in vitrine",
+        "report it, without the file if it holds a key",
+    )
+}
+
+/// The system's words without "(os error 13)".
+fn plain(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_lowercase()
+}
+
+/// By what a file is known to be unchanged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stamp {
+    inode: (u64, u64),
+    size: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl Stamp {
+    pub(super) fn of(metadata: &Metadata) -> Self {
+        Self {
+            inode: (metadata.dev(), metadata.ino()),
+            size: metadata.len(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
+
+    /// Changed so lately that another change could leave the same times: file systems count in ticks, some in seconds.
+    pub(super) fn is_fresh(&self) -> bool {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |now| now.as_millis());
+        let millis = |(seconds, nanos): (i64, i64)| i128::from(seconds) * 1000 + i128::from(nanos) / 1_000_000;
+        let latest = millis(self.changed).max(millis(self.modified));
+        i128::try_from(now).unwrap_or(i128::MAX) - latest < FRESH_MILLIS
+    }
+}
+
+/// A file that was found, before it is read.
+struct Found {
+    path: Arc<Path>,
+    stamp: Stamp,
+    mode: u32,
+    /// Known without reading it.
+    flaw: Option<Flaw>,
+}
+
+/// One walk through all folders.
+#[derive(Default)]
+struct Walk {
+    found: Vec<Found>,
+    /// Where the walk could not go on.
+    lost: Vec<(PathBuf, Flaw)>,
+    seen: HashSet<(u64, u64)>,
+}
+
+impl Walk {
+    fn root(&mut self, root: &Path) -> Result<Root, Root> {
+        let metadata = fs::metadata(root).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => Root::Missing,
+            _ => Root::Unreadable(plain(&error)),
+        })?;
+        if !metadata.is_dir() {
+            return Err(Root::Unreadable("it is not a folder".into()));
+        }
+        // Real folders first: one that is also reached through a link keeps its own name.
+        let mut folders = VecDeque::from([root.to_owned()]);
+        let mut links = VecDeque::new();
+        while let Some(folder) = folders.pop_front().or_else(|| links.pop_front()) {
+            if let Err(error) = self.folder(&folder, folder == root, &mut folders, &mut links) {
+                if folder == root {
+                    return Err(Root::Unreadable(plain(&error)));
+                }
+                if error.kind() != io::ErrorKind::NotFound {
+                    self.lost.push((folder, folder_unreadable(&error)));
+                }
+            }
+            if self.found.len() > MOST_FILES || self.seen.len() > MOST_FILES {
+                return Err(Root::Unreadable(format!("it holds more than {MOST_FILES} files")));
+            }
+        }
+        Ok(Root::Readable(metadata.dev(), metadata.ino()))
+    }
+
+    fn folder(
+        &mut self,
+        folder: &Path,
+        is_root: bool,
+        folders: &mut VecDeque<PathBuf>,
+        links: &mut VecDeque<PathBuf>,
+    ) -> io::Result<()> {
+        let metadata = fs::metadata(folder)?;
+        if !self.seen.insert((metadata.dev(), metadata.ino())) {
+            return Ok(());
+        }
+        let mut entries = Vec::new();
+        for entry in fs::read_dir(folder)? {
+            entries.push(entry?);
+        }
+        entries.sort_by_key(fs::DirEntry::file_name);
+        for entry in entries {
+            let name = entry.file_name();
+            if name.as_encoded_bytes().starts_with(b".") || is_root && name == WELL_KNOWN {
+                continue;
+            }
+            let path = entry.path();
+            let kind = entry.file_type()?;
+            if kind.is_dir() {
+                folders.push_back(path);
+                continue;
+            }
+            let form = Form::of(&path);
+            if !kind.is_symlink() {
+                if let Some(form) = form
+                    && let Ok(metadata) = entry.metadata()
+                {
+                    self.file(path, &metadata, form);
+                }
+                continue;
+            }
+            match (fs::metadata(&path), form) {
+                (Ok(metadata), _) if metadata.is_dir() => links.push_back(path),
+                (Ok(metadata), Some(form)) => self.file(path, &metadata, form),
+                (Ok(_), None) => {}
+                (Err(_), _) if !path.is_symlink() => {}
+                (Err(error), _) => self.lost.push((path, dangling(&error))),
+            }
+        }
+        Ok(())
+    }
+
+    fn file(&mut self, path: PathBuf, metadata: &Metadata, form: Form) {
+        let flaw = match form {
+            Form::Pem => unfit(metadata),
+            Form::Der => Some(pem::der()),
+            Form::Pkcs7 => Some(pem::pkcs7("DER")),
+            Form::Pkcs12 => Some(pem::pkcs12()),
+        };
+        self.found.push(Found { path: path.into(), stamp: Stamp::of(metadata), mode: metadata.mode(), flaw });
+    }
+}
+
+fn folder_unreadable(error: &io::Error) -> Flaw {
+    Flaw::new(
+        "folder-unreadable",
+        format!("the folder cannot be read: {}; what was found in it before keeps serving", plain(error)),
+        "let the user that runs vitrine list it (chmod u+rx, chown)",
+    )
+}
+
+fn dangling(error: &io::Error) -> Flaw {
+    Flaw::new(
+        "dangling-link",
+        format!("the link leads nowhere: {}; what was found there before keeps serving", plain(error)),
+        "point it to a file or folder, or take it away",
+    )
+}
+
+/// What a file's extension promises.
+#[derive(Clone, Copy)]
+enum Form {
+    Pem,
+    Der,
+    Pkcs7,
+    Pkcs12,
+}
+
+impl Form {
+    fn of(path: &Path) -> Option<Self> {
+        let extension = path.extension()?.to_str()?;
+        let is = |known: &&str| extension.eq_ignore_ascii_case(known);
+        match () {
+            () if ["pem", "crt", "cer", "key"].iter().any(|known| is(&known)) => Some(Self::Pem),
+            () if is(&"der") => Some(Self::Der),
+            () if is(&"p7b") => Some(Self::Pkcs7),
+            () if ["pfx", "p12"].iter().any(|known| is(&known)) => Some(Self::Pkcs12),
+            () => None,
+        }
+    }
+}
+
+/// Public content lies there; it is no certificate intake.
+pub(super) const WELL_KNOWN: &str = "well-known";
+/// The longest chain with its key has some 20 KiB.
+pub(super) const LARGEST_FILE: u64 = 1024 * 1024;
+/// Twenty times the planned number; a link to `/` must not be walked to its end.
+const MOST_FILES: usize = 200_000;
+/// Fewer are read before threads have started.
+const FILES_PER_THREAD: usize = 32;
+/// ext4 stamps in ticks of 4 ms, network file systems down to whole seconds.
+const FRESH_MILLIS: i128 = 1_000;

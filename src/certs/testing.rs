@@ -1,0 +1,132 @@
+//! Certificates for this module's tests, made at run time.
+
+use std::path::PathBuf;
+use std::sync::{Arc, LazyLock};
+
+use rcgen::{BasicConstraints, CertificateParams, CustomExtension, DistinguishedName, DnType, IsCa, Issuer, KeyPair};
+use rustls_pki_types::CertificateDer;
+
+use super::certificate::{hexadecimal, sha256};
+use super::local_ca::{KeyKind, LocalCa, valid_for};
+use crate::live::{CertFacts, KeyType, ServedCert};
+use crate::name::HostPattern;
+
+/// A root, an intermediate, and what that issues.
+pub(super) struct Chain {
+    pub(super) root: String,
+    pub(super) intermediate: String,
+    issuer: Issuer<'static, KeyPair>,
+}
+
+/// A certificate and its key, PEM.
+#[derive(Clone)]
+pub(super) struct Leaf {
+    pub(super) certificate: String,
+    pub(super) key: String,
+}
+
+impl Leaf {
+    pub(super) fn both(&self) -> String {
+        format!("{}{}", self.key, self.certificate)
+    }
+}
+
+impl Chain {
+    pub(super) fn new() -> Self {
+        let authority = |name: &str| {
+            let mut params = CertificateParams::default();
+            params.distinguished_name = named(name);
+            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+            (params, KeyPair::generate().expect("a key"))
+        };
+        let (root_params, root_key) = authority("Test Root");
+        let root = root_params.self_signed(&root_key).expect("a root").pem();
+        let root_issuer = Issuer::new(root_params, root_key);
+        let (params, key) = authority("Test Intermediate");
+        let intermediate = params.signed_by(&key, &root_issuer).expect("an intermediate").pem();
+        Self { root, intermediate, issuer: Issuer::new(params, key) }
+    }
+
+    pub(super) fn leaf(&self, names: &[&str]) -> Leaf {
+        self.with_key(names, &KeyPair::generate().expect("a key"), 30)
+    }
+
+    /// Valid from `from` days from now to `until` days from now.
+    pub(super) fn timed(&self, names: &[&str], from: i64, until: i64) -> Leaf {
+        self.issue(names, &KeyPair::generate().expect("a key"), from, until)
+    }
+
+    pub(super) fn renewed(&self, leaf: &Leaf) -> Leaf {
+        self.with_key(&["one.example"], &KeyPair::from_pem(&leaf.key).expect("the key"), 60)
+    }
+
+    fn with_key(&self, names: &[&str], key: &KeyPair, days: i64) -> Leaf {
+        self.issue(names, key, -1, days)
+    }
+
+    fn issue(&self, names: &[&str], key: &KeyPair, from: i64, until: i64) -> Leaf {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let mut params = CertificateParams::new(names.clone()).expect("names");
+        params.distinguished_name = named(&names[0]);
+        let now = time::OffsetDateTime::now_utc();
+        params.not_before = now + time::Duration::days(from);
+        params.not_after = now + time::Duration::days(until);
+        let certificate = params.signed_by(key, &self.issuer).expect("a certificate").pem();
+        Leaf { certificate, key: key.serialize_pem() }
+    }
+}
+
+/// A certificate with exactly these octets as DNS names, and addresses.
+pub(super) fn with_names(dns: &[&[u8]], addresses: &[[u8; 4]]) -> CertificateDer<'static> {
+    let entries = dns.iter().map(|name| (0x82, *name)).chain(addresses.iter().map(|address| (0x87, &address[..])));
+    let names: Vec<u8> = entries.flat_map(|(tag, content)| tlv(tag, content)).collect();
+    let mut params = CertificateParams::default();
+    params.distinguished_name = named("cn.example");
+    if !names.is_empty() {
+        params.custom_extensions = vec![CustomExtension::from_oid_content(&[2, 5, 29, 17], tlv(0x30, &names))];
+    }
+    params.self_signed(&KeyPair::generate().expect("a key")).expect("a certificate").der().clone()
+}
+
+/// An index entry with these facts; the certificate behind it is another.
+pub(super) fn served(cn: &str, names: &[&str], not_before: i64, not_after: i64, in_grace: bool) -> Arc<ServedCert> {
+    static ANY: LazyLock<Arc<ServedCert>> = LazyLock::new(|| {
+        let authority = LocalCa::new("Any").expect("an authority");
+        let name = HostPattern::parse("any.example").expect("a name");
+        authority.issue(&[name], valid_for(1), KeyKind::Ecdsa).expect("issued").served().expect("served")
+    });
+    Arc::new(ServedCert {
+        certified: Arc::clone(&ANY.certified),
+        key_type: KeyType::EcdsaP256,
+        names: names.iter().map(|name| HostPattern::parse(name).expect("a name")).collect(),
+        facts: CertFacts {
+            fingerprint: hexadecimal(&sha256(cn.as_bytes())).into(),
+            subject_cn: cn.into(),
+            issuer_cn: "".into(),
+            issuer_o: "".into(),
+            serial: "".into(),
+            not_before,
+            not_after,
+            file: PathBuf::new(),
+            embedded_key: true,
+            in_grace,
+        },
+    })
+}
+
+fn named(common_name: &str) -> DistinguishedName {
+    let mut name = DistinguishedName::new();
+    name.push(DnType::CommonName, common_name);
+    name
+}
+
+fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
+    let length = content.len();
+    let mut der = vec![tag];
+    match length {
+        0..=127 => der.push(u8::try_from(length).expect("short")),
+        _ => der.extend([0x82, u8::try_from(length >> 8).expect("short"), u8::try_from(length & 0xFF).expect("octet")]),
+    }
+    der.extend_from_slice(content);
+    der
+}
