@@ -25,9 +25,11 @@ use ipnet::IpNet;
 pub use load::Loaded;
 pub use remark::{Mistakes, Rejected, RejectedPart, Remark};
 
+pub use crate::access_log::{Options as AccessLogConfig, Target as AccessLogTarget};
 use crate::limits::Limits;
 use crate::live::SiteSpec;
 use crate::name::HostName;
+pub use crate::telemetry::{LogFormat, LogLevel};
 
 /// The whole configuration, includes merged.
 #[derive(Clone, Debug)]
@@ -138,48 +140,4 @@ pub struct LogConfig {
     pub format: LogFormat,
     /// The least severe level that is written.
     pub level: LogLevel,
-}
-
-/// How an event is written to stderr.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    /// One readable line.
-    Text,
-    /// One JSON object a line.
-    Json,
-}
-
-/// How severe an event must be to be written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogLevel {
-    /// Ours failed.
-    Error,
-    /// Somebody should look.
-    Warn,
-    /// What happened.
-    Info,
-    /// What peers did wrong, too.
-    Debug,
-}
-
-/// `[access_log]`
-#[derive(Clone, Debug, PartialEq)]
-pub struct AccessLogConfig {
-    /// Where records go; `None`: nowhere.
-    pub to: Option<AccessLogTarget>,
-    /// Share of requests that are recorded, above 0 and up to 1. Failed ones (5xx) are always recorded.
-    pub sample: f64,
-    /// Whether the query string is recorded.
-    pub query: bool,
-    /// Whether the client's address is cut to its network (IPv4 /24, IPv6 /48).
-    pub truncate_client: bool,
-}
-
-/// Where access records go.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AccessLogTarget {
-    /// Standard output.
-    Stdout,
-    /// A file, opened again on SIGHUP.
-    File(PathBuf),
 }

@@ -119,7 +119,7 @@ impl fmt::Display for BindError {
 
 impl std::error::Error for BindError {}
 
-/// Starts one thread for each worker.
+/// Starts one thread for each worker; `ended` gets a permit for each that is gone.
 ///
 /// # Errors
 /// When the system refuses a thread or randomness.
@@ -128,17 +128,28 @@ pub fn spawn(
     sockets: Sockets,
     counters: &[Arc<WorkerCounters>],
     lifecycle: &Lifecycle,
+    ended: &Arc<Semaphore>,
 ) -> io::Result<Vec<JoinHandle<io::Result<()>>>> {
     let mut threads = Vec::new();
     for (number, (listeners, counters)) in sockets.workers.into_iter().zip(counters).enumerate() {
         let (shared, counters, lifecycle) = (Arc::clone(shared), Arc::clone(counters), lifecycle.clone());
-        let seed = seed()?;
-        let thread = std::thread::Builder::new()
-            .name(format!("worker-{number}"))
-            .spawn(move || worker::run(shared, counters, listeners, lifecycle, seed))?;
+        let (seed, ended) = (seed()?, Farewell(Arc::clone(ended)));
+        let thread = std::thread::Builder::new().name(format!("worker-{number}")).spawn(move || {
+            let _ended = ended;
+            worker::run(shared, counters, listeners, lifecycle, seed)
+        })?;
         threads.push(thread);
     }
     Ok(threads)
+}
+
+/// Tells that a worker has ended, even if by a panic.
+struct Farewell(Arc<Semaphore>);
+
+impl Drop for Farewell {
+    fn drop(&mut self) {
+        self.0.add_permits(1);
+    }
 }
 
 /// How many connections were open when the drain deadline passed.

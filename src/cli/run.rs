@@ -1,0 +1,42 @@
+//! `vitrine run`: serve.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use super::exit;
+use crate::config::Config;
+use crate::edge::{Certificates, Edge, Ended, StartError};
+use crate::telemetry;
+
+/// Serves what the configuration says until a signal ends it.
+pub(super) fn run(path: &Path) -> ExitCode {
+    let loaded = match Config::load(path) {
+        Ok(loaded) => loaded,
+        Err(mistakes) => {
+            eprintln!("{mistakes}");
+            return exit::CONFIGURATION;
+        }
+    };
+    telemetry::install_logging(loaded.config.log.format, loaded.config.log.level);
+    match Edge::start(Some(path), loaded, Certificates::Folder) {
+        Ok(edge) => serve(edge),
+        Err(error) => refused(&error),
+    }
+}
+
+/// Serves with an edge that has started.
+pub(super) fn serve(edge: Edge) -> ExitCode {
+    match edge.run() {
+        Ended::Drained => ExitCode::SUCCESS,
+        Ended::AtOnce | Ended::Broken => exit::FAILURE,
+    }
+}
+
+/// Says why the edge did not start.
+pub(super) fn refused(error: &StartError) -> ExitCode {
+    tracing::error!("{error}");
+    match error {
+        StartError::Configuration(_) => exit::CONFIGURATION,
+        StartError::Runtime(_) => exit::FAILURE,
+    }
+}

@@ -1,0 +1,390 @@
+//! Builds, wires, spawns, supervises and stops everything, in order; the only place that knows all.
+
+mod descriptors;
+mod reload;
+mod tables;
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use rustls::crypto::aws_lc_rs;
+use tokio::runtime::Runtime;
+use tokio::sync::{Notify, Semaphore};
+
+use crate::access_log::{self, AccessLog, Writer};
+use crate::certs::{Intake, IntakeHandle};
+use crate::config::{AccessLogTarget, Config, Loaded};
+use crate::live::{self, CertIndex, Publisher, ServedCert, WellKnown};
+use crate::proxy::{self, BindError, Permits, Shared, Sockets, TlsPolicyError};
+use crate::shutdown::{Conductor, Request, Signals, lifecycle};
+use crate::telemetry::WorkerCounters;
+use reload::Reloader;
+
+/// An edge that is serving.
+pub struct Edge {
+    control: Runtime,
+    conductor: Conductor,
+    shared: Arc<Shared>,
+    workers: Vec<JoinHandle<io::Result<()>>>,
+    /// A permit for each worker that has ended.
+    ended: Arc<Semaphore>,
+    signals: Signals,
+    reload: Arc<Notify>,
+    intake: Option<IntakeHandle>,
+    access_log: Writer,
+    addresses: Addresses,
+    drain_timeout: Duration,
+    /// Holds the table of a fixed set of certificates open.
+    _fixed: Option<(Publisher<CertIndex>, Publisher<WellKnown>)>,
+}
+
+/// Where the edge really listens: the ports the system chose where the configuration says 0.
+#[derive(Clone, Debug)]
+pub struct Addresses {
+    /// HTTPS.
+    pub https: Vec<SocketAddr>,
+    /// Plain HTTP.
+    pub http: Vec<SocketAddr>,
+    /// The operator's door.
+    pub admin: SocketAddr,
+    /// `/metrics` and health alone.
+    pub metrics: Option<SocketAddr>,
+}
+
+/// Where certificates come from.
+pub enum Certificates {
+    /// The drop folder of the configuration.
+    Folder,
+    /// These, for a demonstration or a test.
+    Fixed(Vec<Arc<ServedCert>>),
+}
+
+/// The edge cannot start.
+#[derive(Debug)]
+pub enum StartError {
+    /// The configuration asks for what this machine does not give: exit code 78.
+    Configuration(String),
+    /// Ours or the system's fault: exit code 1.
+    Runtime(String),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Configuration(text) | Self::Runtime(text) => f.write_str(text),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+impl From<BindError> for StartError {
+    fn from(error: BindError) -> Self {
+        Self::Configuration(error.to_string())
+    }
+}
+
+impl From<TlsPolicyError> for StartError {
+    fn from(error: TlsPolicyError) -> Self {
+        Self::Runtime(error.to_string())
+    }
+}
+
+impl Edge {
+    /// Starts everything and returns once every worker listens and the first scan of the certificates has ended.
+    ///
+    /// # Errors
+    /// [`StartError`] tells whether the configuration or the system is to blame.
+    pub fn start(path: Option<&Path>, loaded: Loaded, certificates: Certificates) -> Result<Self, StartError> {
+        let config = loaded.config.clone();
+        // instant: other libraries ask for the process' provider, and two in one process would make them panic.
+        let _ = aws_lc_rs::default_provider().install_default();
+        let descriptor_limit = descriptors::raise();
+        let sockets = Sockets::bind(&config.edge.https, &config.edge.http, config.edge.workers)?;
+        let https_port = sockets.https().first().map_or(443, SocketAddr::port);
+        let (https, http) = (sockets.https().to_vec(), sockets.http().to_vec());
+        make_state_directory(&config.certificates.state_directory)?;
+
+        let control = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(CONTROL_THREADS)
+            .thread_name("control")
+            .enable_all()
+            .build()
+            .map_err(system("start the control plane"))?;
+        let _inside = control.enter();
+        let signals = Signals::register().map_err(system("take over signals"))?;
+
+        let (index, certificates_live) = live::table(CertIndex::default());
+        let (well_known_publisher, well_known) = live::table(WellKnown::default());
+        let (routes_publisher, routes) = live::table(tables::routes(&config, https_port));
+        let (policy_publisher, policy) = live::table(tables::policy(&config)?);
+        let (conductor, lifecycle) = lifecycle();
+        let (access_log, writer) = AccessLog::start(&access_log_options(&config)).map_err(|error| {
+            StartError::Configuration(format!("access_log.to: {error}; choose a file that can be written"))
+        })?;
+        let counters: Vec<_> = (0..config.edge.workers).map(|_| Arc::new(WorkerCounters::default())).collect();
+        let shared = Arc::new(Shared {
+            certificates: certificates_live.clone(),
+            routes: routes.clone(),
+            well_known: well_known.clone(),
+            policy,
+            access_log: access_log.clone(),
+            permits: Permits::new(),
+            descriptor_limit,
+            listening: Semaphore::new(0),
+            cut_off: AtomicUsize::new(0),
+        });
+
+        reload::report(&loaded);
+        let (intake, fixed) = match certificates {
+            Certificates::Folder => {
+                let folder = config.certificates.drop_directory.clone();
+                (Some(Intake::start(folder, index, well_known_publisher)), None)
+            }
+            Certificates::Fixed(fixed) => {
+                let mut index = index;
+                index.publish(CertIndex::ranked(fixed));
+                (None, Some((index, well_known_publisher)))
+            }
+        };
+        let addresses = Addresses { https, http, admin: config.admin.listen, metrics: None };
+
+        let reload = Arc::new(Notify::new());
+        let reloader =
+            Reloader::new(path.map(Path::to_path_buf), loaded, https_port, routes_publisher, policy_publisher);
+        control.spawn(mind_configuration(reloader, Arc::clone(&reload)));
+
+        // The sockets are bound: who connects now waits in the kernel's queue and is served once certificates are there.
+        if let Some(intake) = &intake {
+            control.block_on(async {
+                if tokio::time::timeout(FIRST_SCAN, intake.first_scan()).await.is_err() {
+                    tracing::warn!("the first scan of the certificates takes long; serving begins without it");
+                }
+            });
+        }
+        let ended = Arc::new(Semaphore::new(0));
+        let workers =
+            proxy::spawn(&shared, sockets, &counters, &lifecycle, &ended).map_err(system("start a worker"))?;
+        let edge = Self {
+            conductor,
+            shared,
+            workers,
+            ended,
+            signals,
+            reload,
+            intake,
+            access_log: writer,
+            addresses,
+            drain_timeout: config.edge.drain_timeout,
+            _fixed: fixed,
+            control,
+        };
+        edge.await_workers(config.edge.workers)?;
+        Ok(edge)
+    }
+
+    /// Where the edge listens.
+    #[must_use]
+    pub fn addresses(&self) -> &Addresses {
+        &self.addresses
+    }
+
+    /// Serves until a signal ends it, and tells how it ended.
+    #[must_use]
+    pub fn run(mut self) -> Ended {
+        let control = self.control.handle().clone();
+        let stopped = control.block_on(mind_signals(&mut self));
+        if let Err(ended) = stopped {
+            return self.stop(ended);
+        }
+        notify_system(&[sd_notify::NotifyState::Stopping]);
+        self.conductor.drain(self.drain_timeout);
+        let ended = control.block_on(async {
+            tokio::select! {
+                () = second_stop(&mut self.signals) => Ended::AtOnce,
+                () = gone(&self.ended, self.workers.len()) => Ended::Drained,
+            }
+        });
+        self.stop(ended)
+    }
+
+    /// Stops what is left, in order.
+    fn stop(self, mut ended: Ended) -> Ended {
+        self.conductor.stop();
+        for worker in self.workers {
+            match worker.join() {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => {
+                    tracing::error!(%error, "a worker ended with an error");
+                    ended = Ended::Broken;
+                }
+                Err(_) => {
+                    tracing::error!("a worker panicked");
+                    ended = Ended::Broken;
+                }
+            }
+        }
+        let cut_off = proxy::cut_off(&self.shared);
+        if cut_off > 0 {
+            tracing::warn!(connections = cut_off, "the drain deadline passed; open connections were cut off");
+        }
+        if !self.access_log.stop(LAST_MOMENT) {
+            tracing::warn!("the access log could not be written to its end");
+        }
+        self.control.shutdown_timeout(LAST_MOMENT);
+        tracing::info!("stopped");
+        ended
+    }
+
+    fn await_workers(&self, workers: usize) -> Result<(), StartError> {
+        let all = u32::try_from(workers).unwrap_or(u32::MAX);
+        let listening = self.control.block_on(async {
+            tokio::select! {
+                permits = self.shared.listening.acquire_many(all) => permits.is_ok(),
+                () = gone(&self.ended, 1) => false,
+            }
+        });
+        if !listening {
+            return Err(StartError::Runtime("a worker cannot listen; the system refuses its sockets".into()));
+        }
+        let addresses = &self.addresses;
+        for (protocol, listening) in [
+            ("https", addresses.https.as_slice()),
+            ("http", &addresses.http),
+            ("admin", std::slice::from_ref(&addresses.admin)),
+            ("metrics", addresses.metrics.as_slice()),
+        ] {
+            for address in listening {
+                tracing::info!(%address, protocol, "listening");
+            }
+        }
+        tracing::info!("ready");
+        self.conductor.ready();
+        notify_system(&[sd_notify::NotifyState::Ready]);
+        Ok(())
+    }
+}
+
+/// How an edge ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// As asked; the drain deadline may have passed.
+    Drained,
+    /// A second signal asked for haste.
+    AtOnce,
+    /// A part of it failed.
+    Broken,
+}
+
+/// Handles signals until one asks to stop, or a worker is lost.
+async fn mind_signals(edge: &mut Edge) -> Result<(), Ended> {
+    loop {
+        tokio::select! {
+            request = edge.signals.next() => match request {
+                Request::Stop(signal) => {
+                    tracing::info!(signal, "stopping: no new connections, open requests may end");
+                    return Ok(());
+                }
+                Request::Reload => {
+                    tracing::info!("SIGHUP: reading configuration and certificates again, opening logs again");
+                    edge.reload.notify_one();
+                    edge.access_log.reopen();
+                    if let Some(intake) = &edge.intake {
+                        intake.rescan();
+                    }
+                }
+            },
+            () = gone(&edge.ended, 1) => {
+                tracing::error!("a worker has ended; the edge stops so that its supervisor starts it anew");
+                return Err(Ended::Broken);
+            }
+        }
+    }
+}
+
+/// Waits until so many workers have ended.
+async fn gone(ended: &Semaphore, workers: usize) {
+    // The semaphore is never closed.
+    let _ = ended.acquire_many(u32::try_from(workers).unwrap_or(u32::MAX)).await;
+}
+
+async fn second_stop(signals: &mut Signals) {
+    while !matches!(signals.next().await, Request::Stop(_)) {}
+    tracing::warn!("a second signal: stopping at once");
+}
+
+/// Reloads when asked, and when what the configuration was read from has changed.
+async fn mind_configuration(mut reloader: Reloader, asked: Arc<Notify>) {
+    let mut watch = reloader.watch();
+    loop {
+        let changed = async {
+            match &mut watch {
+                Some(watch) => drop(watch.changed().await),
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = asked.notified() => {}
+            () = changed => {}
+        }
+        let done = tokio::task::spawn_blocking(move || {
+            let watch_anew = reloader.reload();
+            (reloader, watch_anew)
+        });
+        let Ok((back, watch_anew)) = done.await else {
+            tracing::error!("reading the configuration panicked; it will not be reloaded until the edge is restarted");
+            return;
+        };
+        reloader = back;
+        if watch_anew {
+            watch = reloader.watch();
+        }
+    }
+}
+
+/// The folder holds keys: nobody else may look in.
+fn make_state_directory(path: &PathBuf) -> Result<(), StartError> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|error| {
+        StartError::Configuration(format!(
+            "certificates.state_directory: cannot create {}: {error}; choose a folder that can be written",
+            path.display()
+        ))
+    })
+}
+
+fn access_log_options(config: &Config) -> access_log::Options {
+    let log = &config.access_log;
+    access_log::Options {
+        to: log.to.as_ref().map(|to| match to {
+            AccessLogTarget::Stdout => access_log::Target::Stdout,
+            AccessLogTarget::File(path) => access_log::Target::File(path.clone()),
+        }),
+        sample: log.sample,
+        query: log.query,
+        truncate_client: log.truncate_client,
+    }
+}
+
+/// Tells systemd, if it wants to know.
+fn notify_system(states: &[sd_notify::NotifyState]) {
+    // Without NOTIFY_SOCKET nothing is sent; a broken socket is systemd's to notice.
+    let _ = sd_notify::notify(states);
+}
+
+fn system(what: &'static str) -> impl Fn(io::Error) -> StartError {
+    move |error| StartError::Runtime(format!("cannot {what}: {error}"))
+}
+
+/// Watching, parsing and the operator's requests; none of it is on the way of a request.
+const CONTROL_THREADS: usize = 2;
+/// A folder on a network file system may hang; the names that are known by then are served.
+const FIRST_SCAN: Duration = Duration::from_secs(10);
+/// What has to end with the edge gets this long.
+const LAST_MOMENT: Duration = Duration::from_secs(2);
