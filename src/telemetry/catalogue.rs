@@ -57,7 +57,9 @@ catalogue! {
     CERTIFICATES_WAITING = Gauge "vitrine_certificates_waiting" []
         "Files that wait for their counterpart now.";
     CERTIFICATE_ALARMS = Gauge "vitrine_certificate_alarms" ["code"]
-        "Conditions of the certificates that ask for the operator now.";
+        "1 while a condition of the certificates asks for the operator, 0 otherwise.";
+    WELL_KNOWN = Gauge "vitrine_well_known_objects" []
+        "Objects served under /.well-known/.";
 
     CONNECTIONS_ACCEPTED = Counter "vitrine_connections_accepted_total" []
         "Connections accepted from clients.";

@@ -28,8 +28,10 @@ pub struct Scrape<'a> {
     pub sites: Vec<SiteFacts>,
     /// The published certificates.
     pub certificates: Vec<CertificateFacts<'a>>,
-    /// What came of the files.
-    pub intake: IntakeFacts<'a>,
+    /// What came of the drop folder's files; `None`: certificates come from elsewhere.
+    pub intake: Option<IntakeFacts<'a>>,
+    /// How many well-known objects are served.
+    pub well_known: usize,
     /// The time, seconds since the Unix epoch.
     pub now: i64,
 }
@@ -69,8 +71,8 @@ pub struct CertificateFacts<'a> {
 /// What came of the files an operator dropped.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct IntakeFacts<'a> {
-    /// The folder.
-    pub source: String,
+    /// What the folder is called.
+    pub source: &'static str,
     /// Whether its first scan has ended and it can be read.
     pub up: bool,
     /// Rejected files and failed scans, counted by reason.
@@ -81,15 +83,19 @@ pub struct IntakeFacts<'a> {
     pub rejected: Vec<&'a Path>,
     /// How many files wait for their counterpart now.
     pub waiting: usize,
-    /// Conditions that ask for the operator, with how many there are of each now.
-    pub alarms: Vec<(&'static str, usize)>,
+    /// Conditions that ask for the operator, with whether each holds now.
+    pub alarms: Vec<(&'static str, bool)>,
 }
 
 /// Writes the whole page in the text format of Prometheus, version 0.0.4.
 #[must_use]
 pub fn render(scrape: &Scrape<'_>) -> String {
     let page = Page::new();
-    page.intake(scrape);
+    page.gauge(&name::CERTIFICATES_SERVED, &[], scrape.certificates.len() as f64);
+    page.gauge(&name::WELL_KNOWN, &[], scrape.well_known as f64);
+    if let Some(intake) = &scrape.intake {
+        page.intake(intake);
+    }
     page.connections(scrape.workers);
     page.requests(scrape.workers);
     page.upstreams(scrape.workers);
@@ -147,23 +153,21 @@ impl Page {
         }
     }
 
-    fn intake(&self, scrape: &Scrape<'_>) {
-        let intake = &scrape.intake;
+    fn intake(&self, intake: &IntakeFacts<'_>) {
         self.gauge(&name::SOURCE_UP, &[SOURCE_KIND, &intake.source], if intake.up { 1.0 } else { 0.0 });
         for (reason, total) in &intake.errors {
-            self.count(&name::SOURCE_ERRORS, &[SOURCE_KIND, &intake.source, reason], *total);
+            self.count(&name::SOURCE_ERRORS, &[SOURCE_KIND, intake.source, reason], *total);
         }
         for (result, total) in &intake.loads {
             self.count(&name::CERTIFICATE_LOADS, &[result], *total);
         }
-        for (code, number) in &intake.alarms {
-            self.gauge(&name::CERTIFICATE_ALARMS, &[code], *number as f64);
+        for (code, holds) in &intake.alarms {
+            self.gauge(&name::CERTIFICATE_ALARMS, &[code], if *holds { 1.0 } else { 0.0 });
         }
         for file in &intake.rejected {
             let (filepath, filename) = file_labels(file);
             self.gauge(&name::CERT_ERROR, &[&filepath, &filename], 1.0);
         }
-        self.gauge(&name::CERTIFICATES_SERVED, &[], scrape.certificates.len() as f64);
         self.gauge(&name::CERTIFICATES_REJECTED, &[], intake.rejected.len() as f64);
         self.gauge(&name::CERTIFICATES_WAITING, &[], intake.waiting as f64);
     }

@@ -28,15 +28,16 @@ fn full_scrape(workers: &[Arc<WorkerCounters>]) -> Scrape<'_> {
         access_records_lost: 3,
         sites: vec![SiteFacts { label: "*.shop.example".into(), not_after: vec![("ecdsa", 2_000)], uncovered: 1 }],
         certificates: vec![certificate("shop.example", "certs/shop.pem"), certificate("", "certs/odd \"name\"\n.pem")],
-        intake: IntakeFacts {
-            source: "certs".into(),
+        well_known: 2,
+        intake: Some(IntakeFacts {
+            source: "certs",
             up: true,
             errors: vec![("mismatch", 2), ("unreadable", 0)],
             loads: vec![("accepted", 7), ("rejected", 2)],
             rejected: vec![Path::new("certs/bad.pem")],
             waiting: 1,
-            alarms: vec![("mass_withdrawal", 1)],
-        },
+            alarms: vec![("withdrawal-held", true), ("scan-failed", false)],
+        }),
         now: 2_001,
     }
 }
@@ -99,6 +100,7 @@ fn closed_sets_are_there_at_zero_before_anything_happened() {
     let page = render(&Scrape {
         workers: &workers,
         sites: vec![SiteFacts { label: "shop.example".into(), not_after: Vec::new(), uncovered: 1 }],
+        intake: Some(IntakeFacts { alarms: vec![("scan-failed", false)], ..IntakeFacts::default() }),
         ..Scrape::default()
     });
     for line in [
@@ -110,6 +112,7 @@ fn closed_sets_are_there_at_zero_before_anything_happened() {
         r#"vitrine_connections_shed_total{reason="drain"} 0"#,
         r#"vitrine_upstream_failures_total{reason="connect"} 0"#,
         r#"vitrine_access_log_dropped_total{reason="queue_full"} 0"#,
+        r#"vitrine_certificate_alarms{code="scan-failed"} 0"#,
         "vitrine_certificates_rejected 0",
         "vitrine_request_duration_seconds_count 0",
     ] {
@@ -135,7 +138,7 @@ fn certificates_carry_the_labels_of_the_known_exporter_escaped() {
         r#"vitrine_site_certificate_not_after_seconds{site="*.shop.example",source="uploaded",key_type="ecdsa"} 2000"#,
     );
     assert_has(&page, r#"vitrine_certificate_loads_total{result="accepted"} 7"#);
-    assert_has(&page, r#"vitrine_certificate_alarms{code="mass_withdrawal"} 1"#);
+    assert_has(&page, r#"vitrine_certificate_alarms{code="withdrawal-held"} 1"#);
 }
 
 #[test]

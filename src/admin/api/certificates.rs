@@ -1,0 +1,93 @@
+//! The certificates in service.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use http::StatusCode;
+use serde::Serialize;
+
+use super::{state, timestamp};
+use crate::admin::Sources;
+use crate::admin::problem::{Answer, Problem, json};
+use crate::live::{CertIndex, RouteTable, ServedCert};
+
+/// One certificate.
+#[derive(Serialize)]
+pub(super) struct Certificate {
+    fingerprint: String,
+    subject: String,
+    issuer: String,
+    serial: String,
+    names: Vec<String>,
+    key_type: &'static str,
+    not_before: String,
+    not_after: String,
+    days_left: i64,
+    file: String,
+    embedded_key: bool,
+    in_grace: bool,
+    state: &'static str,
+    sites: Vec<String>,
+}
+
+/// Every certificate of the index, best first, with the sites it serves now.
+pub(super) fn list(sources: &Sources, now: i64) -> Vec<Certificate> {
+    let (index, routes) = (sources.certificates.snapshot(), sources.routes.snapshot());
+    let serving = serving(&index, &routes);
+    let certificate = |served: &Arc<ServedCert>| {
+        let facts = &served.facts;
+        let sites = serving.get(&*facts.fingerprint);
+        Certificate {
+            fingerprint: facts.fingerprint.to_string(),
+            subject: facts.subject_cn.to_string(),
+            issuer: issuer(served),
+            serial: facts.serial.to_string(),
+            names: served.names.iter().map(ToString::to_string).collect(),
+            key_type: served.key_type.label(),
+            not_before: timestamp(facts.not_before),
+            not_after: timestamp(facts.not_after),
+            days_left: (facts.not_after - now).div_euclid(SECONDS_A_DAY),
+            file: facts.file.display().to_string(),
+            embedded_key: facts.embedded_key,
+            in_grace: facts.in_grace,
+            state: state(facts.not_before, facts.not_after, now),
+            sites: sites.into_iter().flatten().map(|name| (*name).to_owned()).collect(),
+        }
+    };
+    index.certificates().iter().map(certificate).collect()
+}
+
+/// Takes the operator's word that certificates are meant to go.
+pub(super) async fn confirm_withdrawal(sources: &Sources) -> Result<Answer, Problem> {
+    let confirmed = match &sources.intake {
+        Some(intake) => intake.confirm_withdrawal().await,
+        None => 0,
+    };
+    if confirmed == 0 {
+        let detail = "no withdrawal is held back; `vitrine certs list` shows what is served";
+        return Err(Problem::new(StatusCode::CONFLICT, detail));
+    }
+    Ok(json(&serde_json::json!({ "confirmed": confirmed })))
+}
+
+/// The names of the sites each certificate serves, by fingerprint.
+fn serving<'a>(index: &CertIndex, routes: &'a RouteTable) -> HashMap<String, BTreeSet<&'a str>> {
+    let mut serving: HashMap<String, BTreeSet<&str>> = HashMap::new();
+    for site in routes.sites() {
+        let choices = site.hosts.iter().filter_map(|host| index.find_pattern(host));
+        for served in choices.flat_map(|choice| choice.iter()) {
+            serving.entry(served.facts.fingerprint.to_string()).or_default().insert(&site.name);
+        }
+    }
+    serving
+}
+
+/// The issuer as people call it: its common name, else its organisation.
+fn issuer(served: &ServedCert) -> String {
+    match (&*served.facts.issuer_cn, &*served.facts.issuer_o) {
+        ("", organisation) => organisation.to_owned(),
+        (name, _) => name.to_owned(),
+    }
+}
+
+const SECONDS_A_DAY: i64 = 86_400;

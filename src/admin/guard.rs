@@ -1,0 +1,182 @@
+//! Who may ask what, before anything else looks at a request.
+//!
+//! A browser on the operator's machine reaches a loopback listener too. A page somewhere else can make it send requests
+//! (CVE-2026-27589 in Caddy's admin interface), and can give its own name our address (DNS rebinding); hence the rules about
+//! `Origin`, `Sec-Fetch-Site` and `Host`.
+
+use std::net::IpAddr;
+
+use http::header::{self, HeaderMap};
+use http::request::Parts;
+use http::uri::Authority;
+use http::{HeaderName, StatusCode};
+
+use super::problem::Problem;
+use crate::name::{HostName, NameBuffer};
+
+/// The way a request came in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Door {
+    /// `admin.listen`, with the address the connection was made to.
+    Admin(IpAddr),
+    /// `admin.metrics_listen`: metrics and health alone. Scrapers call it by whatever name they know it by, and it shows
+    /// nothing that the network it was opened to may not see; so any `Host` will do.
+    Metrics,
+    /// The Unix socket, which file permissions and the peer's user guard. No browser can reach it.
+    Socket,
+}
+
+/// Refuses what a page elsewhere may have made a browser send.
+pub(super) fn admit(door: Door, request: &Parts, allowed_hosts: &[HostName]) -> Result<(), Problem> {
+    match door {
+        Door::Socket => Ok(()),
+        Door::Metrics => same_site(&request.headers),
+        Door::Admin(local) => {
+            let host = host(request)?;
+            if !is_ours(&host, local, allowed_hosts) {
+                return Err(refused(format!(
+                    "the Host {:?} is neither this listener's address nor localhost nor in admin.allowed_hosts",
+                    host.as_str()
+                )));
+            }
+            same_site(&request.headers)
+        }
+    }
+}
+
+/// The one name the request gives, wherever it gives it (RFC 9112 §3.2).
+fn host(request: &Parts) -> Result<Authority, Problem> {
+    let mut values = request.headers.get_all(header::HOST).iter();
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return Err(refused("exactly one Host is needed".into()));
+    };
+    let host = Authority::try_from(value.as_bytes())
+        .ok()
+        .filter(|host| !host.as_str().contains('@'))
+        .ok_or_else(|| refused("the Host is malformed".into()))?;
+    match request.uri.authority() {
+        Some(target) if *target != host => Err(refused("the Host is not the target's authority".into())),
+        _ => Ok(host),
+    }
+}
+
+fn is_ours(host: &Authority, local: IpAddr, allowed_hosts: &[HostName]) -> bool {
+    let name = host.host();
+    let literal = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(name);
+    if let Ok(address) = literal.parse::<IpAddr>() {
+        return address.to_canonical() == local.to_canonical();
+    }
+    let mut buffer = NameBuffer::new();
+    match buffer.normalise(name) {
+        Some(name) => name == "localhost" || allowed_hosts.iter().any(|allowed| allowed.as_str() == name),
+        None => false,
+    }
+}
+
+fn same_site(headers: &HeaderMap) -> Result<(), Problem> {
+    let is_foreign = |value: &[u8]| !matches!(value, b"same-origin" | b"none");
+    if headers.get_all(SEC_FETCH_SITE).iter().any(|value| is_foreign(value.as_bytes())) {
+        return Err(refused("the request comes from a page of another site".into()));
+    }
+    let own = headers.get(header::HOST).map_or(&b""[..], |host| host.as_bytes());
+    let is_own = |origin: &[u8]| {
+        let authority = origin.strip_prefix(b"http://").or_else(|| origin.strip_prefix(b"https://"));
+        authority.is_some_and(|authority| !own.is_empty() && authority.eq_ignore_ascii_case(own))
+    };
+    if headers.get_all(header::ORIGIN).iter().any(|origin| !is_own(origin.as_bytes())) {
+        return Err(refused("the Origin is not this listener".into()));
+    }
+    Ok(())
+}
+
+fn refused(detail: String) -> Problem {
+    Problem::new(StatusCode::FORBIDDEN, detail)
+}
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+
+    const LOOPBACK: Door = Door::Admin(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST));
+
+    fn admitted(door: Door, target: &str, fields: &[(&str, &str)]) -> bool {
+        let mut request = Request::builder().uri(target);
+        for (name, value) in fields {
+            request = request.header(*name, *value);
+        }
+        let (parts, ()) = request.body(()).expect("a request").into_parts();
+        let allowed = [HostName::parse("Edge.internal").expect("a name")];
+        admit(door, &parts, &allowed).is_ok()
+    }
+
+    #[test]
+    fn only_names_that_no_stranger_can_point_here_are_answered() {
+        let six = Door::Admin("::1".parse().expect("an address"));
+        let mapped = Door::Admin("::ffff:127.0.0.1".parse().expect("an address"));
+        for (door, host, expected) in [
+            (LOOPBACK, "127.0.0.1:9180", true),
+            (LOOPBACK, "127.0.0.1", true),
+            (LOOPBACK, "localhost:9180", true),
+            (LOOPBACK, "LocalHost.", true),
+            (LOOPBACK, "edge.internal:9180", true),
+            (LOOPBACK, "EDGE.internal.:1", true),
+            (mapped, "127.0.0.1:9180", true),
+            (six, "[::1]:9180", true),
+            (six, "[0:0:0:0:0:0:0:1]", true),
+            (LOOPBACK, "rebound.attacker.example:9180", false),
+            (LOOPBACK, "localhost.attacker.example", false),
+            (LOOPBACK, "edge.internal.attacker.example", false),
+            (LOOPBACK, "127.0.0.2:9180", false),
+            (LOOPBACK, "10.0.0.1", false),
+            (LOOPBACK, "127.1", false),
+            (LOOPBACK, "[::1]", false),
+            (LOOPBACK, "user@localhost", false),
+            (LOOPBACK, "localhost, evil.example", false),
+            (LOOPBACK, "", false),
+            (LOOPBACK, "*", false),
+        ] {
+            assert_eq!(admitted(door, "/livez", &[("host", host)]), expected, "{host:?} at {door:?}");
+        }
+    }
+
+    #[test]
+    fn there_is_one_host_and_the_target_agrees_with_it() {
+        let ours = ("host", "localhost");
+        assert!(!admitted(LOOPBACK, "/livez", &[]));
+        assert!(!admitted(LOOPBACK, "/livez", &[ours, ours]));
+        assert!(!admitted(LOOPBACK, "http://evil.example/livez", &[ours]));
+        assert!(admitted(LOOPBACK, "http://localhost/livez", &[ours]));
+    }
+
+    #[test]
+    fn a_page_of_another_site_is_refused() {
+        for (name, value, expected) in [
+            ("origin", "http://localhost:9180", true),
+            ("origin", "https://LOCALHOST:9180", true),
+            ("origin", "http://localhost", false),
+            ("origin", "http://localhost:3000", false),
+            ("origin", "http://evil.example", false),
+            ("origin", "null", false),
+            ("origin", "", false),
+            ("sec-fetch-site", "same-origin", true),
+            ("sec-fetch-site", "none", true),
+            ("sec-fetch-site", "same-site", false),
+            ("sec-fetch-site", "cross-site", false),
+        ] {
+            let fields = [("host", "localhost:9180"), (name, value)];
+            assert_eq!(admitted(LOOPBACK, "/metrics", &fields), expected, "{name}: {value}");
+            assert_eq!(admitted(Door::Metrics, "/metrics", &fields), expected, "{name}: {value}");
+        }
+        let twice = [("host", "localhost"), ("origin", "http://localhost"), ("origin", "http://evil.example")];
+        assert!(!admitted(LOOPBACK, "/metrics", &twice));
+    }
+
+    #[test]
+    fn a_scraper_may_call_the_metrics_listener_by_any_name() {
+        assert!(admitted(Door::Metrics, "/metrics", &[("host", "edge-7.rack.example:9181")]));
+    }
+}

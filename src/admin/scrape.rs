@@ -1,0 +1,117 @@
+//! The metrics page: gathers what is published and counted at this moment.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use http::StatusCode;
+use tokio::sync::Semaphore;
+
+use super::Sources;
+use super::problem::{Answer, Problem, exposition};
+use crate::certs::{IntakeHandle, Ledger, NoticeState};
+use crate::live::{CertIndex, RouteTable, ServedCert, Site};
+use crate::telemetry::{CertificateFacts, IntakeFacts, Scrape, SiteFacts, render};
+
+/// Renders the page, one at a time, where blocking is allowed.
+pub(super) async fn answer(sources: &Arc<Sources>, one_at_a_time: &Arc<Semaphore>) -> Result<Answer, Problem> {
+    let permit = Arc::clone(one_at_a_time).acquire_owned().await.ok();
+    let sources = Arc::clone(sources);
+    let page = tokio::task::spawn_blocking(move || {
+        let page = page(&sources);
+        drop(permit);
+        page
+    });
+    page.await.map(exposition).map_err(|error| {
+        tracing::error!(%error, "the metrics page could not be made");
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the page could not be made; see the log")
+    })
+}
+
+fn page(sources: &Sources) -> String {
+    let (index, routes) = (sources.certificates.snapshot(), sources.routes.snapshot());
+    let ledger = sources.intake.as_ref().map(IntakeHandle::ledger);
+    render(&Scrape {
+        workers: &sources.workers,
+        access_records_lost: sources.access_log.lost(),
+        sites: sites(&routes, &index),
+        certificates: index.certificates().iter().map(|served| certificate(served)).collect(),
+        well_known: sources.well_known.load().iter().count(),
+        intake: ledger.as_deref().map(intake),
+        now: time::OffsetDateTime::from(SystemTime::now()).unix_timestamp(),
+    })
+}
+
+fn certificate(served: &ServedCert) -> CertificateFacts<'_> {
+    let facts = &served.facts;
+    CertificateFacts {
+        subject_cn: &facts.subject_cn,
+        issuer_cn: &facts.issuer_cn,
+        issuer_o: &facts.issuer_o,
+        serial: &facts.serial,
+        file: &facts.file,
+        embedded_key: facts.embedded_key,
+        not_before: facts.not_before,
+        not_after: facts.not_after,
+    }
+}
+
+/// Each site with the smallest end of validity over its hosts, for each type of key.
+fn sites(routes: &RouteTable, index: &CertIndex) -> Vec<SiteFacts> {
+    let of_site = |site: &Site| {
+        let mut facts = SiteFacts { label: site.label(), not_after: Vec::new(), uncovered: 0 };
+        for host in &site.hosts {
+            let mut served = index.find_pattern(host).into_iter().flat_map(|choice| choice.iter()).peekable();
+            if served.peek().is_none() {
+                facts.uncovered += 1;
+            }
+            for certificate in served {
+                let (key_type, ends) = (certificate.key_type.label(), certificate.facts.not_after);
+                match facts.not_after.iter_mut().find(|(known, _)| *known == key_type) {
+                    Some((_, earliest)) => *earliest = ends.min(*earliest),
+                    None => facts.not_after.push((key_type, ends)),
+                }
+            }
+        }
+        facts
+    };
+    routes.sites().iter().map(|site| of_site(site)).collect()
+}
+
+fn intake(ledger: &Ledger) -> IntakeFacts<'_> {
+    let rejected: Vec<_> = ledger.rejected.iter().filter(|notice| notice.state == NoticeState::Rejected).collect();
+    let raised = ledger.alarms.iter().map(|alarm| (alarm.code, true));
+    let quiet = ALARMS.iter().filter(|code| !ledger.alarms.iter().any(|alarm| alarm.code == **code));
+    let loads = &ledger.loads;
+    IntakeFacts {
+        source: SOURCE,
+        up: ledger.last_scan != 0 && !ledger.alarms.iter().any(|alarm| DOWN.contains(&alarm.code)),
+        errors: vec![("rejected", loads.rejected), ("scan_failed", ledger.failed_scans)],
+        loads: vec![
+            ("accepted", loads.accepted),
+            ("waiting", loads.waiting),
+            ("rejected", loads.rejected),
+            ("withdrawn", loads.withdrawn),
+        ],
+        waiting: ledger.rejected.len() - rejected.len(),
+        rejected: rejected.into_iter().map(|notice| Path::new(&notice.file)).collect(),
+        alarms: raised.chain(quiet.map(|code| (*code, false))).collect(),
+    }
+}
+
+/// What the one source is called: the key of the configuration that names its folder.
+const SOURCE: &str = "drop_directory";
+/// Every alarm the intake can raise, so that each has its series before it is raised.
+const ALARMS: [&str; 9] = [
+    "expired-serving",
+    "folder-missing",
+    "folder-unreadable",
+    "key-group-readable",
+    "key-readable",
+    "not-watching",
+    "not-yet-valid-serving",
+    "scan-failed",
+    "withdrawal-held",
+];
+/// Those that say that nothing new can come in.
+const DOWN: [&str; 2] = ["folder-missing", "folder-unreadable"];
