@@ -19,6 +19,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::{Notify, Semaphore};
 
 use crate::access_log::{self, AccessLog, Writer};
+use crate::admin::{self, AdminSocket};
 use crate::certs::{Intake, IntakeHandle};
 use crate::config::{AccessLogTarget, Config, Loaded};
 use crate::live::{self, CertIndex, Publisher, ServedCert, WellKnown};
@@ -36,6 +37,7 @@ pub struct Edge {
     /// A permit for each worker that has ended.
     ended: Arc<Semaphore>,
     signals: Signals,
+    admin: tokio::task::JoinHandle<io::Result<()>>,
     reload: Arc<Notify>,
     intake: Option<IntakeHandle>,
     access_log: Writer,
@@ -154,7 +156,26 @@ impl Edge {
                 (None, Some((index, well_known_publisher)))
             }
         };
-        let addresses = Addresses { https, http, admin: config.admin.listen, metrics: None };
+        let listeners = admin_listeners(&config, &control)?;
+        let addresses = Addresses {
+            https,
+            http,
+            admin: listeners.admin.local_addr().map_err(system("ask for the admin listener's address"))?,
+            metrics: listeners.metrics.as_ref().and_then(|listener| listener.local_addr().ok()),
+        };
+        let admin = control.spawn(admin::serve(
+            listeners,
+            admin::Sources {
+                certificates: certificates_live,
+                routes,
+                well_known,
+                lifecycle: lifecycle.clone(),
+                workers: counters.clone().into(),
+                intake: intake.clone(),
+                access_log,
+                allowed_hosts: config.admin.allowed_hosts.clone(),
+            },
+        ));
 
         let reload = Arc::new(Notify::new());
         let reloader =
@@ -178,6 +199,7 @@ impl Edge {
             workers,
             ended,
             signals,
+            admin,
             reload,
             intake,
             access_log: writer,
@@ -235,6 +257,7 @@ impl Edge {
         if cut_off > 0 {
             tracing::warn!(connections = cut_off, "the drain deadline passed; open connections were cut off");
         }
+        let _ = self.control.block_on(tokio::time::timeout(LAST_MOMENT, self.admin));
         if !self.access_log.stop(LAST_MOMENT) {
             tracing::warn!("the access log could not be written to its end");
         }
@@ -347,6 +370,20 @@ async fn mind_configuration(mut reloader: Reloader, asked: Arc<Notify>) {
             watch = reloader.watch();
         }
     }
+}
+
+fn admin_listeners(config: &Config, control: &Runtime) -> Result<admin::Listeners, StartError> {
+    let bind = |address: SocketAddr, key: &str| {
+        control.block_on(tokio::net::TcpListener::bind(address)).map_err(|error| {
+            StartError::Configuration(format!("{key}: cannot listen on {address}: {error}; choose another address"))
+        })
+    };
+    let socket = config.certificates.state_directory.join("admin.sock");
+    Ok(admin::Listeners {
+        admin: bind(config.admin.listen, "admin.listen")?,
+        metrics: config.admin.metrics_listen.map(|address| bind(address, "admin.metrics_listen")).transpose()?,
+        socket: AdminSocket::bind(&socket).map_err(|error| StartError::Configuration(error.to_string()))?,
+    })
 }
 
 /// The folder holds keys: nobody else may look in.
