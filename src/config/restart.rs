@@ -16,9 +16,12 @@ pub(super) const RESTART_KEYS: &[(&str, Differs)] = &[
     ("certificates.state_directory", |old, new| old.certificates.state_directory != new.certificates.state_directory),
     ("admin.listen", |old, new| old.admin.listen != new.admin.listen),
     ("admin.metrics_listen", |old, new| old.admin.metrics_listen != new.admin.metrics_listen),
+    ("admin.allowed_hosts", |old, new| old.admin.allowed_hosts != new.admin.allowed_hosts),
     // The subscriber is installed once for the process.
     ("log.format", |old, new| old.log.format != new.log.format),
     ("log.level", |old, new| old.log.level != new.log.level),
+    // Its queue and its thread are handed to the workers once.
+    ("access_log", |old, new| old.access_log != new.access_log),
 ];
 
 impl Config {

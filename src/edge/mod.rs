@@ -1,14 +1,14 @@
 //! Builds, wires, spawns, supervises and stops everything, in order; the only place that knows all.
 
 mod descriptors;
+mod door;
+mod error;
 mod reload;
 mod tables;
 
-use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::thread::JoinHandle;
@@ -16,16 +16,19 @@ use std::time::Duration;
 
 use rustls::crypto::aws_lc_rs;
 use tokio::runtime::Runtime;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, Semaphore, watch};
 
 use crate::access_log::{self, AccessLog, Writer};
-use crate::admin::{self, AdminSocket};
+use crate::admin;
 use crate::certs::{Intake, IntakeHandle};
 use crate::config::{AccessLogTarget, Config, Loaded};
 use crate::live::{self, CertIndex, Publisher, ServedCert, WellKnown};
-use crate::proxy::{self, BindError, Permits, Shared, Sockets, TlsPolicyError};
+use crate::proxy::{self, Permits, Shared, Sockets};
 use crate::shutdown::{Conductor, Request, Signals, lifecycle};
 use crate::telemetry::WorkerCounters;
+
+pub use error::StartError;
+use error::system;
 use reload::Reloader;
 
 /// An edge that is serving.
@@ -42,7 +45,7 @@ pub struct Edge {
     intake: Option<IntakeHandle>,
     access_log: Writer,
     addresses: Addresses,
-    drain_timeout: Duration,
+    drain_timeout: watch::Receiver<Duration>,
     /// Holds the table of a fixed set of certificates open.
     _fixed: Option<(Publisher<CertIndex>, Publisher<WellKnown>)>,
 }
@@ -68,37 +71,6 @@ pub enum Certificates {
     Fixed(Vec<Arc<ServedCert>>),
 }
 
-/// The edge cannot start.
-#[derive(Debug)]
-pub enum StartError {
-    /// The configuration asks for what this machine does not give: exit code 78.
-    Configuration(String),
-    /// Ours or the system's fault: exit code 1.
-    Runtime(String),
-}
-
-impl fmt::Display for StartError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Configuration(text) | Self::Runtime(text) => f.write_str(text),
-        }
-    }
-}
-
-impl std::error::Error for StartError {}
-
-impl From<BindError> for StartError {
-    fn from(error: BindError) -> Self {
-        Self::Configuration(error.to_string())
-    }
-}
-
-impl From<TlsPolicyError> for StartError {
-    fn from(error: TlsPolicyError) -> Self {
-        Self::Runtime(error.to_string())
-    }
-}
-
 impl Edge {
     /// Starts everything and returns once every worker listens and the first scan of the certificates has ended.
     ///
@@ -112,7 +84,7 @@ impl Edge {
         let sockets = Sockets::bind(&config.edge.https, &config.edge.http, config.edge.workers)?;
         let https_port = sockets.https().first().map_or(443, SocketAddr::port);
         let (https, http) = (sockets.https().to_vec(), sockets.http().to_vec());
-        make_state_directory(&config.certificates.state_directory)?;
+        door::make_state_directory(&config.certificates.state_directory)?;
 
         let control = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(CONTROL_THREADS)
@@ -156,7 +128,7 @@ impl Edge {
                 (None, Some((index, well_known_publisher)))
             }
         };
-        let listeners = admin_listeners(&config, &control)?;
+        let listeners = door::listeners(&config, &control)?;
         let addresses = Addresses {
             https,
             http,
@@ -180,6 +152,7 @@ impl Edge {
         let reload = Arc::new(Notify::new());
         let reloader =
             Reloader::new(path.map(Path::to_path_buf), loaded, https_port, routes_publisher, policy_publisher);
+        let drain_timeout = reloader.drain_timeout();
         control.spawn(mind_configuration(reloader, Arc::clone(&reload)));
 
         // The sockets are bound: who connects now waits in the kernel's queue and is served once certificates are there.
@@ -204,7 +177,7 @@ impl Edge {
             intake,
             access_log: writer,
             addresses,
-            drain_timeout: config.edge.drain_timeout,
+            drain_timeout,
             _fixed: fixed,
             control,
         };
@@ -227,7 +200,8 @@ impl Edge {
             return self.stop(ended);
         }
         notify_system(&[sd_notify::NotifyState::Stopping]);
-        self.conductor.drain(self.drain_timeout);
+        let patience = *self.drain_timeout.borrow();
+        self.conductor.drain(patience);
         let ended = control.block_on(async {
             tokio::select! {
                 () = second_stop(&mut self.signals) => Ended::AtOnce,
@@ -257,7 +231,9 @@ impl Edge {
         if cut_off > 0 {
             tracing::warn!(connections = cut_off, "the drain deadline passed; open connections were cut off");
         }
-        let _ = self.control.block_on(tokio::time::timeout(LAST_MOMENT, self.admin));
+        let admin = self.admin;
+        // Whatever the operator's door is doing, it ends with the runtime below.
+        let _ = self.control.block_on(async { tokio::time::timeout(LAST_MOMENT, admin).await });
         if !self.access_log.stop(LAST_MOMENT) {
             tracing::warn!("the access log could not be written to its end");
         }
@@ -372,30 +348,6 @@ async fn mind_configuration(mut reloader: Reloader, asked: Arc<Notify>) {
     }
 }
 
-fn admin_listeners(config: &Config, control: &Runtime) -> Result<admin::Listeners, StartError> {
-    let bind = |address: SocketAddr, key: &str| {
-        control.block_on(tokio::net::TcpListener::bind(address)).map_err(|error| {
-            StartError::Configuration(format!("{key}: cannot listen on {address}: {error}; choose another address"))
-        })
-    };
-    let socket = config.certificates.state_directory.join("admin.sock");
-    Ok(admin::Listeners {
-        admin: bind(config.admin.listen, "admin.listen")?,
-        metrics: config.admin.metrics_listen.map(|address| bind(address, "admin.metrics_listen")).transpose()?,
-        socket: AdminSocket::bind(&socket).map_err(|error| StartError::Configuration(error.to_string()))?,
-    })
-}
-
-/// The folder holds keys: nobody else may look in.
-fn make_state_directory(path: &PathBuf) -> Result<(), StartError> {
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|error| {
-        StartError::Configuration(format!(
-            "certificates.state_directory: cannot create {}: {error}; choose a folder that can be written",
-            path.display()
-        ))
-    })
-}
-
 fn access_log_options(config: &Config) -> access_log::Options {
     let log = &config.access_log;
     access_log::Options {
@@ -413,10 +365,6 @@ fn access_log_options(config: &Config) -> access_log::Options {
 fn notify_system(states: &[sd_notify::NotifyState]) {
     // Without NOTIFY_SOCKET nothing is sent; a broken socket is systemd's to notice.
     let _ = sd_notify::notify(states);
-}
-
-fn system(what: &'static str) -> impl Fn(io::Error) -> StartError {
-    move |error| StartError::Runtime(format!("cannot {what}: {error}"))
 }
 
 /// Watching, parsing and the operator's requests; none of it is on the way of a request.

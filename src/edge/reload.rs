@@ -1,6 +1,9 @@
 //! A changed configuration becomes what is served, or changes nothing and says why.
 
 use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio::sync::watch;
 
 use super::tables;
 use crate::config::{Config, Loaded};
@@ -18,6 +21,7 @@ pub(super) struct Reloader {
     https_port: u16,
     routes: Publisher<RouteTable>,
     policy: Publisher<TlsPolicy>,
+    drain_timeout: watch::Sender<Duration>,
 }
 
 impl Reloader {
@@ -28,8 +32,14 @@ impl Reloader {
         routes: Publisher<RouteTable>,
         policy: Publisher<TlsPolicy>,
     ) -> Self {
+        let drain_timeout = watch::Sender::new(serving.config.edge.drain_timeout);
         let started_with = serving.config.clone();
-        Self { path, serving, started_with, https_port, routes, policy }
+        Self { path, serving, started_with, https_port, routes, policy, drain_timeout }
+    }
+
+    /// How long a stopping edge waits, as it is now.
+    pub(super) fn drain_timeout(&self) -> watch::Receiver<Duration> {
+        self.drain_timeout.subscribe()
     }
 
     /// A watch over everything the configuration was read from.
@@ -71,6 +81,7 @@ impl Reloader {
         }
         let watch_anew = next.sources != self.serving.sources;
         self.policy.publish(policy);
+        self.drain_timeout.send_replace(next.config.edge.drain_timeout);
         self.routes.publish(tables::routes(&next.config, self.https_port));
         tracing::info!(sites = next.config.sites.len(), "the configuration was reloaded");
         self.serving = next;

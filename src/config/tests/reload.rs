@@ -11,8 +11,10 @@ fn each_key_that_needs_a_restart_is_named_and_no_other() {
         ("certificates.state_directory", "[certificates]\nstate_directory = \"x\""),
         ("admin.listen", "[admin]\nlisten = \"127.0.0.1:1\""),
         ("admin.metrics_listen", "[admin]\nmetrics_listen = \"127.0.0.1:1\""),
+        ("admin.allowed_hosts", "[admin]\nallowed_hosts = [\"a.example\"]"),
         ("log.format", "[log]\nformat = \"json\""),
         ("log.level", "[log]\nlevel = \"debug\""),
+        ("access_log", "[access_log]\nto = \"stdout\""),
     ];
     assert_eq!(changes.map(|(key, _)| key).to_vec(), RESTART_KEYS.iter().map(|(key, _)| *key).collect::<Vec<_>>());
     let old = good("").config;
@@ -25,7 +27,7 @@ fn each_key_that_needs_a_restart_is_named_and_no_other() {
 fn everything_else_applies_live() {
     let next = "[edge]\ndrain_timeout = \"1s\"\ntrusted_proxies = [\"10.0.0.0/8\"]\n[tls]\nmin_version = \
     \"1.3\"\n[limits]\n\
-                headers = 5\n[admin]\nallowed_hosts = [\"a.example\"]\n[access_log]\nto = \"stdout\"\n[[site]]\n\
+                headers = 5\n[[site]]\n\
                 hosts = [\"b.example\"]\nupstreams = [\"http://b\"]\n";
     assert_eq!(good("").config.restart_needed(&good(next).config), Vec::<String>::new());
 }
