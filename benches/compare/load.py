@@ -1,0 +1,169 @@
+"""The rows: what is asked of an edge, how the answers are checked, and what is counted."""
+
+import re
+import subprocess
+import time
+
+import procfs
+
+SIZES = {"1k": 1 << 10, "64k": 1 << 16, "1m": 1 << 20}
+CIPHER_SUITE = "TLS_AES_128_GCM_SHA256"
+GIVE_UP_SECONDS = 300
+
+
+class Failed(Exception):
+    """An answer was wrong or did not come: the cell shows `failed`."""
+
+
+class NotOffered(Exception):
+    """The edge has not got what the row is about."""
+
+
+class Bench:
+    """What a row needs: the running edge's process and address, and the means to load it."""
+
+    def __init__(self, process, place, tools, load_cpu, seconds, idle_connections):
+        self.process, self.place, self.tools = process, place, tools
+        self.load_cpu, self.seconds, self.idle_connections = load_cpu, seconds, idle_connections
+
+    def cpu(self):
+        if self.process.poll() is not None:
+            raise Failed(f"the edge ended with status {self.process.returncode}")
+        return procfs.cpu_seconds(self.process.pid)
+
+    def client(self, *arguments):
+        """A client beside the load's CPU; its standard input is ours to close."""
+        command = ["taskset", "-c", str(self.load_cpu), *map(str, arguments)]
+        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def tool(self, command, path, *options):
+        place = self.place
+        target = ["--address", f"127.0.0.1:{place.port}", "--name", place.name, "--ca", place.ca]
+        return self.client(self.tools, command, *target, "--path", f"/{path}", "--length", SIZES[path], *options)
+
+    def microseconds_per_operation(self, operate, pilot, most):
+        """Runs `operate(count)`, which returns the CPU seconds it cost: a pilot first, then as many as fill the time wanted."""
+        cost = max(operate(pilot), procfs.TICK) / pilot
+        count = min(most, max(pilot, int(self.seconds / cost)))
+        return operate(count) / count * 1e6
+
+
+class Requests:
+    """h2load: many requests over connections that stay."""
+
+    unit = "µs"
+    fresh = False  # may follow other rows in the same process
+
+    def __init__(self, title, path, connections, streams, http1, pilot):
+        self.title, self.path, self.connections = title, path, connections
+        self.streams, self.http1, self.pilot = streams, http1, pilot
+
+    def measure(self, bench):
+        return bench.microseconds_per_operation(lambda count: self._operate(bench, count), self.pilot, 1_000_000)
+
+    def _operate(self, bench, count):
+        place = bench.place
+        protocol = ["--h1"] if self.http1 else ["-m", self.streams]
+        before = bench.cpu()
+        client = bench.client(
+            "h2load", "-n", count, "-c", self.connections, "-t", 1, *protocol, "--groups=X25519",
+            f"--tls13-ciphers={CIPHER_SUITE}", f"--connect-to=127.0.0.1:{place.port}",
+            f"https://{place.name}:{place.port}/{self.path}",
+        )  # fmt: skip
+        output = _finish(client)
+        cost = settled(bench) - before
+
+        requests = re.search(r"^requests: (\d+) total.* (\d+) succeeded, (\d+) failed, (\d+) errored, (\d+) timeout", output, re.M)
+        codes = re.search(r"^status codes: (\d+) 2xx", output, re.M)
+        data = re.search(r"^traffic: .*\((\d+)\) data", output, re.M)
+        if not (requests and codes and data):
+            raise Failed(f"h2load said nothing that can be read: {output[-200:]!r}")
+        found = [int(requests[2]), int(codes[1]), int(data[1])]
+        expected = [count, count, count * SIZES[self.path]]
+        if found != expected or any(int(requests[field]) for field in (3, 4, 5)):
+            raise Failed(f"{requests[0]}; {codes[0]}; {found[2]} bytes of {expected[2]}")
+        if f"Cipher: {CIPHER_SUITE}" not in output or "Server Temp Key: X25519" not in output:
+            raise Failed("another cipher suite or key exchange group than all others have")
+        return cost
+
+
+class Handshakes:
+    """Our client: a TLS 1.3 handshake, one GET of 1 KiB, and the end of the connection."""
+
+    unit = "µs"
+    fresh = False
+
+    def __init__(self, title, *options):
+        self.title, self.options = title, options
+
+    def measure(self, bench):
+        return bench.microseconds_per_operation(lambda count: self._operate(bench, count), 500, 12_000)
+
+    def _operate(self, bench, count):
+        client = bench.tool("handshakes", "1k", "--count", count, "--concurrency", 16, *self.options)
+        wait_until_ready(client)
+        before = bench.cpu()
+        _finish(client)
+        return settled(bench) - before
+
+
+class Idle:
+    """Memory per open TLS connection that has had one request and does nothing. In a fresh process: one that was loaded before
+    has free memory to put connections in."""
+
+    unit = "KiB"
+    fresh = True
+    title = "idle connection"
+
+    def measure(self, bench):
+        warm = bench.tool("handshakes", "1k", "--count", 200)  # what is made once is there before we look
+        _finish(warm)
+        time.sleep(1)
+        before = procfs.memory_kib(bench.process.pid)
+        holder = bench.tool("idle", "1k", "--count", bench.idle_connections)
+        wait_until_ready(holder)
+        time.sleep(2)
+        after = procfs.memory_kib(bench.process.pid)
+        _finish(holder)
+        return (after - before) / bench.idle_connections
+
+
+ROWS = {
+    "h1": Requests("1 KiB, HTTP/1.1, 64 connections", "1k", 64, 1, True, 4_000),
+    "h2": Requests("1 KiB, HTTP/2, 16 × 16 streams", "1k", 16, 16, False, 4_000),
+    "64k": Requests("64 KiB, HTTP/1.1, 64 connections", "64k", 64, 1, True, 1_000),
+    "1m": Requests("1 MiB, HTTP/1.1, 16 connections", "1m", 16, 1, True, 100),
+    "full": Handshakes("full handshake, X25519"),
+    "resumed": Handshakes("resumed handshake, X25519", "--resume"),
+    "mlkem": Handshakes("full handshake, X25519MLKEM768", "--group", "x25519mlkem768"),
+    "idle": Idle(),
+}
+
+
+def settled(bench):
+    """The CPU time once the edge has put its connections away."""
+    time.sleep(0.2)
+    return bench.cpu()
+
+
+def wait_until_ready(client):
+    if client.stdout.readline() != "ready\n":
+        _finish(client)
+        raise Failed("the client ended before it was ready")
+
+
+def _finish(client):
+    """Lets the client go on, by closing its standard input, and waits for its end. A wrong answer raises."""
+    try:
+        output, errors = client.communicate(timeout=GIVE_UP_SECONDS)
+    except subprocess.TimeoutExpired:
+        raise Failed(f"no end after {GIVE_UP_SECONDS} s") from None
+    finally:
+        if client.poll() is None:
+            client.kill()
+            client.communicate()
+    if client.returncode == 3:
+        raise NotOffered
+    if client.returncode != 0:
+        raise Failed(errors.strip() or f"the client ended with status {client.returncode}")
+    return output

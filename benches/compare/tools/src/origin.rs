@@ -1,0 +1,72 @@
+//! The shop: HTTP/1.1 with keep-alive, fixed answers made once. It does as little as it can, so that what is measured is the edge.
+
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::Failure;
+
+/// Serves until the process is killed.
+pub async fn serve(address: &str) -> Result<(), Failure> {
+    let wrong = |error| Failure::Wrong(format!("origin on {address}: {error}"));
+    let listener = TcpListener::bind(address).await.map_err(wrong)?;
+    let answers: &'static Answers = Box::leak(Box::new(Answers::new()));
+    let (local, tasks) = (listener.local_addr().map_err(wrong)?, tokio::task::LocalSet::new());
+    println!("listening on {local}");
+    tasks
+        .run_until(async {
+            loop {
+                match listener.accept().await {
+                    Ok((stream, _)) => drop(tokio::task::spawn_local(connection(stream, answers))),
+                    Err(_) => tokio::time::sleep(Duration::from_millis(10)).await, // out of files: some will be closed
+                }
+            }
+        })
+        .await
+}
+
+struct Answers([(&'static [u8], Vec<u8>); 3]);
+
+impl Answers {
+    fn new() -> Self {
+        Self([(b"/1k", answer(1 << 10)), (b"/64k", answer(1 << 16)), (b"/1m", answer(1 << 20))])
+    }
+
+    fn find(&self, path: &[u8]) -> &[u8] {
+        self.0.iter().find(|(known, _)| *known == path).map_or(NOT_FOUND, |(_, answer)| answer)
+    }
+}
+
+async fn connection(mut stream: TcpStream, answers: &Answers) {
+    let _ = stream.set_nodelay(true);
+    let (mut buffer, mut filled) = (vec![0; 16 << 10], 0);
+    loop {
+        match stream.read(&mut buffer[filled..]).await {
+            Ok(read @ 1..) => filled += read,
+            _ => return,
+        }
+        while let Some(end) = buffer[..filled].windows(4).position(|window| window == b"\r\n\r\n") {
+            let mut words = buffer[..end].split(|byte| *byte == b' ');
+            let (method, path) = (words.next(), words.next().unwrap_or_default());
+            let answer = if method == Some(b"GET") { answers.find(path) } else { NOT_FOUND };
+            if stream.write_all(answer).await.is_err() {
+                return;
+            }
+            buffer.copy_within(end + 4..filled, 0);
+            filled -= end + 4;
+        }
+        if filled == buffer.len() {
+            return;
+        }
+    }
+}
+
+fn answer(length: usize) -> Vec<u8> {
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: {length}\r\n\r\n");
+    let mut answer = head.into_bytes();
+    answer.extend((0..length).map(|at| b'a' + (at % 23) as u8));
+    answer
+}
+
+const NOT_FOUND: &[u8] = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
