@@ -65,8 +65,8 @@ class Nginx(Edge):
     debian = ("nginx=nginx",)
 
     def files(self, place):
-        # as root the worker would become another user; the limits on requests of one connection are no limits here; buffers
-        # that hold most of a 64 KiB answer, and no temporary file for a 1 MiB one, are what it is fastest with
+        # as root the worker would become another user, who may not enter this folder; without keepalive_requests a connection
+        # ends after 1000; a temporary file for what the client has not read yet would cost it time
         user = "user root;" if os.getuid() == 0 else ""
         return {
             "nginx.conf": f"""\
@@ -105,8 +105,8 @@ class Nginx(Edge):
                             proxy_set_header Host $host;
                             proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
                             proxy_set_header X-Forwarded-Proto $scheme;
-                            proxy_buffer_size 16k;
-                            proxy_buffers 8 16k;
+                            proxy_buffers 4 32k;
+                            proxy_buffer_size 32k;
                             proxy_max_temp_file_size 0;
                         }}
                     }}
@@ -125,11 +125,13 @@ class Haproxy(Edge):
     debian = ("haproxy=haproxy",)
 
     def files(self, place):
+        # with its default buffer of 16 KiB a large body costs a third more
         return {
             "pair.pem": _read(place.certificate) + _read(place.key),
             "haproxy.cfg": f"""\
                 global
                     nbthread 1
+                    tune.bufsize 32768
                     maxconn 9000
                     ssl-default-bind-curves X25519:P-256
                     ssl-default-bind-options ssl-min-ver TLSv1.2
@@ -252,7 +254,7 @@ class Envoy(Edge):
         }
 
     def command(self, place):
-        # the package's `envoy` is Python that execs this; --disable-hot-restart because several may run on one machine
+        # the package's command is Python that becomes the real one; hot restart would claim a shared name on the machine
         options = ["--concurrency", "1", "--disable-hot-restart", "-l", "error"]
         return [_venv("envoy"), "-c", f"{place.folder}/envoy.yaml", *options]
 

@@ -147,7 +147,12 @@ def settled(bench):
 
 
 def wait_until_ready(client):
-    if client.stdout.readline() != "ready\n":
+    try:
+        line = client.stdout.readline()
+    except BaseException:
+        client.kill()
+        raise
+    if line != "ready\n":
         _finish(client)
         raise Failed("the client ended before it was ready")
 
