@@ -6,6 +6,7 @@ use std::task::Poll;
 
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::task::unconstrained;
 use tokio_rustls::client::TlsStream;
 
 use crate::client::Target;
@@ -37,5 +38,6 @@ pub async fn run(target: Target, count: usize) -> Result<(), Failure> {
 async fn is_closed(stream: &mut TlsStream<TcpStream>) -> bool {
     let mut space = [0; 64];
     let mut buffer = ReadBuf::new(&mut space);
-    poll_fn(|context| Poll::Ready(Pin::new(&mut *stream).poll_read(context, &mut buffer).is_ready())).await
+    let look = poll_fn(|context| Poll::Ready(Pin::new(&mut *stream).poll_read(context, &mut buffer).is_ready()));
+    unconstrained(look).await // a task's budget is 128 reads; beyond it every stream would look open
 }
