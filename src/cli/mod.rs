@@ -1,11 +1,195 @@
-//! temp
+//! The command line: `vitrine run`, `check`, `demo`, `certs`, `sites`.
+
+mod certs;
+mod check;
+mod demo;
+mod exit;
+mod output;
 mod run;
-mod exit {
-    use std::process::ExitCode;
-    pub(super) const CONFIGURATION: ExitCode = ExitCode::FAILURE;
-    pub(super) const FAILURE: ExitCode = ExitCode::FAILURE;
+mod sites;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::Config;
+use crate::outbound::EdgeSocket;
+
+/// Does what the arguments of the process say.
+#[must_use]
+pub fn main() -> ExitCode {
+    match Vitrine::try_parse() {
+        Ok(vitrine) => vitrine.command.obey(),
+        Err(error) => {
+            // Help and version come this way too, and are no error. A closed pipe leaves nobody to tell.
+            let _ = error.print();
+            if error.use_stderr() { exit::usage() } else { ExitCode::SUCCESS }
+        }
+    }
 }
-/// x
-pub fn main() -> std::process::ExitCode {
-    run::run(std::path::Path::new(&std::env::args().nth(3).unwrap_or_default()))
+
+/// An HTTPS edge for webshops: many names on one address, certificates dropped in a folder.
+#[derive(Debug, Parser)]
+#[command(name = "vitrine", version, about, disable_help_subcommand = true, arg_required_else_help = true)]
+#[command(after_help = EXAMPLES)]
+struct Vitrine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve until a signal: SIGTERM drains and stops, SIGHUP reads configuration and certificates again
+    Run(Configuration),
+    /// Read the configuration and the certificates, and say everything that is wrong
+    #[command(after_help = "Exit code: 0 when it can be served, 78 when something is wrong. Warnings do not count.")]
+    Check(Configuration),
+    /// Serve a sample shop on https://127.0.0.1:8443 with certificates made in memory; needs nothing else
+    Demo,
+    /// What a running edge serves, and what it holds back
+    #[command(subcommand)]
+    Certs(CertsCommand),
+    /// The sites of a running edge
+    #[command(subcommand)]
+    Sites(SitesCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum CertsCommand {
+    /// The certificates in service, soonest to expire first; then what is rejected, waiting or alarming
+    #[command(after_help = "Example: vitrine certs list --json | jq '.[] | select(.days_left < 14) | .file'")]
+    List(Asking),
+    /// Let certificates go whose files were deleted in such numbers that it looked like an accident
+    Confirm(Running),
+}
+
+#[derive(Debug, Subcommand)]
+enum SitesCommand {
+    /// Every host of every site with the certificate that serves it, and why that one
+    List(Asking),
+}
+
+#[derive(Args, Debug)]
+struct Configuration {
+    /// The configuration file
+    #[arg(long, value_name = "FILE", default_value = CONFIG)]
+    config: PathBuf,
+}
+
+/// How to find the running edge.
+#[derive(Args, Debug)]
+struct Running {
+    /// The running edge's configuration file, which names its state folder
+    #[arg(long, value_name = "FILE", default_value = CONFIG)]
+    config: PathBuf,
+    /// The running edge's admin.sock; the configuration is not read then
+    #[arg(long, value_name = "SOCKET", conflicts_with = "config")]
+    socket: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+struct Asking {
+    #[command(flatten)]
+    running: Running,
+    /// Print the API's answer instead of a table
+    #[arg(long)]
+    json: bool,
+}
+
+impl Command {
+    fn obey(self) -> ExitCode {
+        match self {
+            Self::Run(configuration) => run::run(&configuration.config),
+            Self::Check(configuration) => check::check(&configuration.config),
+            Self::Demo => demo::demo(),
+            Self::Certs(CertsCommand::List(asking)) => {
+                asking.running.ask(async |edge| certs::list(edge, asking.json).await)
+            }
+            Self::Certs(CertsCommand::Confirm(running)) => running.ask(async |edge| certs::confirm(edge).await),
+            Self::Sites(SitesCommand::List(asking)) => {
+                asking.running.ask(async |edge| sites::list(edge, asking.json).await)
+            }
+        }
+    }
+}
+
+impl Running {
+    /// Asks the running edge something and prints the answer, or why there is none.
+    fn ask(&self, question: impl AsyncFnOnce(&EdgeSocket) -> Result<String, crate::outbound::CallError>) -> ExitCode {
+        let socket = match &self.socket {
+            Some(socket) => socket.clone(),
+            None => match Config::load(&self.config) {
+                Ok(loaded) => loaded.config.certificates.state_directory.join("admin.sock"),
+                Err(mistakes) => {
+                    output::complain(&format!("{mistakes}\nname the running edge's admin.sock with --socket instead"));
+                    return exit::configuration();
+                }
+            },
+        };
+        let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(error) => {
+                output::complain(&format!("cannot start: {error}"));
+                return exit::FAILURE;
+            }
+        };
+        match runtime.block_on(question(&EdgeSocket::new(socket))) {
+            Ok(answer) => {
+                output::tell(&answer);
+                ExitCode::SUCCESS
+            }
+            Err(error) => {
+                output::complain(&error.to_string());
+                exit::FAILURE
+            }
+        }
+    }
+}
+
+const CONFIG: &str = "config/vitrine.toml";
+const EXAMPLES: &str = "\
+Examples:
+  vitrine demo                                   look at it, with nothing prepared
+  vitrine check --config /etc/vitrine.toml       before a start or a reload
+  vitrine run --config /etc/vitrine.toml         serve
+  vitrine certs list                             what is served, until when, from which file
+  vitrine sites list                             which certificate serves which host, and why
+
+Exit codes: 0 done, 1 failed, 64 wrong usage, 78 wrong configuration";
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+    use clap::error::ErrorKind;
+
+    use super::*;
+
+    fn refused(line: &str) -> ErrorKind {
+        Vitrine::try_parse_from(line.split(' ')).expect_err("refused").kind()
+    }
+
+    #[test]
+    fn the_definitions_hold_together() {
+        Vitrine::command().debug_assert();
+    }
+
+    #[test]
+    fn the_configuration_has_a_place_unless_one_is_named() {
+        let config = |line: &str| match Vitrine::try_parse_from(line.split(' ')).expect("parsed").command {
+            Command::Run(configuration) | Command::Check(configuration) => configuration.config,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(config("vitrine run"), PathBuf::from("config/vitrine.toml"));
+        assert_eq!(config("vitrine check --config x.toml"), PathBuf::from("x.toml"));
+    }
+
+    #[test]
+    fn what_is_not_meant_is_not_done() {
+        assert_eq!(refused("vitrine"), ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand);
+        assert_eq!(refused("vitrine serve"), ErrorKind::InvalidSubcommand);
+        assert_eq!(refused("vitrine run x.toml"), ErrorKind::UnknownArgument);
+        assert_eq!(refused("vitrine certs list --config a --socket b"), ErrorKind::ArgumentConflict);
+        assert_eq!(refused("vitrine --version"), ErrorKind::DisplayVersion);
+    }
 }

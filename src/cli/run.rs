@@ -14,7 +14,7 @@ pub(super) fn run(path: &Path) -> ExitCode {
         Ok(loaded) => loaded,
         Err(mistakes) => {
             eprintln!("{mistakes}");
-            return exit::CONFIGURATION;
+            return exit::configuration();
         }
     };
     telemetry::install_logging(loaded.config.log.format, loaded.config.log.level);
@@ -36,7 +36,7 @@ pub(super) fn serve(edge: Edge) -> ExitCode {
 pub(super) fn refused(error: &StartError) -> ExitCode {
     tracing::error!("{error}");
     match error {
-        StartError::Configuration(_) => exit::CONFIGURATION,
+        StartError::Configuration(_) => exit::configuration(),
         StartError::Runtime(_) => exit::FAILURE,
     }
 }

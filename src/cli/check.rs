@@ -1,0 +1,194 @@
+//! `vitrine check`: everything that is wrong with configuration and certificates, before a start or a reload finds it.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use super::{exit, output};
+use crate::certs::{self, NoticeState, Survey};
+use crate::config::{Config, Loaded};
+use crate::live::{CertIndex, SiteSpec};
+
+/// Looks at everything and says what is wrong.
+pub(super) fn check(path: &Path) -> ExitCode {
+    let report = match Config::load(path) {
+        Ok(loaded) => Report::of(&loaded, &certs::survey(&loaded.config.certificates.drop_directory)),
+        Err(mistakes) => Report { errors: vec![mistakes.to_string()], ..Report::default() },
+    };
+    for error in &report.errors {
+        output::complain(error);
+    }
+    for warning in &report.warnings {
+        output::complain(&format!("warning: {warning}"));
+    }
+    if report.errors.is_empty() {
+        output::tell(&format!("{}: {}", path.display(), report.found));
+        ExitCode::SUCCESS
+    } else {
+        exit::configuration()
+    }
+}
+
+/// What was found.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Report {
+    /// What must be mended.
+    errors: Vec<String>,
+    /// What may be meant so, or mend itself.
+    warnings: Vec<String>,
+    /// What can be served.
+    found: String,
+}
+
+impl Report {
+    fn of(loaded: &Loaded, survey: &Survey) -> Self {
+        let sites = &loaded.config.sites;
+        let mut report = Self::default();
+        report.errors.extend(loaded.rejected.iter().map(ToString::to_string));
+        report.warnings.extend(loaded.warnings.iter().map(ToString::to_string));
+        report.files(survey);
+        report.hosts(sites, survey);
+        report.upstreams(sites);
+        report.found = format!("{} sites, {} certificates: nothing is wrong", sites.len(), survey.certificates.len());
+        report
+    }
+
+    fn files(&mut self, survey: &Survey) {
+        for notice in &survey.ledger.rejected {
+            let line = format!("{}: {} ({}); {}", notice.file, notice.reason, notice.code, notice.mend);
+            match notice.state {
+                NoticeState::Rejected => self.errors.push(line),
+                NoticeState::Waiting => self.warnings.push(line),
+            }
+        }
+        self.warnings.extend(survey.ledger.alarms.iter().map(|alarm| alarm.message.clone()));
+    }
+
+    /// A site without a certificate is served as soon as one is dropped: no reason not to start.
+    fn hosts(&mut self, sites: &[SiteSpec], survey: &Survey) {
+        let index = CertIndex::ranked(survey.certificates.iter().cloned());
+        for site in sites {
+            let uncovered = site.hosts.iter().filter(|host| index.find_pattern(host).is_none());
+            let uncovered: Vec<_> = uncovered.map(ToString::to_string).collect();
+            if !uncovered.is_empty() {
+                self.warnings.push(format!(
+                    "site {:?}: no certificate covers {}; its handshakes are refused until one is dropped",
+                    site.name,
+                    uncovered.join(", ")
+                ));
+            }
+        }
+    }
+
+    /// Names are looked up again for each connection; today's failure may be the name server's.
+    fn upstreams(&mut self, sites: &[SiteSpec]) {
+        let upstreams = sites.iter().flat_map(|site| &site.routes).flat_map(|(_, upstreams)| upstreams);
+        let names: BTreeSet<(&str, u16)> = upstreams.map(|upstream| (&*upstream.host, upstream.port)).collect();
+        let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
+        let unknown = runtime.block_on(unknown(names));
+        // A lookup that hangs must not hang us.
+        runtime.shutdown_background();
+        self.warnings.extend(unknown);
+    }
+}
+
+/// The names that cannot be looked up, all asked at once.
+async fn unknown(names: BTreeSet<(&str, u16)>) -> Vec<String> {
+    let lookups: Vec<_> = names
+        .into_iter()
+        .map(|(host, port)| {
+            let asked = (host.to_owned(), port);
+            (host.to_owned(), tokio::spawn(tokio::time::timeout(LOOKUP, tokio::net::lookup_host(asked))))
+        })
+        .collect();
+    let mut unknown = Vec::new();
+    for (host, lookup) in lookups {
+        let why = match lookup.await {
+            Ok(Ok(Ok(_))) => continue,
+            Ok(Ok(Err(error))) => error.to_string(),
+            Ok(Err(_)) => format!("no answer within {} s", LOOKUP.as_secs()),
+            Err(_) => "the lookup failed".into(),
+        };
+        unknown.push(format!("upstream {host:?} cannot be looked up: {why}; its requests are answered with 502"));
+    }
+    unknown
+}
+
+/// A name server that takes longer fails requests too.
+const LOOKUP: Duration = Duration::from_secs(3);
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+    use crate::certs::{KeyKind, LocalCa, valid_for};
+    use crate::name::HostPattern;
+
+    fn report(folder: &Path, sites: &str) -> Report {
+        let drop = folder.join("certs");
+        let text = format!(
+            "[certificates]\ndrop_directory = {:?}\nstate_directory = {:?}\n{sites}",
+            drop.display().to_string(),
+            folder.join("state").display().to_string()
+        );
+        let loaded = Config::parse(Path::new("vitrine.toml"), &text).expect("a configuration");
+        Report::of(&loaded, &certs::survey(&drop))
+    }
+
+    fn folder_with(names: &[&str]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::create_dir(folder.path().join("certs")).expect("a folder");
+        let patterns: Vec<_> = names.iter().map(|name| HostPattern::parse(name).expect("a name")).collect();
+        let authority = LocalCa::new("Some CA").expect("an authority");
+        let issued = authority.issue(&patterns, valid_for(30), KeyKind::Ecdsa).expect("issued");
+        let file = folder.path().join("certs/shop.pem");
+        fs::write(&file, [issued.chain.as_bytes(), issued.key.as_bytes()].concat()).expect("written");
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("private");
+        folder
+    }
+
+    const SHOP: &str = "[[site]]\nhosts = [\"shop.example\", \"late.example\"]\nupstreams = [\"http://127.0.0.1:1\"]\n";
+
+    #[test]
+    fn a_host_without_a_certificate_is_a_warning() {
+        let folder = folder_with(&["shop.example"]);
+        let warning = "site \"shop.example\": no certificate covers late.example; its handshakes are refused until one \
+                       is dropped";
+        let expected = Report {
+            errors: Vec::new(),
+            warnings: vec![warning.into()],
+            found: "1 sites, 1 certificates: nothing is wrong".into(),
+        };
+        assert_eq!(report(folder.path(), SHOP), expected);
+    }
+
+    #[test]
+    fn a_rejected_file_is_wrong_and_a_waiting_one_is_not() {
+        let folder = folder_with(&["shop.example", "late.example"]);
+        fs::write(folder.path().join("certs/bad.pem"), "-----BEGIN CERTIFICATE-----\nAA\n-----END CERTIFICATE-----\n")
+            .expect("written");
+        let report = report(folder.path(), SHOP);
+        assert_eq!((report.errors.len(), report.warnings), (1, Vec::new()));
+        assert!(report.errors[0].contains("bad.pem: "), "{:?}", report.errors);
+    }
+
+    #[test]
+    fn an_upstream_that_has_no_address_is_a_warning() {
+        let folder = folder_with(&["shop.example", "late.example"]);
+        let site = SHOP.replace("127.0.0.1", "nothing.invalid");
+        let report = report(folder.path(), &site);
+        assert_eq!((report.errors, report.warnings.len()), (Vec::new(), 1));
+        assert!(report.warnings[0].starts_with("upstream \"nothing.invalid\" cannot be looked up: "));
+    }
+
+    #[test]
+    fn a_broken_configuration_ends_with_78() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("vitrine.toml");
+        fs::write(&file, "[edge]\nhtps = []\n").expect("written");
+        assert_eq!(format!("{:?}", check(&file)), format!("{:?}", ExitCode::from(78)));
+    }
+}
