@@ -7,8 +7,8 @@ use hashbrown::{HashMap, HashSet};
 
 use super::certificate::{Certificate, Fingerprint};
 use super::flaw::Flaw;
-use super::pairing::{Pairing, Problem};
-use super::scan::Files;
+use super::pairing::{Pairing, contradicts_itself};
+use super::scan::{Content, Files};
 use super::shelf::Holding;
 
 /// Why a pair is not there any more.
@@ -24,7 +24,7 @@ pub(super) enum Fate {
 /// What the folder holds now, by what a missing pair is asked for.
 pub(super) struct Sources<'a> {
     files: &'a Files,
-    /// Leaves and keys that are there without their counterpart.
+    /// Certificates and keys that are there, in files that do not contradict themselves.
     leaves: HashSet<&'a Fingerprint>,
     keys: HashSet<&'a [u8; 32]>,
     /// The files of pairs that are there, with a leaf of each.
@@ -35,15 +35,15 @@ pub(super) struct Sources<'a> {
 impl<'a> Sources<'a> {
     pub(super) fn new(pairing: &'a Pairing, files: &'a Files, present: &HashSet<Fingerprint>, now: i64) -> Self {
         let mut sources = Self { files, leaves: HashSet::new(), keys: HashSet::new(), paired: HashMap::new(), now };
-        for (_, problem) in &pairing.problems {
-            match problem {
-                Problem::NoKey(leaf) => drop(sources.leaves.insert(leaf)),
-                Problem::NoCertificate(key) => drop(sources.keys.insert(key)),
-                Problem::Unfit(_) => {}
+        for record in files.values() {
+            if let Content::Parts(parts) = &record.content
+                && !contradicts_itself(parts)
+            {
+                sources.leaves.extend(parts.certificates.iter().map(|certificate| &certificate.fingerprint));
+                sources.keys.extend(parts.keys.iter().map(|key| &key.public.id));
             }
         }
         for pair in pairing.pairs.iter().filter(|pair| present.contains(&pair.leaf.fingerprint)) {
-            sources.keys.insert(&pair.key.public.id);
             for file in pair.certificate_files.iter().chain(&pair.key_files) {
                 // With several in one file, a valid one speaks for it.
                 let told = sources.paired.entry(file).or_insert(&pair.leaf);
@@ -64,6 +64,7 @@ impl<'a> Sources<'a> {
         if !self.keys.contains(holding.key()) {
             halves.push(holding.key_files());
         }
+        let both_there = halves.is_empty();
         let mut spoilt = Vec::new();
         for files in halves {
             let mut left = files.iter().filter(|file| self.files.contains_key(*file)).peekable();
@@ -75,7 +76,7 @@ impl<'a> Sources<'a> {
                 spoilt.extend(left.cloned().zip(flaws.into_iter().flatten()));
             }
         }
-        if spoilt.is_empty() { Fate::Replaced } else { Fate::Spoiled(spoilt) }
+        if spoilt.is_empty() && !both_there { Fate::Replaced } else { Fate::Spoiled(spoilt) }
     }
 
     /// What is wrong with a file that once held half of a good pair; `None` when it holds a good pair again.

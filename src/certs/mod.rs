@@ -16,6 +16,8 @@ mod scan;
 mod shelf;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 mod well_known;
 
 pub use bundle::Bundle;

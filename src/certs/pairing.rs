@@ -136,7 +136,7 @@ pub(super) fn key_mismatch() -> Flaw {
 }
 
 /// Whether a file holds keys and certificates for the end of a chain, and none belongs to another.
-fn contradicts_itself(parts: &Parts) -> bool {
+pub(super) fn contradicts_itself(parts: &Parts) -> bool {
     let Parts { certificates, keys } = parts;
     let matches = |leaf: &Arc<Certificate>| keys.iter().any(|key| key.public.id == leaf.key.id);
     !keys.is_empty() && certificates.iter().any(|certificate| !certificate.is_ca) && !certificates.iter().any(matches)

@@ -103,6 +103,11 @@ impl Shelf {
             }
         }
         let pairing = pair(&parts_of(&scan.files));
+        for (file, problem) in &pairing.problems {
+            if let Problem::Unfit(flaw) = problem {
+                findings.reject(file, flaw.clone());
+            }
+        }
         self.readable = matches!(scan.root, Root::Readable(..));
         let present = self.admit(&pairing, &mut findings, now);
         if let Root::Readable(device, inode) = scan.root {
@@ -301,7 +306,7 @@ impl Shelf {
         let keys: HashSet<&[u8; 32]> = kept().map(|(_, holding)| &holding.key).collect();
         for (file, problem) in &pairing.problems {
             match problem {
-                Problem::Unfit(flaw) => findings.reject(file, flaw.clone()),
+                Problem::Unfit(_) => {}
                 Problem::NoKey(leaf) if leaves.contains(leaf) => {}
                 Problem::NoCertificate(key) if keys.contains(key) => {}
                 Problem::NoKey(_) => findings.wait(file, fate::waits_for_key()),
