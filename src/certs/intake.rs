@@ -129,7 +129,7 @@ async fn run(desk: Desk, folder: PathBuf, mut orders: mpsc::Receiver<Order>, fir
     loop {
         let degraded = watch.is_degraded();
         let looked = tokio::task::spawn_blocking(move || {
-            let next = desk.look_and_survive(degraded);
+            let next = desk.survive(|desk| desk.look(degraded));
             (desk, next)
         });
         let Ok((returned, next)) = looked.await else { return };
@@ -155,8 +155,8 @@ async fn run(desk: Desk, folder: PathBuf, mut orders: mpsc::Receiver<Order>, fir
 
 impl Desk {
     /// A mistake of ours in one look must not be the last look. What is published stays.
-    fn look_and_survive(&mut self, degraded: bool) -> Option<Instant> {
-        match catch_unwind(AssertUnwindSafe(|| self.look(degraded))) {
+    fn survive(&mut self, look: impl FnOnce(&mut Self) -> Option<Instant>) -> Option<Instant> {
+        match catch_unwind(AssertUnwindSafe(|| look(self))) {
             Ok(next) => next,
             Err(_) => {
                 self.failed += 1;
@@ -211,3 +211,160 @@ const ORDERS: usize = 16;
 const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
 /// The next look after one that failed.
 const AFTER_FAILURE: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+    use std::sync::LazyLock;
+
+    use tokio::time::timeout;
+
+    use super::*;
+    use crate::certs::testing::{Chain, Leaf};
+
+    static CHAIN: LazyLock<Chain> = LazyLock::new(Chain::new);
+
+    struct Edge {
+        folder: tempfile::TempDir,
+        index: Live<CertIndex>,
+        well_known: Live<WellKnown>,
+        intake: IntakeHandle,
+    }
+
+    impl Edge {
+        async fn start() -> Self {
+            let folder = tempfile::tempdir().expect("a folder");
+            let (index_publisher, index) = table(CertIndex::default());
+            let (publisher, well_known) = table(WellKnown::default());
+            let intake = Intake::start(folder.path().join("certs"), index_publisher, publisher);
+            intake.first_scan().await;
+            Self { folder, index, well_known, intake }
+        }
+
+        fn path(&self, name: &str) -> PathBuf {
+            self.folder.path().join("certs").join(name)
+        }
+
+        fn write(&self, name: &str, content: &str) {
+            fs::create_dir_all(self.path(name).parent().expect("a parent")).expect("created");
+            fs::write(self.path(name), content).expect("written");
+            fs::set_permissions(self.path(name), fs::Permissions::from_mode(0o600)).expect("closed");
+        }
+
+        fn serves(&self, name: &str) -> bool {
+            self.index.load().find(name).is_some()
+        }
+
+        async fn until(&self, within: Duration, what: impl Fn(&Self) -> bool) {
+            let poll = async {
+                while !what(self) {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+            };
+            if timeout(within, poll).await.is_err() {
+                panic!("not within {within:?}: {:?}", self.intake.ledger());
+            }
+        }
+    }
+
+    fn leaf(name: &str) -> Leaf {
+        CHAIN.leaf(&[name])
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn dropped_files_are_served_within_a_second() {
+        let edge = Edge::start().await;
+        assert_eq!(edge.intake.ledger().alarms[0].code, "folder-missing");
+        fs::create_dir(edge.path("")).expect("created");
+        edge.write("a.pem", &leaf("a.example").both());
+        edge.until(Duration::from_secs(1), |edge| edge.serves("a.example")).await;
+        edge.write("deep/er/b.pem", &leaf("b.example").both());
+        edge.until(Duration::from_secs(1), |edge| edge.serves("b.example")).await;
+        edge.write("well-known/a.example/security.txt", "hello");
+        let object = |edge: &Edge| edge.well_known.load().find("a.example", "/.well-known/security.txt").is_some();
+        edge.until(Duration::from_secs(1), object).await;
+        assert_eq!(edge.intake.ledger().alarms, []);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn rejected_files_are_listed_soon_and_go_when_mended() {
+        let edge = Edge::start().await;
+        edge.write("a.pem", "garbage");
+        edge.until(Duration::from_secs(3), |edge| !edge.intake.ledger().rejected.is_empty()).await;
+        let notice = edge.intake.ledger().rejected[0].clone();
+        assert_eq!((notice.code, notice.file), ("nothing", edge.path("a.pem").display().to_string()));
+        edge.write("a.pem", &leaf("a.example").both());
+        edge.until(Duration::from_secs(1), |edge| edge.serves("a.example")).await;
+        assert_eq!(edge.intake.ledger().rejected, []);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn held_withdrawals_go_when_the_operator_confirms() {
+        let edge = Edge::start().await;
+        for number in 0..7 {
+            edge.write(&format!("{number}.pem"), &leaf(&format!("s{number}.example")).both());
+        }
+        edge.until(Duration::from_secs(3), |edge| edge.index.load().name_count() == 7).await;
+        fs::remove_dir_all(edge.path("")).expect("removed");
+        fs::create_dir(edge.path("")).expect("created");
+        let alarmed = |edge: &Edge| edge.intake.ledger().alarms.iter().any(|alarm| alarm.code == "withdrawal-held");
+        edge.until(Duration::from_secs(3), alarmed).await;
+        assert_eq!(edge.index.load().name_count(), 7);
+        assert_eq!(edge.intake.confirm_withdrawal().await, 7);
+        edge.until(Duration::from_secs(1), |edge| edge.intake.ledger().alarms.is_empty()).await;
+        assert!(edge.index.load().certificates().iter().all(|served| served.facts.in_grace));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_deleted_certificate_goes_after_a_minute_by_itself() {
+        let edge = Edge::start().await;
+        edge.write("a.pem", &leaf("a.example").both());
+        edge.until(Duration::from_secs(120), |edge| edge.serves("a.example")).await;
+        fs::remove_file(edge.path("a.pem")).expect("removed");
+        let in_grace = |edge: &Edge| edge.index.load().certificates().iter().all(|served| served.facts.in_grace);
+        edge.until(Duration::from_secs(120), in_grace).await;
+        let start = Instant::now();
+        edge.until(Duration::from_secs(120), |edge| !edge.serves("a.example")).await;
+        let took = start.elapsed();
+        assert!(took > Duration::from_secs(59) && took < Duration::from_secs(61), "{took:?}");
+    }
+
+    #[tokio::test]
+    async fn a_look_that_fails_leaves_what_is_served_and_is_not_the_last() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut desk = Desk {
+            scanner: Scanner::new(folder.path().to_owned()),
+            shelf: Shelf::new(folder.path().to_owned()),
+            objects: Objects::new(folder.path().to_owned()),
+            index: table(CertIndex::default()).0,
+            well_known: table(WellKnown::default()).0,
+            ledger: table(Ledger::default()).0,
+            failed: 0,
+            unwatched_since: None,
+        };
+        fs::write(folder.path().join("a.pem"), leaf("a.example").both()).expect("written");
+        desk.survive(|desk| desk.look(false));
+        let failed = desk.survive(|_| panic!("on purpose"));
+        assert!(failed.is_some());
+        assert_eq!(desk.ledger.current().alarms.last().map(|alarm| alarm.code), Some("scan-failed"));
+        assert_eq!((desk.ledger.current().failed_scans, desk.index.current().name_count()), (1, 1));
+        fs::write(folder.path().join("b.pem"), leaf("b.example").both()).expect("written");
+        desk.survive(|desk| desk.look(false));
+        assert_eq!((desk.ledger.current().failed_scans, desk.index.current().name_count()), (1, 2));
+        assert!(desk.ledger.current().alarms.iter().all(|alarm| alarm.code != "scan-failed"));
+    }
+
+    #[test]
+    fn a_survey_tells_all_at_once() {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::write(folder.path().join("a.pem"), leaf("a.example").both()).expect("written");
+        fs::write(folder.path().join("b.key"), leaf("b.example").key).expect("written");
+        fs::write(folder.path().join("c.pem"), "garbage").expect("written");
+        let survey = survey(folder.path());
+        assert_eq!(survey.certificates.len(), 1);
+        let codes: Vec<_> = survey.ledger.rejected.iter().map(|notice| notice.code).collect();
+        assert_eq!(codes, ["waiting-for-certificate", "nothing"]);
+        assert_eq!(super::survey(&folder.path().join("missing")).ledger.alarms[0].code, "folder-missing");
+    }
+}
