@@ -67,7 +67,8 @@ pub(super) fn plan(head: &Parts, has_body: bool, exchange: &Rc<Exchange>) -> Pla
         let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
         return Plan::Redirect(https_location(host, table.https_port, target));
     }
-    let Some(route) = site.route(path) else { return Plan::Answer(LocalAnswer::NoRoute) };
+    // `OPTIONS *` asks about the server as a whole, which is what stands behind the shortest prefix.
+    let Some(route) = site.route(if path == "*" { "/" } else { path }) else { return Plan::Answer(LocalAnswer::NoRoute) };
     // An authority that passed the gate holds octets that a field value may hold.
     let Ok(authority) = HeaderValue::from_str(passed.authority) else { return Plan::Refuse(GateRule::Host) };
     Plan::Forward { group: route.group, authority, upgrade: headers::is_websocket_handshake(head) }
