@@ -1,0 +1,21 @@
+//! The edge as its users meet it: the real program on ports of its own, asked from outside.
+
+mod support;
+
+mod access_log;
+mod admin;
+mod descriptors;
+mod desync;
+mod drop_folder;
+mod forwarded;
+mod gate;
+mod limits;
+mod names;
+mod plain;
+mod reload;
+mod routes;
+mod serve;
+mod start;
+mod stopping;
+mod tls;
+mod well_known;

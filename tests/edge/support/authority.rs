@@ -1,0 +1,98 @@
+//! Certificates of every kind, made when they are needed.
+
+use std::sync::LazyLock;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256,
+    PKCS_RSA_SHA256, RsaKeySize,
+};
+use rustls::RootCertStore;
+use rustls_pki_types::CertificateDer;
+
+/// The authority all tests share: making one is work, and nobody changes it.
+pub(crate) fn authority() -> &'static Authority {
+    static SHARED: LazyLock<Authority> = LazyLock::new(Authority::new);
+    &SHARED
+}
+
+/// Issues certificates that only those trust who were given its root.
+pub(crate) struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    root: CertificateDer<'static>,
+    pub(crate) root_pem: String,
+}
+
+/// What kind of key a certificate is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum KeyKind {
+    Ecdsa,
+    Rsa,
+}
+
+/// A certificate and its key.
+#[derive(Clone)]
+pub(crate) struct Issued {
+    pub(crate) chain: String,
+    pub(crate) key: String,
+    pub(crate) der: CertificateDer<'static>,
+}
+
+impl Issued {
+    /// Key and certificate in one file.
+    pub(crate) fn both(&self) -> String {
+        format!("{}{}", self.key, self.chain)
+    }
+}
+
+impl Authority {
+    fn new() -> Self {
+        let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).expect("a key");
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, "Test Root");
+        params.distinguished_name.push(DnType::OrganizationName, "Test");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+        let certificate = params.self_signed(&key).expect("a root");
+        let (root, root_pem) = (certificate.der().clone(), certificate.pem());
+        Self { issuer: Issuer::new(params, key), root, root_pem }
+    }
+
+    /// A certificate that is valid from an hour ago for 90 days.
+    pub(crate) fn issue(&self, names: &[&str]) -> Issued {
+        self.issue_for(names, KeyKind::Ecdsa, -1, 90 * 24)
+    }
+
+    /// A certificate that is valid from hours after now until hours after now.
+    pub(crate) fn issue_for(&self, names: &[&str], kind: KeyKind, from_hours: i64, until_hours: i64) -> Issued {
+        let key = match kind {
+            KeyKind::Ecdsa => KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256),
+            KeyKind::Rsa => KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048),
+        };
+        self.issue_with(&key.expect("a key"), names, from_hours, until_hours)
+    }
+
+    /// The same for a key that is there already.
+    pub(crate) fn issue_with(&self, key: &KeyPair, names: &[&str], from_hours: i64, until_hours: i64) -> Issued {
+        let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+        let mut params = CertificateParams::new(names.clone()).expect("names");
+        params.distinguished_name.push(DnType::CommonName, names[0].clone());
+        params.not_before = hours_from_now(from_hours);
+        params.not_after = hours_from_now(until_hours);
+        let certificate = params.signed_by(key, &self.issuer).expect("a certificate");
+        Issued { chain: certificate.pem(), key: key.serialize_pem(), der: certificate.der().clone() }
+    }
+
+    /// What a client trusts.
+    pub(crate) fn roots(&self) -> RootCertStore {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.root.clone()).expect("a root");
+        roots
+    }
+}
+
+fn hours_from_now(hours: i64) -> time::OffsetDateTime {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
+    let now = i64::try_from(now).expect("a time");
+    time::OffsetDateTime::from_unix_timestamp(now + hours * 3600).expect("a time")
+}

@@ -1,0 +1,58 @@
+//! What the tests stand on: an edge of their own, certificates made on the spot, shops to order, and clients of every kind.
+
+mod authority;
+mod edge;
+mod http2;
+mod message;
+mod metrics;
+mod origin;
+mod setup;
+mod talk;
+mod tls;
+
+use std::time::{Duration, Instant};
+
+pub(crate) use authority::{Authority, Issued, KeyKind, authority};
+pub(crate) use edge::{Edge, PROGRAM, message, run};
+pub(crate) use http2::{Http2, empty, frames};
+pub(crate) use message::{Framing, Response};
+pub(crate) use origin::{Exchange, Origin, Then};
+pub(crate) use setup::{Setup, drop_file, replace_file, site};
+pub(crate) use talk::{Talk, dial, is_timeout};
+pub(crate) use tls::{ClientTls, shop_client, shown};
+
+/// Tries until there is something, at most until the deadline; `what` is what did not come.
+pub(crate) fn eventually<T>(what: &str, attempt: impl FnMut() -> Option<T>) -> T {
+    within(DEADLINE, what, attempt)
+}
+
+/// The same with a deadline of one's own.
+pub(crate) fn within<T>(deadline: Duration, what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(found) = attempt() {
+            return found;
+        }
+        assert!(begun.elapsed() < deadline, "waited {deadline:?} in vain for {what}");
+        std::thread::sleep(TICK);
+    }
+}
+
+/// What a number comes to once it has stopped growing.
+pub(crate) fn settled(number: impl Fn() -> u64) -> u64 {
+    let (mut last, mut since) = (number(), Instant::now());
+    eventually("a number that rests", || {
+        let now = number();
+        if now != last {
+            (last, since) = (now, Instant::now());
+        }
+        (since.elapsed() > REST).then_some(now)
+    })
+}
+
+/// Far longer than anything takes on a busy machine.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(15);
+/// Between two looks at something that cannot be waited for.
+const TICK: Duration = Duration::from_millis(10);
+/// What has not moved for so long stands still.
+const REST: Duration = Duration::from_millis(400);
