@@ -93,7 +93,8 @@ async fn trailers_pass_over_http_2() {
     let mut trailers = HeaderMap::new();
     trailers.insert("x-check", "4".parse().expect("a value"));
     let body = frames([Frame::data(Bytes::from("wxyz")), Frame::trailers(trailers)]);
-    let request = http::Request::post("https://shop.example/").header("te", "trailers").body(body).expect("a request");
+    let request = http::Request::post("https://shop.example/").header("te", "trailers").header("trailer", "x-check");
+    let request = request.body(body).expect("a request");
     let response = client.send(request).await.expect("a response");
     let whole = response.into_body().collect().await.expect("a body");
     assert_eq!(whole.trailers().and_then(|trailers| trailers.get("x-sum")).map(http::HeaderValue::as_bytes), Some(&b"3"[..]));
@@ -217,6 +218,7 @@ fn a_websocket_speaks_through_the_edge_both_ways() {
     edge.counted(1.0, "vitrine_connections_open", &[("protocol", "tunnel")]);
     socket.close(None).expect("closed");
     while socket.read().is_ok() {}
+    drop(socket);
     edge.counted(0.0, "vitrine_connections_open", &[("protocol", "tunnel")]);
     assert_eq!(origin.request().field("upgrade"), Some("websocket"));
 }
@@ -313,7 +315,8 @@ fn curl_is_served_over_both_versions_of_http() {
         let output = std::process::Command::new("curl")
             .args(["--silent", "--show-error", flag, "--max-time", "15", "--write-out", " %{http_version}", "--cacert"])
             .arg(&root)
-            .arg(format!("--resolve=shop.example:{}:127.0.0.1", edge.https.port()))
+            .arg("--resolve")
+            .arg(format!("shop.example:{}:127.0.0.1", edge.https.port()))
             .arg(format!("https://shop.example:{}/", edge.https.port()))
             .output()
             .expect("curl runs");
