@@ -89,7 +89,7 @@ fn what_concerns_one_connection_stays_on_it() {
     assert_eq!((response.field("server"), response.head.all("set-cookie")), (Some("shop"), vec!["a=1", "b=2"]));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn crumbs_of_a_cookie_are_one_cookie_again() {
     let origin = Origin::saying("hello");
     let edge = Setup::shop(&origin).start();
@@ -104,7 +104,7 @@ async fn crumbs_of_a_cookie_are_one_cookie_again() {
     assert_eq!(origin.request().head.all("cookie"), [crumbs.join("; ")]);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn http_2_arrives_as_http_1() {
     let origin = Origin::saying("hello");
     let edge = Setup::shop(&origin).start();

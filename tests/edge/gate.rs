@@ -92,7 +92,7 @@ fn what_follows_a_refused_request_is_never_taken_for_another() {
     assert_eq!(origin.requests(), []);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_gate_stands_before_http_2_too() {
     let origin = Origin::saying("hello");
     let edge = Setup::shop(&origin).start();

@@ -16,7 +16,7 @@ fn a_host_the_certificate_does_not_cover_is_misdirected() {
     assert_eq!(origin.requests().len(), 1);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_host_the_certificate_does_not_cover_is_misdirected_over_http_2() {
     let origin = Origin::saying("hello");
     let mut setup = Setup::shop(&origin);
@@ -39,7 +39,7 @@ fn a_host_that_is_covered_and_not_configured_is_not_found() {
     edge.counted(1.0, "vitrine_local_answers_total", &[("reason", "unknown_host")]);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_browser_that_coalesces_hosts_of_one_certificate_is_served_each() {
     let (shop, media) = (Origin::saying("shop"), Origin::saying("media"));
     let mut setup = Setup::new();

@@ -1,1 +1,141 @@
-//!
+//! A changed configuration: applied without touching a connection, or not at all.
+
+use std::fs;
+
+use crate::support::{Origin, Setup, authority, eventually, message, replace_file, site};
+
+#[test]
+fn a_site_comes_and_goes_while_a_connection_stays() {
+    let (shop, new) = (Origin::saying("shop"), Origin::saying("new"));
+    let mut setup = Setup::new();
+    setup.site(&["shop.example"], &[&shop]);
+    setup.certificate("both", &authority().issue(&["shop.example", "new.example"]));
+    let mut edge = setup.start();
+    let mut client = edge.open("shop.example");
+    assert_eq!(client.get("new.example", "/").status, 404);
+    edge.setup.site(&["new.example"], &[&new]);
+    edge.reload();
+    assert_eq!(client.get("new.example", "/").text(), "new");
+    assert_eq!(client.get("shop.example", "/").text(), "shop");
+    edge.setup.forget_sites();
+    edge.setup.site(&["new.example"], &[&new]);
+    edge.reload();
+    assert_eq!(client.get("shop.example", "/").status, 404);
+    assert_eq!(client.get("new.example", "/").text(), "new");
+}
+
+#[test]
+fn a_changed_file_is_read_without_being_asked_to() {
+    let (one, two) = (Origin::saying("one"), Origin::saying("two"));
+    let mut edge = Setup::shop(&one).start();
+    let mut client = edge.open("shop.example");
+    assert_eq!(client.get("shop.example", "/").text(), "one");
+    edge.setup.forget_sites();
+    edge.setup.site(&["shop.example"], &[&two]).write();
+    eventually("the other shop", || (client.get("shop.example", "/").text() == "two").then_some(()));
+}
+
+#[test]
+fn an_answer_under_way_ends_as_it_began() {
+    let (go, wait) = std::sync::mpsc::channel::<()>();
+    let wait = std::sync::Mutex::new(wait);
+    let slow = Origin::new(move |exchange| {
+        exchange.write(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhe")?;
+        let _ = wait.lock().expect("the gate").recv();
+        exchange.write(b"llo")?;
+        Ok(crate::support::Then::Keep)
+    });
+    let other = Origin::saying("other");
+    let mut edge = Setup::shop(&slow).start();
+    let mut client = edge.open("shop.example");
+    client.send("GET / HTTP/1.1\r\nhost: shop.example\r\n\r\n");
+    eventually("the request", || (slow.requests().len() == 1).then_some(()));
+    edge.setup.forget_sites();
+    edge.setup.site(&["shop.example"], &[&other]);
+    edge.reload();
+    go.send(()).expect("the origin waits");
+    assert_eq!(client.response().text(), "hello");
+    assert_eq!(client.get("shop.example", "/").text(), "other");
+}
+
+#[test]
+fn a_broken_file_changes_nothing_and_says_why() {
+    let origin = Origin::saying("hello");
+    let edge = Setup::shop(&origin).start();
+    for (text, said) in [
+        (format!("{}\n[limits]\nidle_timeout = \"75 parsecs\"\n", edge.setup.text()), "limits.idle_timeout"),
+        (format!("{}\n[nonsense]\n", edge.setup.text()), "nonsense"),
+        ("[[[".to_owned(), "vitrine.toml:1"),
+        (String::new(), "vitrine.toml"),
+    ] {
+        let before = edge.log().len();
+        replace_file(&edge.setup.config(), text);
+        edge.signal(rustix::process::Signal::HUP);
+        edge.log_line_after(before, "the refusal", |line| message(line).contains("the configuration was not reloaded"));
+        edge.log_line_after(before, said, |line| line["level"] == "ERROR" && message(line).contains(said));
+        assert_eq!(edge.get("shop.example", "/").text(), "hello", "{said}");
+    }
+}
+
+#[test]
+fn a_new_address_needs_a_restart_and_the_rest_applies_now() {
+    let origin = Origin::saying("hello");
+    let mut edge = Setup::shop(&origin).start();
+    edge.setup.set("edge", "https = [\"127.0.0.2:0\"]").set("edge", "workers = 3").set("limits", "uri_length = \"256B\"");
+    edge.reload();
+    for key in ["edge.https", "edge.workers"] {
+        edge.log_line(key, |line| line["key"] == key && message(line).contains("needs a restart"));
+    }
+    assert_eq!(edge.get("shop.example", &format!("/{}", "a".repeat(300))).status, 414);
+    assert_eq!(edge.get("shop.example", "/").status, 200);
+}
+
+#[test]
+fn a_mistake_in_an_included_file_leaves_out_its_site_alone() {
+    let origin = Origin::saying("hello");
+    let mut setup = Setup::new();
+    let folder = setup.folder.path().join("sites.d");
+    fs::create_dir(&folder).expect("a folder");
+    setup.top("include = [\"sites.d/*.toml\"]");
+    setup.certificate("all", &authority().issue(&["a.example", "b.example", "c.example"]));
+    let good = |host: &str| site(&[host], &[origin.url()]);
+    fs::write(folder.join("a.toml"), good("a.example")).expect("written");
+    fs::write(folder.join("b.toml"), good("b.example").replace("upstreams", "upstream")).expect("written");
+    fs::write(folder.join("c.toml"), good("c.example")).expect("written");
+    let edge = setup.start();
+    let told = |after: usize| {
+        edge.log_line_after(after, "the mistake", |line| {
+            line["level"] == "ERROR" && message(line).contains("b.toml:") && message(line).contains("left out")
+        })
+    };
+    told(0);
+    let mut client = edge.open("a.example");
+    let mut statuses = || ["a.example", "b.example", "c.example"].map(|host| client.get(host, "/").status);
+    assert_eq!(statuses(), [200, 404, 200]);
+
+    replace_file(&folder.join("b.toml"), good("b.example"));
+    eventually("the mended site", || (statuses() == [200, 200, 200]).then_some(()));
+
+    // Broken again while it serves: the site stays as it was.
+    let before = edge.log().len();
+    replace_file(&folder.join("b.toml"), "[[site]]\nhosts = [\"b.example\"]\nnonsense = 1\n");
+    told(before);
+    edge.log_line_after(before, "that it stays", |line| message(line).contains("stays as it was"));
+    assert_eq!(statuses(), [200, 200, 200]);
+
+    // A file that goes takes its site along.
+    fs::remove_file(folder.join("c.toml")).expect("removed");
+    eventually("the end of the site", || (statuses() == [200, 200, 404]).then_some(()));
+}
+
+#[test]
+fn tls_is_spoken_as_the_new_configuration_says() {
+    let origin = Origin::saying("hello");
+    let mut edge = Setup::shop(&origin).start();
+    let old = crate::support::ClientTls::new(&[&rustls::version::TLS12]);
+    let mut client = old.open(edge.https, "shop.example");
+    edge.setup.set("tls", "min_version = \"1.3\"");
+    edge.reload();
+    assert!(old.try_open(edge.https, "shop.example").is_err());
+    assert_eq!(client.get("shop.example", "/").text(), "hello", "an open connection is not touched");
+}

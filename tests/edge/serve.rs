@@ -28,7 +28,7 @@ fn a_page_is_served_over_http_1_and_the_connection_stays() {
     assert_eq!(origin.connections(), 1, "the upstream connection is kept");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_streams_are_served_over_one_http_2_connection() {
     let origin = Origin::new(|exchange| {
         let target = exchange.asked().1.to_owned();
@@ -79,7 +79,7 @@ fn chunks_and_trailers_pass_both_ways() {
     assert_eq!(request.content.trailers, [("x-check".into(), "4".into())]);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn trailers_pass_over_http_2() {
     let origin = Origin::new(|exchange| {
         exchange.body()?;

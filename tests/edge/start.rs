@@ -1,1 +1,149 @@
-//!
+//! Starting, and everything that can be wrong before it.
+
+use std::fs;
+use std::net::TcpListener;
+use std::process::Output;
+
+use crate::support::{Origin, Setup, authority, drop_file, eventually, replace_file, run};
+
+#[test]
+fn all_mistakes_of_a_configuration_are_told_at_once() {
+    let setup = Setup::new();
+    fs::write(
+        setup.config(),
+        "[edge]\nhttps = \"nowhere\"\nnonsense = 1\n\n[limits]\nidle_timeout = \"75 parsecs\"\n\n[acme]\n\n\
+         [[site]]\nhosts = [\"not a host\"]\nupstreams = [\"ftp://10.0.0.1\"]\ncertificate = \"managed\"\n",
+    )
+    .expect("written");
+    for command in ["run", "check"] {
+        let output = run(&[command, "--config", "vitrine.toml"], &setup);
+        assert_eq!(output.status.code(), Some(78), "{command}");
+        let said = said(&output);
+        for line in [
+            "vitrine.toml:2: edge.https: ",
+            "vitrine.toml:3: edge.nonsense: ",
+            "vitrine.toml:6: limits.idle_timeout: ",
+            "vitrine.toml:8: acme: ",
+            "vitrine.toml:11: site.hosts: ",
+            "vitrine.toml:12: site.upstreams: ",
+            "vitrine.toml:13: site.certificate: ",
+        ] {
+            assert!(said.lines().any(|said| said.contains(line)), "{command}: {line}\n{said}");
+        }
+        assert!(said.contains("not in this version"), "{said}");
+    }
+}
+
+#[test]
+fn a_configuration_that_is_not_there_is_a_mistake_of_configuration() {
+    let setup = Setup::new();
+    for command in ["run", "check"] {
+        let output = run(&[command, "--config", "missing.toml"], &setup);
+        assert_eq!(output.status.code(), Some(78), "{command}");
+        assert!(said(&output).contains("missing.toml"), "{}", said(&output));
+    }
+}
+
+#[test]
+fn wrong_usage_has_its_own_exit_code() {
+    let setup = Setup::new();
+    for arguments in [&["nonsense"][..], &[], &["run", "--nonsense"], &["run", "--config"], &["check", "a", "b"]] {
+        assert_eq!(run(arguments, &setup).status.code(), Some(64), "{arguments:?}");
+    }
+    for arguments in [["--help"], ["--version"]] {
+        let output = run(&arguments, &setup);
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}");
+        assert!(!output.stdout.is_empty());
+    }
+}
+
+#[test]
+fn an_occupied_port_is_told_and_ends_the_start() {
+    let origin = Origin::saying("hello");
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address").to_string();
+    for (section, key) in [("edge", "https"), ("edge", "http"), ("admin", "listen"), ("admin", "metrics_listen")] {
+        let mut setup = Setup::shop(&origin);
+        let value = if section == "edge" { format!("[\"{address}\"]") } else { format!("\"{address}\"") };
+        setup.set(section, &format!("{key} = {value}")).write();
+        let output = run(&["run", "--config", "vitrine.toml"], &setup);
+        assert_eq!(output.status.code(), Some(78), "{key}: {}", said(&output));
+        assert!(said(&output).contains(&address), "{key}: {}", said(&output));
+    }
+}
+
+#[test]
+fn a_second_edge_on_the_same_port_does_not_take_half_of_the_connections() {
+    let (one, two) = (Origin::saying("one"), Origin::saying("two"));
+    let first = Setup::shop(&one).start();
+    let mut second = Setup::shop(&two);
+    second.set("edge", &format!("https = [\"{}\"]", first.https)).write();
+    let output = run(&["run", "--config", "vitrine.toml"], &second);
+    assert_eq!(output.status.code(), Some(78), "{}", said(&output));
+    assert!(said(&output).contains(&first.https.to_string()), "{}", said(&output));
+    for _ in 0..10 {
+        assert_eq!(first.get("shop.example", "/").text(), "one");
+    }
+}
+
+#[test]
+fn a_second_edge_on_the_same_state_folder_is_refused() {
+    let origin = Origin::saying("hello");
+    let first = Setup::shop(&origin).start();
+    let mut second = Setup::shop(&origin);
+    second.set("certificates", &format!("state_directory = {:?}", first.setup.state())).write();
+    let output = run(&["run", "--config", "vitrine.toml"], &second);
+    assert_eq!(output.status.code(), Some(78), "{}", said(&output));
+    assert_eq!(first.api("sites").len(), 1, "the first edge keeps its socket");
+}
+
+#[test]
+fn what_a_killed_edge_left_behind_does_not_stop_the_next() {
+    let origin = Origin::saying("hello");
+    let mut edge = Setup::shop(&origin).start();
+    edge.signal(rustix::process::Signal::KILL);
+    edge.wait();
+    let socket = edge.setup.state().join("admin.sock");
+    assert!(socket.exists());
+    let mut next = Setup::shop(&origin);
+    next.set("certificates", &format!("state_directory = {:?}", edge.setup.state())).write();
+    fs::remove_dir_all(next.state()).expect("removed");
+    std::os::unix::fs::symlink(edge.setup.state(), next.state()).expect("a link");
+    assert_eq!(next.start().api("sites").len(), 1);
+}
+
+#[test]
+fn a_missing_drop_folder_is_awaited() {
+    let origin = Origin::saying("hello");
+    let mut setup = Setup::new();
+    setup.site(&["shop.example"], &[&origin]);
+    fs::remove_dir(setup.certs()).expect("removed");
+    let edge = setup.start();
+    assert!(crate::support::shop_client().try_open(edge.https, "shop.example").is_err());
+    edge.counted(1.0, "vitrine_certificate_alarms", &[("code", "folder-missing")]);
+    fs::create_dir(edge.setup.certs()).expect("a folder");
+    drop_file(&edge.setup.certs().join("shop.pem"), authority().issue(&["shop.example"]).both());
+    eventually("the shop", || crate::support::shop_client().try_open(edge.https, "shop.example").ok());
+    edge.counted(0.0, "vitrine_certificate_alarms", &[("code", "folder-missing")]);
+}
+
+#[test]
+fn check_tells_what_is_wrong_and_changes_nothing() {
+    let origin = Origin::saying("hello");
+    let mut setup = Setup::shop(&origin);
+    fs::remove_dir(setup.state()).expect("removed");
+    setup.write();
+    let output = run(&["check", "--config", "vitrine.toml"], &setup);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    assert!(!setup.state().exists(), "a check makes no folders");
+    // A site without a certificate and a file that is none are told.
+    setup.site(&["bare.example"], &[&origin]).write();
+    replace_file(&setup.certs().join("garbage.pem"), "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+    let said = said(&run(&["check", "--config", "vitrine.toml"], &setup));
+    assert!(said.contains("bare.example") && said.contains("garbage.pem"), "{said}");
+}
+
+/// Both streams.
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}

@@ -68,10 +68,10 @@ impl Edge {
             .spawn()
             .expect("the edge starts");
         let (log, output) = (Arc::<Lines>::default(), Arc::<Lines>::default());
-        let readers = vec![
-            log.follow(child.stderr.take().expect("stderr")),
-            output.follow(child.stdout.take().expect("stdout")),
-        ];
+        let mut readers = vec![log.follow(child.stderr.take().expect("stderr"))];
+        if !setup.output_unread {
+            readers.push(output.follow(child.stdout.take().expect("stdout")));
+        }
         Self { setup, child, log, output, readers, https: address, http: None, admin: address, metrics: None }
     }
 

@@ -18,6 +18,7 @@ pub(crate) struct Setup {
     sites: Vec<String>,
     pub(super) environment: Vec<(String, String)>,
     pub(super) open_files: Option<u64>,
+    pub(super) output_unread: bool,
 }
 
 impl Setup {
@@ -34,6 +35,7 @@ impl Setup {
             sites: Vec::new(),
             environment: Vec::new(),
             open_files: None,
+            output_unread: false,
         };
         setup.set("edge", "https = [\"127.0.0.1:0\"]").set("edge", "http = [\"127.0.0.1:0\"]").set("edge", "workers = 2");
         setup.set("admin", "listen = \"127.0.0.1:0\"").set("log", "format = \"json\"");
@@ -91,6 +93,17 @@ impl Setup {
     pub(crate) fn open_files(&mut self, limit: u64) -> &mut Self {
         self.open_files = Some(limit);
         self
+    }
+
+    /// Lets what the edge writes to standard output pile up in the pipe.
+    pub(crate) fn leave_output_unread(&mut self) -> &mut Self {
+        self.output_unread = true;
+        self
+    }
+
+    /// Begins the sites anew.
+    pub(crate) fn forget_sites(&mut self) {
+        self.sites.clear();
     }
 
     /// The configuration as a file holds it.
