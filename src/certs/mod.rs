@@ -3,6 +3,7 @@
 mod alarms;
 mod bundle;
 mod certificate;
+mod chain;
 mod fate;
 mod flaw;
 mod intake;
@@ -18,6 +19,7 @@ mod shelf;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod walk;
 mod well_known;
 
 pub use bundle::Bundle;

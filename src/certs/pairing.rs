@@ -9,6 +9,7 @@ use hashbrown::{HashMap, HashSet};
 
 use super::bundle::Key;
 use super::certificate::{Certificate, Fingerprint};
+use super::chain::Issuers;
 use super::flaw::Flaw;
 use super::parts::Parts;
 
@@ -151,82 +152,6 @@ fn in_order_of_telling(leaf: &Certificate, holders: &[&FileParts<'_>]) -> Vec<Ar
     });
     holders.into_iter().map(|file| Arc::clone(file.path)).collect()
 }
-
-/// Every certificate in the folder that may issue others, by its name.
-#[derive(Default)]
-struct Issuers<'a> {
-    by_name: HashMap<&'a [u8], Vec<Issuer<'a>>>,
-}
-
-#[derive(Clone, Copy)]
-struct Issuer<'a> {
-    certificate: &'a Arc<Certificate>,
-    files: &'a [&'a FileParts<'a>],
-}
-
-impl<'a> Issuers<'a> {
-    fn offer(&mut self, certificate: &'a Arc<Certificate>, files: &'a [&'a FileParts<'a>]) {
-        if certificate.is_ca {
-            self.by_name.entry(certificate.subject_name()).or_default().push(Issuer { certificate, files });
-        }
-    }
-
-    /// The way from the leaf up, as far as the folder has it.
-    fn chain(&self, leaf: &'a Arc<Certificate>, holders: &[&FileParts<'_>]) -> Vec<Arc<Certificate>> {
-        let mut chain: Vec<Arc<Certificate>> = Vec::new();
-        let mut last = leaf;
-        while chain.len() < LONGEST_CHAIN && !last.is_self_issued() {
-            let Some(issuer) = self.of(last, holders) else { break };
-            let seen = issuer.fingerprint == leaf.fingerprint
-                || chain.iter().any(|known| known.fingerprint == issuer.fingerprint);
-            if seen || issuer.is_self_issued() {
-                break;
-            }
-            chain.push(Arc::clone(issuer));
-            last = issuer;
-        }
-        chain
-    }
-
-    fn of(&self, child: &Certificate, holders: &[&FileParts<'_>]) -> Option<&'a Arc<Certificate>> {
-        let named = self.by_name.get(child.issuer_name())?;
-        let mut candidates: Vec<&Issuer<'a>> =
-            named.iter().filter(|issuer| child.may_come_from(issuer.certificate)).collect();
-        // Authorities reuse a name with another key; only the signature tells those apart without key identifiers.
-        if candidates.iter().any(|issuer| issuer.certificate.key != candidates[0].certificate.key) {
-            candidates.retain(|issuer| child.is_signed_by(issuer.certificate));
-        }
-        candidates
-            .into_iter()
-            .min_by_key(|issuer| {
-                let certificate = issuer.certificate;
-                (
-                    issuer.distance(holders),
-                    std::cmp::Reverse(certificate.not_after),
-                    std::cmp::Reverse(certificate.not_before),
-                    certificate.fingerprint,
-                )
-            })
-            .map(|issuer| issuer.certificate)
-    }
-}
-
-impl Issuer<'_> {
-    /// What lies in the leaf's own file was put there for it; what lies in its folder, probably.
-    fn distance(&self, holders: &[&FileParts<'_>]) -> u8 {
-        let any = |near: fn(&Path, &Path) -> bool| {
-            holders.iter().any(|holder| self.files.iter().any(|file| near(holder.path, file.path)))
-        };
-        match () {
-            () if any(|one, other| one == other) => 0,
-            () if any(|one, other| one.parent() == other.parent()) => 1,
-            () => 2,
-        }
-    }
-}
-
-/// Longer ones do not exist; a circle of cross-signed authorities does.
-const LONGEST_CHAIN: usize = 8;
 
 #[cfg(test)]
 mod tests {

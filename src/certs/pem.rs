@@ -22,15 +22,15 @@ impl Items {
         if content.iter().all(u8::is_ascii_whitespace) {
             return Err(Flaw::new("empty", "the file is empty", "write the certificate or the key in PEM into it"));
         }
-        let text = normalised(content);
+        let text = Text::of(content);
         let mut items = Self { certificates: Vec::new(), keys: Vec::new() };
-        if !contains(&text, BEGIN) {
+        if text.labels.is_empty() {
             return Err(without_pem(content));
         }
-        if let Some(flaw) = unsupported(&text) {
+        if let Some(flaw) = text.unsupported() {
             return Err(flaw);
         }
-        for section in <(SectionKind, Vec<u8>)>::pem_slice_iter(&text) {
+        for section in <(SectionKind, Vec<u8>)>::pem_slice_iter(&text.lines) {
             let (kind, der) = section.map_err(|error| broken(&error))?;
             match kind {
                 SectionKind::Certificate => items.certificates.push(der.into()),
@@ -41,67 +41,100 @@ impl Items {
             }
         }
         if items.certificates.is_empty() && items.keys.is_empty() {
-            return Err(nothing(&text));
+            return Err(text.nothing());
         }
         Ok(items)
     }
 }
 
-/// One form of line ends, no white space around lines, each marker on a line of its own. Wiped when dropped: it may be a key.
-fn normalised(content: &[u8]) -> Zeroizing<Vec<u8>> {
-    let mut text = Zeroizing::new(Vec::with_capacity(content.len() + content.len() / 64 + 64));
-    for line in content.split(|byte| matches!(byte, b'\n' | b'\r')) {
-        let mut line = line.trim_ascii();
-        // `cat a.pem b.pem` where the first file does not end its last line.
-        while let Some(seam) = find(line, b"----------BEGIN ") {
-            text.extend_from_slice(&line[..seam + 5]);
-            text.push(b'\n');
-            line = &line[seam + 5..];
-        }
-        match line.strip_prefix(b"-----BEGIN X509 ").or_else(|| line.strip_prefix(b"-----END X509 ")) {
-            // The older label of the same thing (RFC 7468 §5.1).
-            Some(b"CERTIFICATE-----") => {
-                let end = line.starts_with(b"-----END");
-                text.extend_from_slice(if end { b"-----END CERTIFICATE-----" } else { b"-----BEGIN CERTIFICATE-----" });
-            }
-            _ => text.extend_from_slice(line),
-        }
-        text.push(b'\n');
-    }
-    text
+/// A file's lines in one form: no white space around them, one kind of end, each marker on a line of its own.
+struct Text {
+    /// Wiped when dropped: it may be a key.
+    lines: Zeroizing<Vec<u8>>,
+    /// What the blocks say they are.
+    labels: Vec<Vec<u8>>,
+    /// The headers of a block say that it is encrypted (RFC 1421 §4.6.1.1).
+    encrypted: bool,
 }
 
-/// What the blocks hold that this version does not read.
-fn unsupported(text: &[u8]) -> Option<Flaw> {
-    let begins = |label: &str| contains(text, format!("-----BEGIN {label}-----").as_bytes());
-    if begins("ENCRYPTED PRIVATE KEY") || contains(text, b"Proc-Type: 4,ENCRYPTED") {
-        return Some(Flaw::new(
-            "encrypted-key",
-            "the private key is encrypted, and a password for it is not in this version",
-            "decrypt it with: openssl pkey -in OLD -out NEW",
-        ));
+impl Text {
+    fn of(content: &[u8]) -> Self {
+        let room = content.len() + content.len() / 64 + 64;
+        let mut text = Self { lines: Zeroizing::new(Vec::with_capacity(room)), labels: Vec::new(), encrypted: false };
+        for line in content.split(|byte| matches!(byte, b'\n' | b'\r')) {
+            let mut line = line.trim_ascii();
+            // `cat a.pem b.pem` where the first file does not end its last line.
+            while line.starts_with(MARKER)
+                && let Some(seam) = find(line, b"----------BEGIN ")
+            {
+                text.push(&line[..seam + MARKER.len()]);
+                line = &line[seam + MARKER.len()..];
+            }
+            text.push(line);
+        }
+        text
     }
-    if begins("OPENSSH PRIVATE KEY") {
-        return Some(Flaw::new(
-            "openssh-key",
-            "the private key has the form of OpenSSH",
-            "convert a copy in place with: ssh-keygen -p -m PEM -f COPY",
-        ));
+
+    fn push(&mut self, line: &[u8]) {
+        // "X509 CERTIFICATE" is the older label of the same thing (RFC 7468 §5.1).
+        let line: &[u8] = match line {
+            b"-----BEGIN X509 CERTIFICATE-----" => b"-----BEGIN CERTIFICATE-----",
+            b"-----END X509 CERTIFICATE-----" => b"-----END CERTIFICATE-----",
+            line => line,
+        };
+        if let Some(label) = line.strip_prefix(BEGIN) {
+            self.labels.push(label.strip_suffix(MARKER).unwrap_or(label).to_vec());
+        }
+        self.encrypted |= line.starts_with(b"Proc-Type: 4,ENCRYPTED");
+        self.lines.extend_from_slice(line);
+        self.lines.push(b'\n');
     }
-    if begins("DSA PRIVATE KEY") {
-        return Some(unsupported_key());
+
+    fn has(&self, label: &str) -> bool {
+        self.labels.iter().any(|known| known == label.as_bytes())
     }
-    if begins("PKCS7") || begins("CMS") {
-        return Some(pkcs7("PEM"));
+
+    /// What the blocks hold that this version does not read.
+    fn unsupported(&self) -> Option<Flaw> {
+        if self.encrypted || self.has("ENCRYPTED PRIVATE KEY") {
+            return Some(Flaw::new(
+                "encrypted-key",
+                "the private key is encrypted, and a password for it is not in this version",
+                "decrypt it with: openssl pkey -in OLD -out NEW",
+            ));
+        }
+        if self.has("OPENSSH PRIVATE KEY") {
+            return Some(Flaw::new(
+                "openssh-key",
+                "the private key has the form of OpenSSH",
+                "convert a copy in place with: ssh-keygen -p -m PEM -f COPY",
+            ));
+        }
+        if self.has("DSA PRIVATE KEY") {
+            return Some(unsupported_key());
+        }
+        if self.has("PKCS7") || self.has("CMS") {
+            return Some(pkcs7("PEM"));
+        }
+        self.has("TRUSTED CERTIFICATE").then(|| {
+            Flaw::new(
+                "trusted-certificate",
+                "the certificate has the form \"TRUSTED CERTIFICATE\", which only openssl reads",
+                "convert it with: openssl x509 -in OLD -out NEW",
+            )
+        })
     }
-    if begins("TRUSTED CERTIFICATE") {
-        return Some(Flaw::new(
-            "trusted-certificate",
-            "the certificate has the form \"TRUSTED CERTIFICATE\", which only openssl reads",
-            "convert it with: openssl x509 -in OLD -out NEW",
-        ));
+
+    fn nothing(&self) -> Flaw {
+        if self.labels.iter().any(|label| label.ends_with(b"CERTIFICATE REQUEST")) {
+            return Flaw::new(
+                "certificate-request",
+                "the file holds a certificate request, neither certificate nor key",
+                "send the request to a certification authority, and put here what comes back",
+            );
+        }
+        neither()
     }
-    None
 }
 
 /// A key of a kind that no browser or no server takes.
@@ -209,7 +242,7 @@ pub(super) fn pkcs12() -> Flaw {
 
 fn broken(error: &pem::Error) -> Flaw {
     match error {
-        pem::Error::MissingSectionEnd { .. } => Flaw::new(
+        pem::Error::MissingSectionEnd { .. } | pem::Error::IllegalSectionStart { .. } => Flaw::new(
             "truncated",
             "a PEM block begins and does not end: the file is cut off, or still being written",
             "copy the file again, best under another name first and then renamed",
@@ -220,17 +253,6 @@ fn broken(error: &pem::Error) -> Flaw {
             "copy the file again from where it was issued",
         ),
     }
-}
-
-fn nothing(text: &[u8]) -> Flaw {
-    if contains(text, b"CERTIFICATE REQUEST-----") {
-        return Flaw::new(
-            "certificate-request",
-            "the file holds a certificate request, neither certificate nor key",
-            "send the request to a certification authority, and put here what comes back",
-        );
-    }
-    neither()
 }
 
 fn neither() -> Flaw {
@@ -259,6 +281,7 @@ fn find(text: &[u8], part: &[u8]) -> Option<usize> {
 }
 
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+const MARKER: &[u8] = b"-----";
 const BEGIN: &[u8] = b"-----BEGIN ";
 /// 1.2.840.113549.1.7.2, signedData.
 const OID_PKCS7: &[u8] = &[0x06, 0x09, 0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x07, 0x02];

@@ -3,24 +3,22 @@
 //! Nothing in the folder is trusted. A file may be a pipe that never ends, a device, a link to another tenant's key, or be
 //! replaced between two looks; a folder may be a link to its own parent.
 
-use std::collections::VecDeque;
-use std::fs::{self, File, Metadata};
+use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::SystemTime;
 
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashMap;
 use rustix::fs::{Mode, OFlags};
 use zeroize::Zeroizing;
 
 use super::certificate::{Known, sha256};
 use super::flaw::Flaw;
 use super::parts::Parts;
-use super::pem;
+use super::walk::{Found, Stamp, Walk, plain, unfit};
 
 /// Reads one folder again and again, each file only when it changed.
 pub(super) struct Scanner {
@@ -225,24 +223,6 @@ fn bounded_read(path: &Path) -> Result<(Zeroizing<Vec<u8>>, Metadata, bool), Fla
     Ok((content, before, stable))
 }
 
-/// Why a file is not even opened.
-fn unfit(metadata: &Metadata) -> Option<Flaw> {
-    if !metadata.is_file() {
-        return Some(Flaw::new(
-            "not-a-file",
-            "it is a pipe, a socket or a device, and a regular file is expected",
-            "put a regular file here, or a link to one",
-        ));
-    }
-    (metadata.len() > LARGEST_FILE).then(|| {
-        Flaw::new(
-            "too-large",
-            format!("it has {} octets, and certificates and keys have {LARGEST_FILE} at most", metadata.len()),
-            "put only certificates and keys into this folder",
-        )
-    })
-}
-
 fn unreadable(error: &io::Error) -> Flaw {
     Flaw::new(
         "unreadable",
@@ -259,190 +239,5 @@ fn unexpected() -> Flaw {
     )
 }
 
-/// The system's words without "(os error 13)".
-fn plain(error: &io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error").next().unwrap_or_default().to_lowercase()
-}
-
-/// By what a file is known to be unchanged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Stamp {
-    inode: (u64, u64),
-    size: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
-}
-
-impl Stamp {
-    pub(super) fn of(metadata: &Metadata) -> Self {
-        Self {
-            inode: (metadata.dev(), metadata.ino()),
-            size: metadata.len(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
-        }
-    }
-
-    /// Changed so lately that another change could leave the same times: file systems count in ticks, some in seconds.
-    pub(super) fn is_fresh(&self) -> bool {
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |now| now.as_millis());
-        let millis = |(seconds, nanos): (i64, i64)| i128::from(seconds) * 1000 + i128::from(nanos) / 1_000_000;
-        let latest = millis(self.changed).max(millis(self.modified));
-        i128::try_from(now).unwrap_or(i128::MAX) - latest < FRESH_MILLIS
-    }
-}
-
-/// A file that was found, before it is read.
-struct Found {
-    path: Arc<Path>,
-    stamp: Stamp,
-    mode: u32,
-    /// Known without reading it.
-    flaw: Option<Flaw>,
-}
-
-/// One walk through all folders.
-#[derive(Default)]
-struct Walk {
-    found: Vec<Found>,
-    /// Where the walk could not go on.
-    lost: Vec<(PathBuf, Flaw)>,
-    seen: HashSet<(u64, u64)>,
-}
-
-impl Walk {
-    fn root(&mut self, root: &Path) -> Result<Root, Root> {
-        let metadata = fs::metadata(root).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => Root::Missing,
-            _ => Root::Unreadable(plain(&error)),
-        })?;
-        if !metadata.is_dir() {
-            return Err(Root::Unreadable("it is not a folder".into()));
-        }
-        // Real folders first: one that is also reached through a link keeps its own name.
-        let mut folders = VecDeque::from([root.to_owned()]);
-        let mut links = VecDeque::new();
-        while let Some(folder) = folders.pop_front().or_else(|| links.pop_front()) {
-            if let Err(error) = self.folder(&folder, folder == root, &mut folders, &mut links) {
-                if folder == root {
-                    return Err(Root::Unreadable(plain(&error)));
-                }
-                if error.kind() != io::ErrorKind::NotFound {
-                    self.lost.push((folder, folder_unreadable(&error)));
-                }
-            }
-            if self.found.len() > MOST_FILES || self.seen.len() > MOST_FILES {
-                return Err(Root::Unreadable(format!("it holds more than {MOST_FILES} files")));
-            }
-        }
-        Ok(Root::Readable(metadata.dev(), metadata.ino()))
-    }
-
-    fn folder(
-        &mut self,
-        folder: &Path,
-        is_root: bool,
-        folders: &mut VecDeque<PathBuf>,
-        links: &mut VecDeque<PathBuf>,
-    ) -> io::Result<()> {
-        let metadata = fs::metadata(folder)?;
-        if !self.seen.insert((metadata.dev(), metadata.ino())) {
-            return Ok(());
-        }
-        let mut entries = Vec::new();
-        for entry in fs::read_dir(folder)? {
-            entries.push(entry?);
-        }
-        entries.sort_by_key(fs::DirEntry::file_name);
-        for entry in entries {
-            let name = entry.file_name();
-            if name.as_encoded_bytes().starts_with(b".") || is_root && name == WELL_KNOWN {
-                continue;
-            }
-            let path = entry.path();
-            let kind = entry.file_type()?;
-            if kind.is_dir() {
-                folders.push_back(path);
-                continue;
-            }
-            let form = Form::of(&path);
-            if !kind.is_symlink() {
-                if let Some(form) = form
-                    && let Ok(metadata) = entry.metadata()
-                {
-                    self.file(path, &metadata, form);
-                }
-                continue;
-            }
-            match (fs::metadata(&path), form) {
-                (Ok(metadata), _) if metadata.is_dir() => links.push_back(path),
-                (Ok(metadata), Some(form)) => self.file(path, &metadata, form),
-                (Ok(_), None) => {}
-                (Err(_), _) if !path.is_symlink() => {}
-                (Err(error), _) => self.lost.push((path, dangling(&error))),
-            }
-        }
-        Ok(())
-    }
-
-    fn file(&mut self, path: PathBuf, metadata: &Metadata, form: Form) {
-        let flaw = match form {
-            Form::Pem => unfit(metadata),
-            Form::Der => Some(pem::der()),
-            Form::Pkcs7 => Some(pem::pkcs7("DER")),
-            Form::Pkcs12 => Some(pem::pkcs12()),
-        };
-        self.found.push(Found { path: path.into(), stamp: Stamp::of(metadata), mode: metadata.mode(), flaw });
-    }
-}
-
-fn folder_unreadable(error: &io::Error) -> Flaw {
-    Flaw::new(
-        "folder-unreadable",
-        format!("the folder cannot be read: {}; what was found in it before keeps serving", plain(error)),
-        "let the user that runs vitrine list it (chmod u+rx, chown)",
-    )
-}
-
-fn dangling(error: &io::Error) -> Flaw {
-    Flaw::new(
-        "dangling-link",
-        format!("the link leads nowhere: {}; what was found there before keeps serving", plain(error)),
-        "point it to a file or folder, or take it away",
-    )
-}
-
-/// What a file's extension promises.
-#[derive(Clone, Copy)]
-enum Form {
-    Pem,
-    Der,
-    Pkcs7,
-    Pkcs12,
-}
-
-impl Form {
-    fn of(path: &Path) -> Option<Self> {
-        let extension = path.extension()?.to_str()?;
-        let is = |known: &&str| extension.eq_ignore_ascii_case(known);
-        match () {
-            () if ["pem", "crt", "cer", "key"].iter().any(|known| is(&known)) => Some(Self::Pem),
-            () if is(&"der") => Some(Self::Der),
-            () if is(&"p7b") => Some(Self::Pkcs7),
-            () if ["pfx", "p12"].iter().any(|known| is(&known)) => Some(Self::Pkcs12),
-            () => None,
-        }
-    }
-}
-
-/// Public content lies there; it is no certificate intake.
-pub(super) const WELL_KNOWN: &str = "well-known";
-/// The longest chain with its key has some 20 KiB.
-pub(super) const LARGEST_FILE: u64 = 1024 * 1024;
-/// Twenty times the planned number; a link to `/` must not be walked to its end.
-const MOST_FILES: usize = 200_000;
 /// Fewer are read before threads have started.
 const FILES_PER_THREAD: usize = 32;
-/// ext4 stamps in ticks of 4 ms, network file systems down to whole seconds.
-const FRESH_MILLIS: i128 = 1_000;

@@ -1,0 +1,47 @@
+//! Fills a folder with up to four files of any content beside a good pair: the good pair is always found, and the files'
+//! order does not matter.
+//!
+//! `RUSTC_BOOTSTRAP=1 cargo fuzz run pairing`
+
+#![no_main]
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::LazyLock;
+
+use libfuzzer_sys::fuzz_target;
+use vitrine::certs::{Issued, KeyKind, LocalCa, survey, valid_for};
+use vitrine::name::HostPattern;
+
+static GOOD: LazyLock<Issued> = LazyLock::new(|| {
+    let name = HostPattern::parse("good.example").expect("a name");
+    let authority = LocalCa::new("Fuzz").expect("an authority");
+    authority.issue(&[name], valid_for(30), KeyKind::Ecdsa).expect("issued")
+});
+
+static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
+    let folder = std::env::temp_dir().join(format!("vitrine-fuzz-{}", std::process::id()));
+    fs::create_dir_all(&folder).expect("created");
+    folder
+});
+
+fuzz_target!(|content: &[u8]| {
+    let files: Vec<&[u8]> = content.splitn(4, |byte| *byte == 0).collect();
+    let found = [false, true].map(|backwards| {
+        fs::remove_dir_all(&*FOLDER).expect("emptied");
+        fs::create_dir(&*FOLDER).expect("created");
+        for (number, file) in files.iter().enumerate() {
+            let place = if backwards { files.len() - number } else { number + 1 };
+            fs::write(FOLDER.join(format!("{place}.pem")), file).expect("written");
+        }
+        fs::write(FOLDER.join("good.crt"), &GOOD.chain).expect("written");
+        fs::write(FOLDER.join("good.key"), GOOD.key.as_bytes()).expect("written");
+        let survey = survey(&FOLDER);
+        let mut fingerprints: Vec<_> =
+            survey.certificates.iter().map(|served| served.facts.fingerprint.clone()).collect();
+        fingerprints.sort();
+        fingerprints
+    });
+    assert!(!found[0].is_empty(), "the good pair was lost");
+    assert_eq!(found[0], found[1], "the order of files decided");
+});

@@ -1,0 +1,82 @@
+//! One certificate in service, with the files that it came from.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use crate::certs::bundle::{Bundle, entry_like};
+use crate::certs::certificate::Fingerprint;
+use crate::certs::flaw::Flaw;
+use crate::certs::pairing::Pair;
+use crate::live::ServedCert;
+
+/// A certificate in service.
+pub(in crate::certs) struct Holding {
+    pub(super) bundle: Bundle,
+    pub(super) served: Arc<ServedCert>,
+    pub(super) key: [u8; 32],
+    chain: Vec<Fingerprint>,
+    certificate_files: Vec<Arc<Path>>,
+    key_files: Vec<Arc<Path>>,
+    pub(super) state: State,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// Its files are there and good.
+    Present,
+    /// Its files are there and not good: the last good content serves.
+    Kept,
+    /// Its files are gone with so many others that it looks like an accident.
+    Held { since: Instant },
+    /// Its files were deleted.
+    Leaving { since: Instant },
+}
+
+impl Holding {
+    pub(super) fn new(pair: &Pair) -> Result<Self, Flaw> {
+        let bundle = Bundle::new(&pair.leaf, &pair.key, &pair.chain)?;
+        let file = &pair.certificate_files[0];
+        Ok(Self {
+            served: bundle.served(file, pair.key_files.contains(file)),
+            bundle,
+            key: pair.key.public.id,
+            chain: pair.chain.iter().map(|issuer| issuer.fingerprint).collect(),
+            certificate_files: pair.certificate_files.clone(),
+            key_files: pair.key_files.clone(),
+            state: State::Present,
+        })
+    }
+
+    /// Whether the pair is the one that it was made of, files included.
+    pub(super) fn is_of(&self, pair: &Pair) -> bool {
+        self.certificate_files == pair.certificate_files
+            && self.key_files == pair.key_files
+            && self.chain.iter().eq(pair.chain.iter().map(|issuer| &issuer.fingerprint))
+    }
+
+    pub(in crate::certs) fn is_valid_at(&self, now: i64) -> bool {
+        (self.served.facts.not_before..=self.served.facts.not_after).contains(&now)
+    }
+
+    pub(in crate::certs) fn key(&self) -> &[u8; 32] {
+        &self.key
+    }
+
+    pub(in crate::certs) fn certificate_files(&self) -> &[Arc<Path>] {
+        &self.certificate_files
+    }
+
+    pub(in crate::certs) fn key_files(&self) -> &[Arc<Path>] {
+        &self.key_files
+    }
+
+    /// Makes the index entry say whether it is in its grace.
+    pub(super) fn refresh(&mut self) {
+        let leaving = matches!(self.state, State::Leaving { .. });
+        if self.served.facts.in_grace != leaving {
+            self.served = entry_like(&self.served, self.served.names.clone(), leaving);
+        }
+    }
+}

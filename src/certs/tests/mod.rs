@@ -1,0 +1,110 @@
+//! The drop folder from end to end, with real files, on a clock that the tests move.
+
+mod arrival;
+mod departure;
+mod oddities;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::sync::LazyLock;
+use std::time::{Duration, SystemTime};
+
+use tokio::time::Instant;
+
+use super::ledger::NoticeState;
+use super::scan::Scanner;
+use super::shelf::{Moment, Shelf};
+use super::testing::{Chain, Leaf};
+use crate::live::CertIndex;
+
+static CHAIN: LazyLock<Chain> = LazyLock::new(Chain::new);
+
+/// A drop folder and what would be served from it.
+struct Shop {
+    home: tempfile::TempDir,
+    scanner: Scanner,
+    shelf: Shelf,
+    index: CertIndex,
+    now: Moment,
+    published: usize,
+}
+
+impl Shop {
+    fn new() -> Self {
+        let home = tempfile::tempdir().expect("a folder");
+        let folder = home.path().join("certs");
+        fs::create_dir(&folder).expect("created");
+        let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970").as_secs();
+        Self {
+            home,
+            scanner: Scanner::new(folder.clone()),
+            shelf: Shelf::new(folder),
+            index: CertIndex::default(),
+            now: Moment { steady: Instant::now(), unix: i64::try_from(unix).expect("this century") },
+            published: 0,
+        }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.home.path().join("certs").join(name)
+    }
+
+    fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+        fs::create_dir_all(self.path(name).parent().expect("a parent")).expect("created");
+        fs::write(self.path(name), content).expect("written");
+        fs::set_permissions(self.path(name), fs::Permissions::from_mode(0o600)).expect("closed");
+    }
+
+    fn remove(&self, name: &str) {
+        fs::remove_file(self.path(name)).expect("removed");
+    }
+
+    fn look(&mut self) {
+        let scan = self.scanner.scan();
+        if let Some(index) = self.shelf.step(&scan, Vec::new(), self.now) {
+            self.index = index;
+            self.published += 1;
+        }
+    }
+
+    fn after(&mut self, time: Duration) {
+        self.now.steady += time;
+        self.now.unix += i64::try_from(time.as_secs()).expect("short");
+        self.look();
+    }
+
+    /// Looks, and looks again when all has come to rest.
+    fn settle(&mut self) {
+        self.look();
+        self.after(Duration::from_millis(600));
+    }
+
+    /// The fingerprint of what serves a name.
+    fn serving(&self, name: &str) -> Option<String> {
+        self.index.find(name)?.iter().next().map(|served| served.facts.fingerprint.to_string())
+    }
+
+    fn listed(&self) -> Vec<(String, NoticeState, &'static str)> {
+        let folder = format!("{}/", self.path("").display()).replace("//", "/");
+        let notices = self.shelf.ledger().rejected;
+        notices.into_iter().map(|notice| (notice.file.replace(&folder, ""), notice.state, notice.code)).collect()
+    }
+
+    fn alarms(&self) -> Vec<&'static str> {
+        self.shelf.ledger().alarms.iter().map(|alarm| alarm.code).collect()
+    }
+}
+
+fn fingerprint(leaf: &Leaf) -> Option<String> {
+    let served = super::Bundle::parse(leaf.both().as_bytes()).expect("a bundle").served(std::path::Path::new(""), true);
+    Some(served.facts.fingerprint.to_string())
+}
+
+fn rejected(file: &str, code: &'static str) -> (String, NoticeState, &'static str) {
+    (file.to_owned(), NoticeState::Rejected, code)
+}
+
+fn waiting(file: &str, code: &'static str) -> (String, NoticeState, &'static str) {
+    (file.to_owned(), NoticeState::Waiting, code)
+}
