@@ -1,4 +1,11 @@
-//! How a certificate gets in.
+//! How a certificate gets in: from a file in the drop folder to the index that the hot path reads.
+//!
+//! ```text
+//! walk ─► scan ─► pem, certificate, parts ─► pairing, chain ─► bundle ─► shelf ─► ranking ─► index
+//! ```
+//!
+//! [`Intake`] is the single writer; it looks at the folder when [`crate::folder_watch`] says so, when a deadline of the shelf
+//! has come, and when it is asked to. What the operator is told of it is the [`Ledger`].
 
 mod alarms;
 mod bundle;

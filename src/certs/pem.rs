@@ -340,7 +340,7 @@ mod tests {
             (label("CERTIFICATE REQUEST"), "certificate-request"),
             (label("NEW CERTIFICATE REQUEST"), "certificate-request"),
             (label("DH PARAMETERS"), "nothing"),
-            (CERTIFICATE[..40].as_bytes().to_vec(), "truncated"),
+            (CERTIFICATE.as_bytes()[..40].to_vec(), "truncated"),
             (CERTIFICATE.replace("MAM", "M?M").into_bytes(), "malformed"),
             (vec![0x30, 0x03, 0x02, 0x01, 0x01], "der"),
             (vec![0x30, 0x06, 0x02, 0x01, 0x03, 0x30, 0x01, 0x00], "pkcs12"),

@@ -191,14 +191,12 @@ enum Form {
 
 impl Form {
     fn of(path: &Path) -> Option<Self> {
-        let extension = path.extension()?.to_str()?;
-        let is = |known: &&str| extension.eq_ignore_ascii_case(known);
-        match () {
-            () if ["pem", "crt", "cer", "key"].iter().any(|known| is(&known)) => Some(Self::Pem),
-            () if is(&"der") => Some(Self::Der),
-            () if is(&"p7b") => Some(Self::Pkcs7),
-            () if ["pfx", "p12"].iter().any(|known| is(&known)) => Some(Self::Pkcs12),
-            () => None,
+        match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
+            "pem" | "crt" | "cer" | "key" => Some(Self::Pem),
+            "der" => Some(Self::Der),
+            "p7b" => Some(Self::Pkcs7),
+            "pfx" | "p12" => Some(Self::Pkcs12),
+            _ => None,
         }
     }
 }
