@@ -22,6 +22,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::guard::{self, Door};
 use super::problem::{Answer, Problem};
 use super::{AdminSocket, Sources, api, health, scrape};
+use crate::telemetry::RateLimited;
 
 /// Where the control plane listens.
 #[derive(Debug)]
@@ -72,24 +73,30 @@ impl Desk {
     }
 
     async fn accept_tcp(&self, listener: &TcpListener, door: impl Fn(IpAddr) -> Door) {
-        let room = Arc::new(Semaphore::new(CONNECTIONS));
+        let (room, trouble) = (Arc::new(Semaphore::new(CONNECTIONS)), RateLimited::new(1));
         loop {
             let permit = Arc::clone(&room).acquire_owned().await.ok();
             match listener.accept().await.and_then(|(stream, _)| Ok((stream.local_addr()?.ip(), stream))) {
                 Ok((local, stream)) => self.attend(stream, door(local), permit),
-                Err(error) => pause(&error).await,
+                Err(error) => {
+                    tell(&trouble, &error);
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
             }
         }
     }
 
     async fn accept_local(&self, listener: &UnixListener) {
-        let room = Arc::new(Semaphore::new(CONNECTIONS));
+        let (room, trouble) = (Arc::new(Semaphore::new(CONNECTIONS)), RateLimited::new(1));
         loop {
             let permit = Arc::clone(&room).acquire_owned().await.ok();
             match listener.accept().await {
                 Ok((stream, _)) if is_own(&stream) => self.attend(stream, Door::Socket, permit),
                 Ok(_) => tracing::warn!("another user's connection to admin.sock was closed"),
-                Err(error) => pause(&error).await,
+                Err(error) => {
+                    tell(&trouble, &error);
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
             }
         }
     }
@@ -172,9 +179,8 @@ fn is_own(stream: &UnixStream) -> bool {
 }
 
 /// Accepting fails for want of descriptors or memory, or because the peer went; none of it ends the listener.
-async fn pause(error: &io::Error) {
-    tracing::warn!(%error, "the admin listener cannot accept a connection now");
-    tokio::time::sleep(ACCEPT_PAUSE).await;
+fn tell(trouble: &RateLimited, error: &io::Error) {
+    trouble.say("admin accept", || tracing::warn!(%error, "the admin listener cannot accept a connection now"));
 }
 
 /// As many as a curious operator, two Prometheus servers and a load balancer's health checks never need at once.

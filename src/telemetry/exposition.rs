@@ -154,7 +154,7 @@ impl Page {
     }
 
     fn intake(&self, intake: &IntakeFacts<'_>) {
-        self.gauge(&name::SOURCE_UP, &[SOURCE_KIND, &intake.source], if intake.up { 1.0 } else { 0.0 });
+        self.gauge(&name::SOURCE_UP, &[SOURCE_KIND, intake.source], if intake.up { 1.0 } else { 0.0 });
         for (reason, total) in &intake.errors {
             self.count(&name::SOURCE_ERRORS, &[SOURCE_KIND, intake.source, reason], *total);
         }

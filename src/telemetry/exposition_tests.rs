@@ -1,3 +1,5 @@
+//! The page as a whole: what promtool says of it, what is on it, and that `deploy/` speaks of nothing else.
+
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -180,6 +182,17 @@ fn every_metric_of_the_catalogue_is_on_a_full_page() {
     }
     let named = page.lines().filter(|line| line.starts_with("# TYPE ")).count();
     assert_eq!(named, name::ALL.len());
+}
+
+#[test]
+fn promtool_accepts_the_alert_rules() {
+    let rules = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/prometheus/vitrine.rules.yml");
+    let said = Command::new("promtool")
+        .args(["check", "rules"])
+        .arg(rules)
+        .output()
+        .expect("promtool, of Debian's package prometheus");
+    assert!(said.status.success(), "{}", String::from_utf8_lossy(&[said.stdout, said.stderr].concat()));
 }
 
 /// The dashboard and the alert rules speak of metrics that exist.
