@@ -54,12 +54,9 @@ async fn every_protocol_and_every_kind_of_answer_is_recorded() {
             (text("protocol"), record["status"].as_u64().unwrap_or(0), text("outcome"))
         })
         .collect();
-    for expected in [
-        ("http/2", 200, "-"),
-        ("http/2", 421, "misdirected"),
-        ("plain", 308, "redirect"),
-        ("http/1.1", 405, "method"),
-    ] {
+    for expected in
+        [("http/2", 200, "-"), ("http/2", 421, "misdirected"), ("plain", 308, "redirect"), ("http/1.1", 405, "method")]
+    {
         assert!(seen.contains(&(expected.0.into(), expected.1, expected.2.into())), "{expected:?} in {seen:?}");
     }
 }
@@ -145,9 +142,7 @@ fn a_reader_that_does_not_read_the_log_slows_nobody_down() {
             assert_eq!(client.response().status, 308);
         }
     }
-    eventually("dropped records", || {
-        (edge.scrape().sum("vitrine_access_log_dropped_total", &[]) > 0.0).then_some(())
-    });
+    eventually("dropped records", || (edge.scrape().sum("vitrine_access_log_dropped_total", &[]) > 0.0).then_some(()));
     assert_eq!(edge.get("shop.example", "/").status, 200);
     drop(client);
     edge.signal(rustix::process::Signal::TERM);

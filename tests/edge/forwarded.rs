@@ -70,7 +70,9 @@ fn what_concerns_one_connection_stays_on_it() {
          http2-settings: AAMAAABkAARAAAAA\r\nx-kept: 1\r\nauthorization: Basic y\r\n\r\n",
     );
     let request = origin.request();
-    for name in ["x-hop", "x-hop-2", "keep-alive", "proxy-connection", "proxy-authorization", "upgrade", "http2-settings"] {
+    for name in
+        ["x-hop", "x-hop-2", "keep-alive", "proxy-connection", "proxy-authorization", "upgrade", "http2-settings"]
+    {
         assert_eq!(request.field(name), None, "{name}");
     }
     for (name, value) in [

@@ -25,7 +25,10 @@ fn an_ambiguous_request_is_refused_and_its_connection_closed() {
         (400, "POST / HTTP/1.0\r\nhost: shop.example\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n"),
         (400, "POST / HTTP/1.1\r\nhost: shop.example\r\ncontent-length: +5\r\n\r\nhello"),
         (400, "POST / HTTP/1.1\r\nhost: shop.example\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\nhello"),
-        (400, "POST / HTTP/1.1\r\nhost: shop.example\r\nconnection: upgrade\r\nupgrade: x\r\ncontent-length: 1\r\n\r\na"),
+        (
+            400,
+            "POST / HTTP/1.1\r\nhost: shop.example\r\nconnection: upgrade\r\nupgrade: x\r\ncontent-length: 1\r\n\r\na",
+        ),
         (400, "GET / HTTP/1.1\r\nhost: shop.example\r\nx y: z\r\n\r\n"),
         (400, "GET / HTTP/1.1\r\nhost: shop.example\r\nx: a\0b\r\n\r\n"),
         (405, "TRACE / HTTP/1.1\r\nhost: shop.example\r\n\r\n"),

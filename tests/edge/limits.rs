@@ -7,9 +7,7 @@ use http_body_util::BodyExt;
 use hyper::body::Frame;
 use hyper_util::rt::TokioExecutor;
 
-use crate::support::{
-    DEADLINE, Edge, Http2, Origin, Setup, Talk, Then, dial, empty, eventually, frames, shop_client,
-};
+use crate::support::{DEADLINE, Edge, Http2, Origin, Setup, Talk, Then, dial, empty, eventually, frames, shop_client};
 
 #[test]
 fn a_head_that_does_not_end_is_a_408() {
@@ -138,7 +136,8 @@ async fn a_stream_whose_reader_does_not_read_is_reset_alone() {
 #[test]
 fn what_is_too_long_is_refused_with_its_own_status() {
     let origin = Origin::saying("hello");
-    let edge = limited(&origin, &["uri_length = \"256B\"", "head_size = \"8KiB\"", "headers = 10", "body_size = \"1KiB\""]);
+    let edge =
+        limited(&origin, &["uri_length = \"256B\"", "head_size = \"8KiB\"", "headers = 10", "body_size = \"1KiB\""]);
     let fields = |count: usize| "x: y\r\n".repeat(count);
     for (status, request) in [
         (200, format!("GET /{} HTTP/1.1\r\nhost: shop.example\r\n\r\n", "a".repeat(255))),
@@ -150,10 +149,13 @@ fn what_is_too_long_is_refused_with_its_own_status() {
         (431, format!("GET / HTTP/1.1\r\nhost: shop.example\r\nx: {}\r\n\r\n", "a".repeat(9 << 10))),
         (200, format!("POST / HTTP/1.1\r\nhost: shop.example\r\ncontent-length: 1024\r\n\r\n{}", "a".repeat(1024))),
         (413, format!("POST / HTTP/1.1\r\nhost: shop.example\r\ncontent-length: 1025\r\n\r\n{}", "a".repeat(1025))),
-        (413, format!(
-            "POST / HTTP/1.1\r\nhost: shop.example\r\ntransfer-encoding: chunked\r\n\r\n401\r\n{}\r\n0\r\n\r\n",
-            "a".repeat(1025)
-        )),
+        (
+            413,
+            format!(
+                "POST / HTTP/1.1\r\nhost: shop.example\r\ntransfer-encoding: chunked\r\n\r\n401\r\n{}\r\n0\r\n\r\n",
+                "a".repeat(1025)
+            ),
+        ),
     ] {
         let mut client = edge.open("shop.example");
         client.send(&request);

@@ -81,7 +81,10 @@ fn a_broken_file_changes_nothing_and_says_why() {
 fn a_new_address_needs_a_restart_and_the_rest_applies_now() {
     let origin = Origin::saying("hello");
     let mut edge = Setup::shop(&origin).start();
-    edge.setup.set("edge", "https = [\"127.0.0.2:0\"]").set("edge", "workers = 3").set("limits", "uri_length = \"256B\"");
+    edge.setup
+        .set("edge", "https = [\"127.0.0.2:0\"]")
+        .set("edge", "workers = 3")
+        .set("limits", "uri_length = \"256B\"");
     edge.reload();
     for key in ["edge.https", "edge.workers"] {
         edge.log_line(key, |line| line["key"] == key && message(line).contains("needs a restart"));

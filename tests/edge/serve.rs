@@ -97,10 +97,16 @@ async fn trailers_pass_over_http_2() {
     let request = request.body(body).expect("a request");
     let response = client.send(request).await.expect("a response");
     let whole = response.into_body().collect().await.expect("a body");
-    assert_eq!(whole.trailers().and_then(|trailers| trailers.get("x-sum")).map(http::HeaderValue::as_bytes), Some(&b"3"[..]));
+    assert_eq!(
+        whole.trailers().and_then(|trailers| trailers.get("x-sum")).map(http::HeaderValue::as_bytes),
+        Some(&b"3"[..])
+    );
     assert_eq!(whole.to_bytes(), "abc");
     let request = origin.request();
-    assert_eq!((request.content.bytes, request.content.trailers), (b"wxyz".to_vec(), vec![("x-check".into(), "4".into())]));
+    assert_eq!(
+        (request.content.bytes, request.content.trailers),
+        (b"wxyz".to_vec(), vec![("x-check".into(), "4".into())])
+    );
 }
 
 #[test]

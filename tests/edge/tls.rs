@@ -7,9 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use rustls::client::{ClientSessionStore, Resumption, Tls12ClientSessionValue, Tls13ClientSessionValue};
 use rustls::version::{TLS12, TLS13};
-use rustls::{
-    AlertDescription, HandshakeKind, NamedGroup, ProtocolVersion, SignatureScheme, SupportedProtocolVersion,
-};
+use rustls::{AlertDescription, HandshakeKind, NamedGroup, ProtocolVersion, SignatureScheme, SupportedProtocolVersion};
 use rustls_pki_types::ServerName;
 
 use crate::support::{
@@ -101,9 +99,7 @@ fn a_session_is_resumed_across_a_change_of_the_certificate_and_a_reload() {
     }
     let next = authority().issue(&["shop.example"]);
     replace_file(&edge.setup.certs().join("shop.pem"), next.both());
-    eventually("the new certificate", || {
-        (shown(edge.open("shop.example").session()) == next.der).then_some(())
-    });
+    eventually("the new certificate", || (shown(edge.open("shop.example").session()) == next.der).then_some(()));
     edge.setup.set("limits", "headers = 90");
     edge.reload();
     for client in &clients {
@@ -213,11 +209,7 @@ fn the_certificate_is_one_whose_signature_the_client_can_verify() {
     let old = [SignatureScheme::RSA_PSS_SHA256, SignatureScheme::RSA_PKCS1_SHA256];
     let new = [SignatureScheme::ECDSA_NISTP256_SHA256];
     for version in VERSIONS.map(|(version, _)| version) {
-        for (schemes, expected) in [
-            (&old[..], &rsa),
-            (&new, &ecdsa),
-            (&[old[0], old[1], new[0]], &ecdsa),
-        ] {
+        for (schemes, expected) in [(&old[..], &rsa), (&new, &ecdsa), (&[old[0], old[1], new[0]], &ecdsa)] {
             let mut client = ClientTls::trusting(&[version], schemes.to_vec()).open(edge.https, "shop.example");
             assert_eq!(shown(client.session()), expected.der, "{schemes:?}");
             assert_eq!(client.get("shop.example", "/").text(), "hello");

@@ -27,7 +27,9 @@ fn an_object_goes_before_every_route_and_takes_get_and_head() {
 #[test]
 fn apple_pay_finds_its_file_with_and_without_its_ending() {
     let origin = Origin::saying("the shop");
-    for dropped in ["apple-developer-merchantid-domain-association", "apple-developer-merchantid-domain-association.txt"] {
+    for dropped in
+        ["apple-developer-merchantid-domain-association", "apple-developer-merchantid-domain-association.txt"]
+    {
         let edge = shop_with(&origin, &[(dropped, b"7B227073")]);
         for asked in ["", ".txt"] {
             let target = format!("/.well-known/apple-developer-merchantid-domain-association{asked}");
@@ -106,7 +108,9 @@ fn secrets_and_what_is_not_for_everybody_are_refused_with_a_reason() {
     symlink(secret.path().join("secret.txt"), folder.join("link.txt")).expect("a link");
     let refused = |name: &str| {
         let entry = eventually(name, || {
-            edge.api("rejected").into_iter().find(|entry| entry["file"].as_str().is_some_and(|file| file.ends_with(name)))
+            edge.api("rejected")
+                .into_iter()
+                .find(|entry| entry["file"].as_str().is_some_and(|file| file.ends_with(name)))
         });
         for told in ["reason", "mend"] {
             assert!(!entry[told].as_str().expect("text").is_empty(), "{entry}");

@@ -68,7 +68,9 @@ pub(super) fn plan(head: &Parts, has_body: bool, exchange: &Rc<Exchange>) -> Pla
         return Plan::Redirect(https_location(host, table.https_port, target));
     }
     // `OPTIONS *` asks about the server as a whole, which is what stands behind the shortest prefix.
-    let Some(route) = site.route(if path == "*" { "/" } else { path }) else { return Plan::Answer(LocalAnswer::NoRoute) };
+    let Some(route) = site.route(if path == "*" { "/" } else { path }) else {
+        return Plan::Answer(LocalAnswer::NoRoute);
+    };
     // An authority that passed the gate holds octets that a field value may hold.
     let Ok(authority) = HeaderValue::from_str(passed.authority) else { return Plan::Refuse(GateRule::Host) };
     Plan::Forward { group: route.group, authority, upgrade: headers::is_websocket_handshake(head) }

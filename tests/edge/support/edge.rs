@@ -36,9 +36,11 @@ impl Edge {
         let mut edge = Self::spawn(setup, unknown);
         edge.log_line("ready", |line| line["message"] == "ready");
         let address = |protocol: &str| {
-            edge.log.all().iter().filter(|line| line["message"] == "listening" && line["protocol"] == protocol).find_map(
-                |line| line["address"].as_str()?.parse::<SocketAddr>().ok(),
-            )
+            edge.log
+                .all()
+                .iter()
+                .filter(|line| line["message"] == "listening" && line["protocol"] == protocol)
+                .find_map(|line| line["address"].as_str()?.parse::<SocketAddr>().ok())
         };
         let (https, http) = (address("https").expect("an https address"), address("http"));
         let (admin, metrics) = (address("admin").expect("an admin address"), address("metrics"));
@@ -142,7 +144,9 @@ impl Edge {
 
     /// Scrapes until the sum of the series is `wanted`.
     pub(crate) fn counted(&self, wanted: f64, name: &str, labels: &[(&str, &str)]) {
-        eventually(&format!("{name}{labels:?} = {wanted}"), || (self.scrape().sum(name, labels) == wanted).then_some(()));
+        eventually(&format!("{name}{labels:?} = {wanted}"), || {
+            (self.scrape().sum(name, labels) == wanted).then_some(())
+        });
     }
 
     pub(crate) fn signal(&self, signal: Signal) {

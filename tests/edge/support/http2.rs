@@ -38,7 +38,11 @@ impl Http2 {
     }
 
     /// The same with settings of one's own.
-    pub(crate) async fn open_with(address: SocketAddr, name: &str, settings: &mut http2::Builder<TokioExecutor>) -> Self {
+    pub(crate) async fn open_with(
+        address: SocketAddr,
+        name: &str,
+        settings: &mut http2::Builder<TokioExecutor>,
+    ) -> Self {
         let tls = ClientTls::new(&[&TLS13, &TLS12]).alpn(&["h2"]);
         let tcp = TcpStream::connect(address).await.expect("connected");
         let name = ServerName::try_from(name.to_owned()).expect("a name");

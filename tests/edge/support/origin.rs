@@ -55,9 +55,7 @@ impl Origin {
     }
 
     /// Does with each request what `handler` does.
-    pub(crate) fn new(
-        handler: impl Fn(&mut Exchange<'_>) -> io::Result<Then> + Send + Sync + 'static,
-    ) -> Self {
+    pub(crate) fn new(handler: impl Fn(&mut Exchange<'_>) -> io::Result<Then> + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address");
         let shared = Arc::new(Shared::default());

@@ -37,7 +37,10 @@ impl Setup {
             open_files: None,
             output_unread: false,
         };
-        setup.set("edge", "https = [\"127.0.0.1:0\"]").set("edge", "http = [\"127.0.0.1:0\"]").set("edge", "workers = 2");
+        setup
+            .set("edge", "https = [\"127.0.0.1:0\"]")
+            .set("edge", "http = [\"127.0.0.1:0\"]")
+            .set("edge", "workers = 2");
         setup.set("admin", "listen = \"127.0.0.1:0\"").set("log", "format = \"json\"");
         setup
     }
@@ -147,7 +150,8 @@ pub(crate) fn site(hosts: &[&str], urls: &[String]) -> String {
 pub(crate) fn drop_file(path: &Path, content: impl AsRef<[u8]>) {
     use std::io::Write;
     use std::os::unix::fs::OpenOptionsExt;
-    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path).expect("a file");
+    let mut file =
+        fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path).expect("a file");
     file.write_all(content.as_ref()).expect("written");
 }
 

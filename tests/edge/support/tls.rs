@@ -23,7 +23,8 @@ pub(crate) struct ClientTls {
 
 /// A usual client that speaks HTTP/1.1.
 pub(crate) fn shop_client() -> ClientTls {
-    static SHARED: LazyLock<Arc<ClientConfig>> = LazyLock::new(|| ClientTls::new(&[&TLS13, &TLS12]).alpn(&["http/1.1"]).config);
+    static SHARED: LazyLock<Arc<ClientConfig>> =
+        LazyLock::new(|| ClientTls::new(&[&TLS13, &TLS12]).alpn(&["http/1.1"]).config);
     ClientTls { config: Arc::clone(&SHARED) }.forgetful()
 }
 
