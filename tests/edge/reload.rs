@@ -66,7 +66,6 @@ fn a_broken_file_changes_nothing_and_says_why() {
         (format!("{}\n[limits]\nidle_timeout = \"75 parsecs\"\n", edge.setup.text()), "limits.idle_timeout"),
         (format!("{}\n[nonsense]\n", edge.setup.text()), "nonsense"),
         ("[[[".to_owned(), "vitrine.toml:1"),
-        (String::new(), "vitrine.toml"),
     ] {
         let before = edge.log().len();
         replace_file(&edge.setup.config(), text);

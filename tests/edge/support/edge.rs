@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
@@ -15,7 +15,7 @@ use super::metrics::Metrics;
 use super::setup::Setup;
 use super::talk::Talk;
 use super::tls::shop_client;
-use super::{DEADLINE, eventually};
+use super::{DEADLINE, TICK, eventually};
 
 /// A running edge. Killed when dropped.
 pub(crate) struct Edge {
@@ -193,9 +193,25 @@ pub(crate) fn message(line: &Value) -> &str {
     line["message"].as_str().unwrap_or_default()
 }
 
-/// Runs the program to its end.
+/// Runs the program to its end. One that goes on running is ended, and a failure.
 pub(crate) fn run(arguments: &[&str], setup: &Setup) -> Output {
-    Command::new(PROGRAM).args(arguments).current_dir(setup.folder.path()).output().expect("it runs")
+    let mut child = Command::new(PROGRAM)
+        .args(arguments)
+        .current_dir(setup.folder.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it runs");
+    let begun = Instant::now();
+    while child.try_wait().expect("a child").is_none() {
+        if begun.elapsed() > DEADLINE {
+            let _ = child.kill();
+            panic!("{arguments:?} goes on running: {:?}", child.wait_with_output());
+        }
+        std::thread::sleep(TICK);
+    }
+    child.wait_with_output().expect("its words")
 }
 
 /// What a stream has said so far; a line that is no JSON is kept as a string.
@@ -212,19 +228,24 @@ impl Lines {
             for line in BufReader::new(stream).lines() {
                 let Ok(line) = line else { break };
                 let line = serde_json::from_str(&line).unwrap_or(Value::String(line));
-                this.lines.lock().expect("lines").push(line);
+                this.lines().push(line);
                 this.more.notify_all();
             }
         })
     }
 
+    /// A test that fails while it looks leaves the lines as they are.
+    fn lines(&self) -> MutexGuard<'_, Vec<Value>> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn all(&self) -> Vec<Value> {
-        self.lines.lock().expect("lines").clone()
+        self.lines().clone()
     }
 
     fn wait(&self, what: &str, after: usize, wanted: impl Fn(&Value) -> bool) -> Value {
         let deadline = Instant::now() + DEADLINE;
-        let mut lines = self.lines.lock().expect("lines");
+        let mut lines = self.lines();
         let mut seen = after;
         loop {
             if let Some(found) = lines.iter().skip(seen).find(|line| wanted(line)) {
@@ -232,8 +253,11 @@ impl Lines {
             }
             seen = lines.len().max(after);
             let left = deadline.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero(), "no line with {what} among {:#?}", *lines);
-            lines = self.more.wait_timeout(lines, left).expect("lines").0;
+            if left.is_zero() {
+                drop(lines);
+                panic!("no line with {what}");
+            }
+            lines = self.more.wait_timeout(lines, left).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 }
