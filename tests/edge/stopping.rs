@@ -1,13 +1,15 @@
 //! The end of an edge: what was accepted is finished.
 
+use std::io::Read;
 use std::os::unix::net::UnixDatagram;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
+use rustls::version::TLS13;
 
-use crate::support::{DEADLINE, Edge, Http2, Origin, Setup, Talk, Then, empty, eventually, message, shop_client};
+use crate::support::{ClientTls, DEADLINE, Edge, Origin, Setup, Talk, Then, eventually, message, shop_client};
 
 #[test]
 fn an_idle_edge_stops_at_once() {
@@ -109,22 +111,34 @@ fn an_idle_connection_is_closed_after_a_second() {
     assert_eq!(edge.wait().code(), Some(0));
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn http_2_is_told_to_go_and_finishes_its_streams() {
+#[test]
+fn http_2_is_told_to_go_and_finishes_its_streams() {
     let (origin, go) = waiting();
     let mut edge = Setup::shop(&origin).start();
-    let mut client = Http2::open(edge.https, "shop.example").await;
-    let request = http::Request::get("https://shop.example/").body(empty()).expect("a request");
-    let under_way = tokio::spawn(client.sender.send_request(request));
+    let mut client = ClientTls::new(&[&TLS13]).alpn(&["h2"]).open(edge.https, "shop.example");
+    // Indexed :method GET, :scheme https and :path /, then :authority in full (RFC 7541 §6).
+    let head = [&[0x82, 0x87, 0x84, 0x41, 12][..], b"shop.example"].concat();
+    client.send([PREFACE, &frame(SETTINGS, 0, 0, &[]), &frame(HEADERS, END_HEADERS | END_STREAM, 1, &head)].concat());
     eventually("the request", || (origin.requests().len() == 1).then_some(()));
     edge.signal(Signal::TERM);
-    edge.logged("stopping");
-    // No new stream on this connection, which lives until the one under way has ended.
-    eventually("GOAWAY", || client.sender.is_closed().then_some(()));
-    go.send(()).expect("the origin waits");
-    let response = under_way.await.expect("a task").expect("a response");
-    assert_eq!(response.status(), 200);
-    client.driver.await.expect("a task").expect("an orderly end");
+    let mut go = Some(go);
+    let (mut told, mut answer) = (0, Vec::new());
+    while let Some((kind, flags, content)) = next_frame(&mut client) {
+        match kind {
+            PING if flags & ACK == 0 => client.send(frame(PING, ACK, 0, &content)),
+            GOAWAY => {
+                assert_eq!(content[4..8], [0; 4], "no error");
+                told += 1;
+                if let Some(go) = go.take() {
+                    go.send(()).expect("the origin waits");
+                }
+            }
+            HEADERS => assert_eq!(content[0], 0x88, "200"),
+            DATA => answer.extend(content),
+            _ => {}
+        }
+    }
+    assert_eq!((told, answer.as_slice()), (2, &b"hello"[..]));
     assert_eq!(edge.wait().code(), Some(0));
 }
 
@@ -166,7 +180,7 @@ fn a_tunnel_lives_until_the_deadline() {
               sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n",
         )?;
         let mut octet = [0];
-        while std::io::Read::read(exchange.reader, &mut octet)? > 0 {
+        while exchange.reader.read(&mut octet)? > 0 {
             exchange.write(&octet)?;
         }
         Ok(Then::Close)
@@ -186,7 +200,7 @@ fn a_tunnel_lives_until_the_deadline() {
     while begun.elapsed() < Duration::from_millis(1500) {
         let mut octet = [0];
         client.send("x");
-        std::io::Read::read_exact(&mut client.reader, &mut octet).expect("an echo");
+        client.reader.read_exact(&mut octet).expect("an echo");
     }
     client.until_closed();
     assert_eq!(edge.wait().code(), Some(0));
@@ -243,7 +257,32 @@ fn waiting() -> (Origin, mpsc::Sender<()>) {
     (origin, go)
 }
 
+/// A frame (RFC 9113 §4.1).
+fn frame(kind: u8, flags: u8, stream: u8, content: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(content.len()).expect("a short frame");
+    [&[0, 0, length, kind, flags, 0, 0, 0, stream], content].concat()
+}
+
+/// Kind, flags and content of the next frame; `None` at the end.
+fn next_frame(client: &mut Talk) -> Option<(u8, u8, Vec<u8>)> {
+    let mut head = [0; 9];
+    client.reader.read_exact(&mut head).ok()?;
+    let mut content = vec![0; usize::from(u16::from_be_bytes([head[1], head[2]]))];
+    client.reader.read_exact(&mut content).ok()?;
+    Some((head[3], head[4], content))
+}
+
 fn readiness(edge: &Edge) -> (u16, String) {
     let response = Talk::plain(edge.admin).get("localhost", "/readyz");
     (response.status, response.text())
 }
+
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+const DATA: u8 = 0;
+const HEADERS: u8 = 1;
+const SETTINGS: u8 = 4;
+const PING: u8 = 6;
+const GOAWAY: u8 = 7;
+const ACK: u8 = 1;
+const END_STREAM: u8 = 1;
+const END_HEADERS: u8 = 4;
