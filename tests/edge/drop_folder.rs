@@ -4,6 +4,8 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256};
 use serde_json::Value;
@@ -51,6 +53,36 @@ fn a_replaced_certificate_serves_at_once_and_no_connection_is_lost() {
     assert_eq!(shown(client.session()), first);
     assert_eq!(edge.api("certificates").len(), 1, "the old ones are gone");
     assert_eq!(edge.scrape().series("x509_cert_not_after", &[]).len(), 1);
+}
+
+#[test]
+fn no_request_fails_while_certificates_change_under_load() {
+    let origin = Origin::saying("hello");
+    let edge = Setup::shop(&origin).start();
+    let (stop, address) = (Arc::new(AtomicBool::new(false)), edge.https);
+    let clients: Vec<_> = (0..4)
+        .map(|_| {
+            let stop = Arc::clone(&stop);
+            std::thread::spawn(move || {
+                let mut served = 0_usize;
+                let mut kept = shop_client().open(address, "shop.example");
+                while !stop.load(Ordering::SeqCst) {
+                    assert_eq!(kept.get("shop.example", "/").status, 200);
+                    let mut fresh = shop_client().open(address, "shop.example");
+                    assert_eq!(fresh.get("shop.example", "/").status, 200);
+                    served += 2;
+                }
+                served
+            })
+        })
+        .collect();
+    for _ in 0..20 {
+        let next = authority().issue(&["shop.example"]);
+        replace_file(&certs(&edge, "shop.pem"), next.both());
+        serves(&edge, "shop.example", &next);
+    }
+    stop.store(true, Ordering::SeqCst);
+    assert!(clients.into_iter().all(|client| client.join().expect("no failure") > 0));
 }
 
 #[test]
@@ -176,17 +208,15 @@ fn every_usual_form_of_a_key_is_read() {
         let pkcs8 = edge.setup.folder.path().join(format!("{name}.pkcs8"));
         drop_file(&pkcs8, &issued.key);
         // SEC1 for the one, PKCS#1 for the other.
-        let old = Command::new("openssl").args(["pkey", "-traditional", "-in"]).arg(&pkcs8).output().expect("openssl runs");
+        let old =
+            Command::new("openssl").args(["pkey", "-traditional", "-in"]).arg(&pkcs8).output().expect("openssl runs");
         let old = String::from_utf8(old.stdout).expect("PEM");
         assert!(old.contains("EC PRIVATE KEY") || old.contains("RSA PRIVATE KEY"), "{name}");
         drop_file(&certs(&edge, &format!("{name}.key")), old);
         drop_file(&certs(&edge, &format!("{name}.crt")), &issued.chain);
         let der = issued.der.clone();
         eventually(name, || {
-            let schemes = vec![
-                rustls::SignatureScheme::RSA_PSS_SHA256,
-                rustls::SignatureScheme::ECDSA_NISTP256_SHA256,
-            ];
+            let schemes = vec![rustls::SignatureScheme::RSA_PSS_SHA256, rustls::SignatureScheme::ECDSA_NISTP256_SHA256];
             let client = crate::support::ClientTls::trusting(&[&rustls::version::TLS13], schemes);
             let talk = client.try_open(edge.https, name).ok()?;
             (shown(talk.session()) == der).then_some(())

@@ -125,7 +125,7 @@ async fn a_stream_whose_reader_does_not_read_is_reset_alone() {
     let edge = limited(&origin, &["write_stall_timeout = \"500ms\""]);
     let mut settings = hyper::client::conn::http2::Builder::new(TokioExecutor::new());
     settings.initial_connection_window_size(1 << 24);
-    let mut client = Http2::open_with(edge.https, "shop.example", &mut settings).await;
+    let mut client = Http2::open_with(edge.https, "shop.example", &settings).await;
     let request = http::Request::get("https://shop.example/endless").body(empty()).expect("a request");
     let response = client.send(request).await.expect("a response");
     edge.counted(1.0, "vitrine_connections_shed_total", &[("reason", "write_stall")]);

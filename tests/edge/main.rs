@@ -7,6 +7,7 @@ mod admin;
 mod descriptors;
 mod desync;
 mod drop_folder;
+mod faults;
 mod forwarded;
 mod gate;
 mod limits;

@@ -75,7 +75,7 @@ fn a_dead_upstream_is_passed_over() {
 fn a_dead_upstream_is_a_502_whose_reason_is_in_the_log_alone() {
     let mut setup = Setup::new();
     let upstream = dead();
-    setup.raw_site(&site(&["shop.example"], &[upstream.clone()]));
+    setup.raw_site(&site(&["shop.example"], std::slice::from_ref(&upstream)));
     setup.certificate("shop", &authority().issue(&["shop.example"]));
     let edge = setup.start();
     let response = edge.get("shop.example", "/");

@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocket};
 use tokio_tungstenite::tungstenite::{self, Message};
 
-use crate::support::{DEADLINE, Exchange, Http2, Origin, Setup, Then, authority, frames, settled};
+use crate::support::{DEADLINE, Exchange, Http2, Origin, Setup, Then, authority, frames, settled, shop_client};
 
 #[test]
 fn a_page_is_served_over_http_1_and_the_connection_stays() {
@@ -309,6 +309,24 @@ fn pipelined_requests_are_answered_in_order() {
     client.send(requests);
     let answers: Vec<_> = (0..5).map(|_| client.response().text()).collect();
     assert_eq!(answers, ["/0", "/1", "/2", "/3", "/4"]);
+}
+
+#[test]
+fn one_listener_serves_both_families_of_addresses() {
+    let origin = Origin::saying("hello");
+    let mut setup = Setup::shop(&origin);
+    setup.set("edge", "https = [\"[::]:0\"]");
+    let edge = setup.start();
+    let port = edge.https.port();
+    for (address, shown, element) in [
+        ("127.0.0.1", "127.0.0.1", "for=127.0.0.1;host=shop.example;proto=https"),
+        ("[::1]", "::1", "for=\"[::1]\";host=shop.example;proto=https"),
+    ] {
+        let address = format!("{address}:{port}").parse().expect("an address");
+        assert_eq!(shop_client().open(address, "shop.example").get("shop.example", "/").text(), "hello");
+        let request = origin.requests().pop().expect("a request");
+        assert_eq!((request.field("x-forwarded-for"), request.field("forwarded")), (Some(shown), Some(element)));
+    }
 }
 
 #[test]

@@ -263,4 +263,4 @@ impl Lines {
 }
 
 /// What is tested.
-pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_vitrine");
+const PROGRAM: &str = env!("CARGO_BIN_EXE_vitrine");

@@ -34,15 +34,11 @@ pub(crate) struct Http2 {
 impl Http2 {
     /// Connects with a usual client's TLS.
     pub(crate) async fn open(address: SocketAddr, name: &str) -> Self {
-        Self::open_with(address, name, &mut http2::Builder::new(TokioExecutor::new())).await
+        Self::open_with(address, name, &http2::Builder::new(TokioExecutor::new())).await
     }
 
     /// The same with settings of one's own.
-    pub(crate) async fn open_with(
-        address: SocketAddr,
-        name: &str,
-        settings: &mut http2::Builder<TokioExecutor>,
-    ) -> Self {
+    pub(crate) async fn open_with(address: SocketAddr, name: &str, settings: &http2::Builder<TokioExecutor>) -> Self {
         let tls = ClientTls::new(&[&TLS13, &TLS12]).alpn(&["h2"]);
         let tcp = TcpStream::connect(address).await.expect("connected");
         let name = ServerName::try_from(name.to_owned()).expect("a name");

@@ -12,13 +12,12 @@ mod tls;
 
 use std::time::{Duration, Instant};
 
-pub(crate) use authority::{Authority, Issued, KeyKind, authority};
-pub(crate) use edge::{Edge, PROGRAM, message, run};
+pub(crate) use authority::{Issued, KeyKind, authority};
+pub(crate) use edge::{Edge, message, run};
 pub(crate) use http2::{Http2, empty, frames};
-pub(crate) use message::{Framing, Response};
 pub(crate) use origin::{Exchange, Origin, Then};
 pub(crate) use setup::{Setup, drop_file, replace_file, site};
-pub(crate) use talk::{Talk, dial, is_timeout};
+pub(crate) use talk::{Talk, dial};
 pub(crate) use tls::{ClientTls, shop_client, shown};
 
 /// Tries until there is something, at most until the deadline; `what` is what did not come.

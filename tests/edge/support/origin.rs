@@ -5,7 +5,7 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use super::message::{Content, Framing, Head};
+use super::message::{Content, Head};
 
 /// A shop behind the edge. Ends when dropped.
 pub(crate) struct Origin {
@@ -171,10 +171,5 @@ fn converse(
 impl Received {
     pub(crate) fn field(&self, name: &str) -> Option<&str> {
         self.head.field(name)
-    }
-
-    /// The framing the edge chose.
-    pub(crate) fn framing(&self) -> Framing {
-        self.head.framing()
     }
 }

@@ -1,0 +1,184 @@
+//! Peers that misbehave in the middle of it: one exchange is lost at most, and never mixed with another.
+
+use std::io::Read;
+use std::net::Shutdown;
+use std::sync::{Mutex, mpsc};
+use std::time::Duration;
+
+use http_body_util::BodyExt;
+use hyper::body::Frame;
+
+use crate::support::{DEADLINE, Http2, Origin, Setup, Then, empty, frames};
+
+#[test]
+fn an_answer_before_the_upload_has_ended_is_passed_on_and_nothing_is_used_again() {
+    let origin = Origin::new(|exchange| match exchange.asked().0 {
+        "POST" => {
+            exchange.answer("403 Forbidden", &[], b"no")?;
+            // Ends when the edge hangs up.
+            exchange.reader.read_to_end(&mut Vec::new())?;
+            Ok(Then::Close)
+        }
+        _ => exchange.answer("200 OK", &[], b"hello"),
+    });
+    let mut setup = Setup::shop(&origin);
+    setup.set("edge", "workers = 1");
+    let edge = setup.start();
+    let mut client = edge.open("shop.example");
+    client.send("POST / HTTP/1.1\r\nhost: shop.example\r\ncontent-length: 1000\r\n\r\nGET /smuggled HTTP/1.1\r\n\r\n");
+    let response = client.response();
+    assert_eq!((response.status, response.text().as_str(), response.field("connection")), (403, "no", Some("close")));
+    client.until_closed();
+    assert_eq!(edge.get("shop.example", "/").text(), "hello");
+    let requests = origin.requests();
+    let connections: Vec<_> = requests.iter().map(|request| request.connection).collect();
+    assert_eq!(connections, [0, 1], "a connection with octets left over is not used again");
+}
+
+#[test]
+fn an_upload_that_breaks_off_never_looks_complete_to_the_shop() {
+    for framing in ["content-length: 10\r\n\r\nhalf", "transfer-encoding: chunked\r\n\r\n4\r\nhalf\r\n"] {
+        let (told, end) = mpsc::channel();
+        let told = Mutex::new(told);
+        let origin = Origin::new(move |exchange| {
+            let whole = exchange.body().is_ok();
+            told.lock().expect("the channel").send(whole).expect("a test that waits");
+            Ok(Then::Close)
+        });
+        let edge = Setup::shop(&origin).start();
+        let mut client = edge.open("shop.example");
+        client.send(format!("POST / HTTP/1.1\r\nhost: shop.example\r\n{framing}"));
+        client.tcp().shutdown(Shutdown::Both).expect("closed");
+        assert!(!end.recv_timeout(DEADLINE).expect("the end of the upload"), "{framing}");
+        edge.counted(0.0, "vitrine_upstream_connections_open", &[]);
+    }
+}
+
+#[test]
+fn a_client_that_goes_away_takes_its_upstream_connection_along() {
+    let origin = Origin::new(|exchange| {
+        exchange.write(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\nx")?;
+        exchange.reader.get_ref().set_read_timeout(Some(PACE))?;
+        // Until the edge hangs up.
+        while !matches!(exchange.reader.read(&mut [0]), Ok(0)) {
+            exchange.write(b"x")?;
+        }
+        Ok(Then::Close)
+    });
+    let edge = Setup::shop(&origin).start();
+    let mut client = edge.open("shop.example");
+    client.send("GET / HTTP/1.1\r\nhost: shop.example\r\n\r\n");
+    edge.counted(1.0, "vitrine_upstream_connections_open", &[]);
+    drop(client);
+    edge.counted(0.0, "vitrine_upstream_connections_open", &[]);
+    edge.counted(0.0, "vitrine_connections_open", &[("protocol", "http/1.1")]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_that_is_given_up_takes_its_upstream_connection_along() {
+    let origin = Origin::new(|exchange| match exchange.asked().1 {
+        "/slow" => {
+            let _ = exchange.reader.read(&mut [0]);
+            Ok(Then::Close)
+        }
+        _ => exchange.answer("200 OK", &[], b"hello"),
+    });
+    let edge = Setup::shop(&origin).start();
+    let mut client = Http2::open(edge.https, "shop.example").await;
+    let slow = http::Request::get("https://shop.example/slow").body(empty()).expect("a request");
+    let slow = tokio::spawn(client.another().sender.send_request(slow));
+    edge.counted(1.0, "vitrine_upstream_connections_open", &[]);
+    slow.abort();
+    edge.counted(0.0, "vitrine_upstream_connections_open", &[]);
+    assert_eq!(client.get("shop.example", "/").await, (200, "hello".into()));
+}
+
+#[test]
+fn an_answer_nobody_asked_for_is_given_to_nobody() {
+    let origin = Origin::new(|exchange| {
+        exchange.answer("200 OK", &[], b"hello")?;
+        exchange.answer("200 OK", &[], b"forged")
+    });
+    let mut setup = Setup::shop(&origin);
+    setup.set("edge", "workers = 1");
+    let edge = setup.start();
+    let mut client = edge.open("shop.example");
+    for _ in 0..20 {
+        let response = client.get("shop.example", "/");
+        // A request may meet the connection's end; it may not get the other answer.
+        assert!(matches!((response.status, response.text().as_str()), (200, "hello") | (502, _)), "{response:?}");
+    }
+}
+
+#[test]
+fn interim_answers_do_not_stand_for_the_answer() {
+    let origin = Origin::new(|exchange| {
+        for _ in 0..20 {
+            exchange.write(b"HTTP/1.1 103 Early Hints\r\nlink: </a.css>; rel=preload\r\n\r\n")?;
+        }
+        exchange.answer("200 OK", &[], b"hello")
+    });
+    let edge = Setup::shop(&origin).start();
+    let response = edge.get("shop.example", "/");
+    assert_eq!((response.status, response.text().as_str()), (200, "hello"));
+}
+
+#[test]
+fn a_head_without_end_from_the_shop_is_a_502() {
+    let origin = Origin::new(|exchange| {
+        exchange.write(b"HTTP/1.1 200 OK\r\n")?;
+        while exchange.write(format!("x: {}\r\n", "y".repeat(1000)).as_bytes()).is_ok() {}
+        Ok(Then::Close)
+    });
+    let edge = Setup::shop(&origin).start();
+    assert_eq!(edge.get("shop.example", "/").status, 502);
+}
+
+#[test]
+fn a_shop_that_speaks_http_1_0_is_understood() {
+    let origin = Origin::new(|exchange| {
+        exchange.write(b"HTTP/1.0 200 OK\r\ncontent-type: text/plain\r\n\r\nhello")?;
+        Ok(Then::Close)
+    });
+    let edge = Setup::shop(&origin).start();
+    let mut client = edge.open("shop.example");
+    for _ in 0..3 {
+        assert_eq!(client.get("shop.example", "/").text(), "hello");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_breaks_off_resets_its_stream_alone() {
+    let origin = Origin::new(|exchange| match exchange.asked().1 {
+        "/broken" => {
+            exchange.write(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf")?;
+            Ok(Then::Close)
+        }
+        _ => exchange.answer("200 OK", &[], b"hello"),
+    });
+    let edge = Setup::shop(&origin).start();
+    let mut client = Http2::open(edge.https, "shop.example").await;
+    let request = http::Request::get("https://shop.example/broken").body(empty()).expect("a request");
+    let response = client.send(request).await.expect("a head");
+    assert!(response.into_body().collect().await.is_err());
+    assert_eq!(client.get("shop.example", "/").await, (200, "hello".into()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_upload_over_http_2_arrives_whole() {
+    let origin = Origin::new(|exchange| {
+        let length = exchange.body()?.bytes.len().to_string();
+        exchange.answer("200 OK", &[], length.as_bytes())
+    });
+    let edge = Setup::shop(&origin).start();
+    let mut client = Http2::open(edge.https, "shop.example").await;
+    // Beyond every window on the way.
+    let body = frames((0..80).map(|_| Frame::data(vec![b'x'; 100_000].into())));
+    let request = http::Request::put("https://shop.example/").body(body).expect("a request");
+    let response = client.send(request).await.expect("a response");
+    let text = response.into_body().collect().await.expect("a body").to_bytes();
+    assert_eq!(text, "8000000");
+}
+
+/// Between two octets of a slow answer.
+const PACE: Duration = Duration::from_millis(20);
