@@ -14,7 +14,6 @@ use std::sync::atomic::AtomicUsize;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use rustls::crypto::aws_lc_rs;
 use tokio::runtime::Runtime;
 use tokio::sync::{Notify, Semaphore, watch};
 
@@ -78,8 +77,6 @@ impl Edge {
     /// [`StartError`] tells whether the configuration or the system is to blame.
     pub fn start(path: Option<&Path>, loaded: Loaded, certificates: Certificates) -> Result<Self, StartError> {
         let config = loaded.config.clone();
-        // instant: other libraries ask for the process' provider, and two in one process would make them panic.
-        let _ = aws_lc_rs::default_provider().install_default();
         let descriptor_limit = descriptors::raise();
         let sockets = Sockets::bind(&config.edge.https, &config.edge.http, config.edge.workers)?;
         let https_port = sockets.https().first().map_or(443, SocketAddr::port);

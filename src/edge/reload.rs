@@ -65,6 +65,14 @@ impl Reloader {
             self.serving = next;
             return false;
         }
+        if next.config.sites.is_empty() && !self.serving.config.sites.is_empty() {
+            // An editor that truncates before it writes, or a disk that is full, leaves an empty file that means nothing.
+            let file = path.display();
+            tracing::error!(
+                "{file}: no site is left, which is taken for an accident; the configuration was not reloaded; restart to serve none"
+            );
+            return false;
+        }
         let policy = match tables::policy(&next.config) {
             Ok(policy) => policy,
             Err(error) => {

@@ -11,12 +11,11 @@ use std::time::Duration;
 
 use http::HeaderValue;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
-use tokio_rustls::server::TlsStream;
 
 use super::alarm::Alarm;
 use super::http::Exchange;
 use super::permits::Permit;
+use super::tls::Stream;
 use super::upstream::Tunnel;
 use super::worker::{Open, Worker};
 use crate::limits::Limits;
@@ -74,12 +73,6 @@ pub(super) enum Phase {
     Head,
     /// A request is being answered.
     Exchange,
-}
-
-/// A byte stream to a client.
-pub(super) enum Stream {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
 }
 
 impl Connection {
@@ -223,43 +216,6 @@ impl Drop for Connection {
     }
 }
 
-impl Stream {
-    fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match self {
-            Self::Plain(tcp) => Pin::new(tcp).poll_write(cx, bytes),
-            Self::Tls(tls) => Pin::new(tls).poll_write(cx, bytes),
-        }
-    }
-
-    fn poll_write_vectored(&mut self, cx: &mut Context<'_>, slices: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        match self {
-            Self::Plain(tcp) => Pin::new(tcp).poll_write_vectored(cx, slices),
-            Self::Tls(tls) => Pin::new(tls).poll_write_vectored(cx, slices),
-        }
-    }
-
-    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self {
-            Self::Plain(tcp) => Pin::new(tcp).poll_flush(cx),
-            Self::Tls(tls) => Pin::new(tls).poll_flush(cx),
-        }
-    }
-
-    fn tcp(&self) -> &TcpStream {
-        match self {
-            Self::Plain(tcp) => tcp,
-            Self::Tls(tls) => tls.get_ref().0,
-        }
-    }
-
-    fn tcp_mut(&mut self) -> &mut TcpStream {
-        match self {
-            Self::Plain(tcp) => tcp,
-            Self::Tls(tls) => tls.get_mut().0,
-        }
-    }
-}
-
 /// A handle on a connection's stream: hyper holds one while HTTP is spoken, and whoever comes after takes another.
 pub(super) struct Io(Rc<Connection>);
 
@@ -267,10 +223,7 @@ impl AsyncRead for Io {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let connection = &self.0;
         let before = buffer.filled().len();
-        let result = match &mut *connection.stream.borrow_mut() {
-            Stream::Plain(tcp) => Pin::new(tcp).poll_read(cx, buffer),
-            Stream::Tls(tls) => Pin::new(tls).poll_read(cx, buffer),
-        };
+        let result = connection.stream.borrow_mut().poll_read(cx, buffer);
         match ready!(result) {
             Ok(()) if buffer.filled().len() == before => connection.read_ended.set(true),
             Ok(()) if connection.phase.get() == Phase::Idle => connection.enter(Phase::Head),
@@ -318,10 +271,7 @@ impl AsyncWrite for Io {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.0.poll_send_gathered(cx))?;
-        match &mut *self.0.stream.borrow_mut() {
-            Stream::Plain(tcp) => Pin::new(tcp).poll_shutdown(cx),
-            Stream::Tls(tls) => Pin::new(tls).poll_shutdown(cx),
-        }
+        self.0.stream.borrow_mut().poll_shutdown(cx)
     }
 }
 

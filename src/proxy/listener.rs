@@ -9,10 +9,10 @@ use rustix::io::Errno;
 use socket2::{Domain, Protocol as IpProtocol, SockRef, Socket, TcpKeepalive, Type};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::connection::{Agreed, Connection, Stream};
+use super::connection::{Agreed, Connection};
 use super::http;
 use super::permits::Permit;
-use super::tls;
+use super::tls::{self, Stream};
 use super::worker::{Open, Worker};
 use crate::shutdown::Lifecycle;
 use crate::telemetry::{AcceptTrouble, HandshakeFailure, Label, Protocol, Shed};
@@ -74,17 +74,13 @@ pub(super) async fn accept(worker: Rc<Worker>, listening: Listening, mut lifecyc
     {
         let mut draining = std::pin::pin!(lifecycle.draining());
         loop {
-            let Some(permit) = worker.take_permit() else {
-                worker.counters.accept_trouble.count(AcceptTrouble::Full);
-                tokio::select! {
-                    _ = &mut draining => break,
-                    () = tokio::time::sleep(PAUSE) => continue,
-                }
-            };
             tokio::select! {
                 biased;
                 accepted = listener.accept() => match accepted {
-                    Ok((stream, peer)) => spawn(&worker, stream, peer, permit, tls),
+                    Ok((stream, peer)) => {
+                        let permit = permit(&worker).await;
+                        spawn(&worker, stream, peer, permit, tls);
+                    }
                     Err(error) => trouble(&worker, &error).await,
                 },
                 _ = &mut draining => break,
@@ -94,10 +90,22 @@ pub(super) async fn accept(worker: Rc<Worker>, listening: Listening, mut lifecyc
     // What the kernel has queued was promised a connection: closing the listener would reset it.
     let Ok(queue) = listener.into_std() else { return };
     while let Ok((stream, peer)) = queue.accept() {
-        let (Some(permit), Ok(())) = (worker.take_permit(), stream.set_nonblocking(true)) else { continue };
-        if let Ok(stream) = TcpStream::from_std(stream) {
+        if let Ok(stream) = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream)) {
+            let permit = permit(&worker).await;
             spawn(&worker, stream, peer, permit, tls);
         }
+    }
+}
+
+/// Room for the connection that was just accepted. Until there is, the next ones wait in the kernel's queue. It is taken after
+/// accepting: taken before, each idle listener would hold a place that another could fill.
+async fn permit(worker: &Worker) -> Permit {
+    loop {
+        match worker.take_permit() {
+            Some(permit) => return permit,
+            None => worker.counters.accept_trouble.count(AcceptTrouble::Full),
+        }
+        tokio::time::sleep(PAUSE).await;
     }
 }
 

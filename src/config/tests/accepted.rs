@@ -1,3 +1,5 @@
+//! What a good file gives, key by key.
+
 use std::time::Duration;
 
 use super::super::*;

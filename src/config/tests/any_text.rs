@@ -1,3 +1,5 @@
+//! No text makes the reader panic.
+
 use proptest::prelude::*;
 
 use super::super::keys::KEYS;

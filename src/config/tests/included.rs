@@ -1,3 +1,5 @@
+//! Files that others include, whole and broken.
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

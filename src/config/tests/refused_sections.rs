@@ -1,3 +1,5 @@
+//! What each section refuses, and the words for it.
+
 use super::{good, wrong, wrong_alone};
 
 #[test]

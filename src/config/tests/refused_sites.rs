@@ -1,3 +1,5 @@
+//! What a site is refused for, and the words for it.
+
 use super::{wrong, wrong_alone};
 
 /// A site with one line replaced or added.

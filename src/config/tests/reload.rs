@@ -1,3 +1,5 @@
+//! Which changes need a restart.
+
 use super::super::restart::RESTART_KEYS;
 use super::good;
 

@@ -1,3 +1,5 @@
+//! Files that cannot be read at all.
+
 use std::fs;
 
 use super::super::Config;

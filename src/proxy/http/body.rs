@@ -26,6 +26,11 @@ struct Streaming {
 }
 
 impl ClientBody {
+    /// No body.
+    pub(super) const fn none() -> Self {
+        Self(None)
+    }
+
     /// The body of `exchange`'s request.
     pub(super) fn new(incoming: Incoming, exchange: &Rc<Exchange>) -> Self {
         if incoming.is_end_stream() {

@@ -5,7 +5,8 @@ use std::rc::Rc;
 use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, UPGRADE};
 use http::request::Parts;
 use http::uri::{PathAndQuery, Uri};
-use http::{HeaderValue, Request, Response, StatusCode, Version};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
+use http_body::Body;
 use hyper::body::Incoming;
 
 use super::body::{ClientBody, ResponseBody};
@@ -41,6 +42,7 @@ pub(super) async fn forward(
             Upload::Done => exchange.connection.limits.upstream_response_timeout,
             _ => exchange.connection.limits.body_idle_timeout,
         });
+        let spare = if lease.is_reused() { repeatable(&request) } else { None };
         let sent = exchange.alarm.guard(lease.send(request)).await;
         exchange.alarm.clear();
         return match sent {
@@ -51,11 +53,31 @@ pub(super) async fn forward(
                     request = unsent;
                     continue;
                 }
-                _ => broken(asker, error.error(), &lease),
+                _ => match spare {
+                    // The upstream closed a connection it had kept, as our request came: nobody saw an answer, and asking
+                    // twice does no harm (RFC 9110 §9.2.2).
+                    Some(spare) if !error.error().is_parse() => {
+                        request = spare;
+                        continue;
+                    }
+                    _ => broken(asker, error.error(), &lease),
+                },
             },
             None => timed_out(asker, &exchange, &lease),
         };
     }
+}
+
+/// A copy of a request that may be sent twice: without a body, and with a method that asks for no change.
+fn repeatable(request: &Request<ClientBody>) -> Option<Request<ClientBody>> {
+    let safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    (safe && request.body().is_end_stream()).then(|| {
+        let mut copy = Request::new(ClientBody::none());
+        *copy.method_mut() = request.method().clone();
+        *copy.uri_mut() = request.uri().clone();
+        *copy.headers_mut() = request.headers().clone();
+        copy
+    })
 }
 
 /// The upstream's response, made fit for the client.

@@ -4,6 +4,8 @@ mod handshake;
 mod hello;
 mod policy;
 mod resolver;
+mod stream;
 
 pub(super) use handshake::accept;
 pub use policy::{TlsPolicy, TlsPolicyError, UnknownName};
+pub(super) use stream::Stream;

@@ -1,0 +1,112 @@
+//! Real folders, changed under a real watch.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+
+use tokio::time::timeout;
+
+use super::*;
+
+const SOON: Duration = Duration::from_secs(1);
+
+#[tokio::test]
+async fn a_written_file_is_a_change_and_reading_it_is_none() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut watch = FolderWatch::new(vec![folder.path().to_owned()]);
+    fs::write(folder.path().join("a.pem"), "a").expect("written");
+    assert_eq!(timeout(SOON, watch.changed()).await, Ok(Why::Event));
+    fs::read(folder.path().join("a.pem")).expect("read");
+    fs::read_dir(folder.path()).expect("listed").for_each(drop);
+    assert!(timeout(Duration::from_millis(300), watch.changed()).await.is_err());
+}
+
+#[tokio::test]
+async fn a_file_in_a_new_subfolder_is_a_change() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut watch = FolderWatch::new(vec![folder.path().to_owned()]);
+    fs::create_dir(folder.path().join("sub")).expect("created");
+    assert_eq!(timeout(SOON, watch.changed()).await, Ok(Why::Event));
+    fs::write(folder.path().join("sub/a.pem"), "a").expect("written");
+    assert_eq!(timeout(SOON, watch.changed()).await, Ok(Why::Event));
+}
+
+#[tokio::test]
+async fn what_happens_beside_the_folder_is_no_change() {
+    let parent = tempfile::tempdir().expect("a folder");
+    fs::create_dir(parent.path().join("certs")).expect("created");
+    let mut watch = FolderWatch::new(vec![parent.path().join("certs")]);
+    fs::write(parent.path().join("access.log"), "a").expect("written");
+    assert!(timeout(Duration::from_millis(300), watch.changed()).await.is_err());
+}
+
+#[tokio::test]
+async fn a_folder_that_comes_later_and_again_is_watched_each_time() {
+    let parent = tempfile::tempdir().expect("a folder");
+    let root = parent.path().join("certs");
+    let mut watch = FolderWatch::new(vec![root.clone()]);
+    for _ in 0..3 {
+        fs::create_dir(&root).expect("created");
+        assert_eq!(timeout(SOON, watch.changed()).await, Ok(Why::Event));
+        fs::write(root.join("a.pem"), "a").expect("written");
+        assert_eq!(timeout(SOON, watch.changed()).await, Ok(Why::Event));
+        fs::remove_dir_all(&root).expect("removed");
+        assert_eq!(timeout(SOON, watch.changed()).await, Ok(Why::Event));
+    }
+}
+
+#[tokio::test]
+async fn a_swapped_link_is_followed() {
+    let parent = tempfile::tempdir().expect("a folder");
+    let root = parent.path().join("certs");
+    for name in ["one", "two"] {
+        fs::create_dir(parent.path().join(name)).expect("created");
+    }
+    symlink("one", &root).expect("linked");
+    let mut watch = FolderWatch::new(vec![root.clone()]);
+    symlink("two", parent.path().join("next")).expect("linked");
+    fs::rename(parent.path().join("next"), &root).expect("renamed");
+    assert_eq!(timeout(SOON, watch.changed()).await, Ok(Why::Event));
+    fs::write(parent.path().join("two/a.pem"), "a").expect("written");
+    assert_eq!(timeout(SOON, watch.changed()).await, Ok(Why::Event));
+}
+
+#[tokio::test]
+async fn a_single_file_is_watched_through_its_folder() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("vitrine.toml");
+    fs::write(&file, "a").expect("written");
+    let mut watch = FolderWatch::new(vec![file.clone()]);
+    fs::write(folder.path().join("new"), "b").expect("written");
+    fs::rename(folder.path().join("new"), &file).expect("renamed");
+    assert_eq!(timeout(SOON, watch.changed()).await, Ok(Why::Event));
+    fs::write(folder.path().join("other"), "c").expect("written");
+    assert!(timeout(Duration::from_millis(300), watch.changed()).await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_quiet_folder_is_looked_at_each_minute_and_a_missing_one_each_two_seconds() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let start = Instant::now();
+    let mut watch = FolderWatch::new(vec![folder.path().to_owned()]);
+    assert_eq!(watch.changed().await, Why::Poll);
+    assert!(start.elapsed() >= POLL && start.elapsed() < POLL + SOON, "{:?}", start.elapsed());
+    let start = Instant::now();
+    let mut watch = FolderWatch::new(vec![folder.path().join("missing")]);
+    assert_eq!(watch.changed().await, Why::Poll);
+    assert!(start.elapsed() >= SHORT_POLL && start.elapsed() < SHORT_POLL + SOON, "{:?}", start.elapsed());
+}
+
+#[tokio::test]
+async fn a_full_queue_and_errors_are_changes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut watch = FolderWatch::new(vec![folder.path().to_owned()]);
+    let full = Event::new(EventKind::Other).set_flag(notify::event::Flag::Rescan);
+    watch.signal.note(Ok(full));
+    assert_eq!(timeout(SOON, watch.changed()).await, Ok(Why::Overflow));
+    watch.signal.note(Err(notify::Error::generic("broken")));
+    assert_eq!(timeout(SOON, watch.changed()).await, Ok(Why::Overflow));
+    assert!(!watch.is_degraded());
+    watch.signal.note(Err(notify::Error::new(ErrorKind::MaxFilesWatch)));
+    assert_eq!(timeout(SOON, watch.changed()).await, Ok(Why::Overflow));
+    assert!(watch.is_degraded());
+}
