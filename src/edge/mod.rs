@@ -261,8 +261,8 @@ impl Edge {
                 tracing::info!(%address, protocol, "listening");
             }
         }
-        tracing::info!("ready");
         self.conductor.ready();
+        tracing::info!("ready");
         notify_system(&[sd_notify::NotifyState::Ready]);
         Ok(())
     }

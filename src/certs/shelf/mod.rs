@@ -45,6 +45,8 @@ pub(super) struct Shelf {
     /// Whether the folder could be read at the last look; nothing goes while it cannot.
     readable: bool,
     next_boundary: Option<Instant>,
+    /// When to look again because the last look probably came in the middle of a replacement.
+    torn: Option<Instant>,
 }
 
 /// Now, on the clock that never jumps and on the calendar's.
@@ -70,6 +72,7 @@ impl Shelf {
             last_scan: 0,
             readable: false,
             next_boundary: None,
+            torn: None,
         }
     }
 
@@ -102,6 +105,9 @@ impl Shelf {
         }
         self.note_waiting(&pairing, &mut findings);
         self.notices.settle(findings, scan.changed, now.steady, now.unix, &mut self.loads);
+        // The file's second half is on its way. In a folder that never rests the next look by itself is half a second away,
+        // and a pair that two looks miss would be served later than a second after it came.
+        self.torn = (scan.changed && self.notices.due().is_some()).then(|| now.steady + SECOND_HALF);
         let index = self.rank(now);
         self.raise_alarms(scan, now);
         index
@@ -113,7 +119,7 @@ impl Shelf {
             State::Leaving { since } if self.readable => Some(since + GRACE),
             _ => None,
         });
-        leaving.chain(self.notices.due()).chain(self.next_boundary).min()
+        leaving.chain(self.notices.due()).chain(self.next_boundary).chain(self.torn).min()
     }
 
     /// The operator says that what is held back is to go. Gives the number of certificates.
@@ -278,5 +284,39 @@ fn parts_of(files: &Files) -> Vec<FileParts<'_>> {
     parts.collect()
 }
 
+/// Certificate and key are renamed one after the other, in microseconds by a program.
+const SECOND_HALF: Duration = Duration::from_millis(100);
 /// The calendar may be set meanwhile; look again after an hour.
 const FARTHEST_LOOK: u64 = 3600;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::certs::scan::Scanner;
+    use crate::certs::testing::Chain;
+
+    #[test]
+    fn half_a_replacement_is_looked_at_again_before_a_restless_folder_would_be() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let put = |name: &str, content: &str| std::fs::write(folder.path().join(name), content).expect("written");
+        let chain = Chain::new();
+        let (old, new) = (chain.leaf(&["shop.example"]), chain.leaf(&["shop.example"]));
+        let (mut scanner, mut shelf) = (Scanner::new(folder.path().into()), Shelf::new(folder.path().into()));
+        let mut look = |shelf: &mut Shelf| {
+            let now = Moment { steady: Instant::now(), unix: time::OffsetDateTime::now_utc().unix_timestamp() };
+            shelf.step(&scanner.scan(), Vec::new(), now);
+            now.steady
+        };
+
+        put("shop.crt", &old.certificate);
+        put("shop.key", &old.key);
+        look(&mut shelf);
+        assert_eq!(shelf.torn, None);
+        put("shop.key", &new.key);
+        let looked = look(&mut shelf);
+        assert_eq!(shelf.next_look(), Some(looked + SECOND_HALF));
+        put("shop.crt", &new.certificate);
+        look(&mut shelf);
+        assert_eq!((shelf.torn, shelf.certificates().len()), (None, 1));
+    }
+}
