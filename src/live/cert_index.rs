@@ -4,17 +4,17 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use hashbrown::HashMap;
 use rustls::sign::CertifiedKey;
 use rustls::{SignatureAlgorithm, SignatureScheme};
 
+use super::name_table::NameTable;
 use crate::name::{self, HostPattern};
 
 /// The certificates in service, by name. Lookup neither locks nor allocates.
 #[derive(Default)]
 pub struct CertIndex {
-    exact: HashMap<Box<str>, Choice>,
-    wildcard: HashMap<Box<str>, Choice>,
+    exact: NameTable<Choice>,
+    wildcard: NameTable<Choice>,
     certificates: Vec<Arc<ServedCert>>,
 }
 
@@ -29,7 +29,7 @@ impl CertIndex {
                     HostPattern::Exact(exact) => (&mut index.exact, exact.as_str()),
                     HostPattern::Wildcard(base) => (&mut index.wildcard, base.as_str()),
                 };
-                names.entry(text.into()).or_default().offer(&certificate);
+                names.entry(text).offer(&certificate);
             }
             index.certificates.push(certificate);
         }

@@ -4,6 +4,7 @@
 //! it, and publishes it last; a reader sees the old or the new one, never a mixture, and never waits.
 
 mod cert_index;
+mod name_table;
 mod route_table;
 mod well_known;
 
