@@ -136,6 +136,7 @@ fn a_key_and_a_certificate_of_different_pairs_in_one_file_are_rejected() {
     for told in ["reason", "mend", "since"] {
         assert!(!entry[told].as_str().expect("text").is_empty(), "{entry}");
     }
+    edge.log_line("the rejection", |line| line["code"] == "key-mismatch");
     let lines: Vec<_> = edge.log().into_iter().filter(|line| line["code"] == "key-mismatch").collect();
     assert_eq!((lines.len(), &lines[0]["file"]), (1, &"certs/shop.pem".into()), "told once, on one line");
 }

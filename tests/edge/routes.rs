@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::TcpListener;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use crate::support::{DEADLINE, Origin, Setup, Then, authority, message, site};
@@ -158,9 +159,35 @@ fn a_kept_connection_the_upstream_closed_costs_no_request() {
     setup.set("edge", "workers = 1");
     let edge = setup.start();
     let mut client = edge.open("shop.example");
-    for _ in 0..20 {
+    for _ in 0..3 {
+        assert_eq!(client.get("shop.example", "/").status, 200);
+        edge.counted(0.0, "vitrine_upstream_connections_open", &[]);
+    }
+}
+
+#[test]
+fn a_kept_connection_that_ends_under_a_request_costs_none_that_may_be_repeated() {
+    // Whoever comes second on a connection is not answered: it was being closed when the request came.
+    let seen = Mutex::new(BTreeSet::new());
+    let origin = Origin::new(move |exchange| {
+        exchange.body()?;
+        let from = exchange.reader.get_ref().peer_addr()?;
+        if !seen.lock().expect("the set").insert(from) {
+            return Ok(Then::Close);
+        }
+        exchange.answer("200 OK", &[], b"hello")
+    });
+    let mut setup = Setup::shop(&origin);
+    setup.set("edge", "workers = 1");
+    let edge = setup.start();
+    let mut client = edge.open("shop.example");
+    for _ in 0..4 {
         assert_eq!(client.get("shop.example", "/").status, 200);
     }
+    // An order may have been taken before the connection ended: it is not placed twice (RFC 9110 §9.2.2).
+    let asked = origin.requests().len();
+    let response = client.ask("POST / HTTP/1.1\r\nhost: shop.example\r\ncontent-length: 0\r\n\r\n");
+    assert_eq!((response.status, origin.requests().len() - asked), (502, 1));
 }
 
 #[test]
@@ -181,8 +208,7 @@ fn an_error_is_told_as_json_or_as_a_page_with_the_id_of_the_request() {
     let page = ask("text/html,application/xhtml+xml;q=0.9,*/*;q=0.8");
     assert_eq!(page.field("content-type"), Some("text/html; charset=utf-8"));
     assert!(page.text().contains("502") && !page.text().contains(&id) && !page.text().contains("mine"));
-    let logged: Vec<_> = edge.log().iter().filter_map(|line| line["request"].as_str().map(str::to_owned)).collect();
-    assert!(logged.contains(&id), "{id} in {logged:?}");
+    edge.log_line("the id", |line| line["request"] == *id);
 }
 
 /// An address where nobody listens.
