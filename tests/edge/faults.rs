@@ -2,7 +2,7 @@
 
 use std::io::Read;
 use std::net::Shutdown;
-use std::sync::{Mutex, mpsc};
+use std::sync::{Barrier, Mutex, mpsc};
 use std::time::Duration;
 
 use http_body_util::BodyExt;
@@ -109,6 +109,30 @@ fn an_answer_nobody_asked_for_is_given_to_nobody() {
     for _ in 0..20 {
         assert_eq!(client.get("shop.example", "/").text(), "hello");
     }
+}
+
+#[test]
+fn a_request_that_kills_whoever_takes_it_is_not_passed_round() {
+    let arrived = Barrier::new(8);
+    let origin = Origin::new(move |exchange| match exchange.asked().1 {
+        "/deadly" => Ok(Then::Close),
+        _ => {
+            arrived.wait();
+            exchange.answer("200 OK", &[], b"hello")
+        }
+    });
+    let mut setup = Setup::shop(&origin);
+    setup.set("edge", "workers = 1");
+    let edge = setup.start();
+    // Eight at once leave eight kept connections behind.
+    let mut clients: Vec<_> = (0..8).map(|_| edge.open("shop.example")).collect();
+    for client in &mut clients {
+        client.send("GET / HTTP/1.1\r\nhost: shop.example\r\n\r\n");
+    }
+    assert!(clients.iter_mut().all(|client| client.response().status == 200));
+    assert_eq!(edge.get("shop.example", "/deadly").status, 502);
+    let asked = origin.requests().iter().filter(|request| request.head.start.contains("/deadly")).count();
+    assert_eq!(asked, 2, "once, and once more on a connection of its own");
 }
 
 #[test]
