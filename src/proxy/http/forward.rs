@@ -13,7 +13,7 @@ use super::body::{ClientBody, ResponseBody};
 use super::errors::Asker;
 use super::exchange::{Exchange, Upload};
 use super::headers;
-use crate::proxy::upstream::{Lease, Tunnel};
+use crate::proxy::upstream::{Lease, Tunnel, Wanted};
 use crate::telemetry::{Label, LocalAnswer, Protocol, UpstreamFailure};
 
 /// Sends the request to one of the group's upstreams and makes the client's response of what comes back.
@@ -32,8 +32,9 @@ pub(super) async fn forward(
     let body = ClientBody::new(body, &exchange);
     let mut request = Request::from_parts(head, body);
 
+    let mut wanted = Wanted::Any;
     loop {
-        let mut lease = match worker.pools.lease(worker, &exchange.view, group).await {
+        let mut lease = match worker.pools.lease(worker, &exchange.view, group, wanted).await {
             Ok(lease) => lease,
             Err(failure) => return failed(asker, failure, "connecting"),
         };
@@ -58,6 +59,7 @@ pub(super) async fn forward(
                     // twice does no harm (RFC 9110 §9.2.2).
                     Some(spare) if !error.error().is_parse() => {
                         request = spare;
+                        wanted = Wanted::Fresh; // once: a request that kills whoever takes it is not passed round
                         continue;
                     }
                     _ => broken(asker, error.error(), &lease),
@@ -156,5 +158,5 @@ fn origin_form(uri: Uri) -> Uri {
         return uri;
     }
     let target = uri.into_parts().path_and_query.unwrap_or_else(|| PathAndQuery::from_static("/"));
-    Uri::from(target)
+    target.into()
 }

@@ -3,4 +3,4 @@
 mod connect;
 mod pool;
 
-pub(super) use pool::{Lease, Pools, Tunnel};
+pub(super) use pool::{Lease, Pools, Tunnel, Wanted};

@@ -29,6 +29,15 @@ pub(in crate::proxy) struct Pools {
     turn: Cell<usize>,
 }
 
+/// Which connection will do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::proxy) enum Wanted {
+    /// One that waits, else a new one.
+    Any,
+    /// A new one, in place of one that had just been closed.
+    Fresh,
+}
+
 struct Pool {
     name: Arc<str>,
     idle: RefCell<Vec<Idle>>,
@@ -56,6 +65,7 @@ impl Pools {
         worker: &Worker,
         view: &View,
         group: usize,
+        wanted: Wanted,
     ) -> Result<Lease, UpstreamFailure> {
         let upstreams = view.table.groups().get(group).map_or(&[][..], |group| &group.upstreams);
         let first = self.turn.replace(self.turn.get().wrapping_add(1));
@@ -63,7 +73,8 @@ impl Pools {
         for place in 0..upstreams.len() {
             let upstream = &upstreams[first.wrapping_add(place) % upstreams.len()];
             let pool = self.pool(upstream);
-            if let Some(link) = pool.take_idle() {
+            let idle = if wanted == Wanted::Any { pool.take_idle() } else { None };
+            if let Some(link) = idle {
                 worker.counters.upstream_reuses.add(1);
                 return Ok(Lease { pool, link: Some(link), reused: true, now: worker.alarms.clone() });
             }
