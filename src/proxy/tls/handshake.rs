@@ -51,7 +51,8 @@ pub(in crate::proxy) async fn accept(
 
     let hello = start.client_hello();
     let sni: Option<Box<str>> = hello.server_name().map(Into::into);
-    let Served { choice, by_default } = match hello::decide(&hello, index.borrow_mut().load(), &policy.unknown_name) {
+    let decided = hello::decide(&hello, index.borrow_mut().load(), &policy.unknown_name);
+    let Served { choice, by_default } = match decided {
         Ok(served) => served,
         Err(reason) => {
             // Best effort: the peer may be gone, and the refusal stands either way.
