@@ -5,10 +5,12 @@
 //! is in it, and wakes the owners of what has passed. A deadline is never early, and late by [`TICK`] at most.
 
 use std::cell::{Cell, RefCell};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
+use pin_project_lite::pin_project;
 use tokio::sync::Notify;
 
 /// The table of one worker's deadlines.
@@ -131,13 +133,30 @@ impl Alarm {
     }
 
     /// Runs `work` until it ends or the deadline passes, which is `None`.
-    pub(super) async fn guard<T>(&self, work: impl Future<Output = T>) -> Option<T> {
-        let mut work = std::pin::pin!(work);
-        std::future::poll_fn(|cx| match work.as_mut().poll(cx) {
+    pub(super) fn guard<F: Future>(&self, work: F) -> Guarded<'_, F> {
+        Guarded { alarm: self, work }
+    }
+}
+
+pin_project! {
+    /// Work under a deadline. A type of its own, because an async function would hold the work twice: as its argument and
+    /// where it is pinned.
+    pub(super) struct Guarded<'a, F> {
+        alarm: &'a Alarm,
+        #[pin]
+        work: F,
+    }
+}
+
+impl<F: Future> Future for Guarded<'_, F> {
+    type Output = Option<F::Output>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        match this.work.poll(cx) {
             Poll::Ready(output) => Poll::Ready(Some(output)),
-            Poll::Pending => self.poll(cx).map(|()| None),
-        })
-        .await
+            Poll::Pending => this.alarm.poll(cx).map(|()| None),
+        }
     }
 }
 

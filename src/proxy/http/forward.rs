@@ -13,72 +13,81 @@ use super::body::{ClientBody, ResponseBody};
 use super::errors::Asker;
 use super::exchange::{Exchange, Upload};
 use super::headers;
+use super::respond::Answer;
 use crate::proxy::upstream::{Lease, Tunnel, Wanted};
 use crate::telemetry::{Label, LocalAnswer, Protocol, UpstreamFailure};
 
 /// Sends the request to one of the group's upstreams and makes the client's response of what comes back.
-pub(super) async fn forward(
+pub(super) fn forward(
     asker: Asker,
     mut head: Parts,
     body: Incoming,
     group: usize,
     authority: HeaderValue,
     upgrade: bool,
-) -> Response<ResponseBody> {
+) -> impl Future<Output = Answer> {
     let exchange = Rc::clone(&asker.finish.0);
-    let worker = &exchange.connection.worker;
     headers::prepare_request(&mut head, authority, &exchange.connection, upgrade, exchange.id());
     head.uri = origin_form(head.uri);
-    let body = ClientBody::new(body, &exchange);
-    let mut request = Request::from_parts(head, body);
+    let request = Request::from_parts(head, ClientBody::new(body, &exchange));
+    send(asker, exchange, request, group, upgrade)
+}
 
+async fn send(
+    asker: Asker,
+    exchange: Rc<Exchange>,
+    mut request: Request<ClientBody>,
+    group: usize,
+    upgrade: bool,
+) -> Answer {
+    let worker = &exchange.connection.worker;
     let mut wanted = Wanted::Any;
     loop {
         let mut lease = match worker.pools.lease(worker, &exchange.view, group, wanted).await {
             Ok(lease) => lease,
-            Err(failure) => return failed(asker, failure, "connecting"),
+            Err(failure) => return Ok(failed(asker, failure, "connecting")),
         };
         exchange.note_upstream(lease.name());
+        let limits = &exchange.connection.limits;
         exchange.alarm.set(match exchange.upload.get() {
-            Upload::Done => exchange.connection.limits.upstream_response_timeout,
-            _ => exchange.connection.limits.body_idle_timeout,
+            Upload::Done => limits.upstream_response_timeout,
+            _ => limits.body_idle_timeout,
         });
         let spare = if lease.is_reused() { repeatable(&request) } else { None };
+        lease.ready().await;
         let sent = exchange.alarm.guard(lease.send(request)).await;
         exchange.alarm.clear();
-        return match sent {
+        return Ok(match sent {
             Some(Ok(response)) => passed_back(asker, response, lease, upgrade),
-            Some(Err(mut error)) => match error.take_message() {
+            Some(Err(mut error)) => match (error.take_message(), spare) {
                 // The pooled connection was closed before a single octet went out: nothing is lost by another.
-                Some(unsent) if lease.is_reused() => {
+                (Some(unsent), _) if lease.is_reused() => {
                     request = unsent;
                     continue;
                 }
-                _ => match spare {
-                    // The upstream closed a connection it had kept, as our request came: nobody saw an answer, and asking
-                    // twice does no harm (RFC 9110 §9.2.2).
-                    Some(spare) if !error.error().is_parse() => {
-                        request = spare;
-                        wanted = Wanted::Fresh; // once: a request that kills whoever takes it is not passed round
-                        continue;
-                    }
-                    _ => broken(asker, error.error(), &lease),
-                },
+                // The upstream closed a connection it had kept, as our request came: nobody saw an answer, and asking
+                // twice does no harm (RFC 9110 §9.2.2). Once: a request that kills whoever takes it is not passed round.
+                (_, Some(spare)) if !error.error().is_parse() => {
+                    request = *spare;
+                    wanted = Wanted::Fresh;
+                    continue;
+                }
+                _ => broken(asker, error.error(), &lease),
             },
             None => timed_out(asker, &exchange, &lease),
-        };
+        });
     }
 }
 
 /// A copy of a request that may be sent twice: without a body, and with a method that asks for no change.
-fn repeatable(request: &Request<ClientBody>) -> Option<Request<ClientBody>> {
+fn repeatable(request: &Request<ClientBody>) -> Option<Box<Request<ClientBody>>> {
     let safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
     (safe && request.body().is_end_stream()).then(|| {
         let mut copy = Request::new(ClientBody::none());
         *copy.method_mut() = request.method().clone();
         *copy.uri_mut() = request.uri().clone();
         *copy.headers_mut() = request.headers().clone();
-        copy
+        Box::new(copy)
     })
 }
 

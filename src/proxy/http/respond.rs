@@ -1,31 +1,41 @@
 //! From a request to its response, whatever happens on the way.
 
+use std::convert::Infallible;
+use std::future::{Ready, ready};
 use std::rc::Rc;
 
+use futures_util::future::Either;
 use http::{Request, Response};
+use http_body::Body;
 use hyper::body::Incoming;
 
 use super::body::ResponseBody;
 use super::errors::Asker;
 use super::exchange::{Exchange, Finish};
-use super::forward;
+use super::forward::forward;
 use super::plan::{Plan, plan};
-use http_body::Body;
+use crate::telemetry::LocalAnswer;
 
-/// Answers one request.
-pub(super) async fn respond(exchange: Rc<Exchange>, request: Request<Incoming>) -> Response<ResponseBody> {
+/// A response on its way; there is always one.
+pub(super) type Answer = Result<Response<ResponseBody>, Infallible>;
+
+/// Answers one request. What can be decided from its head is decided here and now; only what waits for an upstream becomes
+/// a future, which keeps that future small: it is moved several times before it is first polled.
+pub(super) fn respond(
+    exchange: Rc<Exchange>,
+    request: Request<Incoming>,
+) -> Either<Ready<Answer>, impl Future<Output = Answer>> {
     let asker = Asker::of(&request, Finish(Rc::clone(&exchange)));
     let (head, body) = request.into_parts();
-    match plan(&head, !body.is_end_stream(), &exchange) {
+    let response = match plan(&head, !body.is_end_stream(), &exchange) {
+        Plan::Forward { group, authority, upgrade } => {
+            return Either::Right(forward(asker, head, body, group, authority, upgrade));
+        }
         Plan::Refuse(rule) => asker.refused(rule),
-        Plan::Answer(answer) => match answer {
-            crate::telemetry::LocalAnswer::WellKnownMethod => asker.well_known_method(),
-            answer => asker.local(answer),
-        },
+        Plan::Answer(LocalAnswer::WellKnownMethod) => asker.well_known_method(),
+        Plan::Answer(answer) => asker.local(answer),
         Plan::WellKnown(object) => asker.well_known(&object),
         Plan::Redirect(location) => asker.redirect(&location),
-        Plan::Forward { group, authority, upgrade } => {
-            forward::forward(asker, head, body, group, authority, upgrade).await
-        }
-    }
+    };
+    Either::Left(ready(Ok(response)))
 }

@@ -1,6 +1,5 @@
 //! HTTP on one connection, from the first octet to the close.
 
-use std::convert::Infallible;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
@@ -11,6 +10,7 @@ use bytes::Bytes;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use pin_project_lite::pin_project;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
 use super::exchange::Exchange;
@@ -54,10 +54,7 @@ async fn serve_http1(connection: &Rc<Connection>) {
     if limits.headers != crate::limits::HEADERS {
         builder.max_headers(limits.headers);
     }
-    let service = service_fn(|request| {
-        let exchange = Exchange::begin(connection, &request);
-        async move { Ok::<_, Infallible>(respond(exchange, request).await) }
-    });
+    let service = service_fn(|request| respond(Exchange::begin(connection, &request), request));
     let end = {
         let mut http = pin!(builder.serve_connection(TokioIo::new(connection.io()), service).without_shutdown());
         let mut seen_draining = false;
@@ -110,10 +107,7 @@ fn poll_deadline(connection: &Connection, seen_draining: &mut bool, cx: &Context
 
 async fn serve_http2(connection: &Rc<Connection>) {
     let limits = &connection.limits;
-    let service = service_fn(|request| {
-        let exchange = Exchange::begin(connection, &request);
-        async move { Ok::<_, Infallible>(respond(exchange, request).await) }
-    });
+    let service = service_fn(|request| respond(Exchange::begin(connection, &request), request));
     let http = http2::Builder::new(StreamTasks(Rc::clone(connection)))
         .timer(TokioTimer::new())
         .max_concurrent_streams(limits.h2_streams)
@@ -203,13 +197,32 @@ struct StreamTasks(Rc<Connection>);
 impl<F: Future<Output = ()> + 'static> hyper::rt::Executor<F> for StreamTasks {
     fn execute(&self, stream: F) {
         let exchange = self.0.newest.take();
-        tokio::task::spawn_local(async move {
-            let Some(exchange) = exchange else { return stream.await };
-            if exchange.alarm.guard(stream).await.is_none() {
-                exchange.connection.worker.counters.shed.count(Shed::WriteStall);
-                exchange.reason.set(Some("write_stall"));
-            }
-        });
+        tokio::task::spawn_local(StreamTask { stream, exchange });
+    }
+}
+
+pin_project! {
+    /// One HTTP/2 stream, with its exchange once it has one.
+    struct StreamTask<F> {
+        #[pin]
+        stream: F,
+        exchange: Option<Rc<Exchange>>,
+    }
+}
+
+impl<F: Future<Output = ()>> Future for StreamTask<F> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.project();
+        if this.stream.poll(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        let Some(exchange) = this.exchange else { return Poll::Pending };
+        ready!(exchange.alarm.poll(cx));
+        exchange.connection.worker.counters.shed.count(Shed::WriteStall);
+        exchange.reason.set(Some("write_stall"));
+        Poll::Ready(())
     }
 }
 

@@ -2,11 +2,13 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::future::pending;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::Either;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
@@ -78,7 +80,8 @@ impl Pools {
                 worker.counters.upstream_reuses.add(1);
                 return Ok(Lease { pool, link: Some(link), reused: true, now: worker.alarms.clone() });
             }
-            match open(upstream, view.table.limits.upstream_connect_timeout, &worker.counters).await {
+            // Boxed: connecting is rare and its future large, and every request's future would carry the room for it.
+            match Box::pin(open(upstream, view.table.limits.upstream_connect_timeout, &worker.counters)).await {
                 Ok(link) => return Ok(Lease { pool, link: Some(link), reused: false, now: worker.alarms.clone() }),
                 Err(failure) => {
                     last = failure;
@@ -175,21 +178,25 @@ impl Lease {
         self.reused
     }
 
+    /// Waits until the connection can take a request: one that has just delivered its last response may need a turn more.
+    pub(in crate::proxy) async fn ready(&mut self) {
+        if let Some(link) = &mut self.link
+            && !link.sender.is_ready()
+        {
+            // An error shows again when the request is sent, and there gives it back.
+            let _ = link.sender.ready().await;
+        }
+    }
+
     /// Sends the request and waits for the head of its response. An error gives back a request that was never written.
-    pub(in crate::proxy) async fn send(
+    pub(in crate::proxy) fn send(
         &mut self,
         request: Request<ClientBody>,
-    ) -> Result<Response<Incoming>, TrySendError<Request<ClientBody>>> {
+    ) -> impl Future<Output = Result<Response<Incoming>, TrySendError<Request<ClientBody>>>> + use<> {
         match &mut self.link {
-            Some(link) => {
-                // A connection that has just delivered its last response may need one more turn; an error shows below.
-                if !link.sender.is_ready() {
-                    let _ = link.sender.ready().await;
-                }
-                link.sender.try_send_request(request).await
-            }
+            Some(link) => Either::Left(link.sender.try_send_request(request)),
             // A lease holds its link until it is given back or handed over, which ends the lease.
-            None => std::future::pending().await,
+            None => Either::Right(pending()),
         }
     }
 
