@@ -50,7 +50,8 @@ impl Report {
         report.files(survey);
         report.hosts(sites, survey);
         report.upstreams(sites);
-        report.found = format!("{} sites, {} certificates: nothing is wrong", sites.len(), survey.certificates.len());
+        report.found =
+            format!("nothing is wrong (sites: {}, certificates: {})", sites.len(), survey.certificates.len());
         report
     }
 
@@ -160,7 +161,7 @@ mod tests {
         let expected = Report {
             errors: Vec::new(),
             warnings: vec![warning.into()],
-            found: "1 sites, 1 certificates: nothing is wrong".into(),
+            found: "nothing is wrong (sites: 1, certificates: 1)".into(),
         };
         assert_eq!(report(folder.path(), SHOP), expected);
     }
