@@ -35,6 +35,8 @@ pub(super) struct Connection {
     pub(super) limits: Limits,
     /// `X-Forwarded-For` of every request, made once.
     pub(super) forwarded_for: HeaderValue,
+    /// The beginning of `Forwarded` of every request: `for=…;host=` (RFC 7239 §4).
+    pub(super) forwarded_begin: Box<str>,
     pub(super) phase: Cell<Phase>,
     pub(super) alarm: Alarm,
     /// The read side has ended.
@@ -98,6 +100,10 @@ impl Connection {
             tls,
             peer_is_trusted: view.table.trusted_proxies.iter().any(|network| network.contains(&peer)),
             forwarded_for: address_value(peer),
+            forwarded_begin: match peer {
+                IpAddr::V4(address) => format!("for={address};host=").into(),
+                IpAddr::V6(address) => format!("for=\"[{address}]\";host=").into(),
+            },
             phase: Cell::new(Phase::Idle),
             alarm,
             read_ended: Cell::new(false),

@@ -1,8 +1,6 @@
 //! Fields on their way through: what concerns one connection only is taken out first, then what the edge knows better than
 //! the client is set.
 
-use std::net::IpAddr;
-
 use bytes::{BufMut, Bytes, BytesMut};
 use http::header::{CONNECTION, COOKIE, FORWARDED, HOST, SEC_WEBSOCKET_KEY, TE, TRAILER, UPGRADE};
 use http::request::Parts;
@@ -157,12 +155,8 @@ fn join_cookies(headers: &mut HeaderMap) {
 /// Says who asked, for which host and by which scheme. What a trusted proxy said is kept, and the lists grow by that proxy.
 fn forwarded(headers: &mut HeaderMap, authority: &HeaderValue, connection: &Connection, trusted: bool) {
     let scheme = if connection.tls.is_some() { "https" } else { "http" };
-    let mut element = BytesMut::with_capacity(64);
-    match connection.peer {
-        IpAddr::V4(address) => put(&mut element, format_args!("for={address}")),
-        IpAddr::V6(address) => put(&mut element, format_args!("for=\"[{address}]\"")),
-    }
-    element.put_slice(b";host=");
+    let mut element = BytesMut::with_capacity(FORWARDED_ROOM);
+    element.put_slice(connection.forwarded_begin.as_bytes());
     let quoted = authority.as_bytes().contains(&b':');
     if quoted {
         element.put_u8(b'"');
@@ -203,11 +197,6 @@ fn grow(headers: &HeaderMap, name: &HeaderName, element: &HeaderValue) -> Header
     HeaderValue::from_maybe_shared(Bytes::from(list)).unwrap_or_else(|_| element.clone())
 }
 
-fn put(buffer: &mut BytesMut, text: std::fmt::Arguments<'_>) {
-    // Writing into memory that grows cannot fail.
-    let _ = std::fmt::Write::write_fmt(buffer, text);
-}
-
 fn accepts_trailers(headers: &HeaderMap) -> bool {
     headers
         .get_all(TE)
@@ -217,6 +206,8 @@ fn accepts_trailers(headers: &HeaderMap) -> bool {
         .any(|coding| coding.trim().eq_ignore_ascii_case("trailers"))
 }
 
+/// Fits an element with a host of common length, so that it is allocated once.
+const FORWARDED_ROOM: usize = 128;
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
