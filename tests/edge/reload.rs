@@ -76,6 +76,37 @@ fn a_broken_file_changes_nothing_and_says_why() {
     }
 }
 
+/// An editor that truncates before it writes, a disk that is full, a deployment that copied half: no shop may go dark for it.
+#[test]
+fn a_file_that_leaves_no_site_is_taken_for_an_accident() {
+    let origin = Origin::saying("hello");
+    let edge = Setup::shop(&origin).start();
+    let mut client = edge.open("shop.example");
+    let whole = edge.setup.text();
+    let (settings, _) = whole.split_once("[[site]]").expect("a site");
+    let siteless = format!("{settings}[limits]\nuri_length = \"256B\"\n");
+    let long = format!("/{}", "a".repeat(300));
+    for text in ["", "# nothing but a comment\n", &siteless] {
+        let before = edge.log().len();
+        // In place, as a shell's redirection empties a file.
+        fs::write(edge.setup.config(), text).expect("written");
+        edge.signal(rustix::process::Signal::HUP);
+        let line = edge.log_line_after(before, "the refusal", |line| message(line).contains("not reloaded"));
+        assert_eq!(line["level"], "ERROR", "{line}");
+        for part in ["vitrine.toml: no site is left", "an accident", "restart to serve none"] {
+            assert!(message(&line).contains(part), "{part}: {line}");
+        }
+        assert_eq!(client.get("shop.example", "/").text(), "hello", "who is there is served: {text:?}");
+        assert_eq!(edge.get("shop.example", &long).text(), "hello", "nothing of it applies: {text:?}");
+        assert_eq!(edge.api("sites").len(), 1, "{text:?}");
+    }
+    // The rest of the file comes after all.
+    let before = edge.log().len();
+    fs::write(edge.setup.config(), whole + "[limits]\nuri_length = \"256B\"\n").expect("written");
+    edge.log_line_after(before, "a reload", |line| message(line).contains("configuration was reloaded"));
+    assert_eq!(edge.get("shop.example", &long).status, 414);
+}
+
 #[test]
 fn a_new_address_needs_a_restart_and_the_rest_applies_now() {
     let origin = Origin::saying("hello");
