@@ -1,10 +1,12 @@
 //! Starting, and everything that can be wrong before it.
 
 use std::fs;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::process::Output;
 
-use crate::support::{Origin, Setup, authority, drop_file, eventually, replace_file, run};
+use crate::support::{
+    Edge, Origin, Setup, Talk, authority, dial, drop_file, eventually, replace_file, run, shop_client,
+};
 
 #[test]
 fn all_mistakes_of_a_configuration_are_told_at_once() {
@@ -119,12 +121,39 @@ fn a_missing_drop_folder_is_awaited() {
     setup.site(&["shop.example"], &[&origin]);
     fs::remove_dir(setup.certs()).expect("removed");
     let edge = setup.start();
-    assert!(crate::support::shop_client().try_open(edge.https, "shop.example").is_err());
+    assert!(shop_client().try_open(edge.https, "shop.example").is_err());
     edge.counted(1.0, "vitrine_certificate_alarms", &[("code", "folder-missing")]);
     fs::create_dir(edge.setup.certs()).expect("a folder");
     drop_file(&edge.setup.certs().join("shop.pem"), authority().issue(&["shop.example"]).both());
-    eventually("the shop", || crate::support::shop_client().try_open(edge.https, "shop.example").ok());
+    eventually("the shop", || shop_client().try_open(edge.https, "shop.example").ok());
     edge.counted(0.0, "vitrine_certificate_alarms", &[("code", "folder-missing")]);
+}
+
+#[test]
+fn until_the_folder_was_looked_at_the_edge_is_starting_and_who_connects_waits() {
+    let origin = Origin::saying("hello");
+    let mut setup = Setup::shop(&origin);
+    // Each of them is read and parsed, whatever it shares with the others.
+    let (file, folder) = (setup.certs().join("shop.pem"), setup.certs().join("many"));
+    fs::create_dir(&folder).expect("a folder");
+    for number in 0..15_000 {
+        fs::hard_link(&file, folder.join(format!("{number}.pem"))).expect("a link");
+    }
+    let address = free_address();
+    setup.set("edge", &format!("https = [\"{address}\"]"));
+    let socket = setup.state().join("admin.sock");
+    let edge = Edge::spawn(setup, address);
+    let ask = |path: &str| {
+        let answer = eventually("the operator's door", || Talk::unix(&socket).ok()).get("localhost", path);
+        (answer.status, answer.text())
+    };
+    assert_eq!(ask("/livez"), (200, "ok\n".into()));
+    let waiting = dial(address);
+    assert_eq!(ask("/readyz"), (503, "starting\n".into()));
+    let mut client = shop_client().over(waiting, "shop.example").expect("a handshake");
+    assert_eq!(client.get("shop.example", "/").text(), "hello");
+    edge.log_line("ready", |line| line["message"] == "ready");
+    assert_eq!(ask("/readyz"), (200, "ready\n".into()));
 }
 
 #[test]
@@ -141,6 +170,12 @@ fn check_tells_what_is_wrong_and_changes_nothing() {
     replace_file(&setup.certs().join("garbage.pem"), "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
     let said = said(&run(&["check", "--config", "vitrine.toml"], &setup));
     assert!(said.contains("bare.example") && said.contains("garbage.pem"), "{said}");
+}
+
+/// Chosen before the edge starts. On an address that no other test listens on, nobody takes the port in between.
+fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.7.1:0").expect("a port");
+    listener.local_addr().expect("an address")
 }
 
 /// Both streams.
