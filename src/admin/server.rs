@@ -73,7 +73,7 @@ impl Desk {
     }
 
     async fn accept_tcp(&self, listener: &TcpListener, door: impl Fn(IpAddr) -> Door) {
-        let (room, trouble) = (Arc::new(Semaphore::new(CONNECTIONS)), RateLimited::new(1));
+        let (room, trouble) = (Arc::new(Semaphore::new(CONNECTIONS)), RateLimited::new("admin accept", 1));
         loop {
             let permit = Arc::clone(&room).acquire_owned().await.ok();
             match listener.accept().await.and_then(|(stream, _)| Ok((stream.local_addr()?.ip(), stream))) {
@@ -87,7 +87,7 @@ impl Desk {
     }
 
     async fn accept_local(&self, listener: &UnixListener) {
-        let (room, trouble) = (Arc::new(Semaphore::new(CONNECTIONS)), RateLimited::new(1));
+        let (room, trouble) = (Arc::new(Semaphore::new(CONNECTIONS)), RateLimited::new("admin accept", 1));
         loop {
             let permit = Arc::clone(&room).acquire_owned().await.ok();
             match listener.accept().await {
@@ -180,7 +180,7 @@ fn is_own(stream: &UnixStream) -> bool {
 
 /// Accepting fails for want of descriptors or memory, or because the peer went; none of it ends the listener.
 fn tell(trouble: &RateLimited, error: &io::Error) {
-    trouble.say("admin accept", || tracing::warn!(%error, "the admin listener cannot accept a connection now"));
+    trouble.say(|| tracing::warn!(%error, "the admin listener cannot accept a connection now"));
 }
 
 /// As many as a curious operator, two Prometheus servers and a load balancer's health checks never need at once.

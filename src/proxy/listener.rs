@@ -131,7 +131,7 @@ async fn trouble(worker: &Worker, error: &io::Error) {
     };
     worker.counters.accept_trouble.count(trouble);
     if pause {
-        worker.accept_log.say("accept", || {
+        worker.accept_log.say(|| {
             tracing::error!(%error, reason = trouble.label(), "accepting connections pauses");
         });
         tokio::time::sleep(PAUSE).await;
@@ -218,7 +218,7 @@ fn failed(
     worker.counters.handshake_failures.count(reason);
     // Port scans and health checks that connect and go are no news.
     if sni.is_some() || reason != HandshakeFailure::Closed {
-        worker.handshake_log.say("handshake", || {
+        worker.handshake_log.say(|| {
             tracing::info!(%client, sni, reason = reason.label(), detail, "a TLS handshake failed");
         });
     }

@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::Notify;
@@ -100,9 +100,9 @@ impl Worker {
             alarms: Alarms::new(),
             pools: Pools::default(),
             spare: Cell::new(Vec::new()),
-            handshake_log: RateLimited::new(HANDSHAKE_LINES),
-            upstream_log: RateLimited::new(UPSTREAM_LINES),
-            accept_log: RateLimited::new(1),
+            handshake_log: RateLimited::new("handshake", HANDSHAKE_LINES),
+            upstream_log: RateLimited::new("upstream", UPSTREAM_LINES),
+            accept_log: RateLimited::new("accept", 1),
             request_ids: RequestIds::new(seed),
             connections: Cell::new(0),
             none_left: Notify::new(),
@@ -193,6 +193,10 @@ impl Worker {
             let view = self.view();
             self.pools.expire(self.alarms.now(), view.table.limits.upstream_idle_timeout);
             self.pools.forget_all_but(view.table.groups());
+            let now = Instant::now();
+            for log in [&self.handshake_log, &self.upstream_log, &self.accept_log] {
+                log.tell_left_out(now);
+            }
         }
     }
 }

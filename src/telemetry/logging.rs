@@ -66,6 +66,7 @@ fn filter(level: LogLevel) -> Targets {
 /// costs no lock and no locked instruction.
 #[derive(Debug)]
 pub struct RateLimited {
+    kind: &'static str,
     per_second: u32,
     began: Cell<Option<Instant>>,
     written: Cell<u32>,
@@ -73,17 +74,17 @@ pub struct RateLimited {
 }
 
 impl RateLimited {
-    /// At most `per_second` lines in a second.
+    /// At most `per_second` lines in a second. `kind` is what the line about those left out calls them.
     #[must_use]
-    pub const fn new(per_second: u32) -> Self {
-        Self { per_second, began: Cell::new(None), written: Cell::new(0), left_out: Cell::new(0) }
+    pub const fn new(kind: &'static str, per_second: u32) -> Self {
+        Self { kind, per_second, began: Cell::new(None), written: Cell::new(0), left_out: Cell::new(0) }
     }
 
-    /// Runs `write`, which writes the line, unless this second has its share. Before the first line of a later second, `kind`
-    /// and the number that was left out are written.
-    pub fn say(&self, kind: &'static str, write: impl FnOnce()) {
+    /// Runs `write`, which writes the line, unless this second has its share. Before the first line of a later second, the
+    /// number that was left out is written.
+    pub fn say(&self, write: impl FnOnce()) {
         let now = Instant::now();
-        self.tell_left_out(kind, now);
+        self.tell_left_out(now);
         if self.admit(now) {
             write();
         }
@@ -91,9 +92,9 @@ impl RateLimited {
 
     /// Writes how many lines were left out, if their second is over. For a clock that ticks anyway, so that the number is
     /// told even when no further line comes.
-    pub fn tell_left_out(&self, kind: &'static str, now: Instant) {
+    pub fn tell_left_out(&self, now: Instant) {
         if let Some(left_out) = self.overdue(now) {
-            tracing::warn!(kind, left_out, "lines of this kind came too fast and were left out");
+            tracing::warn!(kind = self.kind, left_out, "lines of this kind came too fast and were left out");
         }
     }
 
@@ -188,7 +189,7 @@ mod tests {
 
     #[test]
     fn lines_beyond_the_share_are_left_out_and_their_number_told_once() {
-        let limited = RateLimited::new(2);
+        let limited = RateLimited::new("handshake", 2);
         let start = Instant::now();
         assert_eq!(
             [0, 10, 20, 999].map(|ms| limited.admit(start + Duration::from_millis(ms))),
@@ -202,11 +203,11 @@ mod tests {
 
     #[test]
     fn the_line_about_the_others_comes_before_the_next() {
-        let limited = RateLimited::new(1);
+        let limited = RateLimited::new("handshake", 1);
         let text = written(LogFormat::Text, LogLevel::Info, || {
-            limited.say("handshake", || tracing::info!("first"));
-            limited.say("handshake", || tracing::info!("second"));
-            limited.tell_left_out("handshake", Instant::now() + SECOND);
+            limited.say(|| tracing::info!("first"));
+            limited.say(|| tracing::info!("second"));
+            limited.tell_left_out(Instant::now() + SECOND);
         });
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(lines.len(), 2, "{text}");

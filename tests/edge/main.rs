@@ -10,6 +10,7 @@ mod drop_folder;
 mod faults;
 mod forwarded;
 mod gate;
+mod handshake_log;
 mod limits;
 mod names;
 mod plain;

@@ -146,7 +146,7 @@ fn broken(asker: Asker, error: &hyper::Error, lease: &Lease) -> Response<Respons
 fn failed(asker: Asker, failure: UpstreamFailure, upstream: &str) -> Response<ResponseBody> {
     let worker = &asker.finish.0.connection.worker;
     worker.counters.upstream_failures.count(failure);
-    worker.upstream_log.say("upstream", || {
+    worker.upstream_log.say(|| {
         tracing::warn!(
             upstream,
             reason = failure.label(),

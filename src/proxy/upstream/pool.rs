@@ -88,7 +88,7 @@ impl Pools {
                     if place + 1 < upstreams.len() {
                         worker.counters.upstream_failures.count(failure);
                     }
-                    worker.upstream_log.say("upstream", || {
+                    worker.upstream_log.say(|| {
                         tracing::warn!(%upstream, reason = failure.label(), "no connection to an upstream");
                     });
                 }
