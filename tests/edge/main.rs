@@ -4,6 +4,7 @@ mod support;
 
 mod access_log;
 mod admin;
+mod demo;
 mod descriptors;
 mod desync;
 mod drop_folder;

@@ -216,13 +216,13 @@ pub(crate) fn run(arguments: &[&str], setup: &Setup) -> Output {
 
 /// What a stream has said so far; a line that is no JSON is kept as a string.
 #[derive(Default)]
-struct Lines {
+pub(crate) struct Lines {
     lines: Mutex<Vec<Value>>,
     more: Condvar,
 }
 
 impl Lines {
-    fn follow(self: &Arc<Self>, stream: impl Read + Send + 'static) -> JoinHandle<()> {
+    pub(crate) fn follow(self: &Arc<Self>, stream: impl Read + Send + 'static) -> JoinHandle<()> {
         let this = Arc::clone(self);
         std::thread::spawn(move || {
             for line in BufReader::new(stream).lines() {
@@ -239,11 +239,11 @@ impl Lines {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn all(&self) -> Vec<Value> {
+    pub(crate) fn all(&self) -> Vec<Value> {
         self.lines().clone()
     }
 
-    fn wait(&self, what: &str, after: usize, wanted: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) fn wait(&self, what: &str, after: usize, wanted: impl Fn(&Value) -> bool) -> Value {
         let deadline = Instant::now() + DEADLINE;
         let mut lines = self.lines();
         let mut seen = after;
@@ -263,4 +263,4 @@ impl Lines {
 }
 
 /// What is tested.
-const PROGRAM: &str = env!("CARGO_BIN_EXE_vitrine");
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_vitrine");

@@ -13,7 +13,7 @@ mod tls;
 use std::time::{Duration, Instant};
 
 pub(crate) use authority::{Issued, KeyKind, authority};
-pub(crate) use edge::{Edge, message, run};
+pub(crate) use edge::{Edge, Lines, PROGRAM, message, run};
 pub(crate) use http2::{Http2, empty, frames};
 pub(crate) use origin::{Exchange, Origin, Then};
 pub(crate) use setup::{Setup, drop_file, replace_file, site};
