@@ -180,15 +180,20 @@ mod tests {
         ]
     });
 
+    fn read(text: &str) -> Parts {
+        Parts::read(text.as_bytes(), &Default::default()).expect("parts")
+    }
+
+    /// What is made of files, given as paths and texts.
+    fn paired(files: &[(impl AsRef<Path>, impl AsRef<str>)]) -> Pairing {
+        let read: Vec<(Arc<Path>, Parts)> =
+            files.iter().map(|(path, text)| (path.as_ref().into(), read(text.as_ref()))).collect();
+        let files: Vec<_> = read.iter().map(|(path, parts)| FileParts { path, parts }).collect();
+        pair(&files)
+    }
+
     fn described(files: &[(String, String)]) -> Vec<String> {
-        let read: Vec<(Arc<Path>, Parts)> = files
-            .iter()
-            .map(|(path, text)| {
-                (Path::new(path).into(), Parts::read(text.as_bytes(), &Default::default()).expect("parts"))
-            })
-            .collect();
-        let parts: Vec<FileParts<'_>> = read.iter().map(|(path, parts)| FileParts { path, parts }).collect();
-        let pairing = pair(&parts);
+        let pairing = paired(files);
         let files = |paths: &[Arc<Path>]| format!("{paths:?}");
         let pairs = pairing.pairs.iter().map(|pair| {
             let chain: Vec<String> = pair.chain.iter().map(|issuer| issuer.subject_cn.to_string()).collect();
@@ -204,14 +209,7 @@ mod tests {
     }
 
     fn codes(files: &[(&str, &str)]) -> (Vec<String>, Vec<(String, String)>) {
-        let read: Vec<(Arc<Path>, Parts)> = files
-            .iter()
-            .map(|(path, text)| {
-                (Path::new(path).into(), Parts::read(text.as_bytes(), &Default::default()).expect("parts"))
-            })
-            .collect();
-        let parts: Vec<FileParts<'_>> = read.iter().map(|(path, parts)| FileParts { path, parts }).collect();
-        let pairing = pair(&parts);
+        let pairing = paired(files);
         let mut pairs: Vec<String> = pairing.pairs.iter().map(|pair| pair.leaf.subject_cn.to_string()).collect();
         pairs.sort();
         let problems = pairing.problems.iter().map(|(path, problem)| {
@@ -279,20 +277,9 @@ mod tests {
     fn of_two_authorities_with_one_name_the_signer_is_taken() {
         let (ours, other) = (Chain::new(), Chain::new());
         let leaf = ours.leaf(&["shop.example"]);
-        let files = [
-            ("a".to_owned(), format!("{}{}", leaf.certificate, leaf.key)),
-            ("b".to_owned(), other.intermediate.clone()),
-            ("c".to_owned(), ours.intermediate.clone()),
-        ];
-        let read: Vec<(Arc<Path>, Parts)> = files
-            .iter()
-            .map(|(path, text)| {
-                (Path::new(path).into(), Parts::read(text.as_bytes(), &Default::default()).expect("parts"))
-            })
-            .collect();
-        let parts: Vec<FileParts<'_>> = read.iter().map(|(path, parts)| FileParts { path, parts }).collect();
-        let pairing = pair(&parts);
-        let issuer = &read[2].1.certificates[0];
+        let both = format!("{}{}", leaf.certificate, leaf.key);
+        let pairing = paired(&[("a", &both), ("b", &other.intermediate), ("c", &ours.intermediate)]);
+        let issuer = &read(&ours.intermediate).certificates[0];
         let found: Vec<_> = pairing.pairs[0].chain.iter().map(|issuer| issuer.fingerprint).collect();
         assert_eq!(found, vec![issuer.fingerprint]);
     }

@@ -5,7 +5,9 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, LazyLock};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::crypto::{
+    CryptoProvider, WebPkiSupportedAlgorithms, aws_lc_rs, verify_tls12_signature, verify_tls13_signature,
+};
 use rustls::version::{TLS12, TLS13};
 use rustls::{
     ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme, StreamOwned, SupportedProtocolVersion,
@@ -46,12 +48,13 @@ impl ClientTls {
 
     /// A client that takes whatever certificate it is shown and signs off signatures alone, with these schemes.
     pub(crate) fn trusting(versions: &[&'static SupportedProtocolVersion], schemes: Vec<SignatureScheme>) -> Self {
-        let provider = Arc::new(aws_lc_rs::default_provider());
-        let config = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        let provider = aws_lc_rs::default_provider();
+        let verifier = Trusting { algorithms: provider.signature_verification_algorithms, schemes };
+        let config = ClientConfig::builder_with_provider(Arc::new(provider))
             .with_protocol_versions(versions)
             .expect("versions")
             .dangerous()
-            .with_custom_certificate_verifier(Arc::new(Trusting { provider, schemes }))
+            .with_custom_certificate_verifier(Arc::new(verifier))
             .with_no_client_auth();
         Self { config: Arc::new(config) }
     }
@@ -111,7 +114,7 @@ pub(crate) fn shown(session: &ClientConnection) -> CertificateDer<'static> {
 
 #[derive(Debug)]
 struct Trusting {
-    provider: Arc<CryptoProvider>,
+    algorithms: WebPkiSupportedAlgorithms,
     schemes: Vec<SignatureScheme>,
 }
 
@@ -133,8 +136,7 @@ impl ServerCertVerifier for Trusting {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        rustls::crypto::verify_tls12_signature(message, certificate, signed, algorithms)
+        verify_tls12_signature(message, certificate, signed, &self.algorithms)
     }
 
     fn verify_tls13_signature(
@@ -143,8 +145,7 @@ impl ServerCertVerifier for Trusting {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        rustls::crypto::verify_tls13_signature(message, certificate, signed, algorithms)
+        verify_tls13_signature(message, certificate, signed, &self.algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
