@@ -10,11 +10,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use vitrine::certs::{Issued, KeyKind, LocalCa, valid_for};
-use vitrine::name::HostPattern;
+use vitrine::certs::LocalCa;
 
-use edge::{Client, Place, RunningEdge, issued_leaf, leaf};
+use cargo::Cargo;
+use edge::{Client, Place, RunningEdge, issue, issued_leaf, leaf};
 
+#[path = "support/cargo.rs"]
+mod cargo;
 #[path = "support/edge.rs"]
 mod edge;
 
@@ -27,38 +29,21 @@ struct Arguments {
     /// Starts of the edge, and changed files at each; 3, and 1 without --bench
     #[arg(long)]
     rounds: Option<usize>,
-    /// Given by `cargo bench`
-    #[arg(long, hide = true)]
-    bench: bool,
-    /// Whether everything works, in little time
-    #[arg(long, hide = true)]
-    test: bool,
-    /// Benches of another name do nothing
-    #[arg(hide = true)]
-    filter: Option<String>,
+    #[command(flatten)]
+    cargo: Cargo,
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    if arguments.filter.as_ref().is_some_and(|filter| !"folder".contains(filter.as_str())) {
-        return ExitCode::SUCCESS;
-    }
-    match measure(&arguments) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("folder: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    arguments.cargo.run("folder", || measure(&arguments))
 }
 
-/// Whether every figure was met; an unoptimised build (no `--bench`) need not meet any.
+/// Whether every figure was met.
 fn measure(arguments: &Arguments) -> io::Result<bool> {
-    let real = arguments.bench && !arguments.test;
+    let real = arguments.cargo.is_real();
     let count = arguments.certificates.unwrap_or(if real { 10_000 } else { 200 }).max(2);
     let rounds = arguments.rounds.unwrap_or(if real { 3 } else { 1 }).max(1);
-    let authority = LocalCa::new("Vitrine benches").map_err(io::Error::other)?;
+    let authority = edge::authority()?;
     let client = Client::new(&authority);
 
     let many = Place::new()?;
@@ -67,7 +52,7 @@ fn measure(arguments: &Arguments) -> io::Result<bool> {
     println!("{count} certificates with keys of their own made in {:.1} s", begun.elapsed().as_secs_f64());
 
     let one = Place::new()?;
-    one.put(&stem(0), &issue(&authority, 0)?)?;
+    one.put(&stem(0), &issue(&authority, &host(0))?)?;
     let alone = memory_with_one(&one, &client)?;
     println!("memory with 1 certificate: {alone} KiB");
     // The edge reads a file again that is as young as its time stamp is coarse; ten thousand are not made in a second.
@@ -79,8 +64,7 @@ fn measure(arguments: &Arguments) -> io::Result<bool> {
         "round", "first handshake", "processor", "memory", "each", "peak", "change served"
     );
     for round in 1..=rounds {
-        let mut running = RunningEdge::start(&many, SITE)?;
-        let first = running.first_handshake(&client, &host(count / 2)).inspect_err(|_| eprintln!("{}", many.log()))?;
+        let (running, first) = RunningEdge::start(&many, SITE, &client, &host(count / 2))?;
         let processor = running.processor_time()?;
         thread::sleep(SETTLED);
         let (memory, peak) = (running.memory("VmRSS")?, running.memory("VmHWM")?);
@@ -115,7 +99,7 @@ fn fill(place: &Place, authority: &LocalCa, count: usize) -> io::Result<()> {
             if number >= count {
                 return Ok(());
             }
-            place.put(&stem(number), &issue(authority, number)?)?;
+            place.put(&stem(number), &issue(authority, &host(number))?)?;
         }
     };
     let threads = thread::available_parallelism().map_or(1, usize::from);
@@ -126,8 +110,7 @@ fn fill(place: &Place, authority: &LocalCa, count: usize) -> io::Result<()> {
 }
 
 fn memory_with_one(place: &Place, client: &Client) -> io::Result<u64> {
-    let mut running = RunningEdge::start(place, SITE)?;
-    running.first_handshake(client, &host(0)).inspect_err(|_| eprintln!("{}", place.log()))?;
+    let (running, _) = RunningEdge::start(place, SITE, client, &host(0))?;
     thread::sleep(SETTLED);
     running.memory("VmRSS")
 }
@@ -140,7 +123,7 @@ fn change(
     authority: &LocalCa,
     number: usize,
 ) -> io::Result<Duration> {
-    let issued = issue(authority, number)?;
+    let issued = issue(authority, &host(number))?;
     let expected = issued_leaf(&issued);
     let renamed = place.put(&stem(number), &issued)?;
     loop {
@@ -154,11 +137,6 @@ fn change(
         }
         thread::sleep(Duration::from_millis(2));
     }
-}
-
-fn issue(authority: &LocalCa, number: usize) -> io::Result<Issued> {
-    let name = HostPattern::parse(&host(number)).map_err(io::Error::other)?;
-    authority.issue(&[name], valid_for(90), KeyKind::Ecdsa).map_err(io::Error::other)
 }
 
 fn host(number: usize) -> String {

@@ -16,12 +16,14 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 use rustls_pki_types::CertificateDer;
 use tokio_tungstenite::tungstenite::{self, Message, WebSocket};
-use vitrine::certs::{Issued, KeyKind, LocalCa, valid_for};
-use vitrine::name::HostPattern;
+use vitrine::certs::Issued;
 
-use edge::{Client, Place, RunningEdge, Stream, issued_leaf, leaf};
+use cargo::Cargo;
+use edge::{Client, Place, RunningEdge, Stream, issue, issued_leaf, leaf};
 use turns::{Samples, Turns};
 
+#[path = "support/cargo.rs"]
+mod cargo;
 #[path = "support/edge.rs"]
 mod edge;
 #[path = "support/origin.rs"]
@@ -30,7 +32,7 @@ mod origin;
 mod turns;
 
 /// Swaps certificates under load and tells what clients noticed. Exit code 1: a client noticed, or a figure was missed.
-#[derive(Clone, Parser)]
+#[derive(Parser)]
 struct Arguments {
     /// Length of the run, both kinds of turns together; 60, and 2 without --bench
     #[arg(long)]
@@ -50,34 +52,17 @@ struct Arguments {
     /// New connections a second; 100, and 20 without --bench
     #[arg(long)]
     handshakes: Option<usize>,
-    /// Given by `cargo bench`
-    #[arg(long, hide = true)]
-    bench: bool,
-    /// Whether everything works, in little time
-    #[arg(long, hide = true)]
-    test: bool,
-    /// Benches of another name do nothing
-    #[arg(hide = true)]
-    filter: Option<String>,
+    #[command(flatten)]
+    cargo: Cargo,
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    if arguments.filter.as_ref().is_some_and(|filter| !"swaps".contains(filter.as_str())) {
-        return ExitCode::SUCCESS;
-    }
-    match run(&arguments) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("swaps: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    arguments.cargo.run("swaps", || run(&arguments))
 }
 
 fn run(arguments: &Arguments) -> io::Result<bool> {
-    let real = arguments.bench && !arguments.test;
+    let real = arguments.cargo.is_real();
     let or = |given: Option<usize>, real_default, small| given.unwrap_or(if real { real_default } else { small });
     let turn = arguments.turn.unwrap_or(if real { 5 } else { 1 }).max(1);
     let rounds = (arguments.seconds.unwrap_or(if real { 60 } else { 2 }) / (2 * turn)).max(1);
@@ -85,10 +70,10 @@ fn run(arguments: &Arguments) -> io::Result<bool> {
     let connections = or(arguments.connections, 200, 10).max(1);
     let handshakes = or(arguments.handshakes, 100, 20).max(1);
 
-    let authority = LocalCa::new("Vitrine benches").map_err(io::Error::other)?;
+    let authority = edge::authority()?;
     let client = Client::new(&authority);
     // Beforehand, so that making keys takes no time from whom is measured.
-    let issued = (0..=swaps).map(|_| issue(&authority)).collect::<io::Result<Vec<_>>>()?;
+    let issued = (0..=swaps).map(|_| issue(&authority, NAME)).collect::<io::Result<Vec<_>>>()?;
 
     let place = Place::new()?;
     place.put(NAME, &issued[0])?;
@@ -98,8 +83,7 @@ fn run(arguments: &Arguments) -> io::Result<bool> {
          [[site.route]]\npath = \"/echo\"\nupstreams = [\"http://{}\"]\n",
         echo
     );
-    let mut running = RunningEdge::start(&place, &site)?;
-    running.first_handshake(&client, NAME).inspect_err(|_| eprintln!("{}", place.log()))?;
+    let (running, _) = RunningEdge::start(&place, &site, &client, NAME)?;
 
     let world = World {
         client,
@@ -367,11 +351,6 @@ fn start_echo() -> io::Result<std::net::SocketAddr> {
         }
     });
     Ok(address)
-}
-
-fn issue(authority: &LocalCa) -> io::Result<Issued> {
-    let name = HostPattern::parse(NAME).map_err(io::Error::other)?;
-    authority.issue(&[name], valid_for(90), KeyKind::Ecdsa).map_err(io::Error::other)
 }
 
 fn load(counter: &AtomicU64) -> u64 {

@@ -14,7 +14,8 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, ServerName};
 use tempfile::TempDir;
-use vitrine::certs::{Issued, LocalCa};
+use vitrine::certs::{Issued, KeyKind, LocalCa, valid_for};
+use vitrine::name::HostPattern;
 
 /// A TLS connection to the edge.
 pub(crate) type Stream = StreamOwned<ClientConnection, TcpStream>;
@@ -65,41 +66,16 @@ pub(crate) struct RunningEdge {
 }
 
 impl RunningEdge {
-    /// Starts the edge; `sites` is the part of the configuration that tells of sites. Returns at once.
-    pub(crate) fn start(place: &Place, sites: &str) -> io::Result<Self> {
-        let (https, admin) = (free_address()?, free_address()?);
-        let configuration = format!(
-            "edge = {{ https = [\"{https}\"], http = [] }}\n\
-             admin = {{ listen = \"{admin}\" }}\n\
-             certificates = {{ drop_directory = {:?}, state_directory = {:?} }}\n\
-             {sites}",
-            place.certificates(),
-            place.path("state"),
-        );
-        fs::write(place.path("vitrine.toml"), configuration)?;
-        let log = File::create(place.path("log"))?;
-        let mut command = Command::new(env!("CARGO_BIN_EXE_vitrine"));
-        command.args([Path::new("run"), Path::new("--config"), &place.path("vitrine.toml")]);
-        command.current_dir(place.folder.path()).stdout(log.try_clone()?).stderr(log);
-        Ok(Self { started: Instant::now(), process: command.spawn()?, address: https })
+    /// Starts the edge and waits for the first handshake for `name` that succeeds; gives the time from the start of the
+    /// process to then. `sites` is the part of the configuration that tells of sites.
+    pub(crate) fn start(place: &Place, sites: &str, client: &Client, name: &str) -> io::Result<(Self, Duration)> {
+        let mut edge = Self::spawn(place, sites)?;
+        let first = edge.first_handshake(client, name).inspect_err(|_| eprintln!("{}", place.log()))?;
+        Ok((edge, first))
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
-    }
-
-    /// Tries until a handshake succeeds. Gives the time from the start of the process to the first that did.
-    pub(crate) fn first_handshake(&mut self, client: &Client, name: &str) -> io::Result<Duration> {
-        loop {
-            match client.connect(self.address, name) {
-                Ok(_) => return Ok(self.started.elapsed()),
-                Err(error) if self.started.elapsed() > STARTED_BY => return Err(error),
-                Err(_) => std::thread::sleep(Duration::from_millis(1)),
-            }
-            if let Some(status) = self.process.try_wait()? {
-                return Err(io::Error::other(format!("the edge ended with {status}")));
-            }
-        }
     }
 
     /// A value of `/proc/<pid>/status` in KiB: `VmRSS`, `VmHWM`.
@@ -119,6 +95,37 @@ impl RunningEdge {
         let fields = stat.rsplit_once(") ").map_or("", |(_, fields)| fields).split(' ');
         let ticks = fields.skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum::<u64>();
         Ok(Duration::from_millis(ticks * 10))
+    }
+
+    fn spawn(place: &Place, sites: &str) -> io::Result<Self> {
+        let (https, admin) = (free_address()?, free_address()?);
+        let configuration = format!(
+            "edge = {{ https = [\"{https}\"], http = [] }}\n\
+             admin = {{ listen = \"{admin}\" }}\n\
+             certificates = {{ drop_directory = {:?}, state_directory = {:?} }}\n\
+             {sites}",
+            place.certificates(),
+            place.path("state"),
+        );
+        fs::write(place.path("vitrine.toml"), configuration)?;
+        let log = File::create(place.path("log"))?;
+        let mut command = Command::new(env!("CARGO_BIN_EXE_vitrine"));
+        command.args([Path::new("run"), Path::new("--config"), &place.path("vitrine.toml")]);
+        command.current_dir(place.folder.path()).stdout(log.try_clone()?).stderr(log);
+        Ok(Self { started: Instant::now(), process: command.spawn()?, address: https })
+    }
+
+    fn first_handshake(&mut self, client: &Client, name: &str) -> io::Result<Duration> {
+        loop {
+            match client.connect(self.address, name) {
+                Ok(_) => return Ok(self.started.elapsed()),
+                Err(error) if self.started.elapsed() > STARTED_BY => return Err(error),
+                Err(_) => std::thread::sleep(Duration::from_millis(1)),
+            }
+            if let Some(status) = self.process.try_wait()? {
+                return Err(io::Error::other(format!("the edge ended with {status}")));
+            }
+        }
     }
 }
 
@@ -158,6 +165,17 @@ impl Client {
         }
         Ok(StreamOwned::new(tls, tcp))
     }
+}
+
+/// Who issues what a bench serves.
+pub(crate) fn authority() -> io::Result<LocalCa> {
+    LocalCa::new("Vitrine benches").map_err(io::Error::other)
+}
+
+/// A certificate for one name, with a key of its own.
+pub(crate) fn issue(authority: &LocalCa, name: &str) -> io::Result<Issued> {
+    let name = HostPattern::parse(name).map_err(io::Error::other)?;
+    authority.issue(&[name], valid_for(90), KeyKind::Ecdsa).map_err(io::Error::other)
 }
 
 /// The leaf the edge showed.
