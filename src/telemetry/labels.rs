@@ -117,6 +117,8 @@ closed_set! {
         Expect = "expect",
         /// The body is larger than allowed.
         BodySize = "body_size",
+        /// No HTTP/1 request could be read from it.
+        Malformed = "malformed",
     }
 }
 
@@ -177,6 +179,8 @@ closed_set! {
         PerClient = "per_client",
         /// A reader that did not read.
         WriteStall = "write_stall",
+        /// A client that gives up its streams faster than they can be answered.
+        StreamFlood = "stream_flood",
         /// The drain deadline passed.
         Drain = "drain",
     }

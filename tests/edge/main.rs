@@ -4,6 +4,7 @@ mod support;
 
 mod access_log;
 mod admin;
+mod answers;
 mod demo;
 mod descriptors;
 mod desync;
@@ -12,6 +13,7 @@ mod faults;
 mod forwarded;
 mod gate;
 mod handshake_log;
+mod http2;
 mod limits;
 mod names;
 mod plain;

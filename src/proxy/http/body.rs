@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
@@ -79,7 +79,7 @@ impl Body for ClientBody {
                 Frame::data(data)
             }
             Err(frame) => match frame.into_trailers() {
-                Ok(trailers) => Frame::trailers(pass_trailers(trailers)),
+                Ok(trailers) => Frame::trailers(pass_trailers(trailers, headers::may_be_named_by_client)),
                 Err(other) => other,
             },
         };
@@ -163,22 +163,25 @@ impl Body for ResponseBody {
         let exchange = &this.finish.0;
         let (incoming, awaited) = match &mut this.content {
             Content::Local(bytes) => {
-                let bytes = bytes.take();
-                exchange.sent.set(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64));
-                return Poll::Ready(bytes.map(|bytes| Ok(Frame::data(bytes))));
+                let Some(bytes) = bytes.take() else { return Poll::Ready(None) };
+                exchange.sent.set(bytes.len() as u64);
+                return Poll::Ready(Some(Ok(Frame::data(bytes))));
             }
             Content::Upstream { incoming, awaited, .. } => (incoming, awaited),
         };
         let limits = &exchange.connection.limits;
-        let failures = &exchange.connection.worker.counters.upstream_failures;
+        let broken = |failure, reason| {
+            exchange.connection.worker.counters.upstream_failures.count(failure);
+            exchange.connection.cut_short.set(true);
+            exchange.reason.set(Some(reason));
+            Poll::Ready(Some(Err(ResponseBroken)))
+        };
         let Poll::Ready(frame) = Pin::new(incoming).poll_frame(cx) else {
             if !std::mem::replace(awaited, true) {
                 exchange.alarm.set(limits.body_idle_timeout);
             }
             ready!(exchange.alarm.poll(cx));
-            failures.count(UpstreamFailure::BodyTimeout);
-            exchange.reason.set(Some("upstream_body_timeout"));
-            return Poll::Ready(Some(Err(ResponseBroken)));
+            return broken(UpstreamFailure::BodyTimeout, "upstream_body_timeout");
         };
         *awaited = false;
         let frame = match frame {
@@ -187,9 +190,7 @@ impl Body for ResponseBody {
                 return Poll::Ready(None);
             }
             Some(Err(_)) => {
-                failures.count(UpstreamFailure::BodyBroken);
-                exchange.reason.set(Some("upstream_body_broken"));
-                return Poll::Ready(Some(Err(ResponseBroken)));
+                return broken(UpstreamFailure::BodyBroken, "upstream_body_broken");
             }
             Some(Ok(frame)) => frame,
         };
@@ -201,7 +202,7 @@ impl Body for ResponseBody {
                 Frame::data(data)
             }
             Err(frame) => match frame.into_trailers() {
-                Ok(trailers) => Frame::trailers(pass_trailers(trailers)),
+                Ok(trailers) => Frame::trailers(pass_trailers(trailers, |_| true)),
                 Err(other) => other,
             },
         };
@@ -239,8 +240,9 @@ impl std::fmt::Display for ResponseBroken {
 impl std::error::Error for ResponseBroken {}
 
 /// Trailers pass, except fields that decide about framing, routing or identity (RFC 9110 §6.5.1).
-fn pass_trailers(mut trailers: HeaderMap) -> HeaderMap {
-    let refused: Vec<_> = trailers.keys().filter(|name| !headers::may_be_trailer(name)).cloned().collect();
+fn pass_trailers(mut trailers: HeaderMap, may_pass: impl Fn(&HeaderName) -> bool) -> HeaderMap {
+    let passes = |name: &HeaderName| headers::may_be_trailer(name) && may_pass(name);
+    let refused: Vec<_> = trailers.keys().filter(|name| !passes(name)).cloned().collect();
     for name in refused {
         trailers.remove(name);
     }

@@ -4,13 +4,14 @@
 use std::rc::Rc;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, LOCATION};
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
+use http::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body::Body;
 
 use super::body::ResponseBody;
 use super::exchange::{Exchange, Finish};
 use crate::live::WellKnownObject;
+use crate::proxy::connection::Connection;
 use crate::telemetry::{GateRule, Label, LocalAnswer, Protocol};
 
 /// Whether the client would rather read JSON than HTML, by its `Accept` (RFC 9110 §12.5.1). Whichever is named first wins.
@@ -37,13 +38,20 @@ pub(super) fn wants_json(headers: &HeaderMap) -> bool {
 pub(super) struct Asker {
     pub(super) finish: Finish,
     json: bool,
+    /// The answer has a head only.
+    head_only: bool,
     /// The request's body has not been read to its end: the connection cannot be used again.
     unread: bool,
 }
 
 impl Asker {
     pub(super) fn of<B: Body>(request: &Request<B>, finish: Finish) -> Self {
-        Self { finish, json: wants_json(request.headers()), unread: !request.body().is_end_stream() }
+        Self {
+            finish,
+            json: wants_json(request.headers()),
+            head_only: request.method() == Method::HEAD,
+            unread: !request.body().is_end_stream(),
+        }
     }
 
     fn exchange(&self) -> &Rc<Exchange> {
@@ -114,12 +122,18 @@ impl Asker {
     fn respond(self, status: StatusCode, content: Bytes, kind: HeaderValue, close: bool) -> Response<ResponseBody> {
         let exchange = self.exchange();
         exchange.note_status(status);
-        let close = close || self.unread || exchange.connection.worker.is_draining();
+        // Over HTTP/2 a stream can stand still by itself.
+        exchange.alarm.set(exchange.connection.limits.write_stall_timeout);
+        let close = close || self.unread || exchange.connection.is_leaving();
         let http1 = exchange.connection.protocol != Protocol::Http2;
+        let length = content.len();
+        // hyper leaves out the body of an answer to HEAD over HTTP/1 only.
+        let content = if self.head_only { Bytes::new() } else { content };
         let mut response = Response::new(ResponseBody::local(content, self.finish));
         *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, kind);
+        headers.insert(CONTENT_LENGTH, length.into());
         headers.insert(NOSNIFF.0, NOSNIFF.1);
         if status != StatusCode::OK && status != StatusCode::PERMANENT_REDIRECT {
             headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -129,6 +143,21 @@ impl Asker {
         }
         response
     }
+}
+
+/// 408 for a head that was begun and not ended in time, which hyper cannot answer, as it goes over the wire.
+pub(super) fn late_head(connection: &Connection) -> Vec<u8> {
+    let counters = &connection.worker.counters;
+    counters.local_answers.count(LocalAnswer::ClientTimeout);
+    counters.responses.count(connection.protocol, StatusCode::REQUEST_TIMEOUT.as_u16());
+    let id = connection.worker.next_request_id();
+    let (content, kind) = page(StatusCode::REQUEST_TIMEOUT, std::str::from_utf8(&id).unwrap_or_default(), false);
+    let head = format!(
+        "HTTP/1.1 408 Request Timeout\r\ncontent-type: {kind}\r\ncontent-length: {}\r\nx-content-type-options: nosniff\r\n\
+         cache-control: no-store\r\nconnection: close\r\n\r\n",
+        content.len()
+    );
+    [head.as_bytes(), &content].concat()
 }
 
 fn refusal_status(rule: GateRule) -> StatusCode {
@@ -143,6 +172,7 @@ fn refusal_status(rule: GateRule) -> StatusCode {
         | GateRule::Host
         | GateRule::AuthorityMismatch
         | GateRule::Target
+        | GateRule::Malformed
         | GateRule::UpgradeBody => StatusCode::BAD_REQUEST,
     }
 }

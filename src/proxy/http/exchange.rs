@@ -5,13 +5,14 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-use http::{Request, StatusCode};
+use http::{HeaderMap, Request, StatusCode};
 use hyper::body::Incoming;
 
+use super::headers;
 use crate::access_log::Record;
 use crate::live::Site;
 use crate::proxy::alarm::Alarm;
-use crate::proxy::connection::{Connection, Phase};
+use crate::proxy::connection::Connection;
 use crate::proxy::worker::{RequestId, View};
 use crate::telemetry::{Label, LocalAnswer, Protocol, StatusClass};
 
@@ -22,7 +23,7 @@ pub(in crate::proxy) struct Exchange {
     pub(super) view: Rc<View>,
     /// How long the exchange may stand still.
     pub(super) alarm: Alarm,
-    pub(super) id: RequestId,
+    id: Id,
     /// How far the request's body is.
     pub(super) upload: Cell<Upload>,
     pub(super) received: Cell<u64>,
@@ -33,6 +34,22 @@ pub(in crate::proxy) struct Exchange {
     started: Instant,
     /// Kept only where requests are recorded.
     notes: Option<Box<RefCell<Notes>>>,
+}
+
+/// A request's `X-Request-Id`.
+enum Id {
+    Made(RequestId),
+    /// By a proxy that is trusted.
+    Given(Box<str>),
+}
+
+impl Id {
+    fn of(connection: &Connection, headers: &HeaderMap) -> Self {
+        match headers::request_id(headers) {
+            Some(given) if connection.peer_is_trusted => Self::Given(given.into()),
+            _ => Self::Made(connection.worker.next_request_id()),
+        }
+    }
 }
 
 /// How far the request's body is.
@@ -65,7 +82,8 @@ impl Exchange {
     /// A request head has come.
     pub(super) fn begin(connection: &Rc<Connection>, request: &Request<Incoming>) -> Rc<Self> {
         let worker = &connection.worker;
-        connection.enter(Phase::Exchange);
+        let started = Instant::now();
+        connection.begin(started);
         let notes = worker.shared.access_log.is_on().then(|| {
             Box::new(RefCell::new(Notes {
                 time: Some(SystemTime::now()),
@@ -78,19 +96,18 @@ impl Exchange {
         let exchange = Rc::new(Self {
             view: worker.view(),
             alarm: worker.alarms.alarm(),
-            id: worker.next_request_id(),
+            id: Id::of(connection, request.headers()),
             upload: Cell::new(Upload::Done),
             received: Cell::new(0),
             sent: Cell::new(0),
             reason: Cell::new(None),
             site: Cell::new(None),
             status: Cell::new(0),
-            started: Instant::now(),
+            started,
             notes,
             connection: Rc::clone(connection),
         });
         if connection.protocol == Protocol::Http2 {
-            connection.active.set(connection.active.get() + 1);
             connection.newest.replace(Some(Rc::clone(&exchange)));
         }
         exchange
@@ -98,7 +115,10 @@ impl Exchange {
 
     /// The request's id, as text.
     pub(super) fn id(&self) -> &str {
-        std::str::from_utf8(&self.id).unwrap_or_default()
+        match &self.id {
+            Id::Made(id) => std::str::from_utf8(id).unwrap_or_default(),
+            Id::Given(id) => id,
+        }
     }
 
     pub(super) fn note_host(&self, host: &str) {
@@ -136,16 +156,7 @@ impl Exchange {
             counts.count(StatusClass::of(status));
         }
         self.record(status, duration);
-        match connection.protocol {
-            Protocol::Http2 => {
-                let active = connection.active.get() - 1;
-                connection.active.set(active);
-                if active == 0 {
-                    connection.enter(Phase::Idle);
-                }
-            }
-            _ => connection.enter(Phase::Idle),
-        }
+        connection.end(self.status.get() == 0);
     }
 
     fn record(&self, status: u16, duration: std::time::Duration) {

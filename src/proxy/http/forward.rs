@@ -111,7 +111,7 @@ fn passed_back(asker: Asker, response: Response<Incoming>, mut lease: Lease, upg
     }
     // An answer that comes before the request was read leaves octets on the way that are no next request.
     let unread = exchange.upload.get() != Upload::Done;
-    if (unread || exchange.connection.worker.is_draining()) && exchange.connection.protocol != Protocol::Http2 {
+    if (unread || exchange.connection.is_leaving()) && exchange.connection.protocol != Protocol::Http2 {
         head.headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
     exchange.alarm.set(exchange.connection.limits.write_stall_timeout);

@@ -19,9 +19,8 @@ pub(super) fn prepare_request(
     let trusted = connection.peer_is_trusted;
     let wants_trailers = accepts_trailers(&head.headers);
     strip(&mut head.headers, |name| {
-        // hyper answers Expect to the client when the upstream asks for the body; a name with an underscore is, to a
-        // CGI-like shop, the same name with a dash, which a client could not send.
-        matches!(name, "expect" | "proxy-authorization") || name.contains('_') || (!trusted && is_claim(name))
+        // hyper answers Expect to the client when the upstream asks for the body.
+        matches!(name, "expect" | "proxy-authorization") || has_underscore(name) || (!trusted && is_claim(name))
     });
     if head.version == Version::HTTP_2 {
         join_cookies(&mut head.headers);
@@ -36,7 +35,7 @@ pub(super) fn prepare_request(
         head.headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
     }
     forwarded(&mut head.headers, &authority, connection, trusted);
-    if let (false, Ok(id)) = (head.headers.contains_key(X_REQUEST_ID), HeaderValue::from_str(id)) {
+    if let Ok(id) = HeaderValue::from_str(id) {
         head.headers.insert(X_REQUEST_ID, id);
     }
     head.headers.insert(HOST, authority);
@@ -59,12 +58,30 @@ pub(super) fn is_websocket_handshake(head: &Parts) -> bool {
         && head.headers.contains_key(SEC_WEBSOCKET_KEY)
 }
 
+/// The id a proxy before us gave the request, if it is one line that may stand in a log and on a page as it is.
+pub(super) fn request_id(headers: &HeaderMap) -> Option<&str> {
+    let mut lines = headers.get_all(X_REQUEST_ID).iter();
+    let id = lines.next()?.to_str().ok()?;
+    let harmless = |octet: u8| octet.is_ascii_alphanumeric() || b"-_.:+/=@".contains(&octet);
+    (lines.next().is_none() && (1..=ID_LENGTH).contains(&id.len()) && id.bytes().all(harmless)).then_some(id)
+}
+
 /// Whether a trailer may pass: nothing that decides about framing, routing or identity (RFC 9110 §6.5.1).
 pub(super) fn may_be_trailer(name: &HeaderName) -> bool {
     !NOT_IN_TRAILERS.contains(&name.as_str())
         && !is_claim(name.as_str())
         && !is_hop_by_hop(name.as_str())
         && *name != TRAILER
+}
+
+/// Whether a client's trailer may have this name.
+pub(super) fn may_be_named_by_client(name: &HeaderName) -> bool {
+    !has_underscore(name.as_str())
+}
+
+/// To a CGI-like shop such a name is the same as with a dash, which a client could not send.
+fn has_underscore(name: &str) -> bool {
+    name.contains('_')
 }
 
 /// The tokens of every `Connection` line; `HeaderMap::get` would see the first line only.
@@ -206,6 +223,8 @@ fn accepts_trailers(headers: &HeaderMap) -> bool {
         .any(|coding| coding.trim().eq_ignore_ascii_case("trailers"))
 }
 
+/// More than any proxy's ids have.
+const ID_LENGTH: usize = 128;
 /// Fits an element with a host of common length, so that it is allocated once.
 const FORWARDED_ROOM: usize = 128;
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");

@@ -13,11 +13,12 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use pin_project_lite::pin_project;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
+use super::errors;
 use super::exchange::Exchange;
 use super::respond::respond;
 use super::tunnel;
 use crate::proxy::connection::{Connection, Phase};
-use crate::telemetry::{LocalAnswer, Protocol, Shed};
+use crate::telemetry::{GateRule, Protocol, Shed};
 
 /// Serves a connection until it ends.
 pub(in crate::proxy) async fn serve(connection: Rc<Connection>) {
@@ -38,8 +39,8 @@ enum End {
     Quiet,
     /// A head was begun and not ended in time.
     HalfHead,
-    /// The peer does not read.
-    Stalled,
+    /// The peer is not worth an orderly end.
+    Shed(Shed),
 }
 
 async fn serve_http1(connection: &Rc<Connection>) {
@@ -57,51 +58,54 @@ async fn serve_http1(connection: &Rc<Connection>) {
     let service = service_fn(|request| respond(Exchange::begin(connection, &request), request));
     let end = {
         let mut http = pin!(builder.serve_connection(TokioIo::new(connection.io()), service).without_shutdown());
-        let mut seen_draining = false;
+        let mut told = false;
         poll_fn(|cx| {
-            if let Poll::Ready(end) = poll_deadline(connection, &mut seen_draining, cx) {
+            if connection.is_leaving() && !told {
+                told = true;
+                connection.leave();
+            }
+            if let Poll::Ready(end) = poll_deadline(connection, cx) {
                 return Poll::Ready(end);
             }
             let parts = ready!(http.as_mut().poll(cx));
-            Poll::Ready(parts.map_or(End::Failed, |parts| End::Done(parts.read_buf)))
+            Poll::Ready(parts.map_or_else(|error| failed(connection, &error), |parts| End::Done(parts.read_buf)))
         })
         .await
     };
-    match end {
-        End::Done(early) => match connection.tunnel.take() {
-            Some(tunnel) => {
-                connection.enter(Phase::Exchange);
-                tunnel::carry(connection, tunnel, early).await;
+    match &end {
+        End::Done(early) => {
+            if let Some(tunnel) = connection.tunnel.take() {
+                return tunnel::carry(connection, tunnel, early.clone()).await;
             }
-            None => close(connection).await,
-        },
-        End::Failed | End::Quiet => close(connection).await,
-        End::HalfHead => {
-            connection.worker.counters.local_answers.count(LocalAnswer::ClientTimeout);
-            // The peer may be gone; the connection ends either way.
-            let _ = connection.alarm.guard(connection.io().write_all(REQUEST_TIMEOUT)).await;
-            close(connection).await;
         }
-        End::Stalled => reset(connection),
+        End::HalfHead => {
+            let answer = errors::late_head(connection);
+            // The peer may be gone; the connection ends either way.
+            let _ = connection.alarm.guard(connection.io().write_all(&answer)).await;
+        }
+        End::Failed | End::Quiet | End::Shed(_) => {}
     }
+    leave(connection, &end).await;
 }
 
-/// The deadline that goes with the phase; also where a connection learns that the edge drains.
-fn poll_deadline(connection: &Connection, seen_draining: &mut bool, cx: &Context<'_>) -> Poll<End> {
-    if connection.worker.is_draining() && !*seen_draining {
-        *seen_draining = true;
-        if connection.phase.get() == Phase::Idle {
-            connection.enter(Phase::Idle); // again, for the deadline of a draining edge
-        }
+/// hyper answers what it cannot read, 400 or 431, without asking anybody: here it is counted.
+fn failed(connection: &Connection, error: &hyper::Error) -> End {
+    if error.is_parse() {
+        connection.worker.counters.refused.count(GateRule::Malformed);
     }
+    End::Failed
+}
+
+/// The deadline that goes with the phase.
+fn poll_deadline(connection: &Connection, cx: &Context<'_>) -> Poll<End> {
     ready!(connection.alarm.poll(cx));
     if connection.is_stalled() {
-        return Poll::Ready(End::Stalled);
+        return Poll::Ready(End::Shed(Shed::WriteStall));
     }
     match connection.phase.get() {
         Phase::Idle => Poll::Ready(End::Quiet),
         Phase::Head => Poll::Ready(End::HalfHead),
-        Phase::Exchange => Poll::Pending,
+        Phase::Exchange | Phase::Closing => Poll::Pending,
     }
 }
 
@@ -119,54 +123,71 @@ async fn serve_http2(connection: &Rc<Connection>) {
         .keep_alive_interval(PING_INTERVAL)
         .keep_alive_timeout(PING_TIMEOUT)
         .serve_connection(TokioIo::new(connection.io()), service);
-    let mut http = pin!(http);
-    let mut leaving = false;
-    let stalled = poll_fn(|cx| {
-        if connection.worker.is_draining() && !leaving {
-            leaving = true;
-            http.as_mut().graceful_shutdown();
-        }
-        if connection.alarm.poll(cx).is_ready() {
-            if connection.is_stalled() {
-                return Poll::Ready(true);
-            }
-            if connection.active.get() == 0 {
-                if leaving {
-                    return Poll::Ready(false); // it was told, and had its time
+    let end = {
+        let mut http = pin!(http);
+        let mut told = false;
+        poll_fn(|cx| {
+            loop {
+                while connection.alarm.poll(cx).is_ready() {
+                    if let Poll::Ready(end) = poll_http2_deadline(connection, told) {
+                        return Poll::Ready(end);
+                    }
                 }
-                leaving = true;
-                http.as_mut().graceful_shutdown();
-                connection.alarm.set(FAREWELL);
-            } else {
-                connection.alarm.clear();
+                if connection.is_leaving() && !told {
+                    told = true;
+                    connection.leave();
+                    http.as_mut().graceful_shutdown();
+                }
+                if http.as_mut().poll(cx).is_ready() {
+                    return Poll::Ready(End::Quiet);
+                }
+                if let Poll::Ready(Err(_)) = connection.poll_send(cx) {
+                    return Poll::Ready(End::Failed);
+                }
+                // The last request may have come on a connection that was old enough.
+                if told == connection.is_leaving() {
+                    return Poll::Pending;
+                }
             }
-            // The alarm was moved: it must know whom to wake.
-            if connection.alarm.poll(cx).is_ready() {
-                return Poll::Ready(false);
-            }
-        }
-        let done = http.as_mut().poll(cx).map(|_| false);
-        if done.is_pending()
-            && let Poll::Ready(Err(_)) = connection.poll_send(cx)
-        {
-            return Poll::Ready(false);
-        }
-        done
-    })
-    .await;
-    if stalled { reset(connection) } else { close(connection).await }
+        })
+        .await
+    };
+    leave(connection, &end).await;
 }
 
-fn reset(connection: &Connection) {
-    connection.worker.counters.shed.count(Shed::WriteStall);
-    connection.reset();
+/// The deadline has passed; pending: that was no reason to end, and the alarm was set anew. `told`: the peer knows that it is
+/// being left.
+fn poll_http2_deadline(connection: &Connection, told: bool) -> Poll<End> {
+    if connection.is_stalled() {
+        return Poll::Ready(End::Shed(Shed::WriteStall));
+    }
+    if connection.is_flooding() {
+        return Poll::Ready(End::Shed(Shed::StreamFlood));
+    }
+    match connection.phase.get() {
+        Phase::Idle if told => return Poll::Ready(End::Quiet),
+        Phase::Idle => connection.leave(),
+        _ => connection.alarm.clear(),
+    }
+    Poll::Pending
+}
+
+async fn leave(connection: &Rc<Connection>, end: &End) {
+    if let End::Shed(reason) = end {
+        connection.worker.counters.shed.count(*reason);
+        connection.reset();
+    } else if connection.cut_short.get() {
+        // A client of HTTP/1.0 takes an orderly end for the end of the body.
+        connection.reset();
+    } else {
+        close(connection).await;
+    }
 }
 
 /// Ends the connection so that the peer can read all it was sent: says the end, then throws away what still comes, for a
 /// while. Closing with octets unread would reset the connection and could destroy the answer on its way (RFC 9112 §9.6).
 async fn close(connection: &Rc<Connection>) {
-    connection.enter(Phase::Exchange);
-    connection.alarm.set(FAREWELL);
+    connection.enter(Phase::Closing);
     let mut io = connection.io();
     let mut said = false;
     let farewell = poll_fn(|cx: &mut Context<'_>| {
@@ -233,8 +254,3 @@ const LOCAL_RESETS: usize = 100;
 /// A vanished HTTP/2 peer is found within 40 s.
 const PING_INTERVAL: Duration = Duration::from_secs(30);
 const PING_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a peer that is being left may take to read the rest.
-const FAREWELL: Duration = Duration::from_secs(2);
-/// hyper cannot answer a request whose head has not ended.
-const REQUEST_TIMEOUT: &[u8] =
-    b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\ncache-control: no-store\r\nconnection: close\r\n\r\n";

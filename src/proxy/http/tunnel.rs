@@ -7,12 +7,11 @@ use tokio::io::{AsyncWriteExt, copy_bidirectional};
 
 use crate::proxy::connection::Connection;
 use crate::proxy::upstream::Tunnel;
-use crate::telemetry::{Protocol, Shed};
+use crate::telemetry::Shed;
 
 /// Carries octets between client and upstream. `early` is what the client sent behind its handshake.
 pub(super) async fn carry(connection: &Rc<Connection>, tunnel: Tunnel, early: Bytes) {
-    let open = connection.worker.counters.open.of(Protocol::Tunnel);
-    open.add(1);
+    connection.becomes_tunnel();
     if let Some((mut upstream, late)) = tunnel.open().await {
         let mut client = connection.io();
         let carried = async {
@@ -27,5 +26,4 @@ pub(super) async fn carry(connection: &Rc<Connection>, tunnel: Tunnel, early: By
             connection.reset();
         }
     }
-    open.sub(1);
 }

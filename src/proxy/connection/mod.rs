@@ -1,16 +1,14 @@
 //! A client's connection: its stream, what was agreed on it, and the deadlines it lives under.
 
+mod io;
+
 use std::cell::{Cell, RefCell};
-use std::io;
 use std::net::IpAddr;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::HeaderValue;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::alarm::Alarm;
 use super::http::Exchange;
@@ -21,6 +19,8 @@ use super::worker::{Open, Worker};
 use crate::limits::Limits;
 use crate::live::ServedCert;
 use crate::telemetry::{HandshakeKind, Protocol};
+
+pub(super) use io::Io;
 
 /// A connection on which requests are served.
 pub(super) struct Connection {
@@ -41,8 +41,12 @@ pub(super) struct Connection {
     pub(super) alarm: Alarm,
     /// The read side has ended.
     pub(super) read_ended: Cell<bool>,
+    /// A response broke off: the connection must not end as if it were complete.
+    pub(super) cut_short: Cell<bool>,
     /// Streams of HTTP/2 that are being answered.
     pub(super) active: Cell<usize>,
+    /// By how many more streams were given up by the client than were answered.
+    abandoned: Cell<u32>,
     /// The stream whose task is about to be spawned.
     pub(super) newest: RefCell<Option<Rc<Exchange>>>,
     /// The upstream's side of a tunnel that begins once HTTP has ended.
@@ -51,7 +55,13 @@ pub(super) struct Connection {
     /// Small writes of HTTP/2 that wait to be one: each response is two frames at least, and a record and a system call for
     /// every frame cost more than the frames.
     gathered: RefCell<Vec<u8>>,
+    /// The peer does not take what it is sent.
     stalled: Cell<bool>,
+    /// It takes no more requests, though the edge goes on.
+    leaving: Cell<bool>,
+    opened: Instant,
+    /// What the gauge of open connections counts it as.
+    counted_as: Cell<Protocol>,
     _open: Open,
     _permit: Permit,
 }
@@ -75,6 +85,8 @@ pub(super) enum Phase {
     Head,
     /// A request is being answered.
     Exchange,
+    /// The peer's end, after ours. Nothing follows it.
+    Closing,
 }
 
 impl Connection {
@@ -107,20 +119,29 @@ impl Connection {
             phase: Cell::new(Phase::Idle),
             alarm,
             read_ended: Cell::new(false),
+            cut_short: Cell::new(false),
             active: Cell::new(0),
+            abandoned: Cell::new(0),
             newest: RefCell::new(None),
             tunnel: RefCell::new(None),
             stream: RefCell::new(stream),
             gathered: RefCell::new(Vec::new()),
             stalled: Cell::new(false),
+            leaving: Cell::new(false),
+            opened: Instant::now(),
+            counted_as: Cell::new(protocol),
             limits,
             _open: open,
             _permit: permit,
         })
     }
 
-    /// Moves to `phase` and sets the deadline that goes with it.
+    /// Moves to `phase` and sets the deadline that goes with it. A connection that is closing stays so: its last streams
+    /// may end later than it.
     pub(super) fn enter(&self, phase: Phase) {
+        if self.phase.get() == Phase::Closing {
+            return;
+        }
         self.phase.set(phase);
         if !self.stalled.get() {
             self.set_phase_alarm();
@@ -130,6 +151,55 @@ impl Connection {
     /// Whether the writer has been standing still when the deadline passed.
     pub(super) fn is_stalled(&self) -> bool {
         self.stalled.get()
+    }
+
+    /// Whether it is to end after the requests it has: the edge drains, or it has been open for long enough.
+    pub(super) fn is_leaving(&self) -> bool {
+        self.leaving.get() || self.worker.is_draining()
+    }
+
+    /// Takes no more requests than it has.
+    pub(super) fn leave(&self) {
+        self.leaving.set(true);
+        if self.phase.get() == Phase::Idle {
+            self.enter(Phase::Idle); // again, for the deadline of one that leaves
+        }
+    }
+
+    /// A request begins, at `now`.
+    pub(super) fn begin(&self, now: Instant) {
+        self.active.set(self.active.get() + 1);
+        if now.duration_since(self.opened) > AGE {
+            self.leaving.set(true);
+        }
+        self.enter(Phase::Exchange);
+    }
+
+    /// A request has ended. `abandoned`: the client gave it up before there was an answer.
+    pub(super) fn end(&self, abandoned: bool) {
+        let net = self.abandoned.get();
+        self.abandoned.set(if abandoned { net + 1 } else { net.saturating_sub(1) });
+        let active = self.active.get() - 1;
+        self.active.set(active);
+        if self.is_flooding() {
+            self.alarm.set(Duration::ZERO);
+        } else if active == 0 {
+            self.enter(Phase::Idle);
+        }
+    }
+
+    /// Whether the client opens streams only to give them up, each of which costs the shop a request (CVE-2023-44487). hyper
+    /// counts those that end before they are seen; pacing them evades it.
+    pub(super) fn is_flooding(&self) -> bool {
+        self.abandoned.get() > ABANDONED
+    }
+
+    /// From here on it carries a tunnel.
+    pub(super) fn becomes_tunnel(&self) {
+        self.enter(Phase::Exchange);
+        let open = &self.worker.counters.open;
+        open.of(self.counted_as.replace(Protocol::Tunnel)).sub(1);
+        open.of(Protocol::Tunnel).add(1);
     }
 
     /// Whether `host`, in normal form, may be asked for on this connection.
@@ -151,133 +221,20 @@ impl Connection {
         Io(Rc::clone(self))
     }
 
-    /// Reads and throws away what the peer still sends, past TLS, so that closing does not reset what it has not read yet.
-    pub(super) fn poll_discard(&self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let mut waste = [0; 4096];
-        let mut buffer = ReadBuf::new(&mut waste);
-        let mut stream = self.stream.borrow_mut();
-        ready!(Pin::new(stream.tcp_mut()).poll_read(cx, &mut buffer))?;
-        Poll::Ready(Ok(buffer.filled().len()))
-    }
-
-    /// Sends what was gathered. HTTP/2's driver calls it after each turn, in which hyper's own flushes do nothing.
-    pub(super) fn poll_send(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.poll_send_gathered(cx))?;
-        self.wrote(self.stream.borrow_mut().poll_flush(cx))
-    }
-
-    fn poll_send_gathered(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let mut gathered = self.gathered.borrow_mut();
-        while !gathered.is_empty() {
-            let sent = self.stream.borrow_mut().poll_write(cx, &gathered);
-            match ready!(self.wrote(sent))? {
-                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                sent if sent == gathered.len() => {
-                    gathered.clear();
-                    self.worker.spare.replace(std::mem::take(&mut gathered));
-                }
-                sent => drop(gathered.drain(..sent)),
-            }
-        }
-        Poll::Ready(Ok(()))
-    }
-
-    /// Keeps a small write for later. False: it is large, or there is no more room.
-    fn gather(&self, slices: &[io::IoSlice<'_>], length: usize) -> bool {
-        let mut gathered = self.gathered.borrow_mut();
-        if length > GATHERED_WRITE || gathered.len() + length > GATHERED {
-            return false;
-        }
-        if gathered.capacity() == 0 {
-            *gathered = self.worker.spare.take();
-        }
-        slices.iter().for_each(|slice| gathered.extend_from_slice(slice));
-        true
-    }
-
     fn set_phase_alarm(&self) {
         match self.phase.get() {
-            Phase::Idle if self.worker.is_draining() => self.alarm.set(DRAIN_GRACE),
+            Phase::Idle if self.is_leaving() => self.alarm.set(LEAVE_GRACE),
             Phase::Idle => self.alarm.set(self.limits.idle_timeout),
             Phase::Head => self.alarm.set(self.limits.header_timeout),
             Phase::Exchange => self.alarm.clear(),
+            Phase::Closing => self.alarm.set(FAREWELL),
         }
-    }
-
-    fn wrote<T>(&self, result: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        if result.is_pending() {
-            if !self.stalled.replace(true) {
-                self.alarm.set(self.limits.write_stall_timeout);
-            }
-        } else if self.stalled.replace(false) {
-            self.set_phase_alarm();
-        }
-        result
     }
 }
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.worker.counters.open.of(self.protocol).sub(1);
-    }
-}
-
-/// A handle on a connection's stream: hyper holds one while HTTP is spoken, and whoever comes after takes another.
-pub(super) struct Io(Rc<Connection>);
-
-impl AsyncRead for Io {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let connection = &self.0;
-        let before = buffer.filled().len();
-        let result = connection.stream.borrow_mut().poll_read(cx, buffer);
-        match ready!(result) {
-            Ok(()) if buffer.filled().len() == before => connection.read_ended.set(true),
-            Ok(()) if connection.phase.get() == Phase::Idle => connection.enter(Phase::Head),
-            Ok(()) => {}
-            // A peer that closes TCP without close_notify has ended like any other: HTTP's own framing tells a cut body.
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => connection.read_ended.set(true),
-            Err(error) => {
-                connection.read_ended.set(true);
-                return Poll::Ready(Err(error));
-            }
-        }
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for Io {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.poll_write_vectored(cx, &[io::IoSlice::new(bytes)])
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let connection = &self.0;
-        if connection.protocol == Protocol::Http2 {
-            let length = slices.iter().map(|slice| slice.len()).sum();
-            if connection.gather(slices, length) {
-                return Poll::Ready(Ok(length));
-            }
-            ready!(connection.poll_send_gathered(cx))?;
-        }
-        connection.wrote(connection.stream.borrow_mut().poll_write_vectored(cx, slices))
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        true
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // HTTP/2's driver sends once for all that one turn has written.
-        if self.0.protocol == Protocol::Http2 { Poll::Ready(Ok(())) } else { self.0.poll_send(cx) }
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.0.poll_send_gathered(cx))?;
-        self.0.stream.borrow_mut().poll_shutdown(cx)
+        self.worker.counters.open.of(self.counted_as.get()).sub(1);
     }
 }
 
@@ -287,9 +244,11 @@ fn address_value(address: IpAddr) -> HeaderValue {
     HeaderValue::from_str(&address.to_string()).unwrap_or_else(|_| HeaderValue::from_static("unknown"))
 }
 
-/// A request may be on its way on a connection that looks idle: it gets this long to arrive while the edge drains.
-const DRAIN_GRACE: Duration = Duration::from_secs(1);
-/// One TLS record.
-const GATHERED: usize = 16 * 1024;
-/// A larger write goes out by itself: copying it would cost more than the record it saves.
-const GATHERED_WRITE: usize = 4 * 1024;
+/// A request may be on its way on a connection that looks idle: it gets this long to arrive when the connection is to end.
+const LEAVE_GRACE: Duration = Duration::from_secs(1);
+/// How long a peer that is being left may take to read the rest.
+const FAREWELL: Duration = Duration::from_secs(2);
+/// nginx's `keepalive_time`: what one connection can gather against us ends with it, and load finds its way to new workers.
+const AGE: Duration = Duration::from_secs(60 * 60);
+/// A browser that leaves a page gives up as many streams as are open, 100 by default; an attacker goes on.
+const ABANDONED: u32 = 200;
