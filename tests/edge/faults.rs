@@ -1,14 +1,15 @@
 //! Peers that misbehave in the middle of it: one exchange is lost at most, and never mixed with another.
 
 use std::io::Read;
-use std::net::Shutdown;
+use std::net::{Shutdown, SocketAddr, TcpListener};
 use std::sync::{Barrier, Mutex, mpsc};
 use std::time::Duration;
 
 use http_body_util::BodyExt;
 use hyper::body::Frame;
+use socket2::SockRef;
 
-use crate::support::{DEADLINE, Http2, Origin, Setup, Then, empty, frames};
+use crate::support::{DEADLINE, Http2, Origin, Setup, Then, empty, frames, settled};
 
 #[test]
 fn an_answer_before_the_upload_has_ended_is_passed_on_and_nothing_is_used_again() {
@@ -33,6 +34,52 @@ fn an_answer_before_the_upload_has_ended_is_passed_on_and_nothing_is_used_again(
     let requests = origin.requests();
     let connections: Vec<_> = requests.iter().map(|request| request.connection).collect();
     assert_eq!(connections, [0, 1], "a connection with octets left over is not used again");
+}
+
+#[test]
+fn what_an_early_answer_left_unsent_holds_up_nobody_else() {
+    let (go, wait) = mpsc::channel::<()>();
+    let (over, until_over) = mpsc::channel::<()>();
+    let (wait, until_over) = (Mutex::new(wait), Mutex::new(until_over));
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    // One that grows would let the sockets on the way hold more each time.
+    SockRef::from(&listener).set_recv_buffer_size(8 * 1024).expect("an option");
+    let origin = Origin::listening(listener, move |exchange| match exchange.asked().0 {
+        "POST" => {
+            let _ = wait.lock().expect("the gate").recv_timeout(DEADLINE);
+            exchange.answer("200 OK", &[], b"taken")?;
+            // Stays, and never reads what is still to come.
+            let _ = until_over.lock().expect("the gate").recv();
+            Ok(Then::Close)
+        }
+        _ => exchange.answer("200 OK", &[], b"hello"),
+    });
+    let mut setup = Setup::shop(&origin);
+    setup.set("edge", "workers = 1").set("limits", "upstream_response_timeout = \"1s\"");
+    let edge = setup.start();
+    // How much the sockets on the way to the shop hold is the system's secret. Of what fits into them nobody can tell that
+    // the shop will not read it, and the next request waits in vain; the first octet beyond is the edge's own to keep.
+    let (mut fits, mut beyond) = (0, 8 << 20);
+    while beyond - fits > UPLOAD_STEP {
+        let size = usize::midpoint(fits, beyond);
+        let mut client = edge.open("shop.example");
+        client.tcp().set_write_timeout(Some(STALLED)).expect("a timeout");
+        client.send(format!("POST / HTTP/1.1\r\nhost: shop.example\r\ncontent-length: {size}\r\n\r\n"));
+        let whole = client.try_send(vec![b'x'; size]).is_ok();
+        settled(|| unread(edge.https));
+        go.send(()).expect("the origin waits");
+        if whole {
+            client.response();
+        }
+        match edge.get("shop.example", "/").status {
+            504 => fits = size,
+            status => {
+                assert_eq!(status, 200, "after {size}");
+                beyond = size;
+            }
+        }
+    }
+    drop(over);
 }
 
 #[test]
@@ -205,5 +252,18 @@ async fn an_upload_over_http_2_arrives_whole() {
     assert_eq!(text, "8000000");
 }
 
+/// How many octets wait in the sockets of this local address to be read (proc_net_tcp(5)).
+fn unread(address: SocketAddr) -> u64 {
+    let port = format!(":{:04X}", address.port());
+    let table = std::fs::read_to_string("/proc/net/tcp").expect("the sockets");
+    let sockets = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let queues = sockets.filter(|fields| fields[1].ends_with(&port)).map(|fields| fields[4].to_owned());
+    queues.filter_map(|queues| u64::from_str_radix(queues.split_once(':')?.1, 16).ok()).sum()
+}
+
+/// Less than what the edge holds of an upload that its upstream does not take.
+const UPLOAD_STEP: usize = 48 * 1024;
+/// An upload that stands still for so long does not fit.
+const STALLED: Duration = Duration::from_millis(500);
 /// Between two octets of a slow answer.
 const PACE: Duration = Duration::from_millis(20);

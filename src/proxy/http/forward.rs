@@ -54,7 +54,6 @@ async fn send(
             _ => limits.body_idle_timeout,
         });
         let spare = if lease.is_reused() { repeatable(&request) } else { None };
-        lease.ready().await;
         let sent = exchange.alarm.guard(lease.send(request)).await;
         exchange.alarm.clear();
         return Ok(match sent {
@@ -109,8 +108,11 @@ fn passed_back(asker: Asker, response: Response<Incoming>, mut lease: Lease, upg
         exchange.connection.tunnel.replace(Tunnel::after(&mut lease));
         return Response::from_parts(head, ResponseBody::local(bytes::Bytes::new(), asker.finish));
     }
-    // An answer that comes before the request was read leaves octets on the way that are no next request.
+    // An answer that comes before the request was read leaves octets on the way, on both sides, that are no next request.
     let unread = exchange.upload.get() != Upload::Done;
+    if unread {
+        lease.is_the_last();
+    }
     if (unread || exchange.connection.is_leaving()) && exchange.connection.protocol != Protocol::Http2 {
         head.headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }

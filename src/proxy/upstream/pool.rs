@@ -78,11 +78,11 @@ impl Pools {
             let idle = if wanted == Wanted::Any { pool.take_idle() } else { None };
             if let Some(link) = idle {
                 worker.counters.upstream_reuses.add(1);
-                return Ok(Lease { pool, link: Some(link), reused: true, now: worker.alarms.clone() });
+                return Ok(Lease { pool, link: Some(link), reused: true, last: false, now: worker.alarms.clone() });
             }
             // Boxed: connecting is rare and its future large, and every request's future would carry the room for it.
             match Box::pin(open(upstream, view.table.limits.upstream_connect_timeout, &worker.counters)).await {
-                Ok(link) => return Ok(Lease { pool, link: Some(link), reused: false, now: worker.alarms.clone() }),
+                Ok(link) => return Ok(Lease { pool, link: Some(link), reused: false, last: false, now: worker.alarms.clone() }),
                 Err(failure) => {
                     last = failure;
                     if place + 1 < upstreams.len() {
@@ -126,12 +126,8 @@ impl Pool {
     /// The connection that came back last: it is the least likely to have been closed meanwhile.
     fn take_idle(&self) -> Option<Link> {
         let mut idle = self.idle.borrow_mut();
-        while let Some(candidate) = idle.pop() {
-            if !candidate.connection.sender.is_closed() {
-                return Some(candidate.connection);
-            }
-        }
-        None
+        // One that is not ready has been closed.
+        std::iter::from_fn(|| idle.pop()).map(|idle| idle.connection).find(|link| link.sender.is_ready())
     }
 }
 
@@ -164,6 +160,7 @@ pub(in crate::proxy) struct Lease {
     pool: Rc<Pool>,
     link: Option<Link>,
     reused: bool,
+    last: bool,
     now: crate::proxy::alarm::Alarms,
 }
 
@@ -178,16 +175,6 @@ impl Lease {
         self.reused
     }
 
-    /// Waits until the connection can take a request: one that has just delivered its last response may need a turn more.
-    pub(in crate::proxy) async fn ready(&mut self) {
-        if let Some(link) = &mut self.link
-            && !link.sender.is_ready()
-        {
-            // An error shows again when the request is sent, and there gives it back.
-            let _ = link.sender.ready().await;
-        }
-    }
-
     /// Sends the request and waits for the head of its response. An error gives back a request that was never written.
     pub(in crate::proxy) fn send(
         &mut self,
@@ -200,13 +187,25 @@ impl Lease {
         }
     }
 
-    /// The response was read to its end and the request was sent to its end: the next request may use the connection.
+    /// Closes the connection after this response: what the upstream has not read of this request must not meet the next.
+    pub(in crate::proxy) fn is_the_last(&mut self) {
+        self.last = true;
+    }
+
+    /// The response was read to its end and the request was handed over to its end: the next request may use the connection.
+    ///
+    /// Unless it waits for the next request already, it does not: handed over is not written, and what an upstream has left
+    /// in our buffer would hold up whoever comes next for as long as that upstream likes. One whose request was written is
+    /// ready by now, as it turns from its response to the next request within the turn that ended the response.
     pub(in crate::proxy) fn give_back(mut self) {
-        if let Some(connection) = self.link.take() {
-            let mut idle = self.pool.idle.borrow_mut();
-            if idle.len() < MAX_IDLE && !connection.sender.is_closed() {
-                idle.push(Idle { connection, since: self.now.now() });
-            }
+        if self.last || !self.link.as_ref().is_some_and(|link| link.sender.is_ready()) {
+            return;
+        }
+        let mut idle = self.pool.idle.borrow_mut();
+        if idle.len() < MAX_IDLE
+            && let Some(connection) = self.link.take()
+        {
+            idle.push(Idle { connection, since: self.now.now() });
         }
     }
 }

@@ -56,7 +56,14 @@ impl Origin {
 
     /// Does with each request what `handler` does.
     pub(crate) fn new(handler: impl Fn(&mut Exchange<'_>) -> io::Result<Then> + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        Self::listening(TcpListener::bind("127.0.0.1:0").expect("a port"), handler)
+    }
+
+    /// The same on a socket of one's own.
+    pub(crate) fn listening(
+        listener: TcpListener,
+        handler: impl Fn(&mut Exchange<'_>) -> io::Result<Then> + Send + Sync + 'static,
+    ) -> Self {
         let address = listener.local_addr().expect("an address");
         let shared = Arc::new(Shared::default());
         let (mine, handler) = (Arc::clone(&shared), Arc::new(handler));
