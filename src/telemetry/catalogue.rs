@@ -95,6 +95,8 @@ catalogue! {
 
     ACCESS_LOG_DROPPED = Counter "vitrine_access_log_dropped_total" ["reason"]
         "Access records that were not written: the queue was full, or writing failed.";
+    LOG_DROPPED = Counter "vitrine_log_lines_dropped_total" []
+        "Log lines that were not written: nobody took them in time.";
     BUILD_INFO = Gauge "vitrine_build_info" ["version"]
         "1, with the version that runs.";
 

@@ -14,6 +14,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
 use super::catalogue::{self as name, Family, Kind};
 use super::counters::{BUCKETS, Count, Counts, WorkerCounters};
 use super::labels::{HandshakeFailure, HandshakeKind, Label, Protocol, StatusClass};
+use super::log_writer;
 use super::process::ProcessFacts;
 use super::text::{self, Text};
 
@@ -217,6 +218,7 @@ impl Page {
         let dropped = sum(scrape.workers, |worker| &worker.access_records_dropped);
         self.count(&name::ACCESS_LOG_DROPPED, &["queue_full"], dropped);
         self.count(&name::ACCESS_LOG_DROPPED, &["write_error"], scrape.access_records_lost);
+        self.count(&name::LOG_DROPPED, &[], log_writer::lost());
     }
 
     fn process(&self, process: &ProcessFacts) {
@@ -322,7 +324,7 @@ fn sum(workers: &[Arc<WorkerCounters>], count: impl Fn(&WorkerCounters) -> &Coun
 /// The codes the edge itself answers with: their series exist from the start, so that a first error is an increase.
 const fn own_answers(protocol: Protocol) -> &'static [u16] {
     match protocol {
-        Protocol::Http1 | Protocol::Http2 => &[200, 400, 404, 405, 408, 413, 414, 417, 421, 431, 502, 504],
+        Protocol::Http1 | Protocol::Http2 => &[200, 400, 404, 405, 408, 413, 414, 417, 421, 431, 502, 503, 504],
         Protocol::Plain => &[200, 308, 400, 404, 405, 408, 413, 414, 417, 431],
         Protocol::Handshake | Protocol::Tunnel => &[],
     }

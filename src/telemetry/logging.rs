@@ -1,8 +1,10 @@
 //! How events are written: to stderr, one a line.
 
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::cell::Cell;
-use std::io;
+use std::panic::{self, PanicHookInfo};
 use std::time::{Duration, Instant};
+use std::{io, thread};
 
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
@@ -10,6 +12,8 @@ use tracing_subscriber::fmt;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::registry::Registry;
 use tracing_subscriber::util::SubscriberInitExt;
+
+use super::log_writer;
 
 /// How an event is written to stderr.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,10 +37,32 @@ pub enum LogLevel {
     Debug,
 }
 
-/// Writes events to stderr from now on, for the whole process. A second call changes nothing.
+/// Writes events to stderr from now on, for the whole process, from a thread of its own; panics are events too. A second call
+/// changes nothing.
 pub fn install(format: LogFormat, level: LogLevel) {
+    let layer = match log_writer::of_the_process() {
+        Some(lines) => layer(format, level, lines.clone()),
+        None => layer(format, level, io::stderr),
+    };
     // An error means that somebody, a test for instance, listens already.
-    let _ = tracing_subscriber::registry().with(layer(format, level, io::stderr)).try_init();
+    if tracing_subscriber::registry().with(layer).try_init().is_ok() {
+        panic::set_hook(Box::new(tell_panic));
+    }
+}
+
+/// Says where and why somebody panicked. What Rust does by itself writes to stderr directly, and waits for whoever reads it.
+fn tell_panic(panic: &PanicHookInfo<'_>) {
+    let backtrace = Backtrace::capture(); // if the environment asks for it
+    let backtrace = (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string());
+    tracing::error!(
+        thread = thread::current().name(),
+        at = panic.location().map(tracing::field::display),
+        reason = panic.payload_as_str(),
+        backtrace,
+        "panicked"
+    );
+    // The process may be about to end.
+    log_writer::flush(LAST_WORDS);
 }
 
 fn layer<W>(format: LogFormat, level: LogLevel, writer: W) -> Box<dyn Layer<Registry> + Send + Sync>
@@ -122,6 +148,8 @@ impl RateLimited {
     }
 }
 
+/// Enough for a reader that reads; a worker whose task panicked stands still for it at most.
+const LAST_WORDS: Duration = Duration::from_millis(100);
 const SECOND: Duration = Duration::from_secs(1);
 /// What these say below `warn` is for their own developers; rustls prints whole hellos, which peers choose.
 const LOUD: [&str; 6] = ["rustls", "tokio_rustls", "hyper", "hyper_util", "h2", "notify"];

@@ -4,6 +4,7 @@ mod catalogue;
 mod counters;
 mod exposition;
 mod labels;
+mod log_writer;
 mod logging;
 mod process;
 mod text;
@@ -14,4 +15,5 @@ pub use labels::{
     AcceptTrouble, GateRule, HandshakeFailure, HandshakeKind, Label, LocalAnswer, Protocol, Shed, StatusClass,
     UpstreamFailure,
 };
+pub use log_writer::flush as flush_log;
 pub use logging::{LogFormat, LogLevel, RateLimited, install as install_logging};
