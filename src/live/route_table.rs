@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hashbrown::HashMap;
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 
 use crate::limits::Limits;
 use crate::name::{self, HostPattern};
@@ -32,11 +32,12 @@ impl RouteTable {
             sites: Vec::with_capacity(specs.len()),
             groups: Vec::new(),
             limits,
-            trusted_proxies,
+            trusted_proxies: trusted_proxies.into_iter().map(canonical).collect(),
             https_port,
         };
+        let mut places = HashMap::new();
         for (index, spec) in specs.into_iter().enumerate() {
-            let site = Arc::new(table.site(index, spec));
+            let site = Arc::new(table.site(index, spec, &mut places));
             for host in &site.hosts {
                 let (names, text) = match host {
                     HostPattern::Exact(exact) => (&mut table.exact, exact.as_str()),
@@ -67,26 +68,39 @@ impl RouteTable {
         &self.groups
     }
 
-    fn site(&mut self, index: usize, spec: SiteSpec) -> Site {
+    fn site(&mut self, index: usize, spec: SiteSpec, places: &mut Places) -> Site {
         let mut routes: Vec<Route> = spec
             .routes
             .into_iter()
-            .map(|(prefix, upstreams)| Route { prefix: prefix.into(), group: self.group(upstreams) })
+            .map(|(prefix, upstreams)| Route { prefix: prefix.into(), group: self.group(upstreams, places) })
             .collect();
         routes.sort_by_key(|route| std::cmp::Reverse(route.prefix.len()));
         Site { name: spec.name.into(), index, hosts: spec.hosts.into(), routes: routes.into() }
     }
 
     /// The place of a group; sites with the same upstreams share one, and with it its connections.
-    fn group(&mut self, upstreams: Vec<Upstream>) -> usize {
+    fn group(&mut self, upstreams: Vec<Upstream>, places: &mut Places) -> usize {
         let wanted = UpstreamGroup { upstreams: upstreams.into() };
-        if let Some(place) = self.groups.iter().position(|group| *group == wanted) {
-            return place;
-        }
-        self.groups.push(wanted);
-        self.groups.len() - 1
+        *places.entry(wanted).or_insert_with_key(|wanted| {
+            self.groups.push(wanted.clone());
+            self.groups.len() - 1
+        })
     }
 }
+
+/// Where each group lies, while the table is built: there may be as many as sites.
+type Places = HashMap<UpstreamGroup, usize>;
+
+/// A network as addresses are compared with it: an IPv4 peer of a dual-stack listener has its IPv4 address, whatever the
+/// system calls it, so that `::ffff:10.0.0.0/104` is `10.0.0.0/8`.
+fn canonical(network: IpNet) -> IpNet {
+    let IpNet::V6(mapped) = network else { return network };
+    let v4 = mapped.addr().to_ipv4_mapped().zip(mapped.prefix_len().checked_sub(MAPPED));
+    v4.and_then(|(address, length)| Ipv4Net::new(address, length).ok()).map_or(network, IpNet::V4)
+}
+
+/// How many bits of an IPv4-mapped address say that it is one (RFC 4291 §2.5.5.2).
+const MAPPED: u8 = 96;
 
 /// A site as the configuration gives it.
 #[derive(Clone, Debug)]
@@ -219,6 +233,15 @@ mod tests {
         assert_eq!(port_of(&table, "b.shop.example", "/"), Some(1));
         assert_eq!(port_of(&table, "shop.example", "/"), None);
         assert_eq!(port_of(&table, "a.b.shop.example", "/"), None);
+    }
+
+    #[test]
+    fn a_trusted_network_is_found_however_it_is_written() {
+        let networks = ["::ffff:10.0.0.0/104", "10.0.0.0/8", "2001:db8::/32", "::/0", "::ffff:0:0/96"];
+        let parsed = networks.map(|network| network.parse().expect("a network")).to_vec();
+        let table = RouteTable::new(Vec::new(), Limits::default(), parsed, 443);
+        let kept: Vec<_> = table.trusted_proxies.iter().map(ToString::to_string).collect();
+        assert_eq!(kept, ["10.0.0.0/8", "10.0.0.0/8", "2001:db8::/32", "::/0", "0.0.0.0/0"]);
     }
 
     #[test]
