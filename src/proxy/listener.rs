@@ -1,17 +1,19 @@
 //! Listening sockets: how they are bound, how connections are accepted, how they end.
 
+use std::cell::OnceCell;
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
 use std::rc::Rc;
 use std::time::Duration;
 
 use rustix::io::Errno;
-use socket2::{Domain, Protocol as IpProtocol, SockRef, Socket, TcpKeepalive, Type};
+use socket2::{Domain, Protocol as IpProtocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::connection::{Agreed, Connection};
 use super::http;
 use super::permits::Permit;
+use super::socket;
 use super::tls::{self, Stream};
 use super::worker::{Open, Worker};
 use crate::shutdown::Lifecycle;
@@ -148,7 +150,7 @@ fn spawn(worker: &Rc<Worker>, stream: TcpStream, peer: SocketAddr, mut permit: P
     let open = worker.open_connection();
     let worker = Rc::clone(worker);
     tokio::task::spawn_local(async move {
-        prepare(&stream);
+        socket::prepare(&stream);
         let connection = if tls {
             secure(&worker, stream, client, permit, open).await
         } else {
@@ -163,13 +165,6 @@ fn spawn(worker: &Rc<Worker>, stream: TcpStream, peer: SocketAddr, mut permit: P
     });
 }
 
-/// Options without which a connection still works; a peer that has gone already shows at the first read.
-fn prepare(stream: &TcpStream) {
-    let _ = stream.set_nodelay(true);
-    let keepalive = TcpKeepalive::new().with_time(KEEPALIVE_TIME).with_interval(KEEPALIVE_INTERVAL);
-    let _ = SockRef::from(stream).set_tcp_keepalive(&keepalive);
-}
-
 /// The handshake, under one deadline from accept to its end.
 async fn secure(
     worker: &Rc<Worker>,
@@ -182,27 +177,25 @@ async fn secure(
     let alarm = worker.alarms.alarm();
     alarm.set(worker.view().table.limits.handshake_timeout);
     let policy = std::sync::Arc::clone(worker.policy.borrow_mut().load());
-    let outcome = alarm.guard(tls::accept(stream, &policy, &worker.certificates)).await;
+    let sni = OnceCell::new();
+    let outcome = alarm.guard(tls::accept(stream, &policy, &worker.certificates, &sni)).await;
+    let sni = sni.into_inner();
     drop(handshaking);
     match outcome {
         Some(Ok(accepted)) => {
             worker.counters.handshakes.count(accepted.kind);
             let protocol = if accepted.http2 { Protocol::Http2 } else { Protocol::Http1 };
-            let agreed = Agreed {
-                sni: accepted.sni,
-                certificate: accepted.certificate,
-                by_default: accepted.by_default,
-                kind: accepted.kind,
-            };
+            let agreed =
+                Agreed { sni, certificate: accepted.certificate, by_default: accepted.by_default, kind: accepted.kind };
             let stream = Stream::Tls(Box::new(accepted.stream));
             Some(Connection::new(worker, stream, client, protocol, Some(agreed), alarm, open, permit))
         }
         Some(Err(refused)) => {
-            failed(worker, client, refused.reason, refused.sni.as_deref(), refused.detail.as_deref());
+            failed(worker, client, refused.reason, sni.as_deref(), refused.detail.as_deref());
             None
         }
         None => {
-            failed(worker, client, HandshakeFailure::Timeout, None, None);
+            failed(worker, client, HandshakeFailure::Timeout, sni.as_deref(), None);
             None
         }
     }
@@ -244,6 +237,3 @@ impl Drop for Handshaking {
 const BACKLOG: i32 = 4096;
 /// How long accepting rests when something has run out: short enough that a freed descriptor is used within a second.
 const PAUSE: Duration = Duration::from_millis(50);
-/// A peer that vanished without a word is found after about three minutes, on tunnels too.
-const KEEPALIVE_TIME: Duration = Duration::from_secs(60);
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);

@@ -280,6 +280,9 @@ fn half_a_hello_or_none_is_closed_at_the_deadline_and_counted() {
     assert_eq!((half.until_closed(), silent.until_closed()), (vec![], vec![]));
     first.until_closed();
     edge.counted(3.0, "vitrine_handshakes_total", &[("result", "timeout")]);
+    edge.log_line("the name of the one that sent it", |line| {
+        message(line) == "a TLS handshake failed" && line["reason"] == "timeout" && line["sni"] == "shop.example"
+    });
     edge.counted(0.0, "vitrine_connections_open", &[("protocol", "handshake")]);
     assert_eq!(edge.get("shop.example", "/").text(), "hello");
 }

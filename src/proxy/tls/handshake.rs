@@ -1,6 +1,6 @@
 //! From an accepted TCP connection to an open TLS stream, under one deadline.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
@@ -25,8 +25,6 @@ pub(in crate::proxy) struct Accepted {
     pub(in crate::proxy) certificate: Arc<ServedCert>,
     /// The client's name is nobody's and it got the default certificate.
     pub(in crate::proxy) by_default: bool,
-    /// The name the client sent, as it sent it.
-    pub(in crate::proxy) sni: Option<Box<str>>,
     pub(in crate::proxy) http2: bool,
     pub(in crate::proxy) kind: HandshakeKind,
 }
@@ -35,22 +33,25 @@ pub(in crate::proxy) struct Accepted {
 #[derive(Debug)]
 pub(in crate::proxy) struct Refused {
     pub(in crate::proxy) reason: HandshakeFailure,
-    pub(in crate::proxy) sni: Option<Box<str>>,
     /// The library's words; they hold nothing secret.
     pub(in crate::proxy) detail: Option<String>,
 }
 
-/// Reads the hello, decides, and finishes the handshake. The caller sets the deadline around all of it.
+/// Reads the hello, decides, and finishes the handshake. The caller sets the deadline around all of it. The name the client
+/// sent, as it sent it, is put into `sni` as soon as it is known: the caller wants it however this ends.
 pub(in crate::proxy) async fn accept(
     tcp: TcpStream,
     policy: &TlsPolicy,
     index: &RefCell<Cached<CertIndex>>,
+    sni: &OnceCell<Box<str>>,
 ) -> Result<Accepted, Refused> {
     let acceptor = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), tcp);
-    let mut start = acceptor.await.map_err(|error| refused(&error, None))?;
+    let mut start = acceptor.await.map_err(|error| refused(&error))?;
 
     let hello = start.client_hello();
-    let sni: Option<Box<str>> = hello.server_name().map(Into::into);
+    if let Some(name) = hello.server_name() {
+        sni.get_or_init(|| name.into());
+    }
     let decided = hello::decide(&hello, index.borrow_mut().load(), &policy.unknown_name);
     let Served { choice, by_default } = match decided {
         Ok(served) => served,
@@ -58,7 +59,7 @@ pub(in crate::proxy) async fn accept(
             // Best effort: the peer may be gone, and the refusal stands either way.
             let _ = start.io.write_all(&alert(reason)).await;
             let _ = start.io.shutdown().await;
-            return Err(Refused { reason, sni, detail: None });
+            return Err(Refused { reason, detail: None });
         }
     };
 
@@ -67,18 +68,14 @@ pub(in crate::proxy) async fn accept(
     let mut handshake = Pinned::lend(&mut pinned, || start.into_stream(config));
     let stream = poll_fn(|cx| Pinned::lend(&mut pinned, || Pin::new(&mut handshake).poll(cx)))
         .await
-        .map_err(|error| refused(&error, sni.clone()))?;
+        .map_err(|error| refused(&error))?;
 
     let session = stream.get_ref().1;
     let (http2, kind) = (session.alpn_protocol() == Some(H2), kind(session));
     let Some(certificate) = pinned.and_then(Pinned::taken) else {
-        return Err(Refused {
-            reason: HandshakeFailure::Internal,
-            sni,
-            detail: Some("no certificate was taken".into()),
-        });
+        return Err(Refused { reason: HandshakeFailure::Internal, detail: Some("no certificate was taken".into()) });
     };
-    Ok(Accepted { stream, certificate, by_default, sni, http2, kind })
+    Ok(Accepted { stream, certificate, by_default, http2, kind })
 }
 
 fn kind(session: &ServerConnection) -> HandshakeKind {
@@ -93,7 +90,7 @@ fn kind(session: &ServerConnection) -> HandshakeKind {
 }
 
 /// Sorts a failed handshake by who is at fault.
-fn refused(error: &io::Error, sni: Option<Box<str>>) -> Refused {
+fn refused(error: &io::Error) -> Refused {
     let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
     let reason = match tls {
         None => HandshakeFailure::Closed,
@@ -101,7 +98,11 @@ fn refused(error: &io::Error, sni: Option<Box<str>>) -> Refused {
         Some(rustls::Error::PeerIncompatible(_) | rustls::Error::NoApplicationProtocol) => {
             HandshakeFailure::Incompatible
         }
-        Some(rustls::Error::InvalidMessage(_) | rustls::Error::InappropriateMessage { .. }) => HandshakeFailure::NotTls,
+        Some(
+            rustls::Error::InvalidMessage(_)
+            | rustls::Error::InappropriateMessage { .. }
+            | rustls::Error::PeerSentOversizedRecord,
+        ) => HandshakeFailure::NotTls,
         Some(
             rustls::Error::InappropriateHandshakeMessage { .. }
             | rustls::Error::PeerMisbehaved(_)
@@ -109,7 +110,7 @@ fn refused(error: &io::Error, sni: Option<Box<str>>) -> Refused {
         ) => HandshakeFailure::Incompatible,
         Some(_) => HandshakeFailure::Internal,
     };
-    Refused { reason, sni, detail: tls.map(ToString::to_string) }
+    Refused { reason, detail: tls.map(ToString::to_string) }
 }
 
 /// A fatal alert in the clear, as the peer expects it before keys are agreed on (RFC 8446 §6).
@@ -125,3 +126,18 @@ fn alert(reason: HandshakeFailure) -> [u8; 7] {
 const ALERT: u8 = 21;
 /// RFC 8446 §6
 const FATAL: u8 = 2;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_peer_did_wrong_is_not_called_ours() {
+        let reason = |error: rustls::Error| refused(&io::Error::new(io::ErrorKind::InvalidData, error)).reason;
+        assert_eq!(reason(rustls::Error::PeerSentOversizedRecord), HandshakeFailure::NotTls);
+        assert_eq!(reason(rustls::Error::DecryptError), HandshakeFailure::Incompatible);
+        assert_eq!(reason(rustls::Error::FailedToGetRandomBytes), HandshakeFailure::Internal);
+        let closed = refused(&io::ErrorKind::UnexpectedEof.into());
+        assert_eq!((closed.reason, closed.detail), (HandshakeFailure::Closed, None));
+    }
+}
