@@ -226,7 +226,12 @@ impl Edge {
         }
         let cut_off = proxy::cut_off(&self.shared);
         if cut_off > 0 {
-            tracing::warn!(connections = cut_off, "the drain deadline passed; open connections were cut off");
+            match ended {
+                Ended::Drained => {
+                    tracing::warn!(connections = cut_off, "the drain deadline passed; open connections were cut off");
+                }
+                _ => tracing::warn!(connections = cut_off, "open connections were cut off"),
+            }
         }
         let admin = self.admin;
         // Whatever the operator's door is doing, it ends with the runtime below.

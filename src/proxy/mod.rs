@@ -153,14 +153,14 @@ impl Drop for Farewell {
     }
 }
 
-/// How many connections were open when the drain deadline passed.
+/// How many connections were cut off at the end.
 pub fn cut_off(shared: &Shared) -> usize {
     shared.cut_off.load(Ordering::Relaxed)
 }
 
 /// A random beginning for a worker's request ids.
-fn seed() -> io::Result<u64> {
-    let mut bytes = [0; 8];
-    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| io::Error::other("the system gives no randomness"))?;
-    Ok(u64::from_ne_bytes(bytes))
+fn seed() -> io::Result<[u64; 2]> {
+    let mut bytes = [[0; 8]; 2];
+    aws_lc_rs::rand::fill(bytes.as_flattened_mut()).map_err(|_| io::Error::other("the system gives no randomness"))?;
+    Ok(bytes.map(u64::from_ne_bytes))
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::Notify;
+use tokio::task::JoinSet;
 
 use super::Shared;
 use super::alarm::Alarms;
@@ -16,7 +17,7 @@ use super::tls::TlsPolicy;
 use super::upstream::Pools;
 use crate::live::{Cached, CertIndex, RouteTable, WellKnown};
 use crate::shutdown::Lifecycle;
-use crate::telemetry::{RateLimited, SiteCounts, WorkerCounters};
+use crate::telemetry::{RateLimited, Shed, SiteCounts, WorkerCounters};
 
 /// What every connection of one worker shares. Nothing in it is shared with another thread but what [`Shared`] holds.
 pub(super) struct Worker {
@@ -72,26 +73,31 @@ pub(super) fn run(
     counters: Arc<WorkerCounters>,
     listeners: Vec<Bound>,
     lifecycle: Lifecycle,
-    seed: u64,
+    seed: [u64; 2],
 ) -> std::io::Result<()> {
+    drive(async {
+        let worker = Worker::new(shared, counters, seed);
+        worker.beside(Rc::clone(&worker).carry(listeners, lifecycle)).await
+    })?
+}
+
+/// Drives `work` and what it spawns on the calling thread, until it ends.
+fn drive<T>(work: impl Future<Output = T>) -> std::io::Result<T> {
     let runtime = Builder::new_current_thread()
         .enable_all()
         .event_interval(EVENT_INTERVAL)
         .build_local(LocalOptions::default())?;
-    runtime.block_on(Worker::serve(shared, counters, listeners, lifecycle, seed))
+    let result = runtime.block_on(work);
+    // Dropped, it would wait for every upstream's name that is being looked up, and a nameserver may be silent.
+    runtime.shutdown_background();
+    Ok(result)
 }
 
 impl Worker {
-    async fn serve(
-        shared: Arc<Shared>,
-        counters: Arc<WorkerCounters>,
-        listeners: Vec<Bound>,
-        mut lifecycle: Lifecycle,
-        seed: u64,
-    ) -> std::io::Result<()> {
+    fn new(shared: Arc<Shared>, counters: Arc<WorkerCounters>, seed: [u64; 2]) -> Rc<Self> {
         let mut routes = shared.routes.cached();
         let view = Rc::new(view(&counters, routes.load()));
-        let worker = Rc::new(Self {
+        Rc::new(Self {
             certificates: RefCell::new(shared.certificates.cached()),
             well_known: RefCell::new(shared.well_known.cached()),
             policy: RefCell::new(shared.policy.cached()),
@@ -109,37 +115,55 @@ impl Worker {
             ending: Cell::new(Ending::No),
             shared,
             counters,
-        });
-        let alarms = worker.alarms.clone();
-        tokio::task::spawn_local(async move { alarms.run().await });
-        let housekeeper = Rc::clone(&worker);
-        tokio::task::spawn_local(async move { housekeeper.keep_house().await });
+        })
+    }
 
-        let mut accepting = Vec::new();
+    /// Runs `work`, and beside it what watches over the worker's deadlines and pools. These are no tasks of their own: if one
+    /// of them panics, nothing ends at its deadline any more, so it ends the worker, which the edge notices.
+    async fn beside<T>(&self, work: impl Future<Output = std::io::Result<T>>) -> std::io::Result<T> {
+        let ended = || std::io::Error::other("what watches over its deadlines has ended");
+        tokio::select! {
+            result = work => result,
+            () = self.alarms.run() => Err(ended()),
+            () = self.keep_house() => Err(ended()),
+        }
+    }
+
+    /// Accepts and serves until the edge has drained or its time is up.
+    async fn carry(self: Rc<Self>, listeners: Vec<Bound>, mut lifecycle: Lifecycle) -> std::io::Result<()> {
+        let mut accepting = JoinSet::new();
         for bound in listeners {
             let listener = listener::register(bound)?;
-            accepting.push(tokio::task::spawn_local(listener::accept(Rc::clone(&worker), listener, lifecycle.clone())));
+            accepting.spawn_local(listener::accept(Rc::clone(&self), listener, lifecycle.clone()));
         }
-        worker.shared.listening.add_permits(1);
+        self.shared.listening.add_permits(1);
 
-        let deadline = lifecycle.draining().await;
-        worker.ending.set(Ending::Draining);
-        worker.alarms.wake_all();
-        let drained = async {
-            for listener in accepting {
-                // A listener that panicked has ended too.
-                let _ = listener.await;
+        let deadline = loop {
+            tokio::select! {
+                deadline = lifecycle.draining() => break deadline,
+                // Before the edge drains, a listener ends by a panic only; the others would not miss it.
+                Some(ended) = accepting.join_next() => ended?,
             }
-            worker.alarms.wake_all();
-            worker.until_no_connection().await;
         };
-        tokio::select! {
-            () = drained => {}
-            () = tokio::time::sleep_until(deadline) => {}
-            () = lifecycle.stopping() => {}
-        }
-        worker.shared.cut_off.fetch_add(worker.connections.get(), std::sync::atomic::Ordering::Relaxed);
-        Ok(())
+        self.ending.set(Ending::Draining);
+        self.alarms.wake_all();
+        let drained = async {
+            while let Some(ended) = accepting.join_next().await {
+                ended?;
+            }
+            self.alarms.wake_all();
+            self.until_no_connection().await;
+            Ok(())
+        };
+        let result = tokio::select! {
+            drained = drained => drained,
+            () = tokio::time::sleep_until(deadline) => Ok(()),
+            () = lifecycle.stopping() => Ok(()),
+        };
+        let open = self.connections.get();
+        self.counters.shed.of(Shed::Drain).add(open as u64);
+        self.shared.cut_off.fetch_add(open, std::sync::atomic::Ordering::Relaxed);
+        result
     }
 
     /// The routes as they are now. An unchanged table costs one comparison.
@@ -163,7 +187,7 @@ impl Worker {
 
     /// A draw for sampling; not for secrets.
     pub(super) fn draw(&self) -> u64 {
-        mix(self.request_ids.next.get() ^ self.request_ids.seed)
+        mix(self.request_ids.next.get() ^ self.request_ids.seed[1])
     }
 
     /// Room for one more connection.
@@ -222,22 +246,24 @@ fn view(counters: &WorkerCounters, table: &Arc<RouteTable>) -> View {
 /// Sixteen hexadecimal digits that name a request in logs and on error pages.
 pub(super) type RequestId = [u8; 16];
 
-/// Distinct for the life of the process, and not countable from outside.
+/// Distinct for the life of a worker. Who sees some of them cannot tell how many there were between: the counter goes through
+/// two rounds of [`mix`], which anybody can undo, with words between and behind them that nobody knows.
 struct RequestIds {
-    seed: u64,
+    seed: [u64; 2],
     next: Cell<u64>,
 }
 
 impl RequestIds {
-    fn new(seed: u64) -> Self {
+    fn new(seed: [u64; 2]) -> Self {
         Self { seed, next: Cell::new(0) }
     }
 
     fn next(&self) -> RequestId {
         let next = self.next.get().wrapping_add(1);
         self.next.set(next);
-        // `mix` is a bijection: different counts give different ids.
-        let bits = mix(next.wrapping_add(self.seed));
+        let [first, second] = self.seed;
+        // Each step is a bijection: different counts give different ids.
+        let bits = mix(mix(next.wrapping_add(first)) ^ second).wrapping_add(first);
         std::array::from_fn(|place| HEX[(bits >> (60 - 4 * place) & 0xf) as usize])
     }
 }

@@ -154,6 +154,8 @@ fn a_second_signal_stops_at_once() {
     edge.signal(Signal::INT);
     assert_eq!(edge.wait().code(), Some(1));
     edge.logged("a second signal");
+    let line = edge.logged("were cut off");
+    assert_eq!((message(&line), &line["connections"]), ("open connections were cut off", &1.into()));
 }
 
 #[test]
