@@ -37,7 +37,7 @@ pub struct Limits {
     pub h2_connection_window: u32,
     /// What is buffered towards one HTTP/2 stream that does not take it.
     pub h2_send_buffer: usize,
-    /// Open client connections of the whole edge; 0: what the file limit allows.
+    /// Open client connections of the whole edge; 0: what the file limit and memory allow.
     pub connections: usize,
     /// Open connections of one client address (IPv6: one /64); 0: no cap.
     pub connections_per_client: usize,

@@ -77,7 +77,7 @@ impl Edge {
     /// [`StartError`] tells whether the configuration or the system is to blame.
     pub fn start(path: Option<&Path>, loaded: Loaded, certificates: Certificates) -> Result<Self, StartError> {
         let config = loaded.config.clone();
-        let descriptor_limit = descriptors::raise();
+        let room = descriptors::raise();
         let sockets = Sockets::bind(&config.edge.https, &config.edge.http, config.edge.workers)?;
         let https_port = sockets.https().first().map_or(443, SocketAddr::port);
         let (https, http) = (sockets.https().to_vec(), sockets.http().to_vec());
@@ -107,8 +107,8 @@ impl Edge {
             well_known: well_known.clone(),
             policy,
             access_log: access_log.clone(),
-            permits: Permits::new(),
-            descriptor_limit,
+            permits: Permits::new(room.upstreams),
+            room_for_clients: room.clients,
             listening: Semaphore::new(0),
             cut_off: AtomicUsize::new(0),
         });

@@ -1,8 +1,9 @@
 //! Deadlines of one worker: thousands of them for the price of one timer.
 //!
 //! A deadline on the hot path nearly never passes; what counts is that setting it is cheap. An [`Alarm`] is a place in a
-//! table; setting it stores one number. A task of the worker looks through the table a few times a second, while anything
-//! is in it, and wakes the owners of what has passed. A deadline is never early, and late by [`TICK`] at most.
+//! table; setting it stores one number. The worker looks through the table a few times a second, while anything is in it,
+//! and wakes the owners of what has passed. A deadline is never early, and late by two [`TICK`]s at most: one that makes up
+//! for a clock that may lag, and one because it may pass just after a look.
 
 use std::cell::{Cell, RefCell};
 use std::pin::Pin;
@@ -49,7 +50,7 @@ impl Alarms {
     pub(super) fn alarm(&self) -> Alarm {
         let table = &self.0;
         if table.in_use.replace(table.in_use.get() + 1) == 0 {
-            table.now.set(self.elapsed());
+            self.read_clock();
             table.first.notify_one();
         }
         let place = table.free.borrow_mut().pop().unwrap_or_else(|| {
@@ -61,9 +62,15 @@ impl Alarms {
         Alarm { table: Rc::clone(table), place: place as usize }
     }
 
-    /// Milliseconds since the worker began, as of the last tick.
+    /// Milliseconds since the worker began, as of the last tick. While no alarm is in use there are no ticks.
     pub(super) fn now(&self) -> u64 {
         self.0.now.get()
+    }
+
+    /// Milliseconds since the worker began, exactly.
+    pub(super) fn read_clock(&self) -> u64 {
+        self.0.now.set(self.elapsed());
+        self.now()
     }
 
     /// Wakes every owner once, so that each looks at what has changed for all of them.
@@ -84,8 +91,7 @@ impl Alarms {
     }
 
     fn tick(&self) {
-        let now = self.elapsed();
-        self.0.now.set(now);
+        let now = self.read_clock();
         let mut due = Vec::new();
         for place in self.0.places.borrow_mut().iter_mut() {
             if place.deadline <= now {

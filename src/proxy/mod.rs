@@ -42,11 +42,11 @@ pub struct Shared {
     pub access_log: AccessLog,
     /// How many connections may be open.
     pub permits: Arc<Permits>,
-    /// What the file limit leaves for connections, where the configuration sets no number.
-    pub descriptor_limit: usize,
+    /// How many client connections this machine has room for, where the configuration sets no number.
+    pub room_for_clients: usize,
     /// One permit for each worker that listens.
     pub listening: Semaphore,
-    /// Connections that were open when the drain deadline passed.
+    /// Connections that were open when the drain deadline passed, or a second signal came.
     pub cut_off: AtomicUsize,
 }
 

@@ -1,4 +1,4 @@
-//! How many connections may be open: in all, and for one client.
+//! How many connections may be open: with clients in all, with one client, and with upstreams.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -6,21 +6,29 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
 /// The permits of the whole edge, shared by all workers: a share for each would refuse while others have room.
 pub struct Permits {
     open: AtomicUsize,
     clients: Vec<Mutex<HashMap<IpAddr, usize>>>,
     hasher: RandomState,
+    upstreams: Arc<Semaphore>,
+    /// How many wait for an upstream connection's permit.
+    upstreams_awaited: AtomicUsize,
 }
 
 impl Permits {
-    /// Nothing is open yet.
+    /// Nothing is open yet. Of `upstreams` connections to upstreams the edge never has more: one client with many HTTP/2
+    /// streams asks for many, and would leave no descriptor for anybody else.
     #[must_use]
-    pub fn new() -> Arc<Self> {
+    pub fn new(upstreams: usize) -> Arc<Self> {
         Arc::new(Self {
             open: AtomicUsize::new(0),
             clients: (0..CLIENT_SHARDS).map(|_| Mutex::default()).collect(),
             hasher: RandomState::new(),
+            upstreams: Arc::new(Semaphore::new(upstreams.min(Semaphore::MAX_PERMITS))),
+            upstreams_awaited: AtomicUsize::new(0),
         })
     }
 
@@ -38,11 +46,38 @@ impl Permits {
             .map(|_| Permit { permits: Arc::clone(self), client: None })
     }
 
+    /// Room for one more connection to an upstream, if there is some now.
+    pub(super) fn take_upstream(&self) -> Option<UpstreamPermit> {
+        Arc::clone(&self.upstreams).try_acquire_owned().ok().map(|permit| UpstreamPermit(Some(permit)))
+    }
+
+    /// Waits for room for one more connection to an upstream; first come, first served, on all workers.
+    pub(super) async fn await_upstream(&self) -> UpstreamPermit {
+        struct Awaited<'a>(&'a AtomicUsize);
+        impl Drop for Awaited<'_> {
+            fn drop(&mut self) {
+                self.0.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
+        self.upstreams_awaited.fetch_add(1, Ordering::Relaxed);
+        let _awaited = Awaited(&self.upstreams_awaited);
+        // It is never closed.
+        UpstreamPermit(Arc::clone(&self.upstreams).acquire_owned().await.ok())
+    }
+
+    /// How many wait for a connection to an upstream that is not idle.
+    pub(super) fn upstreams_awaited(&self) -> usize {
+        self.upstreams_awaited.load(Ordering::Relaxed)
+    }
+
     fn shard(&self, client: &IpAddr) -> &Mutex<HashMap<IpAddr, usize>> {
         // The remainder is below the number of shards.
         &self.clients[usize::try_from(self.hasher.hash_one(client) % CLIENT_SHARDS).unwrap_or(0)]
     }
 }
+
+/// The right of one connection to an upstream to be open.
+pub(super) struct UpstreamPermit(#[allow(dead_code)] Option<OwnedSemaphorePermit>); // held, not read
 
 /// One connection's right to be open.
 pub(super) struct Permit {
@@ -97,20 +132,38 @@ const CLIENT_SHARDS: u64 = 64;
 
 #[cfg(test)]
 mod tests {
+    use std::task::{Context, Waker};
+
     use super::*;
 
     #[test]
     fn a_permit_is_given_back_when_it_is_dropped() {
-        let permits = Permits::new();
+        let permits = Permits::new(0);
         let first = permits.take(1).expect("room");
         assert!(permits.take(1).is_none());
         drop(first);
         assert!(permits.take(1).is_some());
     }
 
+    #[tokio::test]
+    async fn an_upstream_connection_that_is_closed_makes_room_for_who_waits() {
+        let permits = Permits::new(1);
+        let first = permits.take_upstream().expect("room");
+        assert!(permits.take_upstream().is_none());
+        let mut second = Box::pin(permits.await_upstream());
+        assert!(second.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        assert_eq!(permits.upstreams_awaited(), 1);
+        drop(first);
+        assert!(permits.take_upstream().is_none(), "first come, first served");
+        let second = second.await;
+        assert_eq!(permits.upstreams_awaited(), 0);
+        drop(second);
+        assert!(permits.take_upstream().is_some());
+    }
+
     #[test]
     fn one_ipv6_network_is_one_client() {
-        let permits = Permits::new();
+        let permits = Permits::new(0);
         let mut first = permits.take(9).expect("room");
         let mut second = permits.take(9).expect("room");
         let mut third = permits.take(9).expect("room");

@@ -33,6 +33,7 @@ pub(super) struct Worker {
     /// Failed handshakes are told, but not more often than a person can read.
     pub(super) handshake_log: RateLimited,
     pub(super) upstream_log: RateLimited,
+    pub(super) exhausted_log: RateLimited,
     pub(super) accept_log: RateLimited,
     routes: RefCell<Cached<RouteTable>>,
     view: RefCell<Rc<View>>,
@@ -108,6 +109,7 @@ impl Worker {
             spare: Cell::new(Vec::new()),
             handshake_log: RateLimited::new("handshake", HANDSHAKE_LINES),
             upstream_log: RateLimited::new("upstream", UPSTREAM_LINES),
+            exhausted_log: RateLimited::new("exhausted", 1),
             accept_log: RateLimited::new("accept", 1),
             request_ids: RequestIds::new(seed),
             connections: Cell::new(0),
@@ -193,7 +195,7 @@ impl Worker {
     /// Room for one more connection.
     pub(super) fn take_permit(&self) -> Option<Permit> {
         let limit = match self.view.borrow().table.limits.connections {
-            0 => self.shared.descriptor_limit,
+            0 => self.shared.room_for_clients,
             limit => limit,
         };
         self.shared.permits.take(limit)
@@ -212,13 +214,19 @@ impl Worker {
     }
 
     async fn keep_house(&self) {
+        let mut seen = self.view();
         loop {
             tokio::time::sleep(HOUSEKEEPING).await;
             let view = self.view();
-            self.pools.expire(self.alarms.now(), view.table.limits.upstream_idle_timeout);
-            self.pools.forget_all_but(view.table.groups());
+            if !Rc::ptr_eq(&seen, &view) {
+                self.pools.forget_all_but(view.table.groups());
+                seen = Rc::clone(&view);
+            }
+            // Without a client no deadline is pending and the worker's clock rests, while upstreams and firewalls count on.
+            self.pools.expire(self.alarms.read_clock(), view.table.limits.upstream_idle_timeout);
+            self.pools.give_up(self.shared.permits.upstreams_awaited());
             let now = Instant::now();
-            for log in [&self.handshake_log, &self.upstream_log, &self.accept_log] {
+            for log in [&self.handshake_log, &self.upstream_log, &self.exhausted_log, &self.accept_log] {
                 log.tell_left_out(now);
             }
         }
@@ -284,3 +292,117 @@ const HANDSHAKE_LINES: u32 = 5;
 const UPSTREAM_LINES: u32 = 5;
 /// Tasks polled between two looks at the sockets (tokio's default is 61).
 const EVENT_INTERVAL: u32 = 61;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+    use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::atomic::AtomicUsize;
+    use std::task::{Context, Wake, Waker};
+
+    use tokio::sync::Semaphore;
+
+    use super::*;
+    use crate::access_log::AccessLog;
+    use crate::limits::Limits;
+    use crate::live::table;
+    use crate::proxy::{Permits, UnknownName};
+    use crate::shutdown::lifecycle;
+
+    #[test]
+    fn a_connection_that_the_drain_deadline_cuts_off_is_counted() {
+        let (conductor, lifecycle) = lifecycle();
+        let counters = Arc::<WorkerCounters>::default();
+        let bound = Bound::new(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), false).expect("a port");
+        let address = bound.address().expect("an address");
+        let (shared, mine) = (shared(), Arc::clone(&counters));
+        let (theirs, cut_off) = (Arc::clone(&shared), Arc::clone(&shared));
+        let worker = std::thread::spawn(move || run(theirs, mine, vec![bound], lifecycle, [1, 2]));
+        let _client = TcpStream::connect(address).expect("connected");
+        let begun = Instant::now();
+        while counters.accepted.value() == 0 {
+            assert!(begun.elapsed() < SILENCE, "nobody accepts");
+            std::thread::yield_now();
+        }
+        conductor.drain(Duration::ZERO);
+        worker.join().expect("no panic").expect("an end");
+        let cut_off = cut_off.cut_off.load(std::sync::atomic::Ordering::Relaxed);
+        assert_eq!((counters.shed.of(Shed::Drain).value(), cut_off), (1, 1));
+    }
+
+    #[test]
+    fn a_panic_in_what_watches_over_the_deadlines_ends_the_worker() {
+        struct Panics;
+        impl Wake for Panics {
+            fn wake(self: Arc<Self>) {
+                panic!("on purpose");
+            }
+        }
+        let worker = Worker::new(shared(), Arc::default(), [1, 2]);
+        let alarm = worker.alarms.alarm();
+        alarm.set(Duration::ZERO);
+        assert!(alarm.poll(&Context::from_waker(&Waker::from(Arc::new(Panics)))).is_pending());
+        let work = async {
+            tokio::time::sleep(SILENCE).await;
+            Ok(())
+        };
+        assert!(catch_unwind(AssertUnwindSafe(|| drive(worker.beside(work)))).is_err());
+    }
+
+    fn shared() -> Arc<Shared> {
+        let routes = RouteTable::new(Vec::new(), Limits::default(), Vec::new(), 443);
+        Arc::new(Shared {
+            certificates: table(CertIndex::default()).1,
+            routes: table(routes).1,
+            well_known: table(WellKnown::default()).1,
+            policy: table(TlsPolicy::new(true, UnknownName::Refuse).expect("a policy")).1,
+            access_log: AccessLog::off(),
+            permits: Permits::new(9),
+            room_for_clients: 9,
+            listening: Semaphore::new(0),
+            cut_off: AtomicUsize::new(0),
+        })
+    }
+
+    #[test]
+    fn a_name_that_is_being_looked_up_does_not_hold_up_the_end() {
+        let (found, answer) = std::sync::mpsc::channel::<()>();
+        let begun = Instant::now();
+        drive(async {
+            let (looking, looks) = tokio::sync::oneshot::channel();
+            // As the resolver does it, with a nameserver that is silent.
+            drop(tokio::task::spawn_blocking(move || {
+                let _ = looking.send(());
+                let _ = answer.recv_timeout(SILENCE);
+            }));
+            looks.await.expect("it has begun");
+        })
+        .expect("a runtime");
+        assert!(begun.elapsed() < SILENCE / 2, "{:?}", begun.elapsed());
+        drop(found);
+    }
+
+    #[test]
+    fn request_ids_differ_and_their_order_does_not_show() {
+        let ids = RequestIds::new([0x0123_4567_89ab_cdef, 0xfedc_ba98_7654_3210]);
+        let numbers: Vec<_> = (0..10_000)
+            .map(|_| u64::from_str_radix(std::str::from_utf8(&ids.next()).expect("digits"), 16).expect("a number"))
+            .collect();
+        assert_eq!(numbers.iter().collect::<HashSet<_>>().len(), numbers.len());
+        // What a visitor with two ids could do before: undo the last step and subtract.
+        assert!(numbers.windows(2).all(|pair| unmix(pair[1]).wrapping_sub(unmix(pair[0])) != 1));
+        assert_eq!(unmix(mix(7)), 7);
+    }
+
+    /// [`mix`] undone.
+    fn unmix(mut bits: u64) -> u64 {
+        bits = bits ^ (bits >> 31) ^ (bits >> 62);
+        bits = bits.wrapping_mul(0x3196_42b2_d24d_8ec3);
+        bits = bits ^ (bits >> 27) ^ (bits >> 54);
+        bits = bits.wrapping_mul(0x96de_1b17_3f11_9089);
+        bits ^ (bits >> 30) ^ (bits >> 60)
+    }
+
+    const SILENCE: Duration = Duration::from_secs(20);
+}

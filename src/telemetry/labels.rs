@@ -147,6 +147,10 @@ closed_set! {
         UpstreamBroken = "upstream_broken",
         /// 504: the upstream did not answer in time.
         UpstreamTimeout = "upstream_timeout",
+        /// 503: every permitted connection to an upstream is in use.
+        UpstreamLimit = "upstream_limit",
+        /// 503: the edge is out of file descriptors.
+        Descriptors = "descriptors",
     }
 }
 
@@ -181,7 +185,7 @@ closed_set! {
         WriteStall = "write_stall",
         /// A client that gives up its streams faster than they can be answered.
         StreamFlood = "stream_flood",
-        /// The drain deadline passed.
+        /// The drain deadline passed, or a second signal came.
         Drain = "drain",
     }
 }

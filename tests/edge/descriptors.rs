@@ -4,11 +4,13 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::{Barrier, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Resource, getrlimit};
+use tokio::task::JoinSet;
 
-use crate::support::{Origin, Setup, eventually, message, shop_client};
+use crate::support::{Http2, Origin, Setup, authority, eventually, message, shop_client};
 
 #[test]
 fn at_twenty_thousand_descriptors_who_is_there_is_served_and_accepting_goes_on_by_itself() {
@@ -65,6 +67,73 @@ fn the_limit_of_connections_follows_from_that_of_files() {
     assert_eq!(edge.scrape().sum("vitrine_accept_errors_total", &[("reason", "descriptors")]), 0.0);
     drop(crowd);
     eventually("a new connection", || shop_client().try_open(edge.https, "shop.example").ok());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn three_clients_with_many_streams_leave_room_for_everybody_else() {
+    let (go, wait) = mpsc::channel::<()>();
+    let wait = Mutex::new(wait);
+    let origin = Origin::new(move |exchange| {
+        if exchange.asked().1 == "/slow" {
+            // Until the other half is dropped.
+            let _ = wait.lock().expect("the gate").recv();
+        }
+        exchange.answer("200 OK", &[], b"hello")
+    });
+    let mut setup = Setup::shop(&origin);
+    setup.open_files(300).set("limits", "upstream_connect_timeout = \"1s\"");
+    let edge = setup.start();
+    let mut streams = JoinSet::new();
+    for _ in 0..3 {
+        let client = Http2::open(edge.https, "shop.example").await;
+        for _ in 0..99 {
+            let mut client = client.another();
+            streams.spawn(async move { client.get("shop.example", "/slow").await.0 });
+        }
+    }
+    // 300 files less a reserve of 128, and half of that.
+    edge.counted(86.0, "vitrine_upstream_connections_open", &[]);
+    for _ in 86..3 * 99 {
+        assert_eq!(streams.join_next().await.expect("a stream").expect("an answer"), 503, "one too many");
+    }
+    let mut client = Http2::open(edge.https, "shop.example").await;
+    assert_eq!(client.get("shop.example", "/").await.0, 503);
+    let told = edge.logged("no connection to an upstream can be opened");
+    assert_eq!((&told["level"], &told["reason"]), (&"ERROR".into(), &"upstream_limit".into()));
+    let scrape = edge.scrape();
+    let sums = ["vitrine_upstream_failures_total", "vitrine_accept_errors_total"].map(|name| scrape.sum(name, &[]));
+    assert_eq!(sums, [0.0, 0.0], "nobody else is to blame");
+    assert_eq!(scrape.sum("vitrine_local_answers_total", &[("reason", "upstream_limit")]), 212.0);
+
+    drop(go);
+    while let Some(status) = streams.join_next().await {
+        assert_eq!(status.expect("an answer"), 200);
+    }
+    assert_eq!(client.get("shop.example", "/").await.0, 200);
+}
+
+#[test]
+fn an_idle_connection_is_given_up_for_one_that_is_needed() {
+    let arrived = Barrier::new(PLACES);
+    let busy = Origin::new(move |exchange| {
+        arrived.wait();
+        exchange.answer("200 OK", &[], b"busy")
+    });
+    let other = Origin::saying("other");
+    let mut setup = Setup::shop(&busy);
+    setup.site(&["other.example"], &[&other]).certificate("other", &authority().issue(&["other.example"]));
+    setup.set("edge", "workers = 1").open_files(128 + 2 * PLACES as u64).set("limits", "connections = 40");
+    let edge = setup.start();
+    let mut clients: Vec<_> = (0..PLACES).map(|_| edge.open("shop.example")).collect();
+    for client in &mut clients {
+        client.send("GET / HTTP/1.1\r\nhost: shop.example\r\n\r\n");
+    }
+    assert!(clients.iter_mut().all(|client| client.response().status == 200));
+    edge.counted(PLACES as f64, "vitrine_upstream_connections_open", &[]);
+    let begun = Instant::now();
+    assert_eq!(edge.get("other.example", "/").text(), "other");
+    assert!(begun.elapsed() < Duration::from_secs(4), "that is the patience for a place: {:?}", begun.elapsed());
+    edge.counted(PLACES as f64, "vitrine_upstream_connections_open", &[]);
 }
 
 /// Clients that connect and say nothing, in a process of their own; gone when dropped.
@@ -127,6 +196,8 @@ fn processor_time(process: Pid) -> Duration {
     TICK * (ticks(11) + ticks(12))
 }
 
+/// What an edge with few files has for upstreams.
+const PLACES: usize = 20;
 /// What a machine's usual hard limit lets a process open, in round numbers.
 const MANY: u64 = 20_000;
 /// Linux counts processor time for its users in hundredths of a second, whatever its own clock does.

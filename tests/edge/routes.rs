@@ -5,6 +5,8 @@ use std::net::TcpListener;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use rustix::process::Signal;
+
 use crate::support::{DEADLINE, Origin, Setup, Then, authority, message, site};
 
 #[test]
@@ -133,6 +135,9 @@ fn an_upstream_that_talks_nonsense_or_hangs_up_is_a_502() {
     for (said, reason) in [
         (&b"SSH-2.0-OpenSSH_9.2\r\n\r\n"[..], "malformed"),
         (b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\na", "malformed"),
+        (b"HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\n1\r\na\r\n0\r\n\r\n", "malformed"),
+        (b"HTTP/1.1 200 OK\r\ntransfer-encoding: gzip\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n", "malformed"),
+        (b"HTTP/1.1 200 OK\r\ntransfer-encoding: identity\r\n\r\na", "malformed"),
         (b"", "closed"),
         (b"HTTP/1.1 200 OK\r\nx: ", "closed"),
     ] {
@@ -209,6 +214,35 @@ fn an_error_is_told_as_json_or_as_a_page_with_the_id_of_the_request() {
     assert_eq!(page.field("content-type"), Some("text/html; charset=utf-8"));
     assert!(page.text().contains("502") && !page.text().contains(&id) && !page.text().contains("mine"));
     edge.log_line("the id", |line| line["request"] == *id);
+}
+
+#[test]
+fn a_failure_is_logged_once_with_the_upstream_and_the_request() {
+    let mut setup = Setup::new();
+    let upstreams = [dead(), dead()];
+    setup.set("edge", "workers = 1").raw_site(&site(&["shop.example"], &upstreams));
+    setup.certificate("shop", &authority().issue(&["shop.example"]));
+    let mut edge = setup.start();
+    assert_eq!(edge.get("shop.example", "/").status, 502);
+    edge.counted(2.0, "vitrine_upstream_failures_total", &[]);
+    edge.signal(Signal::TERM);
+    edge.wait();
+    let told: Vec<_> = edge.log().into_iter().filter(|line| line.get("upstream").is_some()).collect();
+    let named: BTreeSet<_> = told.iter().filter_map(|line| line["upstream"].as_str()).collect();
+    let both: BTreeSet<_> = upstreams.iter().map(|url| url.trim_start_matches("http://")).collect();
+    assert_eq!((told.len(), named), (2, both), "{told:#?}");
+    assert_eq!(told.iter().filter(|line| line["request"].is_string()).count(), 1, "{told:#?}");
+}
+
+#[test]
+fn a_kept_connection_expires_though_no_client_is_there() {
+    let origin = Origin::saying("hello");
+    let mut setup = Setup::shop(&origin);
+    setup.set("limits", "upstream_idle_timeout = \"200ms\"");
+    let edge = setup.start();
+    assert_eq!(edge.get("shop.example", "/").status, 200);
+    edge.counted(0.0, "vitrine_connections_open", &[]);
+    edge.counted(0.0, "vitrine_upstream_connections_open", &[]);
 }
 
 /// An address where nobody listens.

@@ -188,6 +188,7 @@ fn status_of(answer: LocalAnswer) -> StatusCode {
         LocalAnswer::ClientBody => StatusCode::BAD_REQUEST,
         LocalAnswer::UpstreamUnreachable | LocalAnswer::UpstreamBroken => StatusCode::BAD_GATEWAY,
         LocalAnswer::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
+        LocalAnswer::UpstreamLimit | LocalAnswer::Descriptors => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
 
@@ -226,6 +227,7 @@ fn advice(status: StatusCode) -> &'static str {
         }
         StatusCode::MISDIRECTED_REQUEST => "This connection does not serve that site. Please try again.",
         StatusCode::BAD_GATEWAY => "The shop cannot be reached at the moment. Please try again in a minute.",
+        StatusCode::SERVICE_UNAVAILABLE => "Too many visitors at the moment. Please try again in a minute.",
         StatusCode::GATEWAY_TIMEOUT => "The shop takes too long to answer. Please try again in a minute.",
         _ => "The request could not be understood.",
     }

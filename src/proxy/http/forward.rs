@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, UPGRADE};
+use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, TRANSFER_ENCODING, UPGRADE};
 use http::request::Parts;
 use http::uri::{PathAndQuery, Uri};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
@@ -14,7 +14,7 @@ use super::errors::Asker;
 use super::exchange::{Exchange, Upload};
 use super::headers;
 use super::respond::Answer;
-use crate::proxy::upstream::{Lease, Tunnel, Wanted};
+use crate::proxy::upstream::{Lease, NoLease, Tunnel, Wanted};
 use crate::telemetry::{Label, LocalAnswer, Protocol, UpstreamFailure};
 
 /// Sends the request to one of the group's upstreams and makes the client's response of what comes back.
@@ -45,7 +45,7 @@ async fn send(
     loop {
         let mut lease = match worker.pools.lease(worker, &exchange.view, group, wanted).await {
             Ok(lease) => lease,
-            Err(failure) => return Ok(failed(asker, failure, "connecting")),
+            Err(no_lease) => return Ok(unconnected(asker, no_lease)),
         };
         exchange.note_upstream(lease.name());
         let limits = &exchange.connection.limits;
@@ -98,6 +98,9 @@ fn passed_back(asker: Asker, response: Response<Incoming>, mut lease: Lease, upg
     if switching && !(upgrade && agrees_to_websocket(&head.headers)) {
         return failed(asker, UpstreamFailure::UnaskedUpgrade, lease.name());
     }
+    if !is_framed_plainly(&head.headers) {
+        return failed(asker, UpstreamFailure::Malformed, lease.name());
+    }
     headers::prepare_response(&mut head.headers);
     head.version = Version::HTTP_11;
     head.extensions.clear();
@@ -118,6 +121,13 @@ fn passed_back(asker: Asker, response: Response<Incoming>, mut lease: Lease, upg
     }
     exchange.alarm.set(exchange.connection.limits.write_stall_timeout);
     Response::from_parts(head, ResponseBody::upstream(incoming, lease, asker.finish))
+}
+
+/// Whether the body's framing is the only coding it came through: `gzip, chunked` would reach the client as octets that are
+/// gzip and are not called so, since the field that says it concerns our connection alone (RFC 9112 §6.1).
+fn is_framed_plainly(headers: &http::HeaderMap) -> bool {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    codings.next().is_none_or(|coding| coding.as_bytes().eq_ignore_ascii_case(b"chunked")) && codings.next().is_none()
 }
 
 /// RFC 6455 §4.2.2; the client checks the value against its key.
@@ -142,6 +152,23 @@ fn broken(asker: Asker, error: &hyper::Error, lease: &Lease) -> Response<Respons
         _ if error.is_parse() => failed(asker, UpstreamFailure::Malformed, lease.name()),
         _ => failed(asker, UpstreamFailure::Closed, lease.name()),
     }
+}
+
+/// There is nobody to send the request to.
+fn unconnected(asker: Asker, no_lease: NoLease) -> Response<ResponseBody> {
+    let answer = match no_lease {
+        NoLease::Unreachable { failure, upstream } => return failed(asker, failure, &upstream),
+        NoLease::Full => LocalAnswer::UpstreamLimit,
+        NoLease::Descriptors => LocalAnswer::Descriptors,
+    };
+    asker.finish.0.connection.worker.exhausted_log.say(|| {
+        tracing::error!(
+            reason = answer.label(),
+            request = asker.finish.0.id(),
+            "no connection to an upstream can be opened: raise the limit of open files"
+        );
+    });
+    asker.local(answer)
 }
 
 /// Counts and logs the upstream's failure, with the reason that the client is not told.

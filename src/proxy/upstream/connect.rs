@@ -1,24 +1,128 @@
 //! A new connection to an upstream.
 
+use std::io;
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::net::TcpStream;
+use rustix::io::Errno;
+use tokio::net::{TcpStream, lookup_host};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::live::Upstream;
+use crate::proxy::socket;
 use crate::telemetry::UpstreamFailure;
 
+/// Why there is no connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unconnected {
+    /// It is the upstream's fault, or that of what lies between.
+    Failed(UpstreamFailure),
+    /// It is ours: no file descriptor is left.
+    Descriptors,
+}
+
 /// Connects within `patience`. A name is resolved each time, so that a shop that moves is followed.
-pub(super) async fn connect(upstream: &Upstream, patience: Duration) -> Result<TcpStream, UpstreamFailure> {
-    match tokio::time::timeout(patience, TcpStream::connect((&*upstream.host, upstream.port))).await {
-        Err(_) => Err(UpstreamFailure::ConnectTimeout),
-        Ok(Err(error)) => {
-            tracing::debug!(%upstream, %error, "cannot connect");
-            Err(UpstreamFailure::Connect)
+pub(super) async fn connect(upstream: &Upstream, patience: Duration) -> Result<TcpStream, Unconnected> {
+    let deadline = Instant::now() + patience;
+    match timeout_at(deadline, lookup_host((&*upstream.host, upstream.port))).await {
+        Err(_) => Err(TIMEOUT),
+        Ok(Err(error)) => Err(sorted(upstream, &error)),
+        Ok(Ok(addresses)) => first_of(upstream, &addresses.collect::<Vec<_>>(), deadline).await,
+    }
+}
+
+/// The first address that answers, in the resolver's order. Each has its share of the time that is left: one that swallows
+/// what it is sent would use up that of all.
+async fn first_of(upstream: &Upstream, addresses: &[SocketAddr], deadline: Instant) -> Result<TcpStream, Unconnected> {
+    let mut last = Unconnected::Failed(UpstreamFailure::Connect);
+    for (address, left) in addresses.iter().zip((1..=addresses.len()).rev()) {
+        let share = deadline.saturating_duration_since(Instant::now()) / u32::try_from(left).unwrap_or(u32::MAX);
+        match timeout(share, TcpStream::connect(address)).await {
+            Err(_) => last = TIMEOUT,
+            Ok(Err(error)) => last = sorted(upstream, &error),
+            Ok(Ok(stream)) => {
+                socket::prepare(&stream);
+                return Ok(stream);
+            }
         }
-        Ok(Ok(stream)) => {
-            // Without it a request in two segments waits for a delayed acknowledgement; if it cannot be set, that is slow only.
-            let _ = stream.set_nodelay(true);
-            Ok(stream)
-        }
+    }
+    Err(last)
+}
+
+/// Sorts an error by who is at fault.
+fn sorted(upstream: &Upstream, error: &io::Error) -> Unconnected {
+    tracing::debug!(%upstream, %error, "cannot connect");
+    match Errno::from_io_error(error) {
+        Some(Errno::MFILE | Errno::NFILE) => Unconnected::Descriptors,
+        _ => Unconnected::Failed(UpstreamFailure::Connect),
+    }
+}
+
+const TIMEOUT: Unconnected = Unconnected::Failed(UpstreamFailure::ConnectTimeout);
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, TcpListener};
+
+    use socket2::{Domain, SockRef, Socket, Type};
+
+    use super::*;
+
+    fn upstream(port: u16) -> Upstream {
+        Upstream { host: "127.0.0.1".into(), port }
+    }
+
+    /// Somebody who listens and takes nobody: its queue is full, so the kernel drops what comes.
+    fn black_hole() -> (Socket, SocketAddr, Vec<Socket>) {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+        socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).expect("bound");
+        socket.listen(0).expect("listening");
+        let address = socket.local_addr().expect("an address").as_socket().expect("an IP address");
+        let queue = (0..4)
+            .map(|_| {
+                let waiting = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+                waiting.set_nonblocking(true).expect("non-blocking");
+                let _ = waiting.connect(&address.into()); // it is under way
+                waiting
+            })
+            .collect();
+        (socket, address, queue)
+    }
+
+    #[tokio::test]
+    async fn an_address_that_swallows_everything_does_not_use_up_the_time_of_the_next() {
+        let (_hole, first, _queue) = black_hole();
+        let shop = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let second = shop.local_addr().expect("an address");
+        let deadline = Instant::now() + Duration::from_secs(2);
+        let stream = first_of(&upstream(1), &[first, second], deadline).await.expect("a connection");
+        assert_eq!(stream.peer_addr().expect("a peer"), second);
+        let alone = first_of(&upstream(1), &[first], Instant::now() + Duration::from_millis(100)).await;
+        assert_eq!(alone.map(|_| ()), Err(TIMEOUT));
+    }
+
+    #[tokio::test]
+    async fn a_shop_that_vanishes_is_noticed() {
+        let shop = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = shop.local_addr().expect("an address").port();
+        let stream = connect(&upstream(port), Duration::from_secs(5)).await.expect("a connection");
+        let socket = SockRef::from(&stream);
+        assert_eq!(
+            (socket.keepalive().expect("an option"), socket.tcp_keepalive_time().expect("a time")),
+            (true, Duration::from_secs(60))
+        );
+        assert!(stream.nodelay().expect("an option"));
+    }
+
+    #[test]
+    fn a_lack_of_descriptors_is_not_the_upstreams_fault() {
+        let sorted = [libc_error(Errno::MFILE), libc_error(Errno::NFILE), libc_error(Errno::CONNREFUSED)]
+            .map(|error| sorted(&upstream(1), &error));
+        let refused = Unconnected::Failed(UpstreamFailure::Connect);
+        assert_eq!(sorted, [Unconnected::Descriptors, Unconnected::Descriptors, refused]);
+    }
+
+    fn libc_error(errno: Errno) -> io::Error {
+        errno.into()
     }
 }

@@ -2,5 +2,6 @@
 
 mod connect;
 mod pool;
+mod stream;
 
-pub(super) use pool::{Lease, Pools, Tunnel, Wanted};
+pub(super) use pool::{Lease, NoLease, Pools, Tunnel, Wanted};

@@ -1,7 +1,7 @@
 //! Upstream connections that wait for their next request.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::future::pending;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -9,26 +9,41 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::Either;
+use hashbrown::HashMap;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
 use hyper::client::conn::http1::{self, Parts, SendRequest};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
+use tokio::time::timeout;
 
-use super::connect::connect;
+use super::connect::{Unconnected, connect};
+use super::stream::UpstreamStream;
+use crate::limits::Limits;
 use crate::live::{Upstream, UpstreamGroup};
+use crate::proxy::alarm::Alarms;
 use crate::proxy::http::ClientBody;
+use crate::proxy::permits::Permits;
 use crate::proxy::worker::{View, Worker};
-use crate::telemetry::{Label, UpstreamFailure, WorkerCounters};
+use crate::telemetry::{Label, UpstreamFailure};
 
 /// One worker's pools, one for each upstream. They outlive a reload that keeps the upstream.
 #[derive(Default)]
 pub(in crate::proxy) struct Pools {
     pools: RefCell<HashMap<Upstream, Rc<Pool>>>,
     turn: Cell<usize>,
+}
+
+/// Why there is no connection.
+pub(in crate::proxy) enum NoLease {
+    /// None of the group's upstreams could be connected to; this is the last one, not counted and not logged yet.
+    Unreachable { failure: UpstreamFailure, upstream: Arc<str> },
+    /// The edge has as many upstream connections as it may, and none became free in time.
+    Full,
+    /// The edge is out of file descriptors.
+    Descriptors,
 }
 
 /// Which connection will do.
@@ -42,6 +57,8 @@ pub(in crate::proxy) enum Wanted {
 
 struct Pool {
     name: Arc<str>,
+    clock: Alarms,
+    permits: Arc<Permits>,
     idle: RefCell<Vec<Idle>>,
 }
 
@@ -55,9 +72,11 @@ struct Idle {
 struct Link {
     sender: SendRequest<ClientBody>,
     /// What is left of the connection once it has switched protocols.
-    switched: oneshot::Receiver<Parts<TokioIo<TcpStream>>>,
+    switched: Switched,
     task: AbortHandle,
 }
+
+type Switched = oneshot::Receiver<Parts<TokioIo<UpstreamStream>>>;
 
 impl Pools {
     /// A connection to one of the group's upstreams: an idle one, or a new one. Upstreams take turns; one that cannot be
@@ -68,91 +87,154 @@ impl Pools {
         view: &View,
         group: usize,
         wanted: Wanted,
-    ) -> Result<Lease, UpstreamFailure> {
+    ) -> Result<Lease, NoLease> {
         let upstreams = view.table.groups().get(group).map_or(&[][..], |group| &group.upstreams);
+        let limits = &view.table.limits;
+        let lease = |pool, link, reused| Lease { pool, link: Some(link), reused, last: false };
         let first = self.turn.replace(self.turn.get().wrapping_add(1));
-        let mut last = UpstreamFailure::Connect;
+        let mut last: Option<(UpstreamFailure, Arc<str>)> = None;
         for place in 0..upstreams.len() {
             let upstream = &upstreams[first.wrapping_add(place) % upstreams.len()];
-            let pool = self.pool(upstream);
-            let idle = if wanted == Wanted::Any { pool.take_idle() } else { None };
-            if let Some(link) = idle {
+            if let Some((failure, name)) = last.take() {
+                worker.counters.upstream_failures.count(failure);
+                worker.upstream_log.say(|| {
+                    tracing::warn!(
+                        upstream = &*name,
+                        reason = failure.label(),
+                        "no connection to an upstream; trying another"
+                    );
+                });
+            }
+            let pool = self.pool(worker, upstream);
+            if wanted == Wanted::Any
+                && let Some(link) = pool.take_idle(milliseconds(limits.upstream_idle_timeout))
+            {
                 worker.counters.upstream_reuses.add(1);
-                return Ok(Lease { pool, link: Some(link), reused: true, last: false, now: worker.alarms.clone() });
+                return Ok(lease(pool, link, true));
             }
             // Boxed: connecting is rare and its future large, and every request's future would carry the room for it.
-            match Box::pin(open(upstream, view.table.limits.upstream_connect_timeout, &worker.counters)).await {
-                Ok(link) => return Ok(Lease { pool, link: Some(link), reused: false, last: false, now: worker.alarms.clone() }),
-                Err(failure) => {
-                    last = failure;
-                    if place + 1 < upstreams.len() {
-                        worker.counters.upstream_failures.count(failure);
-                    }
-                    worker.upstream_log.say(|| {
-                        tracing::warn!(%upstream, reason = failure.label(), "no connection to an upstream");
-                    });
+            match Box::pin(self.open(worker, upstream, limits)).await {
+                Ok(link) => return Ok(lease(pool, link, false)),
+                Err(NoLink::Full) => return Err(NoLease::Full),
+                Err(NoLink::Unconnected(Unconnected::Descriptors)) => {
+                    self.give_up(1);
+                    return Err(NoLease::Descriptors);
+                }
+                Err(NoLink::Unconnected(Unconnected::Failed(failure))) => {
+                    last = Some((failure, Arc::clone(&pool.name)))
                 }
             }
         }
-        Err(last)
+        let (failure, upstream) = last.unwrap_or_else(|| (UpstreamFailure::Connect, "none".into()));
+        Err(NoLease::Unreachable { failure, upstream })
     }
 
-    /// Closes what has been idle for longer than `patience`.
+    /// Closes what has been idle for longer than `patience`. `now` is in the worker's milliseconds.
     pub(in crate::proxy) fn expire(&self, now: u64, patience: Duration) {
-        let patience = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
+        let patience = milliseconds(patience);
+        self.pools.borrow_mut().retain(|_, pool| {
+            let mut idle = pool.idle.borrow_mut();
+            idle.retain(|idle| idle.is_fit(now, patience));
+            // One without connections is made anew when it is needed; there may be as many upstreams as sites.
+            !idle.is_empty() || Rc::strong_count(pool) > 1
+        });
+    }
+
+    /// Closes idle connections to upstreams that are in no group any more. To be called when the groups have changed.
+    pub(in crate::proxy) fn forget_all_but(&self, groups: &[UpstreamGroup]) {
+        let kept: HashSet<&Upstream> = groups.iter().flat_map(|group| &group.upstreams).collect();
+        self.pools.borrow_mut().retain(|upstream, _| kept.contains(upstream));
+    }
+
+    /// Closes up to `number` idle connections: somebody needs what they hold.
+    pub(in crate::proxy) fn give_up(&self, mut number: usize) {
         for pool in self.pools.borrow().values() {
-            pool.idle
-                .borrow_mut()
-                .retain(|idle| !idle.connection.sender.is_closed() && now.saturating_sub(idle.since) < patience);
+            let mut idle = pool.idle.borrow_mut();
+            let oldest = number.min(idle.len());
+            idle.drain(..oldest);
+            number -= oldest;
+            if number == 0 {
+                return;
+            }
         }
     }
 
-    /// Closes idle connections to upstreams that are in no group any more.
-    pub(in crate::proxy) fn forget_all_but(&self, groups: &[UpstreamGroup]) {
-        self.pools.borrow_mut().retain(|upstream, _| groups.iter().any(|group| group.upstreams.contains(upstream)));
-    }
-
-    fn pool(&self, upstream: &Upstream) -> Rc<Pool> {
+    fn pool(&self, worker: &Worker, upstream: &Upstream) -> Rc<Pool> {
         if let Some(pool) = self.pools.borrow().get(upstream) {
             return Rc::clone(pool);
         }
-        let pool = Rc::new(Pool { name: upstream.to_string().into(), idle: RefCell::new(Vec::new()) });
+        let pool = Rc::new(Pool {
+            name: upstream.to_string().into(),
+            clock: worker.alarms.clone(),
+            permits: Arc::clone(&worker.shared.permits),
+            idle: RefCell::new(Vec::new()),
+        });
         self.pools.borrow_mut().insert(upstream.clone(), Rc::clone(&pool));
         pool
     }
 }
 
-impl Pool {
-    /// The connection that came back last: it is the least likely to have been closed meanwhile.
-    fn take_idle(&self) -> Option<Link> {
-        let mut idle = self.idle.borrow_mut();
-        // One that is not ready has been closed.
-        std::iter::from_fn(|| idle.pop()).map(|idle| idle.connection).find(|link| link.sender.is_ready())
+impl Pools {
+    /// Connects, and spawns the task that drives the connection.
+    async fn open(&self, worker: &Worker, upstream: &Upstream, limits: &Limits) -> Result<Link, NoLink> {
+        let permits = &worker.shared.permits;
+        let permit = match permits.take_upstream() {
+            Some(permit) => permit,
+            None => {
+                self.give_up(1);
+                let patience = limits.upstream_connect_timeout;
+                timeout(patience, permits.await_upstream()).await.map_err(|_| NoLink::Full)?
+            }
+        };
+        let stream = connect(upstream, limits.upstream_connect_timeout).await.map_err(NoLink::Unconnected)?;
+        let stream = UpstreamStream::new(stream, permit, &worker.counters);
+        let (sender, connection) = http1::Builder::new()
+            .max_buf_size(limits.h2_send_buffer.max(LEAST_BUFFER))
+            .handshake(TokioIo::new(stream))
+            .await
+            .map_err(|_| NoLink::Unconnected(Unconnected::Failed(UpstreamFailure::Connect)))?;
+        worker.counters.upstream_connects.add(1);
+        let (hand_over, switched) = oneshot::channel();
+        let task = tokio::task::spawn_local(async move {
+            // An error has reached whoever waits for the response.
+            if let Ok(parts) = connection.without_shutdown().await {
+                // Nobody waits for it unless protocols were switched.
+                let _ = hand_over.send(parts);
+            }
+        });
+        Ok(Link { sender, switched, task: task.abort_handle() })
     }
 }
 
-/// Connects, and spawns the task that drives the connection.
-async fn open(
-    upstream: &Upstream,
-    patience: Duration,
-    counters: &Arc<WorkerCounters>,
-) -> Result<Link, UpstreamFailure> {
-    let stream = connect(upstream, patience).await?;
-    let (sender, connection) =
-        http1::Builder::new().handshake(TokioIo::new(stream)).await.map_err(|_| UpstreamFailure::Connect)?;
-    counters.upstream_connects.add(1);
-    counters.upstream_open.add(1);
-    let open = StillOpen(Arc::clone(counters));
-    let (hand_over, switched) = oneshot::channel();
-    let task = tokio::task::spawn_local(async move {
-        let _open = open;
-        // An error has reached whoever waits for the response.
-        if let Ok(parts) = connection.without_shutdown().await {
-            // Nobody waits for it unless protocols were switched.
-            let _ = hand_over.send(parts);
+/// Why a connection could not be opened.
+enum NoLink {
+    Full,
+    Unconnected(Unconnected),
+}
+
+impl Pool {
+    /// The connection that came back last: it is the least likely to have been closed meanwhile.
+    fn take_idle(&self, patience: u64) -> Option<Link> {
+        let now = self.clock.now();
+        let mut idle = self.idle.borrow_mut();
+        while let Some(candidate) = idle.pop() {
+            if candidate.is_fit(now, patience) {
+                return Some(candidate.connection);
+            }
         }
-    });
-    Ok(Link { sender, switched, task: task.abort_handle() })
+        None
+    }
+}
+
+impl Idle {
+    /// Whether it may serve a request: it is open, and not so old that somebody on the way may have forgotten it.
+    fn is_fit(&self, now: u64, patience: u64) -> bool {
+        self.connection.sender.is_ready() && now.saturating_sub(self.since) < patience
+    }
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// An upstream connection in use by one request. Unless it is given back, it is closed when dropped.
@@ -161,7 +243,6 @@ pub(in crate::proxy) struct Lease {
     link: Option<Link>,
     reused: bool,
     last: bool,
-    now: crate::proxy::alarm::Alarms,
 }
 
 impl Lease {
@@ -201,11 +282,14 @@ impl Lease {
         if self.last || !self.link.as_ref().is_some_and(|link| link.sender.is_ready()) {
             return;
         }
+        if self.pool.permits.upstreams_awaited() > 0 {
+            return; // by somebody who cannot have this one, perhaps on another worker
+        }
         let mut idle = self.pool.idle.borrow_mut();
         if idle.len() < MAX_IDLE
             && let Some(connection) = self.link.take()
         {
-            idle.push(Idle { connection, since: self.now.now() });
+            idle.push(Idle { connection, since: self.pool.clock.now() });
         }
     }
 }
@@ -219,29 +303,22 @@ impl Drop for Lease {
 }
 
 /// The upstream's side of a connection that has switched protocols.
-pub(in crate::proxy) struct Tunnel(oneshot::Receiver<Parts<TokioIo<TcpStream>>>, AbortHandle);
+pub(in crate::proxy) struct Tunnel(Switched);
 
 impl Tunnel {
     /// Takes the connection out of its lease.
     pub(in crate::proxy) fn after(lease: &mut Lease) -> Option<Self> {
-        lease.link.take().map(|link| Self(link.switched, link.task))
+        lease.link.take().map(|link| Self(link.switched))
     }
 
     /// The stream, and what the upstream sent behind its 101. `None`: it is gone.
-    pub(in crate::proxy) async fn open(self) -> Option<(TcpStream, Bytes)> {
-        let Self(switched, _task) = self;
-        let parts = switched.await.ok()?;
+    pub(in crate::proxy) async fn open(self) -> Option<(UpstreamStream, Bytes)> {
+        let parts = self.0.await.ok()?;
         Some((parts.io.into_inner(), parts.read_buf))
-    }
-}
-
-struct StillOpen(Arc<WorkerCounters>);
-
-impl Drop for StillOpen {
-    fn drop(&mut self) {
-        self.0.upstream_open.sub(1);
     }
 }
 
 /// Idle connections kept for one upstream by one worker; more were a burst.
 const MAX_IDLE: usize = 512;
+/// The same buffer takes a response's head; shops that set many cookies and policies stay far below this.
+const LEAST_BUFFER: usize = 64 * 1024;
