@@ -7,13 +7,13 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use rustix::io::Errno;
-use socket2::{Domain, Protocol as IpProtocol, Socket, Type};
+use socket2::{Domain, Protocol as IpProtocol, Type};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::connection::{Agreed, Connection};
 use super::http;
 use super::permits::Permit;
-use super::socket;
+use super::socket::Socket;
 use super::tls::{self, Stream};
 use super::worker::{Open, Worker};
 use crate::shutdown::Lifecycle;
@@ -43,7 +43,7 @@ pub(super) fn probe(address: SocketAddr) -> io::Result<()> {
 }
 
 fn bind(address: SocketAddr, shared: bool) -> io::Result<StdListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(IpProtocol::TCP))?;
+    let socket = socket2::Socket::new(Domain::for_address(address), Type::STREAM, Some(IpProtocol::TCP))?;
     socket.set_reuse_address(true)?;
     if shared {
         socket.set_reuse_port(true)?;
@@ -150,12 +150,12 @@ fn spawn(worker: &Rc<Worker>, stream: TcpStream, peer: SocketAddr, mut permit: P
     let open = worker.open_connection();
     let worker = Rc::clone(worker);
     tokio::task::spawn_local(async move {
-        socket::prepare(&stream);
+        let socket = Socket::new(stream);
         let connection = if tls {
-            secure(&worker, stream, client, permit, open).await
+            secure(&worker, socket, client, permit, open).await
         } else {
             let alarm = worker.alarms.alarm();
-            let stream = Stream::Plain(stream);
+            let stream = Stream::Plain(socket);
             Some(Connection::new(&worker, stream, client, Protocol::Plain, None, alarm, open, permit))
         };
         drop(worker);
@@ -168,7 +168,7 @@ fn spawn(worker: &Rc<Worker>, stream: TcpStream, peer: SocketAddr, mut permit: P
 /// The handshake, under one deadline from accept to its end.
 async fn secure(
     worker: &Rc<Worker>,
-    stream: TcpStream,
+    socket: Socket,
     client: std::net::IpAddr,
     permit: Permit,
     open: Open,
@@ -178,7 +178,7 @@ async fn secure(
     alarm.set(worker.view().table.limits.handshake_timeout);
     let policy = std::sync::Arc::clone(worker.policy.borrow_mut().load());
     let sni = OnceCell::new();
-    let outcome = alarm.guard(tls::accept(stream, &policy, &worker.certificates, &sni)).await;
+    let outcome = alarm.guard(tls::accept(socket, &policy, &worker.certificates, &sni)).await;
     let sni = sni.into_inner();
     drop(handshaking);
     match outcome {

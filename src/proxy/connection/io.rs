@@ -78,7 +78,7 @@ impl Connection {
         let mut waste = [0; 4096];
         let mut buffer = ReadBuf::new(&mut waste);
         let mut stream = self.stream.borrow_mut();
-        ready!(Pin::new(stream.tcp_mut()).poll_read(cx, &mut buffer))?;
+        ready!(Pin::new(stream.socket_mut()).poll_read(cx, &mut buffer))?;
         Poll::Ready(Ok(buffer.filled().len()))
     }
 

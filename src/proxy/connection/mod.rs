@@ -213,7 +213,7 @@ impl Connection {
     /// Closes with a reset, for a peer that does not take what it is sent.
     pub(super) fn reset(&self) {
         // If the option cannot be set, the close is an orderly one, which is no harm.
-        let _ = self.stream.borrow().tcp().set_zero_linger();
+        let _ = self.stream.borrow().socket().tcp().set_zero_linger();
     }
 
     /// The stream, for what comes after HTTP.

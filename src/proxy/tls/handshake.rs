@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use rustls::{AlertDescription, HandshakeKind as RustlsKind, ProtocolVersion, ServerConnection};
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
@@ -16,11 +15,12 @@ use super::hello::{self, Served};
 use super::policy::{H2, TlsPolicy};
 use super::resolver::Pinned;
 use crate::live::{Cached, CertIndex, ServedCert};
+use crate::proxy::socket::Socket;
 use crate::telemetry::{HandshakeFailure, HandshakeKind};
 
 /// An open TLS stream and what was agreed on.
 pub(in crate::proxy) struct Accepted {
-    pub(in crate::proxy) stream: TlsStream<TcpStream>,
+    pub(in crate::proxy) stream: TlsStream<Socket>,
     /// The certificate the client was shown; it decides which names may be asked for on this connection.
     pub(in crate::proxy) certificate: Arc<ServedCert>,
     /// The client's name is nobody's and it got the default certificate.
@@ -40,12 +40,12 @@ pub(in crate::proxy) struct Refused {
 /// Reads the hello, decides, and finishes the handshake. The caller sets the deadline around all of it. The name the client
 /// sent, as it sent it, is put into `sni` as soon as it is known: the caller wants it however this ends.
 pub(in crate::proxy) async fn accept(
-    tcp: TcpStream,
+    socket: Socket,
     policy: &TlsPolicy,
     index: &RefCell<Cached<CertIndex>>,
     sni: &OnceCell<Box<str>>,
 ) -> Result<Accepted, Refused> {
-    let acceptor = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), tcp);
+    let acceptor = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), socket);
     let mut start = acceptor.await.map_err(|error| refused(&error))?;
 
     let hello = start.client_hello();

@@ -9,7 +9,7 @@ use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::live::Upstream;
-use crate::proxy::socket;
+use crate::proxy::socket::Socket;
 use crate::telemetry::UpstreamFailure;
 
 /// Why there is no connection.
@@ -22,7 +22,7 @@ pub(super) enum Unconnected {
 }
 
 /// Connects within `patience`. A name is resolved each time, so that a shop that moves is followed.
-pub(super) async fn connect(upstream: &Upstream, patience: Duration) -> Result<TcpStream, Unconnected> {
+pub(super) async fn connect(upstream: &Upstream, patience: Duration) -> Result<Socket, Unconnected> {
     let deadline = Instant::now() + patience;
     match timeout_at(deadline, lookup_host((&*upstream.host, upstream.port))).await {
         Err(_) => Err(TIMEOUT),
@@ -33,17 +33,14 @@ pub(super) async fn connect(upstream: &Upstream, patience: Duration) -> Result<T
 
 /// The first address that answers, in the resolver's order. Each has its share of the time that is left: one that swallows
 /// what it is sent would use up that of all.
-async fn first_of(upstream: &Upstream, addresses: &[SocketAddr], deadline: Instant) -> Result<TcpStream, Unconnected> {
+async fn first_of(upstream: &Upstream, addresses: &[SocketAddr], deadline: Instant) -> Result<Socket, Unconnected> {
     let mut last = Unconnected::Failed(UpstreamFailure::Connect);
     for (address, left) in addresses.iter().zip((1..=addresses.len()).rev()) {
         let share = deadline.saturating_duration_since(Instant::now()) / u32::try_from(left).unwrap_or(u32::MAX);
         match timeout(share, TcpStream::connect(address)).await {
             Err(_) => last = TIMEOUT,
             Ok(Err(error)) => last = sorted(upstream, &error),
-            Ok(Ok(stream)) => {
-                socket::prepare(&stream);
-                return Ok(stream);
-            }
+            Ok(Ok(stream)) => return Ok(Socket::new(stream)),
         }
     }
     Err(last)
@@ -64,7 +61,7 @@ const TIMEOUT: Unconnected = Unconnected::Failed(UpstreamFailure::ConnectTimeout
 mod tests {
     use std::net::{Ipv4Addr, TcpListener};
 
-    use socket2::{Domain, SockRef, Socket, Type};
+    use socket2::{Domain, SockRef, Type};
 
     use super::*;
 
@@ -73,14 +70,14 @@ mod tests {
     }
 
     /// Somebody who listens and takes nobody: its queue is full, so the kernel drops what comes.
-    fn black_hole() -> (Socket, SocketAddr, Vec<Socket>) {
-        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+    fn black_hole() -> (socket2::Socket, SocketAddr, Vec<socket2::Socket>) {
+        let socket = socket2::Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
         socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).expect("bound");
         socket.listen(0).expect("listening");
         let address = socket.local_addr().expect("an address").as_socket().expect("an IP address");
         let queue = (0..4)
             .map(|_| {
-                let waiting = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+                let waiting = socket2::Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
                 waiting.set_nonblocking(true).expect("non-blocking");
                 let _ = waiting.connect(&address.into()); // it is under way
                 waiting
@@ -97,7 +94,7 @@ mod tests {
         let (begun, patience) = (Instant::now(), Duration::from_secs(4));
         let stream = first_of(&upstream(1), &[first, second], begun + patience).await.expect("a connection");
         assert!(begun.elapsed() < patience * 3 / 4, "{:?}", begun.elapsed());
-        assert_eq!(stream.peer_addr().expect("a peer"), second);
+        assert_eq!(stream.tcp().peer_addr().expect("a peer"), second);
         let alone = first_of(&upstream(1), &[first], Instant::now() + Duration::from_millis(100)).await;
         assert_eq!(alone.map(|_| ()), Err(TIMEOUT));
     }
@@ -107,12 +104,12 @@ mod tests {
         let shop = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = shop.local_addr().expect("an address").port();
         let stream = connect(&upstream(port), Duration::from_secs(5)).await.expect("a connection");
-        let socket = SockRef::from(&stream);
+        let socket = SockRef::from(stream.tcp());
         assert_eq!(
             (socket.keepalive().expect("an option"), socket.tcp_keepalive_time().expect("a time")),
             (true, Duration::from_secs(60))
         );
-        assert!(stream.nodelay().expect("an option"));
+        assert!(stream.tcp().nodelay().expect("an option"));
     }
 
     #[test]

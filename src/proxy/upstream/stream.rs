@@ -6,35 +6,35 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 use crate::proxy::permits::UpstreamPermit;
+use crate::proxy::socket::Socket;
 use crate::telemetry::WorkerCounters;
 
 /// A connection to an upstream, whatever is spoken on it.
 pub(in crate::proxy) struct UpstreamStream {
     // Closed before it is counted as closed.
-    tcp: TcpStream,
+    socket: Socket,
     _open: StillOpen,
     _permit: UpstreamPermit,
 }
 
 impl UpstreamStream {
-    pub(super) fn new(tcp: TcpStream, permit: UpstreamPermit, counters: &Arc<WorkerCounters>) -> Self {
+    pub(super) fn new(socket: Socket, permit: UpstreamPermit, counters: &Arc<WorkerCounters>) -> Self {
         counters.upstream_open.add(1);
-        Self { tcp, _open: StillOpen(Arc::clone(counters)), _permit: permit }
+        Self { socket, _open: StillOpen(Arc::clone(counters)), _permit: permit }
     }
 }
 
 impl AsyncRead for UpstreamStream {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tcp).poll_read(cx, buffer)
+        Pin::new(&mut self.socket).poll_read(cx, buffer)
     }
 }
 
 impl AsyncWrite for UpstreamStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.tcp).poll_write(cx, bytes)
+        Pin::new(&mut self.socket).poll_write(cx, bytes)
     }
 
     fn poll_write_vectored(
@@ -42,19 +42,19 @@ impl AsyncWrite for UpstreamStream {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.tcp).poll_write_vectored(cx, slices)
+        Pin::new(&mut self.socket).poll_write_vectored(cx, slices)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.tcp.is_write_vectored()
+        self.socket.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tcp).poll_flush(cx)
+        Pin::new(&mut self.socket).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tcp).poll_shutdown(cx)
+        Pin::new(&mut self.socket).poll_shutdown(cx)
     }
 }
 
