@@ -53,12 +53,12 @@ async fn send(
             Upload::Done => limits.upstream_response_timeout,
             _ => limits.body_idle_timeout,
         });
-        let spare = if lease.is_reused() { repeatable(&request) } else { None };
-        let sent = exchange.alarm.guard(lease.send(request)).await;
+        let repeatable = lease.is_reused() && is_repeatable(&request);
+        let sent = exchange.alarm.guard(lease.send(request, repeatable)).await;
         exchange.alarm.clear();
         return Ok(match sent {
             Some(Ok(response)) => passed_back(asker, response, lease, upgrade),
-            Some(Err(mut error)) => match (error.take_message(), spare) {
+            Some(Err(mut error)) => match (error.take_message(), lease.asked_again()) {
                 // The pooled connection was closed before a single octet went out: nothing is lost by another.
                 (Some(unsent), _) if lease.is_reused() => {
                     request = unsent;
@@ -66,8 +66,8 @@ async fn send(
                 }
                 // The upstream closed a connection it had kept, as our request came: nobody saw an answer, and asking
                 // twice does no harm (RFC 9110 §9.2.2). Once: a request that kills whoever takes it is not passed round.
-                (_, Some(spare)) if !error.error().is_parse() => {
-                    request = *spare;
+                (_, Some(again)) if !error.error().is_parse() => {
+                    request = again.map(|()| ClientBody::none());
                     wanted = Wanted::Fresh;
                     continue;
                 }
@@ -78,16 +78,9 @@ async fn send(
     }
 }
 
-/// A copy of a request that may be sent twice: without a body, and with a method that asks for no change.
-fn repeatable(request: &Request<ClientBody>) -> Option<Box<Request<ClientBody>>> {
-    let safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    (safe && request.body().is_end_stream()).then(|| {
-        let mut copy = Request::new(ClientBody::none());
-        *copy.method_mut() = request.method().clone();
-        *copy.uri_mut() = request.uri().clone();
-        *copy.headers_mut() = request.headers().clone();
-        Box::new(copy)
-    })
+/// Whether a request may be sent twice: it has no body, and its method asks for no change.
+fn is_repeatable(request: &Request<ClientBody>) -> bool {
+    matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) && request.body().is_end_stream()
 }
 
 /// The upstream's response, made fit for the client.

@@ -20,7 +20,7 @@ use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use super::connect::{Unconnected, connect};
-use super::stream::UpstreamStream;
+use super::stream::{Asked, UpstreamStream};
 use crate::limits::Limits;
 use crate::live::{Upstream, UpstreamGroup};
 use crate::proxy::alarm::Alarms;
@@ -73,6 +73,7 @@ struct Link {
     sender: SendRequest<ClientBody>,
     /// What is left of the connection once it has switched protocols.
     switched: Switched,
+    asked: Rc<Asked>,
     task: AbortHandle,
 }
 
@@ -187,7 +188,8 @@ impl Pools {
             }
         };
         let stream = connect(upstream, limits.upstream_connect_timeout).await.map_err(NoLink::Unconnected)?;
-        let stream = UpstreamStream::new(stream, permit, &worker.counters);
+        let asked = Rc::<Asked>::default();
+        let stream = UpstreamStream::new(stream, Rc::clone(&asked), permit, &worker.counters);
         let (sender, connection) = http1::Builder::new()
             .max_buf_size(limits.h2_send_buffer.max(LEAST_BUFFER))
             .handshake(TokioIo::new(stream))
@@ -202,7 +204,7 @@ impl Pools {
                 let _ = hand_over.send(parts);
             }
         });
-        Ok(Link { sender, switched, task: task.abort_handle() })
+        Ok(Link { sender, switched, asked, task: task.abort_handle() })
     }
 }
 
@@ -256,16 +258,26 @@ impl Lease {
         self.reused
     }
 
-    /// Sends the request and waits for the head of its response. An error gives back a request that was never written.
+    /// Sends the request and waits for the head of its response. An error gives back a request that was never written, and
+    /// one that is `repeatable` and was written is kept for [`Self::asked_again`].
     pub(in crate::proxy) fn send(
         &mut self,
         request: Request<ClientBody>,
+        repeatable: bool,
     ) -> impl Future<Output = Result<Response<Incoming>, TrySendError<Request<ClientBody>>>> + use<> {
         match &mut self.link {
-            Some(link) => Either::Left(link.sender.try_send_request(request)),
+            Some(link) => {
+                link.asked.begin(repeatable);
+                Either::Left(link.sender.try_send_request(request))
+            }
             // A lease holds its link until it is given back or handed over, which ends the lease.
             None => Either::Right(pending()),
         }
+    }
+
+    /// The request that was sent last, if it was repeatable and was written whole.
+    pub(in crate::proxy) fn asked_again(&self) -> Option<Request<()>> {
+        self.link.as_ref()?.asked.again()
     }
 
     /// Closes the connection after this response: what the upstream has not read of this request must not meet the next.
