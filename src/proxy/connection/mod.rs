@@ -47,7 +47,7 @@ pub(super) struct Connection {
     pub(super) active: Cell<usize>,
     /// By how many more streams were given up by the client than were answered.
     abandoned: Cell<u32>,
-    /// The stream whose task is about to be spawned.
+    /// The exchange that began last: HTTP/1's only one, and the one of HTTP/2 whose task is about to be spawned.
     pub(super) newest: RefCell<Option<Rc<Exchange>>>,
     /// The upstream's side of a tunnel that begins once HTTP has ended.
     pub(super) tunnel: RefCell<Option<Tunnel>>,

@@ -161,13 +161,15 @@ impl Body for ResponseBody {
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, ResponseBroken>>> {
         let this = self.get_mut();
         let exchange = &this.finish.0;
-        let (incoming, awaited) = match &mut this.content {
+        let (polled, awaited) = match &mut this.content {
             Content::Local(bytes) => {
                 let Some(bytes) = bytes.take() else { return Poll::Ready(None) };
                 exchange.sent.set(bytes.len() as u64);
                 return Poll::Ready(Some(Ok(Frame::data(bytes))));
             }
-            Content::Upstream { incoming, awaited, .. } => (incoming, awaited),
+            Content::Upstream { incoming, lease: Some(lease), awaited } => (lease.poll_frame(incoming, cx), awaited),
+            // It has been complete.
+            Content::Upstream { lease: None, .. } => return Poll::Ready(None),
         };
         let limits = &exchange.connection.limits;
         let broken = |failure, reason| {
@@ -176,7 +178,7 @@ impl Body for ResponseBody {
             exchange.reason.set(Some(reason));
             Poll::Ready(Some(Err(ResponseBroken)))
         };
-        let Poll::Ready(frame) = Pin::new(incoming).poll_frame(cx) else {
+        let Poll::Ready(frame) = polled else {
             if !std::mem::replace(awaited, true) {
                 exchange.alarm.set(limits.body_idle_timeout);
             }

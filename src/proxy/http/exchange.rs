@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Context;
 use std::time::{Instant, SystemTime};
 
 use http::{HeaderMap, Request, StatusCode};
@@ -13,6 +14,7 @@ use crate::access_log::Record;
 use crate::live::Site;
 use crate::proxy::alarm::Alarm;
 use crate::proxy::connection::Connection;
+use crate::proxy::upstream::Link;
 use crate::proxy::worker::{RequestId, View};
 use crate::telemetry::{Label, LocalAnswer, Protocol, StatusClass};
 
@@ -29,6 +31,8 @@ pub(in crate::proxy) struct Exchange {
     pub(super) received: Cell<u64>,
     pub(super) sent: Cell<u64>,
     pub(super) reason: Cell<Option<&'static str>>,
+    /// The upstream, if it has begun to answer before it has the whole request.
+    uploading: RefCell<Option<Link>>,
     site: Cell<Option<usize>>,
     status: Cell<u16>,
     started: Instant,
@@ -101,15 +105,14 @@ impl Exchange {
             received: Cell::new(0),
             sent: Cell::new(0),
             reason: Cell::new(None),
+            uploading: RefCell::new(None),
             site: Cell::new(None),
             status: Cell::new(0),
             started,
             notes,
             connection: Rc::clone(connection),
         });
-        if connection.protocol == Protocol::Http2 {
-            connection.newest.replace(Some(Rc::clone(&exchange)));
-        }
+        connection.newest.replace(Some(Rc::clone(&exchange)));
         exchange
     }
 
@@ -118,6 +121,18 @@ impl Exchange {
         match &self.id {
             Id::Made(id) => std::str::from_utf8(id).unwrap_or_default(),
             Id::Given(id) => id,
+        }
+    }
+
+    /// The request goes on over `link` while the response is under way: a client may send all before it reads.
+    pub(super) fn drives(&self, link: Link) {
+        self.uploading.replace(Some(link));
+    }
+
+    /// To be called by the task that answers, whenever it is woken.
+    pub(super) fn drive(&self, cx: &mut Context<'_>) {
+        if let Some(link) = &*self.uploading.borrow() {
+            link.drive(cx);
         }
     }
 
@@ -144,6 +159,10 @@ impl Exchange {
     /// The last octet is on its way, or there will be no more: counts and records.
     fn finish(&self) {
         let connection = &self.connection;
+        self.uploading.take();
+        if connection.protocol != Protocol::Http2 {
+            connection.newest.take();
+        }
         let counters = &connection.worker.counters;
         let (status, duration) = (self.status.get(), self.started.elapsed());
         // A client that goes away before its answer leaves no status; nginx's number for it keeps such requests countable.

@@ -43,7 +43,7 @@ async fn send(
     let worker = &exchange.connection.worker;
     let mut wanted = Wanted::Any;
     loop {
-        let mut lease = match worker.pools.lease(worker, &exchange.view, group, wanted).await {
+        let lease = match worker.pools.lease(worker, &exchange.view, group, wanted).await {
             Ok(lease) => lease,
             Err(no_lease) => return Ok(unconnected(asker, no_lease)),
         };
@@ -101,13 +101,13 @@ fn passed_back(asker: Asker, response: Response<Incoming>, mut lease: Lease, upg
     if switching {
         head.headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
         head.headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
-        exchange.connection.tunnel.replace(Tunnel::after(&mut lease));
+        exchange.connection.tunnel.replace(Some(Tunnel::after(lease)));
         return Response::from_parts(head, ResponseBody::local(bytes::Bytes::new(), asker.finish));
     }
     // An answer that comes before the request was read leaves octets on the way, on both sides, that are no next request.
     let unread = exchange.upload.get() != Upload::Done;
     if unread {
-        lease.is_the_last();
+        exchange.drives(lease.is_the_last());
     }
     if (unread || exchange.connection.is_leaving()) && exchange.connection.protocol != Protocol::Http2 {
         head.headers.insert(CONNECTION, HeaderValue::from_static("close"));

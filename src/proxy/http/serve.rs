@@ -67,7 +67,12 @@ async fn serve_http1(connection: &Rc<Connection>) {
             if let Poll::Ready(end) = poll_deadline(connection, cx) {
                 return Poll::Ready(end);
             }
-            let parts = ready!(http.as_mut().poll(cx));
+            let Poll::Ready(parts) = http.as_mut().poll(cx) else {
+                if let Some(exchange) = &*connection.newest.borrow() {
+                    exchange.drive(cx);
+                }
+                return Poll::Pending;
+            };
             Poll::Ready(parts.map_or_else(|error| failed(connection, &error), |parts| End::Done(parts.read_buf)))
         })
         .await
@@ -240,6 +245,7 @@ impl<F: Future<Output = ()>> Future for StreamTask<F> {
             return Poll::Ready(());
         }
         let Some(exchange) = this.exchange else { return Poll::Pending };
+        exchange.drive(cx);
         ready!(exchange.alarm.poll(cx));
         exchange.connection.worker.counters.shed.count(Shed::WriteStall);
         exchange.reason.set(Some("write_stall"));

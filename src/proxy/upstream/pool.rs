@@ -2,24 +2,23 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
-use std::future::pending;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::future::Either;
 use hashbrown::HashMap;
 use http::{Request, Response};
+use http_body::Frame;
 use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
-use hyper::client::conn::http1::{self, Parts, SendRequest};
+use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use tokio::sync::oneshot;
-use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use super::connect::{Unconnected, connect};
+use super::link::Link;
 use super::stream::{Asked, UpstreamStream};
 use crate::limits::Limits;
 use crate::live::{Upstream, UpstreamGroup};
@@ -68,17 +67,6 @@ struct Idle {
     since: u64,
 }
 
-/// One connection to an upstream and the task that drives it.
-struct Link {
-    sender: SendRequest<ClientBody>,
-    /// What is left of the connection once it has switched protocols.
-    switched: Switched,
-    asked: Rc<Asked>,
-    task: AbortHandle,
-}
-
-type Switched = oneshot::Receiver<Parts<TokioIo<UpstreamStream>>>;
-
 impl Pools {
     /// A connection to one of the group's upstreams: an idle one, or a new one. Upstreams take turns; one that cannot be
     /// connected to is passed over.
@@ -91,7 +79,7 @@ impl Pools {
     ) -> Result<Lease, NoLease> {
         let upstreams = view.table.groups().get(group).map_or(&[][..], |group| &group.upstreams);
         let limits = &view.table.limits;
-        let lease = |pool, link, reused| Lease { pool, link: Some(link), reused, last: false };
+        let lease = |pool, link, reused| Lease { pool, link, reused, last: false };
         let first = self.turn.replace(self.turn.get().wrapping_add(1));
         let mut last: Option<(UpstreamFailure, Arc<str>)> = None;
         for place in 0..upstreams.len() {
@@ -176,7 +164,7 @@ impl Pools {
 }
 
 impl Pools {
-    /// Connects, and spawns the task that drives the connection.
+    /// Connects.
     async fn open(&self, worker: &Worker, upstream: &Upstream, limits: &Limits) -> Result<Link, NoLink> {
         let permits = &worker.shared.permits;
         let permit = match permits.take_upstream() {
@@ -196,15 +184,7 @@ impl Pools {
             .await
             .map_err(|_| NoLink::Unconnected(Unconnected::Failed(UpstreamFailure::Connect)))?;
         worker.counters.upstream_connects.add(1);
-        let (hand_over, switched) = oneshot::channel();
-        let task = tokio::task::spawn_local(async move {
-            // An error has reached whoever waits for the response.
-            if let Ok(parts) = connection.without_shutdown().await {
-                // Nobody waits for it unless protocols were switched.
-                let _ = hand_over.send(parts);
-            }
-        });
-        Ok(Link { sender, switched, asked, task: task.abort_handle() })
+        Ok(Link::new(sender, connection, asked))
     }
 }
 
@@ -231,7 +211,7 @@ impl Pool {
 impl Idle {
     /// Whether it may serve a request: it is open, and not so old that somebody on the way may have forgotten it.
     fn is_fit(&self, now: u64, patience: u64) -> bool {
-        self.connection.sender.is_ready() && now.saturating_sub(self.since) < patience
+        self.connection.is_ready() && now.saturating_sub(self.since) < patience
     }
 }
 
@@ -239,10 +219,10 @@ fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// An upstream connection in use by one request. Unless it is given back, it is closed when dropped.
+/// An upstream connection in use by one request, which drives it. Unless it is given back, it is closed when dropped.
 pub(in crate::proxy) struct Lease {
     pool: Rc<Pool>,
-    link: Option<Link>,
+    link: Link,
     reused: bool,
     last: bool,
 }
@@ -261,28 +241,32 @@ impl Lease {
     /// Sends the request and waits for the head of its response. An error gives back a request that was never written, and
     /// one that is `repeatable` and was written is kept for [`Self::asked_again`].
     pub(in crate::proxy) fn send(
-        &mut self,
+        &self,
         request: Request<ClientBody>,
         repeatable: bool,
     ) -> impl Future<Output = Result<Response<Incoming>, TrySendError<Request<ClientBody>>>> + use<> {
-        match &mut self.link {
-            Some(link) => {
-                link.asked.begin(repeatable);
-                Either::Left(link.sender.try_send_request(request))
-            }
-            // A lease holds its link until it is given back or handed over, which ends the lease.
-            None => Either::Right(pending()),
-        }
+        self.link.send(request, repeatable)
+    }
+
+    /// The next frame of the response's body.
+    pub(in crate::proxy) fn poll_frame(
+        &self,
+        body: &mut Incoming,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        self.link.poll_frame(body, self.last, cx)
     }
 
     /// The request that was sent last, if it was repeatable and was written whole.
     pub(in crate::proxy) fn asked_again(&self) -> Option<Request<()>> {
-        self.link.as_ref()?.asked.again()
+        self.link.asked_again()
     }
 
     /// Closes the connection after this response: what the upstream has not read of this request must not meet the next.
-    pub(in crate::proxy) fn is_the_last(&mut self) {
+    /// The request goes on meanwhile, whether or not the client takes the response: whoever gets the link drives it.
+    pub(in crate::proxy) fn is_the_last(&mut self) -> Link {
         self.last = true;
+        self.link.clone()
     }
 
     /// The response was read to its end and the request was handed over to its end: the next request may use the connection.
@@ -290,43 +274,32 @@ impl Lease {
     /// Unless it waits for the next request already, it does not: handed over is not written, and what an upstream has left
     /// in our buffer would hold up whoever comes next for as long as that upstream likes. One whose request was written is
     /// ready by now, as it turns from its response to the next request within the turn that ended the response.
-    pub(in crate::proxy) fn give_back(mut self) {
-        if self.last || !self.link.as_ref().is_some_and(|link| link.sender.is_ready()) {
+    pub(in crate::proxy) fn give_back(self) {
+        if self.last || !self.link.is_ready() {
             return;
         }
         if self.pool.permits.upstreams_awaited() > 0 {
             return; // by somebody who cannot have this one, perhaps on another worker
         }
         let mut idle = self.pool.idle.borrow_mut();
-        if idle.len() < MAX_IDLE
-            && let Some(connection) = self.link.take()
-        {
-            idle.push(Idle { connection, since: self.pool.clock.now() });
-        }
-    }
-}
-
-impl Drop for Lease {
-    fn drop(&mut self) {
-        if let Some(link) = self.link.take() {
-            link.task.abort();
+        if idle.len() < MAX_IDLE {
+            idle.push(Idle { connection: self.link.clone(), since: self.pool.clock.now() });
         }
     }
 }
 
 /// The upstream's side of a connection that has switched protocols.
-pub(in crate::proxy) struct Tunnel(Switched);
+pub(in crate::proxy) struct Tunnel(Link);
 
 impl Tunnel {
     /// Takes the connection out of its lease.
-    pub(in crate::proxy) fn after(lease: &mut Lease) -> Option<Self> {
-        lease.link.take().map(|link| Self(link.switched))
+    pub(in crate::proxy) fn after(lease: Lease) -> Self {
+        Self(lease.link)
     }
 
     /// The stream, and what the upstream sent behind its 101. `None`: it is gone.
     pub(in crate::proxy) async fn open(self) -> Option<(UpstreamStream, Bytes)> {
-        let parts = self.0.await.ok()?;
-        Some((parts.io.into_inner(), parts.read_buf))
+        self.0.into_stream().await
     }
 }
 
