@@ -5,6 +5,7 @@ mod connection;
 mod http;
 mod listener;
 mod permits;
+mod request_id;
 mod socket;
 mod tls;
 mod upstream;

@@ -14,8 +14,9 @@ use crate::access_log::Record;
 use crate::live::Site;
 use crate::proxy::alarm::Alarm;
 use crate::proxy::connection::Connection;
+use crate::proxy::request_id::RequestId;
 use crate::proxy::upstream::Link;
-use crate::proxy::worker::{RequestId, View};
+use crate::proxy::worker::View;
 use crate::telemetry::{Label, LocalAnswer, Protocol, StatusClass};
 
 /// What is known and counted of a request while it is answered.
