@@ -21,6 +21,15 @@ pub(super) struct Pattern {
 pub(super) struct Included {
     pub(super) files: BTreeSet<PathBuf>,
     pub(super) folders: BTreeSet<PathBuf>,
+    pub(super) unreadable: Vec<Unreadable>,
+}
+
+/// A folder that nobody can say what is in.
+pub(super) struct Unreadable {
+    pub(super) folder: PathBuf,
+    /// Where it is included.
+    pub(super) line: usize,
+    pub(super) why: String,
 }
 
 impl Included {
@@ -35,8 +44,8 @@ impl Included {
             let found = match pattern.matches(&folder, pad, line) {
                 Ok(found) => found,
                 Err(error) => {
-                    let text = format!("the folder {folder:?} cannot be read: {error}; no site comes from it");
-                    pad.warning(line, "include", text);
+                    let why = format!("the folder {folder:?} cannot be read: {error}");
+                    included.unreadable.push(Unreadable { folder: folder.clone(), line, why });
                     BTreeSet::new()
                 }
             };

@@ -69,6 +69,17 @@ pub(super) fn why_not(section: &str, key: &str) -> String {
     }
 }
 
+/// What to say of a key at the top of an included file other than `site`.
+pub(super) fn why_not_included(key: &str) -> &'static str {
+    if LATER.contains(&key) {
+        NOT_IN_THIS_VERSION
+    } else if of("").contains(&key) {
+        "belongs in the main file; an included file holds [[site]] alone"
+    } else {
+        "unknown key; an included file holds [[site]] alone"
+    }
+}
+
 /// The candidate that a slip of the fingers away is `word`, if there is one.
 fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     // A key is never long: what is much longer than all of them is no slip, and the comparison is quadratic.

@@ -1,6 +1,7 @@
 //! What the operator said, typed and valid: whoever holds a [`Config`] holds the proof that nothing in it is wrong.
 
 mod bounds;
+mod claims;
 mod document;
 mod include;
 mod keys;
@@ -11,6 +12,7 @@ mod remark;
 mod restart;
 mod sections;
 mod site;
+mod sites;
 mod value;
 
 #[cfg(test)]
@@ -32,7 +34,7 @@ use crate::name::HostName;
 pub use crate::telemetry::{LogFormat, LogLevel};
 
 /// The whole configuration, includes merged.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     /// `[edge]`
     pub edge: EdgeConfig,
@@ -59,7 +61,15 @@ impl Config {
     /// Every mistake of the main file, and then those of included files too. Mistakes of included files alone leave out
     /// what they concern: [`Loaded::rejected`].
     pub fn load(path: &Path) -> Result<Loaded, Mistakes> {
-        load::load(path)
+        load::load(path, None)
+    }
+
+    /// Reads them again beside what serves now: a mistake in an included file takes nothing from a site that serves.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn reload(path: &Path, serving: &Loaded) -> Result<Loaded, Mistakes> {
+        load::load(path, Some(serving))
     }
 
     /// Reads a configuration from a text, as if it stood in the file `path`.

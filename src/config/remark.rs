@@ -60,10 +60,10 @@ impl From<Remark> for Mistakes {
     }
 }
 
-/// A part of an included file that was left out because of its mistakes; everything else serves.
+/// A part of what is included that was left out because of its mistakes; everything else serves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejected {
-    /// The included file.
+    /// The included file, or the folder of included files.
     pub file: PathBuf,
     /// How much of it.
     pub part: RejectedPart,
@@ -71,10 +71,12 @@ pub struct Rejected {
     pub mistakes: Vec<Remark>,
 }
 
-/// How much of an included file was left out.
+/// How much was left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RejectedPart {
-    /// All of it: it cannot be read, or its syntax is broken.
+    /// The whole folder: it defined sites and cannot be read now.
+    Folder,
+    /// All of it: it cannot be read, its syntax is broken, or it defined sites and is empty now.
     File,
     /// One site; its name, unless that is among the mistakes.
     Site(Option<String>),
@@ -85,6 +87,7 @@ pub enum RejectedPart {
 impl fmt::Display for Rejected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = match &self.part {
+            RejectedPart::Folder => " (the whole folder is left out)".into(),
             RejectedPart::File => " (the whole file is left out)".into(),
             RejectedPart::Site(Some(name)) => format!(" (site {name:?} is left out)"),
             RejectedPart::Site(None) => " (this site is left out)".into(),

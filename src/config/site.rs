@@ -1,7 +1,6 @@
-//! `[[site]]` and `[[site.route]]`, and that no two sites claim the same name.
+//! `[[site]]` and `[[site.route]]`.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 
 use toml::Spanned;
 use toml::de::DeValue;
@@ -15,8 +14,8 @@ use crate::name::HostPattern;
 /// What could be read of one site. It is worth something only if its pad is clean.
 pub(super) struct ReadSite {
     /// The given name, else the first host.
-    name: Option<Placed<String>>,
-    hosts: Vec<Placed<HostPattern>>,
+    pub(super) name: Option<Placed<String>>,
+    pub(super) hosts: Vec<Placed<HostPattern>>,
     routes: Vec<(String, Vec<Upstream>)>,
 }
 
@@ -30,6 +29,13 @@ impl ReadSite {
             pad.missing(section.line, "site.hosts", "is needed: the names this site answers for");
         }
         let hosts = hosts.map(|hosts| hosts.value).unwrap_or_default();
+        let mut seen = HashMap::new();
+        for host in &hosts {
+            if let Some(line) = seen.insert(&host.value, host.line) {
+                let text = format!("{:?} is in this list on line {line} already", host.value.to_string());
+                pad.mistake(host.line, "site.hosts", text);
+            }
+        }
         let name = match section.value("name", place::site_name) {
             None if !given("name") => hosts
                 .first()
@@ -73,9 +79,9 @@ impl ReadSite {
         self.name.as_ref().map(|name| name.value.clone())
     }
 
-    /// The site, if nothing is wrong with it.
-    pub(super) fn finish(self, pad: &Pad<'_>) -> Option<SiteSpec> {
-        let name = self.name.filter(|_| pad.is_clean())?.value;
+    /// The site, which a site without mistakes always is.
+    pub(super) fn finish(self) -> Option<SiteSpec> {
+        let name = self.name?.value;
         Some(SiteSpec { name, hosts: self.hosts.into_iter().map(|host| host.value).collect(), routes: self.routes })
     }
 }
@@ -112,56 +118,6 @@ fn read_upstreams(section: &Section<'_>) -> Option<Placed<Vec<Upstream>>> {
         }
     }
     Some(Placed { value: list.value.into_iter().map(|upstream| upstream.value).collect(), line: list.line })
-}
-
-/// Which hosts and names are taken, and where.
-#[derive(Default)]
-pub(super) struct Claims {
-    hosts: HashMap<HostPattern, Claim>,
-    names: HashMap<String, Claim>,
-}
-
-struct Claim {
-    site: String,
-    file: PathBuf,
-    line: usize,
-}
-
-impl Claims {
-    /// Claims the site's hosts and its name; what is taken already is its mistake, and then it claims nothing.
-    pub(super) fn add(&mut self, pad: &Pad<'_>, site: &ReadSite) {
-        let name = site.name().unwrap_or_default();
-        let mut seen = HashMap::new();
-        for host in &site.hosts {
-            let shown = host.value.to_string();
-            if let Some(line) = seen.insert(host.value.clone(), host.line) {
-                pad.mistake(host.line, "site.hosts", format!("{shown:?} is in this list on line {line} already"));
-            }
-            if let Some(claim) = self.hosts.get(&host.value) {
-                pad.mistake(host.line, "site.hosts", format!("{shown:?} is a host of {claim}; a host has one site"));
-            }
-        }
-        // A host that is taken and gave the site its name has been told of already.
-        let told = |name: &str| {
-            site.hosts.iter().any(|host| host.value.to_string() == name && self.hosts.contains_key(&host.value))
-        };
-        let given = site.name.as_ref().filter(|name| !told(&name.value));
-        if let Some((given, claim)) = given.and_then(|given| Some((given, self.names.get(&given.value)?))) {
-            pad.mistake(given.line, "site.name", format!("{name:?} is the name of {claim}; a name has one site"));
-        }
-        if !pad.is_clean() {
-            return;
-        }
-        let claim = |line| Claim { site: name.clone(), file: pad.document.file.clone(), line };
-        self.hosts.extend(site.hosts.iter().map(|host| (host.value.clone(), claim(host.line))));
-        self.names.extend(site.name.iter().map(|name| (name.value.clone(), claim(name.line))));
-    }
-}
-
-impl std::fmt::Display for Claim {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "the site {:?} at {}:{} already", self.site, self.file.display(), self.line)
-    }
 }
 
 const UPLOADED: &str = "use \"uploaded\" and put the certificate into the drop folder";

@@ -325,16 +325,7 @@ async fn second_stop(signals: &mut Signals) {
 async fn mind_configuration(mut reloader: Reloader, asked: Arc<Notify>) {
     let mut watch = reloader.watch();
     loop {
-        let changed = async {
-            match &mut watch {
-                Some(watch) => drop(watch.changed().await),
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            () = asked.notified() => {}
-            () = changed => {}
-        }
+        // At once when the watch is new: what changed before it was set is not reported by it.
         let done = tokio::task::spawn_blocking(move || {
             let watch_anew = reloader.reload();
             (reloader, watch_anew)
@@ -346,6 +337,17 @@ async fn mind_configuration(mut reloader: Reloader, asked: Arc<Notify>) {
         reloader = back;
         if watch_anew {
             watch = reloader.watch();
+            continue;
+        }
+        let changed = async {
+            match &mut watch {
+                Some(watch) => drop(watch.changed().await),
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = asked.notified() => {}
+            () = changed => {}
         }
     }
 }

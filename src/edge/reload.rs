@@ -50,7 +50,7 @@ impl Reloader {
     /// Reads the configuration again and publishes it. True: what is to be watched has changed.
     pub(super) fn reload(&mut self) -> bool {
         let Some(path) = &self.path else { return false };
-        let mut next = match Config::load(path) {
+        let next = match Config::reload(path, &self.serving) {
             Ok(next) => next,
             Err(mistakes) => {
                 for mistake in mistakes.remarks() {
@@ -60,10 +60,11 @@ impl Reloader {
                 return false;
             }
         };
-        let kept = next.keep_rejected(&self.serving);
-        if unchanged(&next, &self.serving) {
+        // Saving a file without changing it, and every poll, ends here.
+        if (&next.config, &next.rejected) == (&self.serving.config, &self.serving.rejected) {
+            let watch_anew = next.sources != self.serving.sources;
             self.serving = next;
-            return false;
+            return watch_anew;
         }
         if next.config.sites.is_empty() && !self.serving.config.sites.is_empty() {
             // An editor that truncates before it writes, or a disk that is full, leaves an empty file that means nothing.
@@ -81,7 +82,7 @@ impl Reloader {
             }
         };
         report(&next);
-        for site in kept {
+        for site in &next.kept {
             tracing::warn!(site, "the site stays as it was before its file broke");
         }
         for key in self.started_with.restart_needed(&next.config) {
@@ -105,10 +106,4 @@ pub(super) fn report(loaded: &Loaded) {
     for rejected in &loaded.rejected {
         tracing::error!("{rejected}");
     }
-}
-
-/// Saving a file without changing it, and every poll, ends here.
-fn unchanged(next: &Loaded, serving: &Loaded) -> bool {
-    // The debug text holds every value; the types behind it have no equality of their own.
-    format!("{:?}", (&next.config, &next.rejected)) == format!("{:?}", (&serving.config, &serving.rejected))
 }

@@ -103,7 +103,7 @@ fn canonical(network: IpNet) -> IpNet {
 const MAPPED: u8 = 96;
 
 /// A site as the configuration gives it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SiteSpec {
     /// Its stable identity; also its label in metrics.
     pub name: String,

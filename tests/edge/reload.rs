@@ -1,8 +1,9 @@
 //! A changed configuration: applied without touching a connection, or not at all.
 
 use std::fs;
+use std::path::PathBuf;
 
-use crate::support::{Origin, Setup, authority, eventually, message, replace_file, site};
+use crate::support::{Edge, Origin, Setup, authority, eventually, message, replace_file, site};
 
 #[test]
 fn a_site_comes_and_goes_while_a_connection_stays() {
@@ -171,4 +172,87 @@ fn tls_is_spoken_as_the_new_configuration_says() {
     edge.reload();
     assert!(old.try_open(edge.https, "shop.example").is_err());
     assert_eq!(client.get("shop.example", "/").text(), "hello", "an open connection is not touched");
+}
+
+/// Issue 9 of an include folder: whoever adds a file cannot take a shop down with it.
+#[test]
+fn a_new_file_that_claims_a_served_host_is_rejected_and_the_site_stays() {
+    let (shop, test) = (Origin::saying("shop"), Origin::saying("test"));
+    let (edge, folder) = with_included(&[("shop.toml", &site(&["shop.example", "www.shop.example"], &[shop.url()]))]);
+    let mut client = edge.open("shop.example");
+    let mut texts = || ["shop.example", "www.shop.example"].map(|host| client.get(host, "/").text());
+    let before = edge.log().len();
+    let newcomer = folder.join("00-test.toml");
+    replace_file(&newcomer, site(&["www.shop.example"], &[test.url()]));
+    let line = edge.log_line_after(before, "the rejection", |line| {
+        line["level"] == "ERROR" && message(line).contains("00-test.toml:2")
+    });
+    assert!(message(&line).contains("shop.toml:2"), "both places are named: {line}");
+    assert_eq!(texts(), ["shop", "shop"]);
+    assert_eq!(edge.api("sites").len(), 2);
+
+    // With the host given up by its file, the newcomer has it.
+    replace_file(&folder.join("shop.toml"), site(&["shop.example"], &[shop.url()]));
+    eventually("the new site", || (texts() == ["shop", "test"]).then_some(()));
+}
+
+/// A folder that cannot be entered and a file that was truncated before it is written say nothing about what is in them.
+#[test]
+fn a_folder_or_file_that_says_nothing_keeps_its_sites() {
+    let origin = Origin::saying("hello");
+    let (edge, folder) = with_included(&[("shop.toml", &site(&["shop.example"], &[origin.url()]))]);
+    let mut client = edge.open("shop.example");
+    let mut still_there = |what: &str, wanted: &str, before: usize| {
+        edge.signal(rustix::process::Signal::HUP);
+        let told = |line: &serde_json::Value| line["level"] == "ERROR" && message(line).contains(wanted);
+        edge.log_line_after(before, what, told);
+        edge.log_line_after(before, "that it stays", |line| {
+            message(line).contains("stays as it was") && line["site"] == "shop.example"
+        });
+        edge.log_line_after(before, "a reload", |line| message(line).contains("configuration was reloaded"));
+        assert_eq!(client.get("shop.example", "/").text(), "hello", "{what}");
+        edge.log().len()
+    };
+    let (away, file) = (folder.with_file_name("away"), folder.join("shop.toml"));
+    let settle = |before: usize| {
+        edge.log_line_after(before, "a reload", |line| message(line).contains("configuration was reloaded"));
+        edge.log().len()
+    };
+    let mut before = edge.log().len();
+    fs::rename(&folder, &away).expect("moved");
+    before = still_there("a missing folder", "No such file or directory", before);
+    fs::rename(&away, &folder).expect("moved back");
+    before = settle(before);
+    fs::rename(&folder, &away).expect("moved");
+    fs::write(&folder, "").expect("a file in its place");
+    before = still_there("a file in the folder's place", "Not a directory", before);
+    fs::remove_file(&folder).expect("removed");
+    std::os::unix::fs::symlink(&folder, &folder).expect("a link to itself");
+    before = still_there("a loop", "Too many levels of symbolic links", before);
+    fs::remove_file(&folder).expect("removed");
+    fs::rename(&away, &folder).expect("moved back");
+    before = settle(before);
+    for empty in ["", " \n\n", "# later\n"] {
+        let whole = fs::read(&file).expect("the site");
+        fs::write(&file, empty).expect("truncated");
+        before = still_there("an empty file", "delete the file", before);
+        replace_file(&file, whole);
+        before = settle(before);
+    }
+    fs::remove_file(&file).expect("removed");
+    eventually("the end of the site", || (client.get("shop.example", "/").status == 404).then_some(()));
+}
+
+/// An edge with a site of its main file, and `sites.d` with these.
+fn with_included(files: &[(&str, &str)]) -> (Edge, PathBuf) {
+    let origin = Origin::saying("the main file's");
+    let mut setup = Setup::new();
+    setup.top("include = [\"sites.d/*.toml\"]").site(&["main.example"], &[&origin]);
+    setup.certificate("all", &authority().issue(&["main.example", "shop.example", "*.shop.example"]));
+    let folder = setup.folder.path().join("sites.d");
+    fs::create_dir(&folder).expect("a folder");
+    for (name, text) in files {
+        fs::write(folder.join(name), text).expect("written");
+    }
+    (setup.start(), folder)
 }

@@ -1,16 +1,16 @@
 //! Files that others include, whole and broken.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::super::*;
 use super::{SITE, warnings};
 
 /// A folder with `v.toml` that includes `sites.d/*.toml`, and these files.
-struct Folder(tempfile::TempDir);
+pub(super) struct Folder(tempfile::TempDir);
 
 impl Folder {
-    fn new(files: &[(&str, &str)]) -> Self {
+    pub(super) fn new(files: &[(&str, &str)]) -> Self {
         Self::with_main(&format!("include = [\"sites.d/*.toml\"]\n{SITE}"), files)
     }
 
@@ -24,11 +24,11 @@ impl Folder {
         folder
     }
 
-    fn write(&self, name: &str, text: &str) {
+    pub(super) fn write(&self, name: &str, text: &str) {
         fs::write(self.path(name), text).expect("written");
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(super) fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
@@ -36,25 +36,30 @@ impl Folder {
         Config::load(&self.path("v.toml"))
     }
 
-    fn good(&self) -> Loaded {
+    pub(super) fn good(&self) -> Loaded {
         self.load().unwrap_or_else(|mistakes| panic!("{mistakes}"))
     }
 
     /// What is said, with the folder's own name taken out.
-    fn short(&self, said: impl std::fmt::Display) -> String {
+    pub(super) fn short(&self, said: impl std::fmt::Display) -> String {
         said.to_string().replace(&format!("{}/", self.0.path().display()), "")
     }
 
-    fn rejected(&self, loaded: &Loaded) -> Vec<String> {
+    /// Reads it again beside what serves.
+    pub(super) fn again(&self, serving: &Loaded) -> Loaded {
+        Config::reload(&self.path("v.toml"), serving).unwrap_or_else(|mistakes| panic!("{mistakes}"))
+    }
+
+    pub(super) fn rejected(&self, loaded: &Loaded) -> Vec<String> {
         loaded.rejected.iter().map(|rejected| self.short(rejected)).collect()
     }
 }
 
-fn names(loaded: &Loaded) -> Vec<&str> {
+pub(super) fn names(loaded: &Loaded) -> Vec<&str> {
     loaded.config.sites.iter().map(|site| site.name.as_str()).collect()
 }
 
-fn site(host: &str) -> String {
+pub(super) fn site(host: &str) -> String {
     format!("[[site]]\nhosts = [\"{host}\"]\nupstreams = [\"http://127.0.0.1:1\"]\n")
 }
 
@@ -109,8 +114,10 @@ fn broken_syntax_leaves_out_that_file_alone_and_says_everything_in_it() {
 
 #[test]
 fn an_included_file_holds_sites_alone_and_these_stay() {
-    let folder =
-        Folder::new(&[("sites.d/a.toml", &("[limits]\nheaders = 1\n[loud]\n".to_owned() + &site("a.example")))]);
+    let folder = Folder::new(&[(
+        "sites.d/a.toml",
+        &("[limits]\nheaders = 1\n[loud]\n[acme]\n".to_owned() + &site("a.example")),
+    )]);
     let loaded = folder.good();
     assert_eq!(names(&loaded), ["shop.example", "a.example"]);
     assert_eq!(loaded.config.limits, Limits::default());
@@ -118,7 +125,8 @@ fn an_included_file_holds_sites_alone_and_these_stay() {
         folder.rejected(&loaded),
         ["sites.d/a.toml:1: limits: belongs in the main file; an included file holds [[site]] alone (this is \
              left out)\n\
-          sites.d/a.toml:3: loud: unknown key; an included file holds [[site]] alone (this is left out)"]
+          sites.d/a.toml:3: loud: unknown key; an included file holds [[site]] alone (this is left out)\n\
+          sites.d/a.toml:4: acme: not in this version (this is left out)"]
     );
 }
 
@@ -232,12 +240,17 @@ fn what_a_broken_included_file_defined_is_kept_on_reload() {
     folder.write("sites.d/a.toml", "broken");
     folder.write("sites.d/b.toml", "[[site]]\nhosts = [\"b1.example\"]\nupstreams = 5\n");
     folder.write("sites.d/c.toml", &site("a2.example"));
-    let mut next = folder.good();
-    assert_eq!(names(&next), ["shop.example", "a2.example"]);
-    assert_eq!(next.keep_rejected(&serving), ["a1.example", "b1.example"]);
-    assert_eq!(names(&next), ["shop.example", "a2.example", "a1.example", "b1.example"]);
-    assert_eq!(next.origins[2..], [folder.path("sites.d/a.toml"), folder.path("sites.d/b.toml")]);
-    assert_eq!(Path::new(&next.origins[1]), folder.path("sites.d/c.toml"));
+    let next = folder.again(&serving);
+    assert_eq!(next.kept, ["a1.example", "a2.example", "b1.example"]);
+    assert_eq!(names(&next), ["shop.example", "a1.example", "a2.example", "b1.example"]);
+    let paths = ["v.toml", "sites.d/a.toml", "sites.d/a.toml", "sites.d/b.toml"];
+    assert_eq!(next.origins, paths.map(|path| folder.path(path)));
+    assert_eq!(
+        folder.rejected(&next)[2],
+        "sites.d/c.toml:2: site.hosts: \"a2.example\" is a host of the site \"a2.example\" of sites.d/a.toml, which \
+         stays as it was; a host has one site (site \"a2.example\" is left out)"
+    );
+    assert_eq!(folder.again(&next), next, "and so it goes on");
 }
 
 #[test]
@@ -245,8 +258,8 @@ fn a_slip_in_the_first_host_does_not_rename_the_site_and_what_it_was_is_kept() {
     let folder = Folder::new(&[("sites.d/a.toml", &site("a.example\", \"b.example"))]);
     let serving = folder.good();
     folder.write("sites.d/a.toml", &site("a example\", \"b.example"));
-    let mut next = folder.good();
+    let next = folder.again(&serving);
     assert_eq!(next.rejected[0].part, RejectedPart::Site(None));
-    assert_eq!(next.keep_rejected(&serving), ["a.example"]);
-    assert_eq!(names(&next), ["shop.example", "a.example"]);
+    assert_eq!((next.kept.len(), names(&next)), (1, vec!["shop.example", "a.example"]));
+    assert_eq!(next.rejected[0].mistakes.len(), 1, "{:?}", next.rejected);
 }

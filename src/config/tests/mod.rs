@@ -2,6 +2,7 @@
 
 mod accepted;
 mod any_text;
+mod contested;
 mod included;
 mod refused_sections;
 mod refused_sites;
