@@ -12,11 +12,14 @@ mod tests;
 
 use std::sync::Arc;
 
+use tokio::sync::watch;
+
 pub use server::{Listeners, serve};
 pub use socket::AdminSocket;
 
 use crate::access_log::AccessLog;
 use crate::certs::IntakeHandle;
+use crate::config::Standing;
 use crate::live::{CertIndex, Live, RouteTable, WellKnown};
 use crate::name::HostName;
 use crate::shutdown::Lifecycle;
@@ -36,6 +39,8 @@ pub struct Sources {
     pub workers: Arc<[Arc<WorkerCounters>]>,
     /// The drop folder's keeper; `None` when certificates come from elsewhere.
     pub intake: Option<IntakeHandle>,
+    /// What of the configuration does not apply.
+    pub configuration: watch::Receiver<Standing>,
     /// For what it could not write.
     pub access_log: AccessLog,
     /// `admin.allowed_hosts`

@@ -10,8 +10,9 @@ use tokio::sync::Semaphore;
 use super::Sources;
 use super::problem::{Answer, Problem, exposition};
 use crate::certs::{IntakeHandle, Ledger, NoticeState};
+use crate::config::{Reloads, Standing};
 use crate::live::{CertIndex, RouteTable, ServedCert, Site};
-use crate::telemetry::{CertificateFacts, IntakeFacts, Scrape, SiteFacts, render};
+use crate::telemetry::{CertificateFacts, ConfigurationFacts, IntakeFacts, Scrape, SiteFacts, render};
 
 /// Renders the page, one at a time, where blocking is allowed.
 pub(super) async fn answer(sources: &Arc<Sources>, one_at_a_time: &Arc<Semaphore>) -> Result<Answer, Problem> {
@@ -38,6 +39,7 @@ fn page(sources: &Sources) -> String {
         certificates: index.certificates().iter().map(|served| certificate(served)).collect(),
         well_known: sources.well_known.load().iter().count(),
         intake: ledger.as_deref().map(intake),
+        configuration: configuration(&sources.configuration.borrow()),
         now: time::OffsetDateTime::from(SystemTime::now()).unix_timestamp(),
     })
 }
@@ -76,6 +78,15 @@ fn sites(routes: &RouteTable, index: &CertIndex) -> Vec<SiteFacts> {
         facts
     };
     routes.sites().iter().map(|site| of_site(site)).collect()
+}
+
+fn configuration(standing: &Standing) -> ConfigurationFacts {
+    let Reloads { applied, refused, failed } = standing.reloads;
+    ConfigurationFacts {
+        is_refused: !standing.refused.is_empty(),
+        rejected: standing.rejected.len(),
+        reloads: vec![("applied", applied), ("refused", refused), ("failed", failed)],
+    }
 }
 
 fn intake(ledger: &Ledger) -> IntakeFacts<'_> {

@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 
 use super::*;
 use crate::certs::{Intake, KeyKind, LocalCa, valid_for};
+use crate::config::{Reloads, Trouble};
 use crate::limits::Limits;
 use crate::live::{CertFacts, KeyType, Publisher, ServedCert, SiteSpec, Upstream, table};
 use crate::name::HostPattern;
@@ -25,6 +26,7 @@ struct Plane {
     metrics: SocketAddr,
     folder: tempfile::TempDir,
     certificates: Publisher<CertIndex>,
+    configuration: watch::Sender<Standing>,
     conductor: Conductor,
     served: JoinHandle<std::io::Result<()>>,
 }
@@ -38,6 +40,7 @@ impl Plane {
         let folder = tempfile::tempdir().expect("a folder");
         let (certificates, certificates_live) = table(CertIndex::default());
         let (_, well_known) = table(WellKnown::default());
+        let configuration = watch::Sender::new(Standing::default());
         let (conductor, lifecycle) = lifecycle();
         let listeners = Listeners {
             admin: TcpListener::bind("127.0.0.1:0").await.expect("a port"),
@@ -53,11 +56,12 @@ impl Plane {
             lifecycle,
             workers: [Arc::default()].into(),
             intake,
+            configuration: configuration.subscribe(),
             access_log: AccessLog::off(),
             allowed_hosts: vec![HostName::parse("edge.internal").expect("a name")],
         };
         let served = tokio::spawn(serve(listeners, sources));
-        Self { admin, metrics, folder, certificates, conductor, served }
+        Self { admin, metrics, folder, certificates, configuration, conductor, served }
     }
 
     fn socket(&self) -> PathBuf {
@@ -351,6 +355,33 @@ async fn what_the_intake_has_against_a_file_is_listed_and_counted() {
     assert!(page.contains("\nx509_source_up{source_kind=\"file\",source_name=\"drop_directory\"} 1\n"), "{page}");
     assert!(page.contains("\nvitrine_certificate_alarms{code=\"withdrawal-held\"} 0\n"), "{page}");
     assert_eq!(plane.api("alarms").await.as_array().map(Vec::len), Some(intake.ledger().alarms.len()));
+}
+
+#[tokio::test]
+async fn what_of_the_configuration_does_not_apply_is_an_alarm_and_measured() {
+    let plane = Plane::start().await;
+    let trouble = |text: &str, since| Trouble { text: text.into(), since };
+    plane.configuration.send_replace(Standing {
+        refused: vec![trouble("v.toml:1: edge: wrong", 1_000_000_000)],
+        rejected: vec![trouble("sites.d/a.toml:2: site: wrong", 1_000_000_001)],
+        reloads: Reloads { applied: 2, refused: 1, failed: 0 },
+    });
+    assert_eq!(
+        plane.api("alarms").await,
+        json!([
+            { "code": "config-not-reloaded", "message": "v.toml:1: edge: wrong", "since": "2001-09-09T01:46:40Z" },
+            { "code": "config-rejected", "message": "sites.d/a.toml:2: site: wrong", "since": "2001-09-09T01:46:41Z" },
+        ])
+    );
+    let page = plane.admin("GET /metrics HTTP/1.1\nHost: localhost").await.content;
+    for line in [
+        "vitrine_config_last_reload_successful 0",
+        "vitrine_config_rejected 1",
+        "vitrine_config_reloads_total{result=\"applied\"} 2",
+        "vitrine_config_reloads_total{result=\"failed\"} 0",
+    ] {
+        assert!(page.contains(&format!("\n{line}\n")), "{line}: {page}");
+    }
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ mod restart;
 mod sections;
 mod site;
 mod sites;
+mod standing;
 mod value;
 
 #[cfg(test)]
@@ -26,6 +27,7 @@ use ipnet::IpNet;
 
 pub use load::Loaded;
 pub use remark::{Mistakes, Rejected, RejectedPart, Remark};
+pub use standing::{Reloads, Standing, Trouble};
 
 pub use crate::access_log::{Options as AccessLogConfig, Target as AccessLogTarget};
 use crate::limits::Limits;

@@ -125,6 +125,8 @@ impl Edge {
                 (None, Some((index, well_known_publisher)))
             }
         };
+        let reloader =
+            Reloader::new(path.map(Path::to_path_buf), loaded, https_port, routes_publisher, policy_publisher);
         let listeners = door::listeners(&config, &control)?;
         let addresses = Addresses {
             https,
@@ -141,16 +143,15 @@ impl Edge {
                 lifecycle: lifecycle.clone(),
                 workers: counters.clone().into(),
                 intake: intake.clone(),
+                configuration: reloader.standing(),
                 access_log,
                 allowed_hosts: config.admin.allowed_hosts.clone(),
             },
         ));
 
         let reload = Arc::new(Notify::new());
-        let reloader =
-            Reloader::new(path.map(Path::to_path_buf), loaded, https_port, routes_publisher, policy_publisher);
         let drain_timeout = reloader.drain_timeout();
-        control.spawn(mind_configuration(reloader, Arc::clone(&reload)));
+        control.spawn(reload::mind(reloader, Arc::clone(&reload)));
 
         // The sockets are bound: who connects now waits in the kernel's queue and is served once certificates are there.
         if let Some(intake) = &intake {
@@ -319,37 +320,6 @@ async fn gone(ended: &Semaphore, workers: usize) {
 async fn second_stop(signals: &mut Signals) {
     while !matches!(signals.next().await, Request::Stop(_)) {}
     tracing::warn!("a second signal: stopping at once");
-}
-
-/// Reloads when asked, and when what the configuration was read from has changed.
-async fn mind_configuration(mut reloader: Reloader, asked: Arc<Notify>) {
-    let mut watch = reloader.watch();
-    loop {
-        // At once when the watch is new: what changed before it was set is not reported by it.
-        let done = tokio::task::spawn_blocking(move || {
-            let watch_anew = reloader.reload();
-            (reloader, watch_anew)
-        });
-        let Ok((back, watch_anew)) = done.await else {
-            tracing::error!("reading the configuration panicked; it will not be reloaded until the edge is restarted");
-            return;
-        };
-        reloader = back;
-        if watch_anew {
-            watch = reloader.watch();
-            continue;
-        }
-        let changed = async {
-            match &mut watch {
-                Some(watch) => drop(watch.changed().await),
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            () = asked.notified() => {}
-            () = changed => {}
-        }
-    }
 }
 
 fn access_log_options(config: &Config) -> access_log::Options {

@@ -1,15 +1,48 @@
 //! A changed configuration becomes what is served, or changes nothing and says why.
 
-use std::path::PathBuf;
-use std::time::Duration;
+use std::panic::{self, AssertUnwindSafe};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use super::tables;
-use crate::config::{Config, Loaded};
+use crate::config::{Config, Loaded, Mistakes, Standing, Trouble};
 use crate::folder_watch::FolderWatch;
 use crate::live::{Publisher, RouteTable};
 use crate::proxy::TlsPolicy;
+
+/// Reloads when asked, and when what the configuration was read from has changed.
+pub(super) async fn mind(mut reloader: Reloader, asked: Arc<Notify>) {
+    let mut watch = reloader.watch();
+    // At once when the watch is new: what changed before it was set is not reported by it.
+    let mut is_asked = false;
+    loop {
+        let done = tokio::task::spawn_blocking(move || {
+            let watch_anew = reloader.reload(is_asked);
+            (reloader, watch_anew)
+        });
+        // Cancelled: the edge has ended.
+        let Ok((back, watch_anew)) = done.await else { return };
+        reloader = back;
+        is_asked = false;
+        if watch_anew {
+            watch = reloader.watch();
+            continue;
+        }
+        let changed = async {
+            match &mut watch {
+                Some(watch) => drop(watch.changed().await),
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = asked.notified() => is_asked = true,
+            () = changed => {}
+        }
+    }
+}
 
 /// The one owner of the published configuration.
 pub(super) struct Reloader {
@@ -22,7 +55,11 @@ pub(super) struct Reloader {
     routes: Publisher<RouteTable>,
     policy: Publisher<TlsPolicy>,
     drain_timeout: watch::Sender<Duration>,
+    standing: watch::Sender<Standing>,
 }
+
+/// What was read, and the policy if anything is new.
+type Read = Result<(Loaded, Option<TlsPolicy>), Vec<String>>;
 
 impl Reloader {
     pub(super) fn new(
@@ -33,8 +70,12 @@ impl Reloader {
         policy: Publisher<TlsPolicy>,
     ) -> Self {
         let drain_timeout = watch::Sender::new(serving.config.edge.drain_timeout);
+        let standing = watch::Sender::new(Standing {
+            rejected: Trouble::carried(rejected_lines(&serving), &[], now()),
+            ..Standing::default()
+        });
         let started_with = serving.config.clone();
-        Self { path, serving, started_with, https_port, routes, policy, drain_timeout }
+        Self { path, serving, started_with, https_port, routes, policy, drain_timeout, standing }
     }
 
     /// How long a stopping edge waits, as it is now.
@@ -42,57 +83,91 @@ impl Reloader {
         self.drain_timeout.subscribe()
     }
 
+    /// What is written and does not apply, as it is now.
+    pub(super) fn standing(&self) -> watch::Receiver<Standing> {
+        self.standing.subscribe()
+    }
+
     /// A watch over everything the configuration was read from.
     pub(super) fn watch(&self) -> Option<FolderWatch> {
         self.path.as_ref().map(|_| FolderWatch::new(self.serving.sources.clone()))
     }
 
-    /// Reads the configuration again and publishes it. True: what is to be watched has changed.
-    pub(super) fn reload(&mut self) -> bool {
-        let Some(path) = &self.path else { return false };
-        let next = match Config::reload(path, &self.serving) {
-            Ok(next) => next,
-            Err(mistakes) => {
-                for mistake in mistakes.remarks() {
-                    tracing::error!("{mistake}");
-                }
-                tracing::error!("the configuration was not reloaded; the one before stays in force");
-                return false;
-            }
-        };
+    /// Reads the configuration again and publishes it. Who `asked` hears of everything, else of what is new. True: what is
+    /// to be watched has changed.
+    pub(super) fn reload(&mut self, asked: bool) -> bool {
+        match self.path.clone() {
+            Some(path) => self.reload_from(asked, |serving| Config::reload(&path, serving)),
+            None => false,
+        }
+    }
+
+    fn reload_from(&mut self, asked: bool, source: impl FnOnce(&Loaded) -> Result<Loaded, Mistakes>) -> bool {
+        // Nothing is changed before everything is read: a panic leaves what serves, and the next change is read again.
+        match panic::catch_unwind(AssertUnwindSafe(|| self.read(source))) {
+            Ok(Ok((next, policy))) => self.apply(next, policy, asked),
+            Ok(Err(lines)) => self.refuse(lines, asked, false),
+            Err(_) => self.refuse(vec!["reading the configuration panicked, which is our fault".into()], asked, true),
+        }
+    }
+
+    fn read(&self, source: impl FnOnce(&Loaded) -> Result<Loaded, Mistakes>) -> Read {
+        let next = source(&self.serving)
+            .map_err(|mistakes| mistakes.remarks().iter().map(ToString::to_string).collect::<Vec<_>>())?;
         // Saving a file without changing it, and every poll, ends here.
         if (&next.config, &next.rejected) == (&self.serving.config, &self.serving.rejected) {
-            let watch_anew = next.sources != self.serving.sources;
-            self.serving = next;
-            return watch_anew;
+            return Ok((next, None));
         }
         if next.config.sites.is_empty() && !self.serving.config.sites.is_empty() {
             // An editor that truncates before it writes, or a disk that is full, leaves an empty file that means nothing.
-            let file = path.display();
-            tracing::error!(
-                "{file}: no site is left, which is taken for an accident; the configuration was not reloaded; restart to serve none"
-            );
-            return false;
+            let file = self.path.as_deref().unwrap_or(Path::new("")).display();
+            return Err(vec![format!(
+                "{file}: no site is left, which is taken for an accident and not reloaded; restart to serve none"
+            )]);
         }
-        let policy = match tables::policy(&next.config) {
-            Ok(policy) => policy,
-            Err(error) => {
-                tracing::error!(%error, "the configuration was not reloaded; the one before stays in force");
-                return false;
+        let policy = tables::policy(&next.config).map_err(|error| vec![error.to_string()])?;
+        Ok((next, Some(policy)))
+    }
+
+    /// Keeps what serves. A file that stays broken, or is missing, is looked at again and again, and told of once.
+    fn refuse(&self, lines: Vec<String>, asked: bool, failed: bool) -> bool {
+        let is_new = !self.standing.borrow().refused.iter().map(|trouble| &trouble.text).eq(&lines);
+        if asked || is_new {
+            for line in &lines {
+                tracing::error!("{line}");
             }
-        };
-        report(&next);
-        for site in &next.kept {
-            tracing::warn!(site, "the site stays as it was before its file broke");
+            tracing::error!("the configuration was not reloaded; the one before stays in force");
         }
-        for key in self.started_with.restart_needed(&next.config) {
-            tracing::warn!(key, "a changed value needs a restart; the rest of the configuration applies now");
+        self.standing.send_modify(|standing| {
+            standing.reloads.failed += u64::from(failed);
+            standing.reloads.refused += u64::from(is_new && !failed);
+            standing.refused = Trouble::carried(lines, &standing.refused, now());
+        });
+        false
+    }
+
+    fn apply(&mut self, next: Loaded, policy: Option<TlsPolicy>, asked: bool) -> bool {
+        let is_new = policy.is_some();
+        if asked || is_new {
+            report(&next);
         }
+        if let Some(policy) = policy {
+            for key in self.started_with.restart_needed(&next.config) {
+                tracing::warn!(key, "a changed value needs a restart; the rest of the configuration applies now");
+            }
+            self.policy.publish(policy);
+            self.drain_timeout.send_replace(next.config.edge.drain_timeout);
+            self.routes.publish(tables::routes(&next.config, self.https_port));
+            tracing::info!(sites = next.config.sites.len(), "the configuration was reloaded");
+        } else if asked || !self.standing.borrow().refused.is_empty() {
+            tracing::info!("the configuration holds and is what serves already");
+        }
+        self.standing.send_modify(|standing| {
+            standing.reloads.applied += u64::from(is_new);
+            standing.refused.clear();
+            standing.rejected = Trouble::carried(rejected_lines(&next), &standing.rejected, now());
+        });
         let watch_anew = next.sources != self.serving.sources;
-        self.policy.publish(policy);
-        self.drain_timeout.send_replace(next.config.edge.drain_timeout);
-        self.routes.publish(tables::routes(&next.config, self.https_port));
-        tracing::info!(sites = next.config.sites.len(), "the configuration was reloaded");
         self.serving = next;
         watch_anew
     }
@@ -105,5 +180,69 @@ pub(super) fn report(loaded: &Loaded) {
     }
     for rejected in &loaded.rejected {
         tracing::error!("{rejected}");
+    }
+    for site in &loaded.kept {
+        tracing::warn!(site, "the site stays as it was before");
+    }
+}
+
+fn rejected_lines(loaded: &Loaded) -> Vec<String> {
+    let lines = loaded.rejected.iter().map(ToString::to_string);
+    lines.flat_map(|lines| lines.lines().map(str::to_owned).collect::<Vec<_>>()).collect()
+}
+
+fn now() -> i64 {
+    time::OffsetDateTime::from(SystemTime::now()).unix_timestamp()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Reloads;
+    use crate::live::table;
+
+    fn parsed(text: &str) -> Result<Loaded, Mistakes> {
+        Config::parse(Path::new("v.toml"), text)
+    }
+
+    fn sites(hosts: &str) -> String {
+        format!("[[site]]\nhosts = [{hosts}]\nupstreams = [\"http://127.0.0.1:1\"]\n")
+    }
+
+    fn reloader() -> Reloader {
+        let serving = parsed(&sites("\"a.example\"")).expect("a configuration");
+        let policy = tables::policy(&serving.config).expect("a policy");
+        let routes = tables::routes(&serving.config, 443);
+        Reloader::new(Some("v.toml".into()), serving, 443, table(routes).0, table(policy).0)
+    }
+
+    fn refused(reloader: &Reloader) -> Vec<String> {
+        reloader.standing.borrow().refused.iter().map(|trouble| trouble.text.clone()).collect()
+    }
+
+    #[test]
+    fn a_panic_leaves_what_serves_and_the_next_reading_counts_again() {
+        let mut reloader = reloader();
+        assert!(!reloader.reload_from(false, |_| panic!("as a fault of the reader would")));
+        assert_eq!(refused(&reloader), ["reading the configuration panicked, which is our fault"]);
+        assert_eq!(reloader.routes.current().sites().len(), 1);
+        reloader.reload_from(false, |_| parsed(&(sites("\"a.example\"") + &sites("\"b.example\""))));
+        assert_eq!(reloader.routes.current().sites().len(), 2);
+        let standing = reloader.standing.borrow().clone();
+        assert_eq!((standing.refused, standing.reloads), (Vec::new(), Reloads { applied: 1, refused: 0, failed: 1 }));
+    }
+
+    #[test]
+    fn a_mistake_that_stays_is_counted_once_and_keeps_its_beginning() {
+        let mut reloader = reloader();
+        for text in ["[edge", "[edge", "", "", "[edge"] {
+            reloader.reload_from(false, |_| parsed(text));
+        }
+        assert_eq!(reloader.standing.borrow().reloads, Reloads { applied: 0, refused: 3, failed: 0 });
+        reloader.standing.send_modify(|standing| standing.refused[0].since = 7);
+        reloader.reload_from(false, |_| parsed("[edge"));
+        assert_eq!(reloader.standing.borrow().refused[0].since, 7);
+        reloader.reload_from(false, |_| parsed(&sites("\"a.example\"")));
+        assert_eq!(refused(&reloader), Vec::<String>::new());
     }
 }

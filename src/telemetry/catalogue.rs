@@ -61,6 +61,13 @@ catalogue! {
     WELL_KNOWN = Gauge "vitrine_well_known_objects" []
         "Objects served under /.well-known/.";
 
+    CONFIG_SUCCESSFUL = Gauge "vitrine_config_last_reload_successful" []
+        "1 if the configuration as it is written now was accepted, 0 if it was refused and the one before stays in force.";
+    CONFIG_REJECTED = Gauge "vitrine_config_rejected" []
+        "Mistakes for which parts of included configuration files are left out now.";
+    CONFIG_RELOADS = Counter "vitrine_config_reloads_total" ["result"]
+        "Times that a changed configuration was read, by result.";
+
     CONNECTIONS_ACCEPTED = Counter "vitrine_connections_accepted_total" []
         "Connections accepted from clients.";
     CONNECTIONS_OPEN = Gauge "vitrine_connections_open" ["protocol"]

@@ -31,10 +31,23 @@ pub struct Scrape<'a> {
     pub certificates: Vec<CertificateFacts<'a>>,
     /// What came of the drop folder's files; `None`: certificates come from elsewhere.
     pub intake: Option<IntakeFacts<'a>>,
+    /// What of the configuration does not apply.
+    pub configuration: ConfigurationFacts,
     /// How many well-known objects are served.
     pub well_known: usize,
     /// The time, seconds since the Unix epoch.
     pub now: i64,
+}
+
+/// What of the configuration, as it is written, does not apply.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ConfigurationFacts {
+    /// Whether the last reading was refused as a whole.
+    pub is_refused: bool,
+    /// How much was left out of included files.
+    pub rejected: usize,
+    /// Readings that brought something new, counted by result.
+    pub reloads: Vec<(&'static str, u64)>,
 }
 
 /// A configured site and how long its certificates last.
@@ -97,6 +110,7 @@ pub fn render(scrape: &Scrape<'_>) -> String {
     if let Some(intake) = &scrape.intake {
         page.intake(intake);
     }
+    page.configuration(&scrape.configuration);
     page.connections(scrape.workers);
     page.requests(scrape.workers);
     page.upstreams(scrape.workers);
@@ -171,6 +185,14 @@ impl Page {
         }
         self.gauge(&name::CERTIFICATES_REJECTED, &[], intake.rejected.len() as f64);
         self.gauge(&name::CERTIFICATES_WAITING, &[], intake.waiting as f64);
+    }
+
+    fn configuration(&self, configuration: &ConfigurationFacts) {
+        self.gauge(&name::CONFIG_SUCCESSFUL, &[], if configuration.is_refused { 0.0 } else { 1.0 });
+        self.gauge(&name::CONFIG_REJECTED, &[], configuration.rejected as f64);
+        for (result, total) in &configuration.reloads {
+            self.count(&name::CONFIG_RELOADS, &[result], *total);
+        }
     }
 
     fn connections(&self, workers: &[Arc<WorkerCounters>]) {

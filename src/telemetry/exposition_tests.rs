@@ -30,6 +30,11 @@ fn full_scrape(workers: &[Arc<WorkerCounters>]) -> Scrape<'_> {
         access_records_lost: 3,
         sites: vec![SiteFacts { label: "*.shop.example".into(), not_after: vec![("ecdsa", 2_000)], uncovered: 1 }],
         certificates: vec![certificate("shop.example", "certs/shop.pem"), certificate("", "certs/odd \"name\"\n.pem")],
+        configuration: ConfigurationFacts {
+            is_refused: true,
+            rejected: 2,
+            reloads: vec![("applied", 3), ("failed", 0)],
+        },
         well_known: 2,
         intake: Some(IntakeFacts {
             source: "certs",
@@ -144,6 +149,16 @@ fn certificates_carry_the_labels_of_the_known_exporter_escaped() {
 }
 
 #[test]
+fn a_configuration_that_does_not_apply_is_told() {
+    let page = render(&full_scrape(&[]));
+    assert_has(&page, "vitrine_config_last_reload_successful 0");
+    assert_has(&page, "vitrine_config_rejected 2");
+    assert_has(&page, r#"vitrine_config_reloads_total{result="applied"} 3"#);
+    let page = render(&Scrape::default());
+    assert_has(&page, "vitrine_config_last_reload_successful 1");
+}
+
+#[test]
 fn a_withdrawn_certificate_has_no_series_at_the_next_scrape() {
     let mut scrape = full_scrape(&[]);
     assert!(render(&scrape).contains("shop.pem"));
@@ -193,6 +208,31 @@ fn promtool_accepts_the_alert_rules() {
         .output()
         .expect("promtool, of Debian's package prometheus");
     assert!(said.status.success(), "{}", String::from_utf8_lossy(&[said.stdout, said.stderr].concat()));
+}
+
+/// `docs/metrics.md` has a row for each metric: its name, its kind, its labels and the help that a scrape shows.
+#[test]
+fn the_reference_explains_every_metric_and_no_other() {
+    let reference = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/metrics.md");
+    let reference = std::fs::read_to_string(reference).expect("the file");
+    let row_of = |family: &&Family| {
+        let kind = match family.kind {
+            Kind::Counter => "counter",
+            Kind::Gauge => "gauge",
+            Kind::Histogram => "histogram",
+        };
+        let labels = match family.labels {
+            labels if labels == name::CERT_NOT_AFTER.labels => "*certificate*".into(),
+            labels => labels.iter().map(|label| format!("`{label}`")).collect::<Vec<_>>().join(", "),
+        };
+        format!("| `{}` | {kind} | {labels} | {} |", family.name, family.help)
+    };
+    let mut expected: Vec<_> = name::ALL.iter().map(row_of).collect();
+    let is_metric = |line: &&str| ["| `vitrine_", "| `x509_", "| `process_"].iter().any(|head| line.starts_with(head));
+    let mut given: Vec<_> = reference.lines().filter(is_metric).collect();
+    expected.sort_unstable();
+    given.sort_unstable();
+    assert_eq!(given, expected);
 }
 
 /// The dashboard and the alert rules speak of metrics that exist.

@@ -10,7 +10,7 @@ mod process;
 mod text;
 
 pub use counters::{BUCKETS, Count, Counts, Histogram, ResponseCounts, SiteCounts, WorkerCounters};
-pub use exposition::{CertificateFacts, IntakeFacts, Scrape, SiteFacts, render};
+pub use exposition::{CertificateFacts, ConfigurationFacts, IntakeFacts, Scrape, SiteFacts, render};
 pub use labels::{
     AcceptTrouble, GateRule, HandshakeFailure, HandshakeKind, Label, LocalAnswer, Protocol, Shed, StatusClass,
     UpstreamFailure,

@@ -163,6 +163,39 @@ fn a_mistake_in_an_included_file_leaves_out_its_site_alone() {
 }
 
 #[test]
+fn a_mistake_that_stays_is_told_once_and_on_sighup_and_is_an_alarm_until_it_is_mended() {
+    let origin = Origin::saying("hello");
+    let edge = Setup::shop(&origin).start();
+    let refused = |what: &str, after: usize| {
+        edge.log_line_after(after, what, |line| message(line).contains("configuration was not reloaded"));
+        edge.log().len()
+    };
+    let whole = edge.setup.text();
+    let mut after = edge.log().len();
+    fs::remove_file(edge.setup.config()).expect("removed");
+    after = refused("the missing file", after);
+    edge.counted(0.0, "vitrine_config_last_reload_successful", &[]);
+    let alarms = edge.api("alarms");
+    assert_eq!((alarms.len(), &alarms[0]["code"]), (1, &"config-not-reloaded".into()));
+    assert!(alarms[0]["message"].as_str().is_some_and(|text| text.contains("there is no such file")), "{alarms:?}");
+
+    edge.signal(rustix::process::Signal::HUP);
+    after = refused("the same, asked for", after);
+    for text in ["[edge]\nnonsense = 1\n", "[[["] {
+        replace_file(&edge.setup.config(), text);
+        after = refused(text, after);
+    }
+    let times = edge.log().iter().filter(|line| message(line).contains("vitrine.toml:2: edge.nonsense")).count();
+    assert_eq!(times, 1);
+
+    replace_file(&edge.setup.config(), whole);
+    edge.log_line_after(after, "the end of it", |line| message(line).contains("is what serves already"));
+    edge.counted(1.0, "vitrine_config_last_reload_successful", &[]);
+    edge.counted(3.0, "vitrine_config_reloads_total", &[("result", "refused")]);
+    assert_eq!(edge.api("alarms"), Vec::<serde_json::Value>::new());
+}
+
+#[test]
 fn tls_is_spoken_as_the_new_configuration_says() {
     let origin = Origin::saying("hello");
     let mut edge = Setup::shop(&origin).start();

@@ -43,16 +43,22 @@ pub(super) struct Alarm {
     since: String,
 }
 
-/// The alarms that are on.
+/// The alarms that are on: those of the configuration, then those of the certificates.
 pub(super) fn alarms(sources: &Sources) -> Vec<Alarm> {
-    let entry = |alarm: &crate::certs::Alarm| Alarm {
-        code: alarm.code,
-        message: alarm.message.clone(),
-        since: timestamp(alarm.since),
-    };
-    ledger(sources).alarms.iter().map(entry).collect()
+    let alarm = |code, message: &str, since| Alarm { code, message: message.to_owned(), since: timestamp(since) };
+    let standing = sources.configuration.borrow().clone();
+    let refused = standing.refused.iter().map(|trouble| alarm(NOT_RELOADED, &trouble.text, trouble.since));
+    let rejected = standing.rejected.iter().map(|trouble| alarm(LEFT_OUT, &trouble.text, trouble.since));
+    let ledger = ledger(sources);
+    let of_certificates = ledger.alarms.iter().map(|on| alarm(on.code, &on.message, on.since));
+    refused.chain(rejected).chain(of_certificates).collect()
 }
 
 fn ledger(sources: &Sources) -> Arc<Ledger> {
     sources.intake.as_ref().map(IntakeHandle::ledger).unwrap_or_default()
 }
+
+/// Nothing of the configuration as it is written now applies.
+const NOT_RELOADED: &str = "config-not-reloaded";
+/// This part of an included file does not apply.
+const LEFT_OUT: &str = "config-rejected";
