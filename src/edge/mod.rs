@@ -3,6 +3,7 @@
 mod descriptors;
 mod door;
 mod error;
+mod readiness;
 mod reload;
 mod tables;
 
@@ -14,6 +15,7 @@ use std::sync::atomic::AtomicUsize;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use sd_notify::NotifyState;
 use tokio::runtime::Runtime;
 use tokio::sync::{Notify, Semaphore, watch};
 
@@ -23,7 +25,7 @@ use crate::certs::{Intake, IntakeHandle};
 use crate::config::{AccessLogTarget, Config, Loaded};
 use crate::live::{self, CertIndex, Publisher, ServedCert, WellKnown};
 use crate::proxy::{self, Permits, Shared, Sockets};
-use crate::shutdown::{Conductor, Request, Signals, lifecycle};
+use crate::shutdown::{Conductor, Lifecycle, Request, Signals, Stage, lifecycle};
 use crate::telemetry::WorkerCounters;
 
 pub use error::StartError;
@@ -34,6 +36,7 @@ use reload::Reloader;
 pub struct Edge {
     control: Runtime,
     conductor: Conductor,
+    lifecycle: Lifecycle,
     shared: Arc<Shared>,
     workers: Vec<JoinHandle<io::Result<()>>>,
     /// A permit for each worker that has ended.
@@ -71,7 +74,8 @@ pub enum Certificates {
 }
 
 impl Edge {
-    /// Starts everything and returns once every worker listens and the first scan of the certificates has ended.
+    /// Starts everything and returns once every worker listens. The edge is ready then, unless the first scan of the
+    /// certificates takes long: [`Edge::run`] waits for its end.
     ///
     /// # Errors
     /// [`StartError`] tells whether the configuration or the system is to blame.
@@ -154,18 +158,16 @@ impl Edge {
         control.spawn(reload::mind(reloader, Arc::clone(&reload)));
 
         // The sockets are bound: who connects now waits in the kernel's queue and is served once certificates are there.
-        if let Some(intake) = &intake {
-            control.block_on(async {
-                if tokio::time::timeout(FIRST_SCAN, intake.first_scan()).await.is_err() {
-                    tracing::warn!("the first scan of the certificates takes long; serving begins without it");
-                }
-            });
-        }
+        let is_scanned = match &intake {
+            Some(intake) => control.block_on(readiness::soon(intake.first_scan())),
+            None => true,
+        };
         let ended = Arc::new(Semaphore::new(0));
         let workers =
             proxy::spawn(&shared, sockets, &counters, &lifecycle, &ended).map_err(system("start a worker"))?;
         let edge = Self {
             conductor,
+            lifecycle,
             shared,
             workers,
             ended,
@@ -180,6 +182,9 @@ impl Edge {
             control,
         };
         edge.await_workers(config.edge.workers)?;
+        if is_scanned {
+            edge.become_ready();
+        }
         Ok(edge)
     }
 
@@ -197,7 +202,7 @@ impl Edge {
         if let Err(ended) = stopped {
             return self.stop(ended);
         }
-        notify_system(&[sd_notify::NotifyState::Stopping]);
+        readiness::notify(NotifyState::Stopping);
         let patience = *self.drain_timeout.borrow();
         self.conductor.drain(patience);
         let ended = control.block_on(async {
@@ -267,10 +272,14 @@ impl Edge {
                 tracing::info!(%address, protocol, "listening");
             }
         }
+        Ok(())
+    }
+
+    /// Every worker listens and the first scan has ended.
+    fn become_ready(&self) {
         self.conductor.ready();
         tracing::info!("ready");
-        notify_system(&[sd_notify::NotifyState::Ready]);
-        Ok(())
+        readiness::notify(NotifyState::Ready);
     }
 }
 
@@ -287,8 +296,20 @@ pub enum Ended {
 
 /// Handles signals until one asks to stop, or a worker is lost.
 async fn mind_signals(edge: &mut Edge) -> Result<(), Ended> {
+    let mut is_ready = edge.lifecycle.stage() == Stage::Ready;
+    let intake = edge.intake.clone();
+    let scanned = async {
+        if let Some(intake) = intake {
+            intake.first_scan().await;
+        }
+    };
+    let mut scanned = std::pin::pin!(readiness::at_last(scanned, readiness::ask_for));
     loop {
         tokio::select! {
+            () = &mut scanned, if !is_ready => {
+                edge.become_ready();
+                is_ready = true;
+            }
             request = edge.signals.next() => match request {
                 Request::Stop(signal) => {
                     tracing::info!(signal, "stopping: no new connections, open requests may end");
@@ -335,15 +356,7 @@ fn access_log_options(config: &Config) -> access_log::Options {
     }
 }
 
-/// Tells systemd, if it wants to know.
-fn notify_system(states: &[sd_notify::NotifyState]) {
-    // Without NOTIFY_SOCKET nothing is sent; a broken socket is systemd's to notice.
-    let _ = sd_notify::notify(states);
-}
-
 /// Watching, parsing and the operator's requests; none of it is on the way of a request.
 const CONTROL_THREADS: usize = 2;
-/// A folder on a network file system may hang; the names that are known by then are served.
-const FIRST_SCAN: Duration = Duration::from_secs(10);
 /// What has to end with the edge gets this long.
 const LAST_MOMENT: Duration = Duration::from_secs(2);
