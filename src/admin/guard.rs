@@ -19,8 +19,8 @@ use crate::name::{HostName, NameBuffer};
 pub(super) enum Door {
     /// `admin.listen`, with the address the connection was made to.
     Admin(IpAddr),
-    /// `admin.metrics_listen`: metrics and health alone. Scrapers call it by whatever name they know it by, and it shows
-    /// nothing that the network it was opened to may not see; so any `Host` will do.
+    /// `admin.metrics_listen`: metrics and health alone. Behind a container's mapped port the address it is called by is none
+    /// of its own; so any literal will do, which no stranger can point anywhere.
     Metrics,
     /// The Unix socket, which file permissions and the peer's user guard. No browser can reach it.
     Socket,
@@ -30,10 +30,9 @@ pub(super) enum Door {
 pub(super) fn admit(door: Door, request: &Parts, allowed_hosts: &[HostName]) -> Result<(), Problem> {
     match door {
         Door::Socket => Ok(()),
-        Door::Metrics => same_site(&request.headers),
-        Door::Admin(local) => {
+        Door::Admin(_) | Door::Metrics => {
             let host = host(request)?;
-            if !is_ours(&host, local, allowed_hosts) {
+            if !is_ours(&host, door, allowed_hosts) {
                 return Err(refused(format!(
                     "the Host {:?} is neither this listener's address nor localhost nor in admin.allowed_hosts",
                     host.as_str()
@@ -60,11 +59,14 @@ fn host(request: &Parts) -> Result<Authority, Problem> {
     }
 }
 
-fn is_ours(host: &Authority, local: IpAddr, allowed_hosts: &[HostName]) -> bool {
+fn is_ours(host: &Authority, door: Door, allowed_hosts: &[HostName]) -> bool {
     let name = host.host();
     let literal = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(name);
     if let Ok(address) = literal.parse::<IpAddr>() {
-        return address.to_canonical() == local.to_canonical();
+        return match door {
+            Door::Admin(local) => address.to_canonical() == local.to_canonical(),
+            Door::Metrics | Door::Socket => true,
+        };
     }
     let mut buffer = NameBuffer::new();
     match buffer.normalise(name) {
@@ -176,7 +178,15 @@ mod tests {
     }
 
     #[test]
-    fn a_scraper_may_call_the_metrics_listener_by_any_name() {
-        assert!(admitted(Door::Metrics, "/metrics", &[("host", "edge-7.rack.example:9181")]));
+    fn a_scraper_calls_the_metrics_listener_by_any_address_or_an_allowed_name() {
+        for (host, expected) in [
+            ("10.1.2.3:9181", true),
+            ("[2001:db8::1]:9181", true),
+            ("localhost:9181", true),
+            ("edge.internal:9181", true),
+            ("rebound.attacker.example:9181", false),
+        ] {
+            assert_eq!(admitted(Door::Metrics, "/metrics", &[("host", host)]), expected, "{host}");
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! The operator's door: health, metrics, and what is served, waiting and rejected.
 
 mod api;
+mod entrance;
 mod guard;
 mod health;
 mod problem;

@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,13 +15,13 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, UnixListener, UnixStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 
+use super::entrance::{self, Entrance, Reserve, Stay, Tcp};
 use super::guard::{self, Door};
 use super::problem::{Answer, Problem};
 use super::{AdminSocket, Sources, api, health, scrape};
-use crate::telemetry::RateLimited;
 
 /// Where the control plane listens.
 #[derive(Debug)]
@@ -44,10 +43,17 @@ pub async fn serve(listeners: Listeners, sources: Sources) -> io::Result<()> {
     let desk =
         Desk { sources: Arc::new(sources), connections: GracefulShutdown::new(), scrape: Arc::new(Semaphore::new(1)) };
     let socket = listeners.socket.listener()?;
+    let (reserve, admin) = (Reserve::new(), Tcp(&listeners.admin, Door::Admin));
+    let metrics = async {
+        match &listeners.metrics {
+            Some(listener) => desk.open(&Tcp(listener, |_| Door::Metrics), &reserve).await,
+            None => std::future::pending().await,
+        }
+    };
     tokio::select! {
-        () = desk.accept_tcp(&listeners.admin, Door::Admin) => {}
-        () = desk.accept_metrics(listeners.metrics.as_ref()) => {}
-        () = desk.accept_local(&socket) => {}
+        () = desk.open(&admin, &reserve) => {}
+        () = metrics => {}
+        () = desk.open(&socket, &reserve) => {}
         () = lifecycle.stopping() => {}
     }
     // The socket's name goes first: a command line that comes now is told that no edge runs here.
@@ -65,44 +71,12 @@ struct Desk {
 }
 
 impl Desk {
-    async fn accept_metrics(&self, listener: Option<&TcpListener>) {
-        match listener {
-            Some(listener) => self.accept_tcp(listener, |_| Door::Metrics).await,
-            None => std::future::pending().await,
-        }
-    }
-
-    async fn accept_tcp(&self, listener: &TcpListener, door: impl Fn(IpAddr) -> Door) {
-        let (room, trouble) = (Arc::new(Semaphore::new(CONNECTIONS)), RateLimited::new("admin accept", 1));
-        loop {
-            let permit = Arc::clone(&room).acquire_owned().await.ok();
-            match listener.accept().await.and_then(|(stream, _)| Ok((stream.local_addr()?.ip(), stream))) {
-                Ok((local, stream)) => self.attend(stream, door(local), permit),
-                Err(error) => {
-                    tell(&trouble, &error);
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                }
-            }
-        }
-    }
-
-    async fn accept_local(&self, listener: &UnixListener) {
-        let (room, trouble) = (Arc::new(Semaphore::new(CONNECTIONS)), RateLimited::new("admin accept", 1));
-        loop {
-            let permit = Arc::clone(&room).acquire_owned().await.ok();
-            match listener.accept().await {
-                Ok((stream, _)) if is_own(&stream) => self.attend(stream, Door::Socket, permit),
-                Ok(_) => tracing::warn!("another user's connection to admin.sock was closed"),
-                Err(error) => {
-                    tell(&trouble, &error);
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                }
-            }
-        }
+    async fn open<E: Entrance>(&self, entrance: &E, reserve: &Reserve) {
+        entrance::open(entrance, reserve, |stream, door, stay| self.attend(stream, door, stay)).await;
     }
 
     /// Serves one connection, which carries one request: an operator's tools ask seldom, and nothing idles here.
-    fn attend<S>(&self, stream: S, door: Door, permit: Option<OwnedSemaphorePermit>)
+    fn attend<S>(&self, stream: S, door: Door, stay: Stay)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -123,7 +97,7 @@ impl Desk {
             if let Ok(Err(error)) = tokio::time::timeout(CONNECTION_TIMEOUT, connection).await {
                 tracing::debug!(%error, "a connection to the admin listener broke off");
             }
-            drop(permit);
+            drop(stay);
         });
     }
 }
@@ -172,19 +146,6 @@ pub(super) fn reading(method: &Method) -> Result<(), Problem> {
     }
 }
 
-/// Whether the peer is root or our own user; the socket's mode says so already, but a mode can be changed.
-fn is_own(stream: &UnixStream) -> bool {
-    let own = rustix::process::geteuid().as_raw();
-    stream.peer_cred().is_ok_and(|peer| peer.uid() == 0 || peer.uid() == own)
-}
-
-/// Accepting fails for want of descriptors or memory, or because the peer went; none of it ends the listener.
-fn tell(trouble: &RateLimited, error: &io::Error) {
-    trouble.say(|| tracing::warn!(%error, "the admin listener cannot accept a connection now"));
-}
-
-/// As many as a curious operator, two Prometheus servers and a load balancer's health checks never need at once.
-const CONNECTIONS: usize = 64;
 /// A head comes in one packet on such a network.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longer than any scrape or list takes, reader's network included.
@@ -193,7 +154,6 @@ const CONNECTION_TIMEOUT: Duration = Duration::from_secs(60);
 const HEAD_SIZE: usize = 16 * 1024;
 /// Orders have no body in this version; a tool may send a small one all the same.
 const BODY_SIZE: usize = 64 * 1024;
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// What an answer under way may still take when the edge stops.
 const LAST_MOMENT: Duration = Duration::from_secs(1);
 const NO_TOKENS: &str = "the API takes no tokens in this version; ask through admin.sock in the state folder, as the \

@@ -181,10 +181,10 @@ async fn health_tells_the_stages_and_metrics_are_open_on_both_listeners() {
     assert_eq!(told(plane.admin("GET /livez HTTP/1.1\nHost: localhost").await), (200, "ok\n".into()));
     plane.conductor.ready();
     assert_eq!(told(plane.admin(ready).await), (200, "ready\n".into()));
-    assert_eq!(told(plane.metrics("GET /readyz HTTP/1.1\nHost: edge-7:9181").await), (200, "ready\n".into()));
+    assert_eq!(told(plane.metrics("GET /readyz HTTP/1.1\nHost: 10.0.0.7:9181").await), (200, "ready\n".into()));
     for response in [
         plane.admin("GET /metrics HTTP/1.1\nHost: 127.0.0.1:9180").await,
-        plane.metrics("GET /metrics HTTP/1.1\nHost: edge-7:9181").await,
+        plane.metrics("GET /metrics HTTP/1.1\nHost: 10.0.0.7:9181").await,
     ] {
         assert_eq!(
             (response.status, response.field("content-type")),
@@ -204,7 +204,7 @@ async fn the_api_is_closed_over_tcp_and_absent_from_the_metrics_listener() {
         refused.assert_problem(401, "Unauthorized");
         assert_eq!(refused.field("www-authenticate"), "Bearer realm=\"vitrine\"");
         assert!(refused.content.contains("admin.sock"), "{}", refused.content);
-        plane.metrics(&format!("GET {path} HTTP/1.1\nHost: any")).await.assert_problem(404, "Not Found");
+        plane.metrics(&format!("GET {path} HTTP/1.1\nHost: 10.0.0.7")).await.assert_problem(404, "Not Found");
     }
     let order = "POST /api/v1/certificates/confirm-withdrawal HTTP/1.1\nHost: localhost\nContent-Length: 0";
     plane.admin(order).await.assert_problem(401, "Unauthorized");
@@ -219,6 +219,7 @@ async fn a_foreign_name_or_page_is_refused_before_anything_is_told() {
         let foreign = format!("GET {path} HTTP/1.1\nHost: localhost\nOrigin: http://evil.example");
         plane.admin(&foreign).await.assert_problem(403, "Forbidden");
     }
+    plane.metrics("GET /metrics HTTP/1.1\nHost: rebound.example").await.assert_problem(403, "Forbidden");
     let allowed = plane.admin("GET /livez HTTP/1.1\nHost: edge.internal:9180").await;
     assert_eq!(allowed.status, 200);
 }
@@ -403,5 +404,6 @@ async fn the_listeners_end_with_the_edge_and_the_socket_goes() {
     let mut rest = Vec::new();
     // Closed or reset, either is an end.
     let _ = tokio::time::timeout(Duration::from_secs(20), silent.read_to_end(&mut rest)).await.expect("in time");
-    assert!(TcpStream::connect(plane.admin).await.is_err());
+    let refused = TcpStream::connect(plane.admin).await.expect_err("nobody listens");
+    assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused);
 }

@@ -14,7 +14,9 @@ pub(super) fn notify(state: NotifyState<'_>) {
 pub(super) async fn soon(scanned: impl Future<Output = ()>) -> bool {
     let is_soon = tokio::time::timeout(SOON, scanned).await.is_ok();
     if !is_soon {
-        tracing::warn!("the first scan of the certificates takes long; serving begins, and the edge is ready when it ends");
+        tracing::warn!(
+            "the first scan of the certificates takes long; serving begins, and the edge is ready when it ends"
+        );
     }
     is_soon
 }

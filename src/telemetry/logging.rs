@@ -124,6 +124,12 @@ impl RateLimited {
         }
     }
 
+    /// Whether there are lines left out that nothing was said of, which a clock has to come back for.
+    #[must_use]
+    pub fn owes(&self) -> bool {
+        self.left_out.get() > 0
+    }
+
     fn admit(&self, now: Instant) -> bool {
         if self.is_over(now) {
             self.began.set(Some(now));

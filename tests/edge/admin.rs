@@ -1,6 +1,7 @@
 //! The operator's door.
 
 use std::io::Write;
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 
@@ -126,7 +127,7 @@ fn the_metrics_listener_serves_three_paths_alone() {
         (404, "/api/v1/sites"),
         (404, "/"),
     ] {
-        assert_eq!(Talk::plain(address).get("edge-7.rack.example:9181", target).status, status, "{target}");
+        assert_eq!(Talk::plain(address).get("10.0.0.7:9181", target).status, status, "{target}");
     }
 }
 
@@ -147,4 +148,22 @@ fn a_scraper_that_says_nothing_does_not_keep_others_out() {
     let silent: Vec<_> = (0..10).map(|_| Talk::plain(edge.admin)).collect();
     assert_eq!(Talk::plain(edge.admin).get("localhost", "/livez").status, 200);
     drop(silent);
+}
+
+/// Who looks what is the matter must not be the one who is shut out.
+#[test]
+fn the_operator_is_let_in_when_clients_have_taken_every_descriptor() {
+    let origin = Origin::saying("hello");
+    let mut setup = Setup::shop(&origin);
+    setup.open_files(200).set("limits", "connections = 10000").set("limits", "handshake_timeout = \"1h\"");
+    let edge = setup.start();
+    let crowd: Vec<_> = (0..400).map(|_| TcpStream::connect(edge.https).expect("the kernel queues it")).collect();
+    edge.log_line("a pause", |line| line["reason"] == "descriptors");
+    let ask = |target: &str| Talk::plain(edge.admin).get("localhost", target).status;
+    for _ in 0..5 {
+        assert_eq!((ask("/livez"), ask("/readyz"), ask("/metrics")), (200, 200, 200));
+        assert_eq!(edge.api("sites").len(), 1);
+    }
+    assert!(edge.scrape().sum("vitrine_accept_errors_total", &[("reason", "descriptors")]) > 0.0);
+    drop(crowd);
 }
