@@ -86,7 +86,8 @@ struct Demo {
 impl Demo {
     /// Starts it and waits for its whole guide.
     fn start() -> Self {
-        let place = tempfile::tempdir().expect("a folder");
+        // A name that a shell would take for several words, and for the beginning of a quotation.
+        let place = tempfile::Builder::new().prefix("the demo's place").tempdir().expect("a folder");
         let mut process = Command::new("unshare")
             .args(if geteuid().is_root() { &["--net"][..] } else { &["--net", "--map-root-user"] })
             // One process becomes the next: signals reach the demo itself.

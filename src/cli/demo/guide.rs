@@ -22,7 +22,7 @@ impl fmt::Display for Guide<'_> {
         let (Some(https), Some(http)) = (self.addresses.https.first(), self.addresses.http.first()) else {
             return Ok(());
         };
-        let (admin, root, socket) = (self.addresses.admin, self.root.display(), self.socket.display());
+        let (admin, root, socket) = (self.addresses.admin, quoted(self.root), quoted(self.socket));
         let (address, https, http) = (https.ip(), https.port(), http.port());
         let curl = |host: &str| format!("curl --cacert {root} --resolve {host}:{https}:{address}");
         let (to_shop, to_cafe) = (curl(shop), curl(cafe));
@@ -66,5 +66,27 @@ Ctrl-C stops.
 
 "
         )
+    }
+}
+
+/// A path as a word for the shell (XCU 2.2): what means something to it stands in quotes.
+fn quoted(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    let is_plain = |octet: u8| octet.is_ascii_alphanumeric() || b"/._-+,:@%=".contains(&octet);
+    match text.bytes().all(is_plain) {
+        true => text.into_owned(),
+        false => format!("'{}'", text.replace('\'', r"'\''")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_one_word_to_the_shell() {
+        for (path, word) in [("/tmp/a-1/x.pem", "/tmp/a-1/x.pem"), ("/tmp/it's $1", r"'/tmp/it'\''s $1'")] {
+            assert_eq!(quoted(Path::new(path)), word);
+        }
     }
 }
