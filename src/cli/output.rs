@@ -2,6 +2,8 @@
 
 use std::io::{Write, stderr, stdout};
 
+use crate::telemetry::printable;
+
 /// Prints a result. A reader that has gone (`| head`) is no reason to panic.
 pub(super) fn tell(text: &str) {
     let _ = writeln!(stdout().lock(), "{text}");
@@ -14,6 +16,7 @@ pub(super) fn complain(text: &str) {
 
 /// Lines of cells under their heads, each column as wide as its widest cell; numbers to the right.
 pub(super) fn table<const N: usize>(heads: [&str; N], rows: &[[String; N]]) -> String {
+    let rows: Vec<[String; N]> = rows.iter().map(|row| row.each_ref().map(|cell| printable(cell))).collect();
     let width = |column: usize| {
         let cells = rows.iter().map(|row| row[column].chars().count());
         cells.chain([heads[column].chars().count()]).max().unwrap_or_default()
@@ -50,6 +53,11 @@ mod tests {
             table(["NAME", "DAYS", "FILE"], &rows),
             "NAME            DAYS  FILE\nbücher.example    -3  a\nx                120"
         );
+    }
+
+    #[test]
+    fn a_cell_is_one_line_and_no_command_to_the_terminal() {
+        assert_eq!(table(["FILE"], &[["a\x1b[2J\nb.pem".to_owned()]]), "FILE\na\\u{1b}[2J\\nb.pem");
     }
 
     #[test]

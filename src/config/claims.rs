@@ -8,6 +8,7 @@ use super::remark::Remark;
 use super::site::ReadSite;
 use crate::live::SiteSpec;
 use crate::name::HostPattern;
+use crate::telemetry::printable;
 
 /// Every host and name that is taken.
 #[derive(Clone, Default)]
@@ -97,7 +98,7 @@ impl Claims {
 
 impl fmt::Display for Claim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (site, file) = (&self.site, self.file.display());
+        let (site, file) = (&self.site, printable(&self.file.to_string_lossy()));
         match self.hold {
             Hold::Said(line) | Hold::Serves(line) => write!(f, "the site {site:?} at {file}:{line} already"),
             Hold::Stays => write!(f, "the site {site:?} of {file}, which stays as it was"),

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::telemetry::printable;
+
 /// One mistake or one warning: `config/vitrine.toml:12: limits.idle_timeout: expected …`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Remark {
@@ -18,7 +20,7 @@ pub struct Remark {
 
 impl fmt::Display for Remark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.file.display())?;
+        f.write_str(&printable(&self.file.to_string_lossy()))?;
         if let Some(line) = self.line {
             write!(f, ":{line}")?;
         }

@@ -88,6 +88,19 @@ fn filter(level: LogLevel) -> Targets {
     Targets::new().with_default(level).with_targets(LOUD.map(|target| (target, level.min(LevelFilter::WARN))))
 }
 
+/// A text for a line: whoever may name a file must not be able to write lines or move a terminal's cursor.
+#[must_use]
+pub fn printable(text: &str) -> String {
+    let mut printable = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter.is_control() {
+            true => printable.extend(letter.escape_default()),
+            false => printable.push(letter),
+        }
+    }
+    printable
+}
+
 /// Keeps one kind of line to so many a second; then one line says how many were left out. A worker has its own, and asking
 /// costs no lock and no locked instruction.
 #[derive(Debug)]
@@ -219,6 +232,11 @@ mod tests {
         let text = written(LogFormat::Text, LogLevel::Info, || tracing::info!(sni = "a\nb\x1b[31m", "failed"));
         assert_eq!(text.lines().count(), 1, "{text:?}");
         assert!(!text.contains('\x1b'), "{text:?}");
+    }
+
+    #[test]
+    fn what_a_file_is_called_is_one_line_and_no_command_to_a_terminal() {
+        assert_eq!(printable("bücher\n\x1b[2J\u{9b}.pem"), "bücher\\n\\u{1b}[2J\\u{9b}.pem");
     }
 
     #[test]

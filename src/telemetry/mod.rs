@@ -16,4 +16,4 @@ pub use labels::{
     UpstreamFailure,
 };
 pub use log_writer::flush as flush_log;
-pub use logging::{LogFormat, LogLevel, RateLimited, install as install_logging};
+pub use logging::{LogFormat, LogLevel, RateLimited, install as install_logging, printable};
