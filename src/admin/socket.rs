@@ -33,7 +33,10 @@ impl AdminSocket {
             }
             _ => {}
         }
-        Self::bind_private(path).map_err(named)
+        Self::bind_private(path).map_err(|error| {
+            let text = format!("cannot make {}: {error}; choose a folder that can be written", path.display());
+            io::Error::new(error.kind(), text)
+        })
     }
 
     /// The socket comes into being in a folder nobody else can enter, gets its mode there, and moves to its name whole: at no

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::exit;
+use super::{exit, output};
 use crate::config::Config;
 use crate::edge::{Certificates, Edge, Ended, StartError};
 use crate::telemetry;
@@ -13,7 +13,7 @@ pub(super) fn run(path: &Path) -> ExitCode {
     let loaded = match Config::load(path) {
         Ok(loaded) => loaded,
         Err(mistakes) => {
-            eprintln!("{mistakes}");
+            output::complain(&mistakes.to_string());
             return exit::configuration();
         }
     };

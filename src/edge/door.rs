@@ -1,7 +1,8 @@
 //! The operator's listeners and the folder their socket lies in.
 
+use std::fs::DirBuilder;
 use std::net::SocketAddr;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
 
 use tokio::runtime::Runtime;
@@ -21,16 +22,24 @@ pub(super) fn listeners(config: &Config, control: &Runtime) -> Result<admin::Lis
     Ok(admin::Listeners {
         admin: bind(config.admin.listen, "admin.listen")?,
         metrics: config.admin.metrics_listen.map(|address| bind(address, "admin.metrics_listen")).transpose()?,
-        socket: AdminSocket::bind(&socket).map_err(|error| StartError::Configuration(error.to_string()))?,
+        socket: AdminSocket::bind(&socket)
+            .map_err(|error| StartError::Configuration(format!("certificates.state_directory: {error}")))?,
     })
 }
 
-/// The folder holds keys: nobody else may look in.
+/// The folder is ours: nobody else may look in. One that was there before stays as it is.
 pub(super) fn make_state_directory(path: &Path) -> Result<(), StartError> {
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|error| {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(path).and_then(|()| path.metadata());
+    let found = made.map_err(|error| {
         StartError::Configuration(format!(
             "certificates.state_directory: cannot create {}: {error}; choose a folder that can be written",
             path.display()
         ))
-    })
+    })?;
+    let mode = found.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        let folder = path.display();
+        tracing::warn!("certificates.state_directory: others may enter {folder} (mode {mode:04o}); chmod 0700");
+    }
+    Ok(())
 }

@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
-use std::process::Output;
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Output};
 
 use crate::support::{
-    Edge, Origin, Setup, Talk, authority, dial, drop_file, eventually, replace_file, run, shop_client,
+    Edge, Origin, PROGRAM, Setup, Talk, authority, dial, drop_file, eventually, message, replace_file, run, shop_client,
 };
 
 #[test]
@@ -43,6 +44,53 @@ fn a_configuration_that_is_not_there_is_a_mistake_of_configuration() {
         let output = run(&[command, "--config", "missing.toml"], &setup);
         assert_eq!(output.status.code(), Some(78), "{command}");
         assert!(said(&output).contains("missing.toml"), "{}", said(&output));
+    }
+}
+
+/// `vitrine run 2>&1 | head -1` closes the pipe that mistakes are written to.
+#[test]
+fn a_mistake_that_nobody_reads_ends_with_its_code_all_the_same() {
+    let setup = Setup::new();
+    setup.write();
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
+    let occupied = TcpListener::bind(taken).expect("the port");
+    fs::write(setup.folder.path().join("occupied.toml"), format!("[edge]\nhttps = [\"{taken}\"]\n")).expect("written");
+    for (command, file) in [("run", "missing.toml"), ("check", "missing.toml"), ("run", "occupied.toml")] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let mut process = Command::new(PROGRAM);
+        process.args([command, "--config", file]).current_dir(setup.folder.path()).stderr(writer);
+        assert_eq!(process.status().expect("it runs").code(), Some(78), "{command} {file}");
+    }
+    drop(occupied);
+}
+
+#[test]
+fn a_state_folder_that_cannot_be_used_is_told_with_its_key_and_the_mend() {
+    let origin = Origin::saying("hello");
+    let mut setup = Setup::shop(&origin);
+    // Nobody can make anything there, root included.
+    setup.set("certificates", "state_directory = \"/proc/self\"").write();
+    let output = run(&["run", "--config", "vitrine.toml"], &setup);
+    let said = said(&output);
+    assert_eq!(output.status.code(), Some(78), "{said}");
+    for part in
+        ["certificates.state_directory: cannot make /proc/self/admin.sock: ", "; choose a folder that can be written"]
+    {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+}
+
+#[test]
+fn a_state_folder_that_others_may_enter_is_warned_of() {
+    let origin = Origin::saying("hello");
+    for (mode, warned) in [(0o755, true), (0o700, false)] {
+        let setup = Setup::shop(&origin);
+        fs::set_permissions(setup.state(), fs::Permissions::from_mode(mode)).expect("set");
+        let edge = setup.start();
+        let is_warning =
+            |line: &serde_json::Value| message(line).contains("others may enter state (mode 0755); chmod 0700");
+        assert_eq!(edge.log().iter().any(is_warning), warned, "{mode:o}");
     }
 }
 
