@@ -1,0 +1,164 @@
+//! What is listed and measured.
+
+use super::*;
+use crate::certs::{Intake, KeyKind, LocalCa, valid_for};
+use crate::config::{Reloads, Trouble};
+use crate::live::{CertFacts, KeyType, ServedCert};
+
+#[tokio::test]
+async fn certificates_are_listed_with_the_sites_they_serve() {
+    let mut plane = Plane::start().await;
+    let shop = certificate("shop", &["shop.example", "*.shop.example"], LONG_AGO, FAR_AHEAD);
+    let late = certificate("late", &["late.example"], LONG_AGO, LONG_AGO + 1);
+    plane.certificates.publish(CertIndex::ranked([shop, late]));
+    let list = plane.api("certificates").await;
+    let days = list[0]["days_left"].as_i64().expect("a number");
+    assert!(days > 300_000, "{days}");
+    assert_eq!(
+        list[0],
+        json!({
+            "fingerprint": "print of shop", "subject": "shop", "issuer": "Some CA", "serial": "0a",
+            "names": ["shop.example", "*.shop.example"], "key_type": "ecdsa",
+            "not_before": "2001-09-09T01:46:40Z", "not_after": "3000-01-01T00:00:00Z", "days_left": days,
+            "file": "certs/shop.pem", "embedded_key": true, "in_grace": false, "state": "valid",
+            "sites": ["shop.example"],
+        })
+    );
+    assert_eq!(
+        (&list[1]["state"], &list[1]["sites"], list.as_array().map(Vec::len)),
+        (&json!("expired"), &json!(["late.example"]), Some(2))
+    );
+}
+
+#[tokio::test]
+async fn sites_tell_who_serves_each_host_and_why() {
+    let mut plane = Plane::start().await;
+    let newest = certificate("newest", &["shop.example", "*.shop.example"], LONG_AGO + 9, FAR_AHEAD);
+    let older = certificate("older", &["*.shop.example"], LONG_AGO, FAR_AHEAD);
+    let late = certificate("late", &["late.example"], LONG_AGO, LONG_AGO + 1);
+    plane.certificates.publish(CertIndex::ranked([newest, older, late]));
+    let serving = |print: &str, rule: &str, not_after: &str| json!([{ "key_type": "ecdsa", "fingerprint": format!("print of {print}"), "not_after": not_after, "rule": rule }]);
+    let (ahead, ago) = ("3000-01-01T00:00:00Z", "2001-09-09T01:46:41Z");
+    assert_eq!(
+        plane.api("sites").await,
+        json!([
+            {
+                "name": "shop.example",
+                "hosts": [
+                    { "host": "shop.example", "state": "served", "certificates": serving("newest", "only candidate", ahead) },
+                    { "host": "*.shop.example", "state": "served", "certificates": serving("newest", "issued later", ahead) },
+                ],
+                "routes": [
+                    { "path": "/api", "upstreams": ["10.0.0.1:8081"] },
+                    { "path": "/", "upstreams": ["10.0.0.1:8080"] },
+                ],
+            },
+            {
+                "name": "late.example",
+                "hosts": [
+                    { "host": "late.example", "state": "expired", "certificates": serving("late", "only candidate", ago) },
+                    { "host": "bare.example", "state": "no certificate", "certificates": [] },
+                ],
+                "routes": [{ "path": "/", "upstreams": ["10.0.0.1:8082"] }],
+            },
+        ])
+    );
+}
+
+#[tokio::test]
+async fn a_withdrawn_certificate_has_no_series_at_the_next_scrape() {
+    let mut plane = Plane::start().await;
+    let scrape = "GET /metrics HTTP/1.1\nHost: localhost";
+    plane.certificates.publish(CertIndex::ranked([certificate("shop", &["shop.example"], LONG_AGO, FAR_AHEAD)]));
+    let page = plane.admin(scrape).await.content;
+    assert!(page.contains("x509_cert_not_after{subject_CN=\"shop\""), "{page}");
+    let site =
+        "vitrine_site_certificate_not_after_seconds{site=\"shop.example\",source=\"uploaded\",key_type=\"ecdsa\"}";
+    assert!(page.contains(&format!("{site} {FAR_AHEAD}\n")), "{page}");
+    assert!(page.contains("vitrine_site_hosts_without_certificate{site=\"late.example\"} 2\n"), "{page}");
+    plane.certificates.publish(CertIndex::default());
+    let page = plane.admin(scrape).await.content;
+    assert!(!page.contains("x509_cert_not_after") && !page.contains(site), "{page}");
+}
+
+#[tokio::test]
+async fn what_the_intake_has_against_a_file_is_listed_and_counted() {
+    let drop = tempfile::tempdir().expect("a folder");
+    std::fs::write(drop.path().join("bad.pem"), "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
+        .expect("written");
+    let (index, well_known) = (table(CertIndex::default()).0, table(WellKnown::default()).0);
+    let intake = Intake::start(drop.path().to_owned(), index, well_known);
+    let plane = Plane::with_intake(Some(intake.clone())).await;
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+    while intake.ledger().rejected.is_empty() {
+        assert!(tokio::time::Instant::now() < deadline, "the file was not listed");
+        tokio::task::yield_now().await;
+    }
+    let list = plane.api("rejected").await;
+    let entry = &list[0];
+    assert_eq!((list.as_array().map(Vec::len), &entry["state"]), (Some(1), &json!("rejected")));
+    assert!(entry["file"].as_str().is_some_and(|file| file.ends_with("bad.pem")), "{entry}");
+    for text in ["code", "reason", "mend"] {
+        assert!(entry[text].as_str().is_some_and(|text| !text.is_empty()), "{entry}");
+    }
+    assert!(entry["since"].as_str().is_some_and(|since| since.ends_with('Z') && since.len() == 20), "{entry}");
+
+    let page = plane.admin("GET /metrics HTTP/1.1\nHost: localhost").await.content;
+    assert!(page.contains("\nvitrine_certificates_rejected 1\n"), "{page}");
+    assert!(page.contains("\nx509_source_up{source_kind=\"file\",source_name=\"drop_directory\"} 1\n"), "{page}");
+    assert!(page.contains("\nvitrine_certificate_alarms{code=\"withdrawal-held\"} 0\n"), "{page}");
+    assert_eq!(plane.api("alarms").await.as_array().map(Vec::len), Some(intake.ledger().alarms.len()));
+}
+
+#[tokio::test]
+async fn what_of_the_configuration_does_not_apply_is_an_alarm_and_measured() {
+    let plane = Plane::start().await;
+    let trouble = |text: &str, since| Trouble { text: text.into(), since };
+    plane.configuration.send_replace(Standing {
+        refused: vec![trouble("v.toml:1: edge: wrong", 1_000_000_000)],
+        rejected: vec![trouble("sites.d/a.toml:2: site: wrong", 1_000_000_001)],
+        reloads: Reloads { applied: 2, refused: 1, failed: 0 },
+    });
+    assert_eq!(
+        plane.api("alarms").await,
+        json!([
+            { "code": "config-not-reloaded", "message": "v.toml:1: edge: wrong", "since": "2001-09-09T01:46:40Z" },
+            { "code": "config-rejected", "message": "sites.d/a.toml:2: site: wrong", "since": "2001-09-09T01:46:41Z" },
+        ])
+    );
+    let page = plane.admin("GET /metrics HTTP/1.1\nHost: localhost").await.content;
+    for line in [
+        "vitrine_config_last_reload_successful 0",
+        "vitrine_config_rejected 1",
+        "vitrine_config_reloads_total{result=\"applied\"} 2",
+        "vitrine_config_reloads_total{result=\"failed\"} 0",
+    ] {
+        assert!(page.contains(&format!("\n{line}\n")), "{line}: {page}");
+    }
+}
+
+fn certificate(cn: &str, names: &[&str], not_before: i64, not_after: i64) -> Arc<ServedCert> {
+    let authority = LocalCa::new("Any").expect("an authority");
+    let any = [HostPattern::parse("any.example").expect("a name")];
+    let any = authority.issue(&any, valid_for(1), KeyKind::Ecdsa).expect("issued").served().expect("served");
+    Arc::new(ServedCert {
+        certified: Arc::clone(&any.certified),
+        key_type: KeyType::EcdsaP256,
+        names: names.iter().map(|name| HostPattern::parse(name).expect("a name")).collect(),
+        facts: CertFacts {
+            fingerprint: format!("print of {cn}").into(),
+            subject_cn: cn.into(),
+            issuer_cn: "Some CA".into(),
+            issuer_o: "Some Org".into(),
+            serial: "0a".into(),
+            not_before,
+            not_after,
+            file: Path::new("certs").join(format!("{cn}.pem")),
+            embedded_key: true,
+            in_grace: false,
+        },
+    })
+}
+
+const LONG_AGO: i64 = 1_000_000_000;
+const FAR_AHEAD: i64 = 32_503_680_000;
