@@ -1,13 +1,18 @@
 //! The life of an HTTP/2 connection: how long it may be quiet, stand still, or be taken advantage of.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use hyper::body::Frame;
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustix::process::Signal;
 use rustls::version::TLS13;
 
-use crate::support::{ClientTls, DEADLINE, Edge, Http2, Origin, Setup, Then, empty, eventually};
+use crate::support::{ClientTls, DEADLINE, Edge, Http2, Origin, Setup, Then, empty, eventually, frames};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn frames_that_are_no_request_do_not_make_a_connection_less_idle() {
@@ -67,6 +72,29 @@ async fn who_opens_streams_only_to_give_them_up_is_cut_off() {
     edge.counted(1.0, "vitrine_connections_shed_total", &[("reason", "stream_flood")]);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_upload_goes_on_while_its_response_is_not_read() {
+    let uploaded = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&uploaded);
+    let origin = Origin::new(move |exchange| {
+        exchange.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2000000\r\n\r\n")?;
+        exchange.write(&[b'a'; 100_000])?;
+        counted.store(exchange.body()?.bytes.len(), Ordering::SeqCst);
+        exchange.write(&vec![b'b'; 1_900_000])?;
+        Ok(Then::Close)
+    });
+    let edge = limited(&origin, &[]);
+    let mut settings = http2::Builder::new(TokioExecutor::new());
+    settings.initial_stream_window_size(1000);
+    let mut client = Http2::open_with(edge.https, "shop.example", &settings).await;
+    let pieces = (0..UPLOAD / 10_000).map(|_| Frame::data(Bytes::from(vec![b'u'; 10_000])));
+    let request = http::Request::post("https://shop.example/").body(frames(pieces)).expect("a request");
+    let response = client.send(request).await.expect("a head");
+    let has_come = || (uploaded.load(Ordering::SeqCst) == UPLOAD).then_some(());
+    tokio::task::block_in_place(|| eventually("the whole upload has come", has_come));
+    assert_eq!(response.into_body().collect().await.expect("a body").to_bytes().len(), 2_000_000);
+}
+
 #[test]
 fn a_peer_that_acknowledges_nothing_does_not_hold_up_the_stop() {
     let origin = Origin::saying("hello");
@@ -82,6 +110,9 @@ fn a_peer_that_acknowledges_nothing_does_not_hold_up_the_stop() {
     assert_eq!(edge.wait().code(), Some(0));
     assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
 }
+
+/// More than the edge and the kernel keep on the way.
+const UPLOAD: usize = 8_000_000;
 
 fn pinging() -> http2::Builder<TokioExecutor> {
     let mut settings = http2::Builder::new(TokioExecutor::new());
