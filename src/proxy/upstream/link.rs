@@ -42,11 +42,16 @@ impl Link {
         Self(Rc::new(RefCell::new(State { sender, asked, connection: Some(connection), ended: false })))
     }
 
-    /// Whether it can take a request now.
+    /// Whether it can take a request, as far as was seen when it was last driven.
     pub(super) fn is_ready(&self) -> bool {
-        self.drive(&mut Context::from_waker(Waker::noop()));
         let state = self.0.borrow();
         !state.ended && state.sender.is_ready()
+    }
+
+    /// Whether it can take a request now, whatever has happened since it was last driven.
+    pub(super) fn is_still_ready(&self) -> bool {
+        self.drive(&mut Context::from_waker(Waker::noop()));
+        self.is_ready()
     }
 
     /// Reads and writes what can be read and written now. `cx` is woken when there is more.

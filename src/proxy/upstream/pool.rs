@@ -211,7 +211,7 @@ impl Pool {
 impl Idle {
     /// Whether it may serve a request: it is open, and not so old that somebody on the way may have forgotten it.
     fn is_fit(&self, now: u64, patience: u64) -> bool {
-        self.connection.is_ready() && now.saturating_sub(self.since) < patience
+        now.saturating_sub(self.since) < patience && self.connection.is_still_ready()
     }
 }
 
@@ -275,7 +275,7 @@ impl Lease {
     /// in our buffer would hold up whoever comes next for as long as that upstream likes. One whose request was written is
     /// ready by now, as it turns from its response to the next request within the turn that ended the response.
     pub(in crate::proxy) fn give_back(self) {
-        if self.last || !self.link.is_ready() {
+        if self.last || !(self.link.is_ready() || self.link.is_still_ready()) {
             return;
         }
         if self.pool.permits.upstreams_awaited() > 0 {
