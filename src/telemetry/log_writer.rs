@@ -81,13 +81,15 @@ fn write(mut output: impl Write, lines: &Receiver<Box<[u8]>>, counts: &LineCount
     let mut told = 0;
     for line in lines {
         if output.write_all(&line).is_err() {
+            // Nothing is told while nothing can be written: that line would be lost too, and be told again, without end.
             counts.lost.fetch_add(1, Ordering::Relaxed);
-        }
-        let lost = counts.lost.load(Ordering::Relaxed);
-        if lost > told {
-            // Goes into the queue like any other, and is told with the next ones if that is full.
-            tracing::warn!(left_out = lost - told, "nobody took the log's lines; some were left out");
-            told = lost;
+        } else {
+            let lost = counts.lost.load(Ordering::Relaxed);
+            if lost > told {
+                // Goes into the queue like any other, and is told with the next ones if that is full.
+                tracing::warn!(left_out = lost - told, "nobody took the log's lines; some were left out");
+                told = lost;
+            }
         }
         counts.waiting.fetch_sub(1, Ordering::Release);
     }
