@@ -113,7 +113,8 @@ fn intake(ledger: &Ledger) -> IntakeFacts<'_> {
 /// What the one source is called: the key of the configuration that names its folder.
 const SOURCE: &str = "drop_directory";
 /// Every alarm the intake can raise, so that each has its series before it is raised.
-const ALARMS: [&str; 9] = [
+const ALARMS: [&str; 10] = [
+    "chain-incomplete",
     "expired-serving",
     "folder-missing",
     "folder-unreadable",

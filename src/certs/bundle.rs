@@ -11,7 +11,7 @@ use zeroize::Zeroize;
 
 use super::certificate::{Certificate, PublicKey, hexadecimal};
 use super::flaw::Flaw;
-use super::pairing::{FileParts, pair};
+use super::pairing::{FileParts, Pair, pair};
 use super::parts::Parts;
 use super::pem;
 use crate::live::{CertFacts, KeyType, ServedCert};
@@ -24,6 +24,7 @@ pub struct Bundle {
     key_type: KeyType,
     leaf: Arc<Certificate>,
     names: Box<[HostPattern]>,
+    vouched: bool,
 }
 
 impl Bundle {
@@ -34,9 +35,9 @@ impl Bundle {
     pub fn parse(content: &[u8]) -> Result<Self, Flaw> {
         let parts = Parts::read(content, &Default::default())?;
         let path: Arc<Path> = Path::new("").into();
-        let mut pairing = pair(&[FileParts { path: &path, parts: &parts }]);
+        let mut pairing = pair(&[FileParts { path: &path, parts: &parts }], &[]);
         match (pairing.pairs.pop(), pairing.pairs.is_empty()) {
-            (Some(pair), true) => Self::new(&pair.leaf, &pair.key, &pair.chain),
+            (Some(pair), true) => Self::new(&pair),
             (Some(_), false) => Err(Flaw::new(
                 "several",
                 "there are several certificates with their keys, and one is expected",
@@ -47,7 +48,7 @@ impl Bundle {
     }
 
     /// Joins what was found to belong together.
-    pub(super) fn new(leaf: &Arc<Certificate>, key: &Key, chain: &[Arc<Certificate>]) -> Result<Self, Flaw> {
+    pub(super) fn new(Pair { leaf, key, chain, voucher, .. }: &Pair) -> Result<Self, Flaw> {
         let names = leaf.names.clone()?;
         if leaf.key.id != key.public.id {
             return Err(super::pairing::key_mismatch());
@@ -56,7 +57,7 @@ impl Bundle {
         let certificates = std::iter::once(leaf).chain(chain).map(|certificate| certificate.der.clone()).collect();
         let certified = Arc::new(CertifiedKey::new(certificates, Arc::clone(&key.signing)));
         ParsedCertificate::try_from(&leaf.der).map_err(|_| unreadable_leaf())?;
-        Ok(Self { certified, key_type, leaf: Arc::clone(leaf), names })
+        Ok(Self { certified, key_type, leaf: Arc::clone(leaf), names, vouched: voucher.issuer().is_some() })
     }
 
     /// The names it may be served under.
@@ -83,6 +84,7 @@ impl Bundle {
                 not_after: leaf.not_after,
                 file: file.to_owned(),
                 embedded_key,
+                vouched: self.vouched,
                 in_grace: false,
             },
         })

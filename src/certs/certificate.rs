@@ -94,6 +94,11 @@ impl Certificate {
         issuer.is_ca && self.issuer == issuer.subject && !keys_differ
     }
 
+    /// Whether [`Self::may_come_from`] had more to go by than a name.
+    pub(super) fn identifies(&self, issuer: &Self) -> bool {
+        self.authority_key.is_some() && issuer.subject_key.is_some()
+    }
+
     /// Whether `issuer` did issue this one, by signature. Costs more than reading it.
     pub(super) fn is_signed_by(&self, issuer: &Self) -> bool {
         let (Ok((_, own)), Ok((_, issuer))) =

@@ -6,8 +6,31 @@ use std::sync::Arc;
 
 use hashbrown::{HashMap, HashSet};
 
-use super::certificate::Certificate;
+use super::certificate::{Certificate, Fingerprint};
 use super::pairing::FileParts;
+
+/// Who stands behind a leaf, as far as the folder tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Voucher {
+    /// An authority whose certificate lies in the folder.
+    Present(Fingerprint),
+    /// An authority whose certificate lay there, and is still sent.
+    Remembered(Fingerprint),
+    /// An authority whose certificate is not there: who does not know it refuses the leaf.
+    Missing,
+    /// Nobody else: it is self-signed.
+    Itself,
+}
+
+impl Voucher {
+    /// The authority's certificate, if there is one to send.
+    pub(super) fn issuer(&self) -> Option<Fingerprint> {
+        match self {
+            Self::Present(issuer) | Self::Remembered(issuer) => Some(*issuer),
+            Self::Missing | Self::Itself => None,
+        }
+    }
+}
 
 /// Every certificate in the folder that may issue others, by its name.
 #[derive(Default)]
@@ -17,7 +40,7 @@ pub(super) struct Issuers<'a> {
 
 struct Issuer<'a> {
     certificate: &'a Arc<Certificate>,
-    /// Every file of a shop may bring the same one along: looked up, never walked.
+    /// Every file of a shop may bring the same one along: looked up, never walked. None: it is only remembered.
     files: HashSet<&'a Path>,
     folders: HashSet<&'a Path>,
 }
@@ -32,12 +55,22 @@ impl<'a> Issuers<'a> {
         self.by_name.entry(certificate.subject_name()).or_default().push(Issuer { certificate, files, folders });
     }
 
+    /// Who stands behind a leaf.
+    pub(super) fn voucher(&self, leaf: &Certificate, holders: &[&FileParts<'_>]) -> Voucher {
+        match self.of(leaf, holders) {
+            Some(issuer) if issuer.files.is_empty() => Voucher::Remembered(issuer.certificate.fingerprint),
+            Some(issuer) => Voucher::Present(issuer.certificate.fingerprint),
+            None if leaf.is_self_issued() => Voucher::Itself,
+            None => Voucher::Missing,
+        }
+    }
+
     /// The leaf's issuer first. The root is left out: clients have it, or do not trust it.
     pub(super) fn chain(&self, leaf: &Arc<Certificate>, holders: &[&FileParts<'_>]) -> Vec<Arc<Certificate>> {
         let mut chain: Vec<Arc<Certificate>> = Vec::new();
         while chain.len() < LONGEST_CHAIN {
             let last = chain.last().unwrap_or(leaf);
-            let Some(issuer) = self.of(last, holders) else { break };
+            let Some(Issuer { certificate: issuer, .. }) = self.of(last, holders) else { break };
             let seen = |known: &Arc<Certificate>| known.fingerprint == issuer.fingerprint;
             if issuer.is_self_issued() || seen(leaf) || chain.iter().any(seen) {
                 break;
@@ -47,7 +80,7 @@ impl<'a> Issuers<'a> {
         chain
     }
 
-    fn of(&self, child: &Certificate, holders: &[&FileParts<'_>]) -> Option<&'a Arc<Certificate>> {
+    fn of(&self, child: &Certificate, holders: &[&FileParts<'_>]) -> Option<&Issuer<'a>> {
         if child.is_self_issued() {
             return None;
         }
@@ -55,25 +88,27 @@ impl<'a> Issuers<'a> {
         let mut candidates: Vec<&Issuer<'a>> =
             named.iter().filter(|issuer| child.may_come_from(issuer.certificate)).collect();
         // Authorities reuse a name with another key; only the signature tells those apart without key identifiers.
-        if candidates.iter().any(|issuer| issuer.certificate.key != candidates[0].certificate.key) {
+        let first = candidates.first()?.certificate;
+        if !child.identifies(first) || candidates.iter().any(|issuer| issuer.certificate.key != first.key) {
             candidates.retain(|issuer| child.is_signed_by(issuer.certificate));
         }
         if let [only] = candidates[..] {
-            return Some(only.certificate);
+            return Some(only);
         }
-        let best = candidates.into_iter().min_by_key(|issuer| {
+        candidates.into_iter().min_by_key(|issuer| {
             let certificate = issuer.certificate;
             let validity = (Reverse(certificate.not_after), Reverse(certificate.not_before));
             (issuer.distance(holders), validity, certificate.fingerprint)
-        });
-        best.map(|issuer| issuer.certificate)
+        })
     }
 }
 
 impl Issuer<'_> {
-    /// What lies in the leaf's own file was put there for it; what lies in its folder, probably.
+    /// What lies in the leaf's own file was put there for it; what lies in its folder, probably. What lies nowhere any more
+    /// serves only where nothing else does.
     fn distance(&self, holders: &[&FileParts<'_>]) -> u8 {
         match () {
+            () if self.files.is_empty() => 3,
             () if holders.iter().any(|holder| self.files.contains(&**holder.path)) => 0,
             () if holders.iter().filter_map(|holder| holder.path.parent()).any(|near| self.folders.contains(near)) => 1,
             () => 2,

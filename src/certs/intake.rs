@@ -277,9 +277,9 @@ mod tests {
         let edge = Edge::start().await;
         assert_eq!(edge.intake.ledger().alarms[0].code, "folder-missing");
         fs::create_dir(edge.path("")).expect("created");
-        edge.write("a.pem", &leaf("a.example").both());
+        edge.write("a.pem", &leaf("a.example").whole());
         edge.until(Duration::from_secs(1), |edge| edge.serves("a.example")).await;
-        edge.write("deep/er/b.pem", &leaf("b.example").both());
+        edge.write("deep/er/b.pem", &leaf("b.example").whole());
         edge.until(Duration::from_secs(1), |edge| edge.serves("b.example")).await;
         edge.write("well-known/a.example/security.txt", "hello");
         let object = |edge: &Edge| edge.well_known.load().find("a.example", "/.well-known/security.txt").is_some();
@@ -294,7 +294,7 @@ mod tests {
         edge.until(Duration::from_secs(3), |edge| !edge.intake.ledger().rejected.is_empty()).await;
         let notice = edge.intake.ledger().rejected[0].clone();
         assert_eq!((notice.code, notice.file), ("nothing", edge.path("a.pem").display().to_string()));
-        edge.write("a.pem", &leaf("a.example").both());
+        edge.write("a.pem", &leaf("a.example").whole());
         edge.until(Duration::from_secs(1), |edge| edge.serves("a.example")).await;
         assert_eq!(edge.intake.ledger().rejected, []);
     }
@@ -303,7 +303,7 @@ mod tests {
     async fn held_withdrawals_go_when_the_operator_confirms() {
         let edge = Edge::start().await;
         for number in 0..7 {
-            edge.write(&format!("{number}.pem"), &leaf(&format!("s{number}.example")).both());
+            edge.write(&format!("{number}.pem"), &leaf(&format!("s{number}.example")).whole());
         }
         edge.until(Duration::from_secs(3), |edge| edge.index.load().name_count() == 7).await;
         fs::remove_dir_all(edge.path("")).expect("removed");
@@ -319,7 +319,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_deleted_certificate_goes_after_a_minute_by_itself() {
         let edge = Edge::start().await;
-        edge.write("a.pem", &leaf("a.example").both());
+        edge.write("a.pem", &leaf("a.example").whole());
         edge.until(Duration::from_secs(120), |edge| edge.serves("a.example")).await;
         fs::remove_file(edge.path("a.pem")).expect("removed");
         let in_grace = |edge: &Edge| edge.index.load().certificates().iter().all(|served| served.facts.in_grace);
@@ -343,13 +343,13 @@ mod tests {
             failed: 0,
             unwatched_since: None,
         };
-        fs::write(folder.path().join("a.pem"), leaf("a.example").both()).expect("written");
+        fs::write(folder.path().join("a.pem"), leaf("a.example").whole()).expect("written");
         desk.survive(|desk| desk.look(false));
         let failed = desk.survive(|_| panic!("on purpose"));
         assert!(failed.is_some());
         assert_eq!(desk.ledger.current().alarms.last().map(|alarm| alarm.code), Some("scan-failed"));
         assert_eq!((desk.ledger.current().failed_scans, desk.index.current().name_count()), (1, 1));
-        fs::write(folder.path().join("b.pem"), leaf("b.example").both()).expect("written");
+        fs::write(folder.path().join("b.pem"), leaf("b.example").whole()).expect("written");
         desk.survive(|desk| desk.look(false));
         assert_eq!((desk.ledger.current().failed_scans, desk.index.current().name_count()), (1, 2));
         assert!(desk.ledger.current().alarms.iter().all(|alarm| alarm.code != "scan-failed"));
@@ -358,7 +358,7 @@ mod tests {
     #[test]
     fn a_survey_tells_all_at_once() {
         let folder = tempfile::tempdir().expect("a folder");
-        fs::write(folder.path().join("a.pem"), leaf("a.example").both()).expect("written");
+        fs::write(folder.path().join("a.pem"), leaf("a.example").whole()).expect("written");
         fs::write(folder.path().join("b.key"), leaf("b.example").key).expect("written");
         fs::write(folder.path().join("c.pem"), "garbage").expect("written");
         let survey = survey(folder.path());

@@ -208,7 +208,7 @@ pub(super) fn some_of(all: &[String]) -> String {
 }
 
 /// A folder without a change for so long is not being written.
-const REST: Duration = Duration::from_millis(500);
+pub(super) const REST: Duration = Duration::from_millis(500);
 /// A folder that never rests must not hide what is wrong in it.
 const LONGEST_REST: Duration = Duration::from_secs(5);
 /// More would fill a line and tell nothing more.

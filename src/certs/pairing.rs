@@ -9,7 +9,7 @@ use hashbrown::{HashMap, HashSet};
 
 use super::bundle::Key;
 use super::certificate::{Certificate, Fingerprint};
-use super::chain::Issuers;
+use super::chain::{Issuers, Voucher};
 use super::flaw::Flaw;
 use super::parts::Parts;
 
@@ -25,6 +25,7 @@ pub(super) struct Pair {
     pub(super) key: Arc<Key>,
     /// The leaf's issuer first; a root is left out, clients have it or do not trust it.
     pub(super) chain: Vec<Arc<Certificate>>,
+    pub(super) voucher: Voucher,
     /// The first one is named in lists: with the key if there is one, else the one with the most certificates.
     pub(super) certificate_files: Vec<Arc<Path>>,
     pub(super) key_files: Vec<Arc<Path>>,
@@ -48,8 +49,8 @@ pub(super) struct Pairing {
     pub(super) problems: Vec<(Arc<Path>, Problem)>,
 }
 
-/// Pairs everything the folder holds.
-pub(super) fn pair(files: &[FileParts<'_>]) -> Pairing {
+/// Pairs everything the folder holds; `remembered` are authorities' certificates that it held a moment ago.
+pub(super) fn pair(files: &[FileParts<'_>], remembered: &[Arc<Certificate>]) -> Pairing {
     let mut pairing = Pairing::default();
     let mut files: Vec<&FileParts<'_>> = files.iter().collect();
     files.sort_unstable_by(|one, other| one.path.as_os_str().cmp(other.path.as_os_str()));
@@ -75,6 +76,9 @@ pub(super) fn pair(files: &[FileParts<'_>]) -> Pairing {
     for (certificate, files) in certificates.values() {
         issuers.offer(certificate, files);
     }
+    for certificate in remembered {
+        issuers.offer(certificate, &[]);
+    }
 
     let mut certified: HashSet<[u8; 32]> = HashSet::new();
     for (leaf, holders) in certificates.values() {
@@ -88,6 +92,7 @@ pub(super) fn pair(files: &[FileParts<'_>]) -> Pairing {
                     leaf: Arc::clone(leaf),
                     key: Arc::clone(key),
                     chain: issuers.chain(leaf, holders),
+                    voucher: issuers.voucher(leaf, holders),
                     certificate_files: in_order_of_telling(leaf, holders),
                     key_files: key_holders.iter().map(|file| Arc::clone(file.path)).collect(),
                 });
@@ -189,7 +194,7 @@ mod tests {
         let read: Vec<(Arc<Path>, Parts)> =
             files.iter().map(|(path, text)| (path.as_ref().into(), read(text.as_ref()))).collect();
         let files: Vec<_> = read.iter().map(|(path, parts)| FileParts { path, parts }).collect();
-        pair(&files)
+        pair(&files, &[])
     }
 
     fn described(files: &[(String, String)]) -> Vec<String> {
@@ -225,7 +230,7 @@ mod tests {
 
     #[test]
     fn names_of_files_and_folders_do_not_matter() {
-        let Leaf { certificate, key } = Chain::new().leaf(&["shop.example"]);
+        let Leaf { certificate, key, .. } = Chain::new().leaf(&["shop.example"]);
         let all = (vec!["shop.example".to_owned()], vec![]);
         assert_eq!(codes(&[("a.pem", &format!("{certificate}{key}"))]), all);
         assert_eq!(codes(&[("a.pem", &format!("{key}{certificate}"))]), all);

@@ -17,11 +17,11 @@ pub(super) struct Ranked {
     names: Option<Box<[HostPattern]>>,
 }
 
-/// Puts certificates in order, best first: valid now, not in grace, issued later, valid longer, fingerprint.
+/// Puts certificates in order, best first: valid now, with its issuer, not in grace, issued later, valid longer, fingerprint.
 ///
 /// Exact names go before wildcards and each type of key has its own choice, so the order alone does not keep an expired
 /// certificate back where a valid one covers its name otherwise. It therefore stands only for the names that nothing better
-/// covers; the same holds for a certificate in grace.
+/// covers; the same holds for one without its issuer and for one in grace.
 pub(super) fn ranked(certificates: &[Arc<ServedCert>], now: i64) -> Vec<Ranked> {
     let mut order: Vec<(Tier, &Arc<ServedCert>)> =
         certificates.iter().map(|certificate| (Tier::of(certificate, now), certificate)).collect();
@@ -32,21 +32,19 @@ pub(super) fn ranked(certificates: &[Arc<ServedCert>], now: i64) -> Vec<Ranked> 
             .then_with(|| one.facts.fingerprint.cmp(&other.facts.fingerprint))
     });
     let mut covered: HashSet<&HostPattern> = HashSet::new();
-    // Nearly always there is one tier only, and nothing to look up.
-    if order.last().is_none_or(|(tier, _)| *tier == Tier::Good) {
-        return order.into_iter().map(|(_, served)| Ranked { certificate: Arc::clone(served), names: None }).collect();
-    }
     let mut ranked = Vec::with_capacity(order.len());
-    for tier in [Tier::Good, Tier::Leaving, Tier::Untimely, Tier::UntimelyLeaving] {
-        let of_tier: Vec<&Arc<ServedCert>> =
-            order.iter().filter(|(known, _)| *known == tier).map(|(_, served)| *served).collect();
-        for served in &of_tier {
+    let mut tiers = order.chunk_by(|(tier, _), (next, _)| tier == next).peekable();
+    while let Some(of_tier) = tiers.next() {
+        for (_, served) in of_tier {
             let left: Box<[HostPattern]> =
                 served.names.iter().filter(|name| !is_covered(&covered, name)).cloned().collect();
             let names = (left.len() < served.names.len()).then_some(left);
             ranked.push(Ranked { certificate: Arc::clone(served), names });
         }
-        covered.extend(of_tier.iter().flat_map(|served| &served.names));
+        // Nearly always there is one tier only, and nothing to look up.
+        if tiers.peek().is_some() {
+            covered.extend(of_tier.iter().flat_map(|(_, served)| &served.names));
+        }
     }
     ranked
 }
@@ -76,8 +74,8 @@ pub(super) fn is_covered<H: std::hash::BuildHasher>(
     patterns: &HashSet<&HostPattern, H>,
     pattern: &HostPattern,
 ) -> bool {
-    if patterns.contains(pattern) {
-        return true;
+    if patterns.is_empty() || patterns.contains(pattern) {
+        return !patterns.is_empty();
     }
     let HostPattern::Exact(exact) = pattern else { return false };
     name::parent(exact.as_str())
@@ -85,28 +83,21 @@ pub(super) fn is_covered<H: std::hash::BuildHasher>(
         .is_some_and(|wildcard| patterns.contains(&wildcard))
 }
 
-/// What outranks everything else.
+/// What outranks everything else, the gravest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Tier {
-    /// Valid now.
-    Good,
-    /// Valid now, and withdrawn.
-    Leaving,
+struct Tier {
     /// Expired or not valid yet.
-    Untimely,
-    /// That, and withdrawn.
-    UntimelyLeaving,
+    untimely: bool,
+    /// Self-signed, or clients must know its issuer by themselves.
+    unvouched: bool,
+    /// Withdrawn.
+    leaving: bool,
 }
 
 impl Tier {
-    fn of(served: &ServedCert, now: i64) -> Self {
-        let valid = (served.facts.not_before..=served.facts.not_after).contains(&now);
-        match (valid, served.facts.in_grace) {
-            (true, false) => Self::Good,
-            (true, true) => Self::Leaving,
-            (false, false) => Self::Untimely,
-            (false, true) => Self::UntimelyLeaving,
-        }
+    fn of(ServedCert { facts, .. }: &ServedCert, now: i64) -> Self {
+        let valid = (facts.not_before..=facts.not_after).contains(&now);
+        Self { untimely: !valid, unvouched: !facts.vouched, leaving: facts.in_grace }
     }
 }
 
@@ -179,6 +170,23 @@ mod tests {
         assert_eq!(serving(&[expired, Arc::clone(&rsa)], "a.example"), ["rsa"]);
         let ecdsa = served("ecdsa", &["a.example"], NOW - 100, NOW + 100, false);
         assert_eq!(serving(&[ecdsa, rsa], "a.example"), ["ecdsa", "rsa"]);
+    }
+
+    #[test]
+    fn a_certificate_with_its_issuer_goes_before_one_without() {
+        let alone = |cn, not_before, in_grace| {
+            let served = served(cn, &["a.example"], not_before, NOW + 900, in_grace);
+            let mut served = Arc::into_inner(served).expect("the only one");
+            served.facts.vouched = false;
+            Arc::new(served)
+        };
+        let old = served("old", &["a.example"], NOW - 100, NOW + 100, false);
+        let leaving = served("leaving", &["a.example"], NOW - 100, NOW + 100, true);
+        let expired = served("expired", &["a.example"], NOW - 100, NOW - 1, false);
+        assert_eq!(serving(&[alone("fresh", NOW - 1, false), old], "a.example"), ["old"]);
+        assert_eq!(serving(&[alone("fresh", NOW - 1, false), leaving], "a.example"), ["leaving"]);
+        assert_eq!(serving(&[alone("fresh", NOW - 1, false), expired], "a.example"), ["fresh"]);
+        assert_eq!(serving(&[alone("1", NOW - 2, false), alone("2", NOW - 1, true)], "a.example"), ["1"]);
     }
 
     #[test]

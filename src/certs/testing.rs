@@ -16,35 +16,45 @@ pub(super) struct Chain {
     pub(super) root: String,
     pub(super) intermediate: String,
     issuer: Issuer<'static, KeyPair>,
+    root_issuer: Issuer<'static, KeyPair>,
 }
 
-/// A certificate and its key, PEM.
+/// A certificate, its key and its issuer, PEM.
 #[derive(Clone)]
 pub(super) struct Leaf {
     pub(super) certificate: String,
     pub(super) key: String,
+    issuer: String,
 }
 
 impl Leaf {
-    pub(super) fn both(&self) -> String {
-        format!("{}{}", self.key, self.certificate)
+    /// Certificate and issuer.
+    pub(super) fn chain(&self) -> String {
+        format!("{}{}", self.certificate, self.issuer)
+    }
+
+    /// Everything in one file.
+    pub(super) fn whole(&self) -> String {
+        format!("{}{}", self.key, self.chain())
     }
 }
 
 impl Chain {
     pub(super) fn new() -> Self {
-        let authority = |name: &str| {
-            let mut params = CertificateParams::default();
-            params.distinguished_name = named(name);
-            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-            (params, KeyPair::generate().expect("a key"))
-        };
-        let (root_params, root_key) = authority("Test Root");
+        let made = |name: &str| (authority(name), KeyPair::generate().expect("a key"));
+        let (root_params, root_key) = made("Test Root");
         let root = root_params.self_signed(&root_key).expect("a root").pem();
         let root_issuer = Issuer::new(root_params, root_key);
-        let (params, key) = authority("Test Intermediate");
+        let (params, key) = made("Test Intermediate");
         let intermediate = params.signed_by(&key, &root_issuer).expect("an intermediate").pem();
-        Self { root, intermediate, issuer: Issuer::new(params, key) }
+        Self { root, intermediate, issuer: Issuer::new(params, key), root_issuer }
+    }
+
+    /// The root as an intermediate of another root.
+    pub(super) fn crossed(&self) -> String {
+        let older = Issuer::new(authority("Older Root"), KeyPair::generate().expect("a key"));
+        let cross = authority("Test Root").signed_by(self.root_issuer.key(), &older).expect("a cross-signed root");
+        cross.pem()
     }
 
     pub(super) fn leaf(&self, names: &[&str]) -> Leaf {
@@ -72,7 +82,7 @@ impl Chain {
         params.not_before = now + time::Duration::days(from);
         params.not_after = now + time::Duration::days(until);
         let certificate = params.signed_by(key, &self.issuer).expect("a certificate").pem();
-        Leaf { certificate, key: key.serialize_pem() }
+        Leaf { certificate, key: key.serialize_pem(), issuer: self.intermediate.clone() }
     }
 }
 
@@ -109,9 +119,17 @@ pub(super) fn served(cn: &str, names: &[&str], not_before: i64, not_after: i64, 
             not_after,
             file: PathBuf::new(),
             embedded_key: true,
+            vouched: true,
             in_grace,
         },
     })
+}
+
+fn authority(name: &str) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = named(name);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params
 }
 
 fn named(common_name: &str) -> DistinguishedName {

@@ -148,6 +148,7 @@ mod tests {
         let file = folder.path().join("certs/shop.pem");
         fs::write(&file, [issued.chain.as_bytes(), issued.key.as_bytes()].concat()).expect("written");
         fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("private");
+        fs::write(folder.path().join("certs/root.pem"), authority.root_pem()).expect("written");
         folder
     }
 

@@ -151,6 +151,8 @@ pub struct CertFacts {
     pub file: PathBuf,
     /// Whether the key was read from that same file.
     pub embedded_key: bool,
+    /// Whether the certificate of the authority that issued it came with it: clients can build the chain.
+    pub vouched: bool,
     /// Withdrawn by the operator and serving only until its grace ends.
     pub in_grace: bool,
 }

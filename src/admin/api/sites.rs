@@ -123,6 +123,8 @@ fn decisive(chosen: &ServedCert, other: &ServedCert, now: i64) -> &'static str {
     let valid = |facts: &CertFacts| state(facts.not_before, facts.not_after, now) == "valid";
     if valid(chosen) != valid(other) {
         "valid now before not valid now"
+    } else if chosen.vouched != other.vouched {
+        "complete chain before none"
     } else if chosen.in_grace != other.in_grace {
         "in place before withdrawn"
     } else if chosen.not_before != other.not_before {

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use crate::certs::bundle::{Bundle, entry_like};
 use crate::certs::certificate::Fingerprint;
+use crate::certs::chain::Voucher;
 use crate::certs::flaw::Flaw;
 use crate::certs::pairing::Pair;
 use crate::live::ServedCert;
@@ -17,6 +18,9 @@ pub(in crate::certs) struct Holding {
     pub(super) served: Arc<ServedCert>,
     pub(super) key: [u8; 32],
     chain: Vec<Fingerprint>,
+    pub(super) voucher: Voucher,
+    /// Since when its issuer's certificate is not in the folder.
+    pub(super) orphaned: Option<Instant>,
     certificate_files: Vec<Arc<Path>>,
     key_files: Vec<Arc<Path>>,
     pub(super) state: State,
@@ -30,19 +34,22 @@ pub(super) enum State {
     Kept,
     /// Its files are gone with so many others that it looks like an accident.
     Held { since: Instant },
-    /// Its files were deleted.
-    Leaving { since: Instant },
+    /// Its files were deleted. What the operator has confirmed is no accident any more.
+    Leaving { since: Instant, confirmed: bool },
 }
 
 impl Holding {
-    pub(super) fn new(pair: &Pair) -> Result<Self, Flaw> {
-        let bundle = Bundle::new(&pair.leaf, &pair.key, &pair.chain)?;
+    /// `before` is the same certificate out of other files, or with another chain.
+    pub(super) fn new(pair: &Pair, before: Option<&Self>) -> Result<Self, Flaw> {
+        let bundle = Bundle::new(pair)?;
         let file = &pair.certificate_files[0];
         Ok(Self {
             served: bundle.served(file, pair.key_files.contains(file)),
             bundle,
             key: pair.key.public.id,
             chain: pair.chain.iter().map(|issuer| issuer.fingerprint).collect(),
+            voucher: pair.voucher,
+            orphaned: before.and_then(|before| before.orphaned),
             certificate_files: pair.certificate_files.clone(),
             key_files: pair.key_files.clone(),
             state: State::Present,
@@ -53,11 +60,40 @@ impl Holding {
     pub(super) fn is_of(&self, pair: &Pair) -> bool {
         self.certificate_files == pair.certificate_files
             && self.key_files == pair.key_files
+            && self.voucher.issuer() == pair.voucher.issuer()
             && self.chain.iter().eq(pair.chain.iter().map(|issuer| &issuer.fingerprint))
+    }
+
+    /// Its pair is there and good.
+    pub(super) fn is_present_in(&mut self, pair: &Pair, now: Instant) {
+        self.state = State::Present;
+        self.voucher = pair.voucher;
+        self.orphaned = match pair.voucher {
+            Voucher::Present(_) | Voucher::Itself => None,
+            Voucher::Remembered(_) | Voucher::Missing => Some(self.orphaned.unwrap_or(now)),
+        };
     }
 
     pub(in crate::certs) fn is_valid_at(&self, now: i64) -> bool {
         (self.served.facts.not_before..=self.served.facts.not_after).contains(&now)
+    }
+
+    /// Whether its files are there, good or not.
+    pub(super) fn has_files(&self) -> bool {
+        matches!(self.state, State::Present | State::Kept)
+    }
+
+    /// Whether it is withheld from leaving.
+    pub(super) fn is_held(&self) -> bool {
+        matches!(self.state, State::Held { .. })
+    }
+
+    /// When its files went.
+    pub(super) fn gone_since(&self) -> Option<Instant> {
+        match self.state {
+            State::Present | State::Kept => None,
+            State::Held { since } | State::Leaving { since, .. } => Some(since),
+        }
     }
 
     pub(in crate::certs) fn key(&self) -> &[u8; 32] {

@@ -4,6 +4,7 @@
 //! visibly and on purpose. What is broken, half written, unreadable or gone all at once is not a purpose.
 
 mod holding;
+mod memory;
 mod sweep;
 mod tell;
 
@@ -17,23 +18,24 @@ use tokio::time::Instant;
 
 use super::alarms::Alarms;
 use super::certificate::Fingerprint;
-use super::fate::{self, Fate, Sources};
+use super::fate;
 use super::flaw::Flaw;
-use super::ledger::{Findings, Ledger, Loads, Notices, shown};
+use super::ledger::{Findings, Ledger, Loads, Notices};
 use super::pairing::{FileParts, Pairing, Problem, pair};
-use super::ranking::{Ranked, is_covered, ranked};
+use super::ranking::{Ranked, ranked};
 use super::scan::{Content, Files, Root, Scan};
 use crate::live::{CertIndex, ServedCert};
-use crate::name::HostPattern;
 
 pub(super) use holding::Holding;
 use holding::State;
+use memory::Memory;
 use sweep::GRACE;
 
 /// The certificates of one folder, whether their files are still as they were or not.
 pub(super) struct Shelf {
     folder: PathBuf,
     holdings: BTreeMap<Fingerprint, Holding>,
+    memory: Memory,
     /// Device and inode of the folder that the holdings are from.
     origin: Option<(u64, u64)>,
     order: Vec<Ranked>,
@@ -47,6 +49,8 @@ pub(super) struct Shelf {
     next_boundary: Option<Instant>,
     /// When to look again because the last look probably came in the middle of a replacement.
     torn: Option<Instant>,
+    /// When a certificate without its issuer has been there long enough for a word.
+    untold: Option<Instant>,
 }
 
 /// Now, on the clock that never jumps and on the calendar's.
@@ -63,6 +67,7 @@ impl Shelf {
         Self {
             folder,
             holdings: BTreeMap::new(),
+            memory: Memory::default(),
             origin: None,
             order: Vec::new(),
             notices: Notices::default(),
@@ -73,6 +78,7 @@ impl Shelf {
             readable: false,
             next_boundary: None,
             torn: None,
+            untold: None,
         }
     }
 
@@ -89,13 +95,17 @@ impl Shelf {
                 findings.reject(file, flaw.clone());
             }
         }
-        let pairing = pair(&parts_of(&scan.files));
+        self.readable = matches!(scan.root, Root::Readable(..));
+        if self.readable {
+            let needed = self.holdings.values().filter_map(|holding| holding.voucher.issuer()).collect();
+            self.memory.look(&scan.files, &needed, now.steady);
+        }
+        let pairing = pair(&parts_of(&scan.files), &self.memory.authorities());
         for (file, problem) in &pairing.problems {
             if let Problem::Unfit(flaw) = problem {
                 findings.reject(file, flaw.clone());
             }
         }
-        self.readable = matches!(scan.root, Root::Readable(..));
         let present = self.admit(&pairing, &mut findings, now);
         if let Root::Readable(device, inode) = scan.root {
             let replaced = self.origin.is_some_and(|origin| origin != (device, inode));
@@ -116,10 +126,12 @@ impl Shelf {
     /// When something will change by itself, if nothing changes before.
     pub(super) fn next_look(&self) -> Option<Instant> {
         let leaving = self.holdings.values().filter_map(|holding| match holding.state {
-            State::Leaving { since } if self.readable => Some(since + GRACE),
+            State::Leaving { since, .. } if self.readable => Some(since + GRACE),
             _ => None,
         });
-        leaving.chain(self.notices.due()).chain(self.next_boundary).chain(self.torn).min()
+        let forgotten = self.memory.next_look().filter(|_| self.readable);
+        let own = [forgotten, self.notices.due(), self.next_boundary, self.torn, self.untold];
+        leaving.chain(own.into_iter().flatten()).min()
     }
 
     /// The operator says that what is held back is to go. Gives the number of certificates.
@@ -127,8 +139,7 @@ impl Shelf {
         let mut confirmed = 0;
         for holding in self.holdings.values_mut() {
             if let State::Held { since } = holding.state {
-                // As if it had been believed at once: their time has run already.
-                holding.state = State::Leaving { since };
+                holding.state = State::Leaving { since, confirmed: true };
                 confirmed += 1;
             }
         }
@@ -137,7 +148,7 @@ impl Shelf {
 
     /// Whether withdrawals are held back until the operator confirms.
     pub(super) fn holds_back(&self) -> bool {
-        self.holdings.values().any(|holding| matches!(holding.state, State::Held { .. }))
+        self.holdings.values().any(Holding::is_held)
     }
 
     /// What lists show.
@@ -163,9 +174,9 @@ impl Shelf {
         let mut accepted = Vec::new();
         for pair in &pairing.pairs {
             let fingerprint = pair.leaf.fingerprint;
-            match self.holdings.get_mut(&fingerprint) {
-                Some(holding) if holding.is_of(pair) => holding.state = State::Present,
-                _ => match Holding::new(pair) {
+            let known = self.holdings.get(&fingerprint);
+            if !known.is_some_and(|holding| holding.is_of(pair)) {
+                match Holding::new(pair, known) {
                     Ok(holding) => {
                         if self.holdings.insert(fingerprint, holding).is_none() {
                             accepted.push(fingerprint);
@@ -177,64 +188,16 @@ impl Shelf {
                         }
                         continue;
                     }
-                },
+                }
+            }
+            if let Some(holding) = self.holdings.get_mut(&fingerprint) {
+                holding.is_present_in(pair, now.steady);
             }
             present.insert(fingerprint);
         }
         self.loads.accepted += accepted.len() as u64;
         self.tell_accepted(&accepted, now);
         present
-    }
-
-    /// What is to become of everything that is no longer a pair in the folder. Gives what was taken away just now.
-    fn judge(
-        &mut self,
-        pairing: &Pairing,
-        files: &Files,
-        present: &HashSet<Fingerprint>,
-        findings: &mut Findings,
-        now: Moment,
-    ) -> HashSet<Fingerprint> {
-        let missing: Vec<Fingerprint> =
-            self.holdings.keys().filter(|fingerprint| !present.contains(*fingerprint)).copied().collect();
-        if missing.is_empty() {
-            return HashSet::new();
-        }
-        let sources = Sources::new(pairing, files, present, now.unix);
-        let valid: HashSet<HostPattern> = self
-            .holdings
-            .iter()
-            .filter(|(fingerprint, holding)| present.contains(*fingerprint) && holding.is_valid_at(now.unix))
-            .flat_map(|(_, holding)| holding.bundle.names().iter().cloned())
-            .collect();
-        let valid: HashSet<&HostPattern> = valid.iter().collect();
-        let mut gone = HashSet::new();
-        for fingerprint in missing {
-            let Some(holding) = self.holdings.get_mut(&fingerprint) else { continue };
-            let covered = || holding.bundle.names().iter().all(|name| is_covered(&valid, name));
-            match sources.fate(&fingerprint, holding) {
-                Fate::Spoiled(spoilt) => {
-                    holding.state = State::Kept;
-                    for (file, flaw) in spoilt {
-                        findings.reject(&file, flaw);
-                    }
-                }
-                Fate::Replaced if covered() => {
-                    tracing::info!(
-                        file = %shown(&holding.served.facts.file),
-                        fingerprint = %holding.served.facts.fingerprint,
-                        "replaced by a new certificate"
-                    );
-                    self.holdings.remove(&fingerprint);
-                }
-                Fate::Replaced | Fate::Deleted => {
-                    if matches!(holding.state, State::Present | State::Kept) {
-                        gone.insert(fingerprint);
-                    }
-                }
-            }
-        }
-        gone
     }
 
     /// Halves wait for each other, unless the last good pair of theirs is still in service.

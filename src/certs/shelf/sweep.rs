@@ -5,23 +5,90 @@ use std::time::Duration;
 use hashbrown::HashSet;
 
 use super::holding::State;
-use super::{Moment, Shelf};
+use super::{Holding, Moment, Shelf};
 use crate::certs::certificate::Fingerprint;
-use crate::certs::ledger::shown;
+use crate::certs::fate::{Fate, Sources};
+use crate::certs::ledger::{Findings, shown};
+use crate::certs::pairing::Pairing;
 use crate::certs::ranking::is_covered;
+use crate::certs::scan::Files;
+use crate::name::HostPattern;
 
 impl Shelf {
-    /// Lets go of what was deleted, unless it is too much at once.
+    /// What is to become of everything that is no longer a pair in the folder. Gives what was taken away just now.
+    pub(super) fn judge(
+        &mut self,
+        pairing: &Pairing,
+        files: &Files,
+        present: &HashSet<Fingerprint>,
+        findings: &mut Findings,
+        now: Moment,
+    ) -> HashSet<Fingerprint> {
+        let mut gone = HashSet::new();
+        for (fingerprint, fate) in self.fates(pairing, files, present, now.unix) {
+            let Some(holding) = self.holdings.get_mut(&fingerprint) else { continue };
+            match fate {
+                Fate::Spoiled(spoilt) => {
+                    holding.state = State::Kept;
+                    for (file, flaw) in spoilt {
+                        findings.reject(&file, flaw);
+                    }
+                }
+                Fate::Replaced => {
+                    tracing::info!(
+                        file = %shown(&holding.served.facts.file),
+                        fingerprint = %holding.served.facts.fingerprint,
+                        "replaced by a new certificate"
+                    );
+                    self.holdings.remove(&fingerprint);
+                }
+                Fate::Deleted => {
+                    if matches!(holding.state, State::Present | State::Kept) {
+                        gone.insert(fingerprint);
+                    }
+                }
+            }
+        }
+        gone
+    }
+
+    /// The fate of each certificate whose pair is missing. One is replaced only by what serves all its names as well as it did;
+    /// otherwise it goes as if it had been deleted.
+    fn fates(
+        &self,
+        pairing: &Pairing,
+        files: &Files,
+        present: &HashSet<Fingerprint>,
+        unix: i64,
+    ) -> Vec<(Fingerprint, Fate)> {
+        let mut missing = self.holdings.iter().filter(|(fingerprint, _)| !present.contains(*fingerprint)).peekable();
+        if missing.peek().is_none() {
+            return Vec::new();
+        }
+        let sources = Sources::new(pairing, files, present, unix);
+        let cover = self.cover(unix, |fingerprint, _| present.contains(fingerprint));
+        let fate = |(fingerprint, holding): (&Fingerprint, &Holding)| {
+            let fate = match sources.fate(fingerprint, holding) {
+                Fate::Replaced if cover.lacks(holding).next().is_some() => Fate::Deleted,
+                fate => fate,
+            };
+            (*fingerprint, fate)
+        };
+        missing.map(fate).collect()
+    }
+
+    /// Lets go of what was deleted, unless it is too much at once; and of what was held back and is not missed any more.
     pub(super) fn part_with(&mut self, gone: &HashSet<Fingerprint>, replaced: bool, now: Moment) {
-        if !gone.is_empty() {
+        if !gone.is_empty() || self.holds_back() {
             let sweep = self.sweep(gone, now);
-            let hold = self.holds_back() || sweep.is_an_accident(replaced);
+            let hold = !gone.is_empty() && sweep.is_an_accident(replaced);
             for (fingerprint, holding) in &mut self.holdings {
-                let since = now.steady;
-                if hold && sweep.certificates.contains(fingerprint) {
+                let missed = sweep.missed.contains(fingerprint);
+                let since = holding.gone_since().unwrap_or(now.steady);
+                if hold && missed && sweep.certificates.contains(fingerprint) {
                     holding.state = State::Held { since };
-                } else if gone.contains(fingerprint) {
-                    holding.state = State::Leaving { since };
+                } else if gone.contains(fingerprint) || holding.is_held() && !missed {
+                    holding.state = State::Leaving { since: now.steady, confirmed: false };
                     let file = shown(&holding.served.facts.file);
                     tracing::info!(file = %file, seconds = GRACE.as_secs(), "deleted, serves until the grace is over");
                 }
@@ -29,7 +96,7 @@ impl Shelf {
         }
         let loads = &mut self.loads;
         self.holdings.retain(|_, holding| {
-            let stays = !matches!(holding.state, State::Leaving { since } if since + GRACE <= now.steady);
+            let stays = !matches!(holding.state, State::Leaving { since, .. } if since + GRACE <= now.steady);
             if !stays {
                 loads.withdrawn += 1;
                 let facts = &holding.served.facts;
@@ -39,37 +106,65 @@ impl Shelf {
         });
     }
 
-    /// What one deletion takes away: all that is gone now, and what went just before, since one `rm -r` reaches us as
-    /// several looks.
+    /// What one deletion takes away: all that is gone now, and what went in the grace before, since a slow `rm -r` reaches us as
+    /// many looks. What the operator has confirmed does not count.
     fn sweep(&self, gone: &HashSet<Fingerprint>, now: Moment) -> Sweep {
-        let (mut certificates, mut leaving, mut staying) = (HashSet::new(), HashSet::new(), HashSet::new());
-        for (fingerprint, holding) in &self.holdings {
-            let names = match holding.state {
-                _ if gone.contains(fingerprint) => &mut leaving,
-                State::Leaving { since } if now.steady.duration_since(since) < ONE_SWEEP => &mut leaving,
-                State::Leaving { .. } => continue,
-                _ => {
-                    staying.extend(holding.bundle.names());
-                    continue;
-                }
-            };
-            certificates.insert(*fingerprint);
-            names.extend(holding.bundle.names());
-        }
+        let went = |fingerprint: &Fingerprint, holding: &Holding| match holding.state {
+            State::Leaving { since, confirmed: false } | State::Held { since } => since + GRACE > now.steady,
+            _ => gone.contains(fingerprint),
+        };
+        let cover = self.cover(now.unix, |fingerprint, holding| holding.has_files() && !gone.contains(fingerprint));
+        let missed = self.holdings.iter().filter(|(_, holding)| cover.lacks(holding).next().is_some());
+        let certificates = self.holdings.iter().filter(|(fingerprint, holding)| went(fingerprint, holding));
+        let names: HashSet<&HostPattern> = self.holdings.values().flat_map(|holding| holding.bundle.names()).collect();
+        let lost: HashSet<&HostPattern> = certificates.clone().flat_map(|(_, holding)| cover.lacks(holding)).collect();
         Sweep {
-            certificates,
-            names: staying.union(&leaving).count(),
-            lost: leaving.iter().filter(|name| !is_covered(&staying, name)).count(),
+            missed: missed.map(|(fingerprint, _)| *fingerprint).collect(),
+            certificates: certificates.map(|(fingerprint, _)| *fingerprint).collect(),
+            names: names.len(),
+            lost: lost.len(),
         }
+    }
+
+    /// What those that stay, and are valid, can stand in for.
+    fn cover(&self, unix: i64, stays: impl Fn(&Fingerprint, &Holding) -> bool) -> Cover<'_> {
+        let mut cover = Cover::default();
+        for (fingerprint, holding) in &self.holdings {
+            if stays(fingerprint, holding) && holding.is_valid_at(unix) {
+                cover.all.extend(holding.bundle.names());
+                if holding.served.facts.vouched {
+                    cover.vouched.extend(holding.bundle.names());
+                }
+            }
+        }
+        cover
+    }
+}
+
+/// The names that others answer for.
+#[derive(Default)]
+struct Cover<'a> {
+    all: HashSet<&'a HostPattern>,
+    /// Those of certificates that came with their issuer.
+    vouched: HashSet<&'a HostPattern>,
+}
+
+impl Cover<'_> {
+    /// The names of a certificate that nothing serves as well. What comes without its issuer is no stand-in for what clients trust.
+    fn lacks<'h>(&self, holding: &'h Holding) -> impl Iterator<Item = &'h HostPattern> {
+        let names = if holding.served.facts.vouched { &self.vouched } else { &self.all };
+        holding.bundle.names().iter().filter(move |name| !is_covered(names, name))
     }
 }
 
 /// What goes in one deletion.
 struct Sweep {
     certificates: HashSet<Fingerprint>,
+    /// All certificates with a name that nothing else serves as well.
+    missed: HashSet<Fingerprint>,
     /// How many names there were.
     names: usize,
-    /// How many of them nothing else covers.
+    /// How many of them go with nothing in their place.
     lost: usize,
 }
 
@@ -82,8 +177,6 @@ impl Sweep {
 
 /// A deleted file may be the first half of a clumsy replacement.
 pub(super) const GRACE: Duration = Duration::from_secs(60);
-/// So many names may go in one look, or one of a hundred.
+/// So many names may go within the grace, or one of a hundred.
 const FEW_NAMES: usize = 5;
 const ONE_PERCENT: usize = 100;
-/// Looks are half a second apart while a folder changes.
-const ONE_SWEEP: Duration = Duration::from_secs(2);

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
 use super::holding::State;
-use super::{Moment, Shelf};
+use super::{Holding, Moment, Shelf};
 use crate::certs::certificate::Fingerprint;
-use crate::certs::ledger::{shown, some_of};
+use crate::certs::ledger::{REST, shown, some_of};
 use crate::certs::ranking::Ranked;
 use crate::certs::scan::{Content, Files, Readers, Root, Scan};
 use crate::live::ServedCert;
@@ -31,7 +33,7 @@ impl Shelf {
         let held: Vec<String> = self
             .holdings
             .values()
-            .filter(|holding| matches!(holding.state, State::Held { .. }))
+            .filter(|holding| holding.is_held())
             .flat_map(|holding| holding.bundle.names().iter().map(ToString::to_string))
             .collect();
         if !held.is_empty() {
@@ -64,6 +66,9 @@ impl Shelf {
                 raised.insert(code, message);
             }
         }
+        if let Some(message) = self.orphans(now) {
+            raised.insert("chain-incomplete", message);
+        }
         for (readers, code, words) in [
             (Readers::Everybody, "key-readable", "by every user of this machine"),
             (Readers::Group, "key-group-readable", "by a group"),
@@ -76,6 +81,27 @@ impl Shelf {
         }
         self.exposed.retain(|file| scan.files.contains_key(file));
         self.alarms.raise(raised, now.unix);
+    }
+
+    /// Certificates whose issuer's is not in the folder, once the folder had time to get it.
+    fn orphans(&mut self, now: Moment) -> Option<String> {
+        let present = self.holdings.values().filter(|holding| holding.state == State::Present);
+        let (told, untold): (Vec<_>, Vec<_>) = present
+            .filter_map(|holding| Some((holding, holding.orphaned? + REST)))
+            .partition(|(_, due)| *due <= now.steady);
+        self.untold = untold.into_iter().map(|(_, due)| due).min();
+        let file = |(holding, _): (&Holding, Instant)| {
+            let file = shown(&holding.served.facts.file);
+            if holding.served.facts.vouched { format!("{file} (the one before is still sent)") } else { file }
+        };
+        let files: Vec<String> = told.into_iter().map(file).collect();
+        (!files.is_empty()).then(|| {
+            format!(
+                "the certificate of their issuer is not in the folder, and clients that do not know it refuse these: {}; put \
+                 the chain that the authority sent along into the folder, or your own authority's root",
+                some_of(&files)
+            )
+        })
     }
 
     /// Key files that more than the owner may read; each is logged once.

@@ -75,9 +75,9 @@ fn every_form_of_key_is_read() {
 fn a_half_written_file_leaves_the_last_good_pair() {
     let mut shop = Shop::new();
     let (old, new) = (CHAIN.leaf(&["a.example"]), CHAIN.leaf(&["a.example"]));
-    shop.write("a.pem", old.both());
+    shop.write("a.pem", old.whole());
     shop.settle();
-    let text = new.both();
+    let text = new.whole();
     for end in (0..text.len()).step_by(97) {
         shop.write("a.pem", &text[..end]);
         shop.after(Duration::from_millis(100));
@@ -112,7 +112,7 @@ fn a_mismatched_key_or_certificate_leaves_the_last_good_pair() {
         assert_eq!((shop.serving("a.example"), shop.listed()), (fingerprint(&good), vec![]));
     }
     let mut shop = Shop::new();
-    shop.write("a.pem", good.both());
+    shop.write("a.pem", good.whole());
     shop.settle();
     shop.write("a.pem", format!("{}{}", good.key, other.certificate));
     shop.settle();
@@ -148,7 +148,7 @@ fn duplicates_are_decided_alike_whatever_comes_first() {
     for order in [[0, 1, 2, 3], [3, 2, 1, 0], [2, 0, 3, 1]] {
         let mut shop = Shop::new();
         for (at, leaf) in order.iter().enumerate() {
-            shop.write(&format!("{at}.pem"), leaves[*leaf].both());
+            shop.write(&format!("{at}.pem"), leaves[*leaf].whole());
             shop.settle();
         }
         chosen.push(shop.serving("a.example"));
@@ -160,7 +160,7 @@ fn duplicates_are_decided_alike_whatever_comes_first() {
 #[test]
 fn a_look_without_a_change_publishes_nothing() {
     let mut shop = Shop::new();
-    shop.write("a.pem", CHAIN.leaf(&["a.example"]).both());
+    shop.write("a.pem", CHAIN.leaf(&["a.example"]).whole());
     shop.settle();
     for _ in 0..10 {
         shop.after(Duration::from_secs(60));

@@ -9,19 +9,19 @@ use super::*;
 fn an_expired_certificate_does_not_replace_a_valid_one() {
     let mut shop = Shop::new();
     let (good, expired) = (CHAIN.timed(&["a.example"], -5, 30), CHAIN.timed(&["a.example"], -3, -1));
-    shop.write("a.pem", good.both());
+    shop.write("a.pem", good.whole());
     shop.settle();
-    shop.write("a.pem", expired.both());
+    shop.write("a.pem", expired.whole());
     shop.settle();
     assert_eq!(shop.serving("a.example"), fingerprint(&good));
     assert_eq!((shop.listed(), shop.alarms()), (vec![rejected("a.pem", "expired")], vec![]));
     // After a restart there is nothing better, and an expired certificate is better than none.
     let mut restarted = Shop::new();
-    restarted.write("a.pem", expired.both());
+    restarted.write("a.pem", expired.whole());
     restarted.settle();
     assert_eq!(restarted.serving("a.example"), fingerprint(&expired));
     assert_eq!(restarted.alarms(), ["expired-serving"]);
-    restarted.write("b.pem", good.both());
+    restarted.write("b.pem", good.whole());
     restarted.settle();
     assert_eq!((restarted.serving("a.example"), restarted.alarms()), (fingerprint(&good), vec![]));
 }
@@ -30,8 +30,8 @@ fn an_expired_certificate_does_not_replace_a_valid_one() {
 fn a_certificate_takes_over_when_it_becomes_valid() {
     let mut shop = Shop::new();
     let (now, tomorrow) = (CHAIN.timed(&["a.example"], -5, 30), CHAIN.timed(&["a.example"], 1, 30));
-    shop.write("a.pem", now.both());
-    shop.write("b.pem", tomorrow.both());
+    shop.write("a.pem", now.whole());
+    shop.write("b.pem", tomorrow.whole());
     shop.settle();
     assert_eq!(shop.serving("a.example"), fingerprint(&now));
     assert!(shop.shelf.next_look().is_some(), "the boundary is on the clock");
@@ -43,13 +43,13 @@ fn a_certificate_takes_over_when_it_becomes_valid() {
 fn a_deleted_file_serves_a_minute_more_below_any_valid_one() {
     let mut shop = Shop::new();
     let (newer, older) = (CHAIN.timed(&["a.example"], -1, 30), CHAIN.timed(&["a.example"], -2, 30));
-    shop.write("newer.pem", newer.both());
+    shop.write("newer.pem", newer.whole());
     shop.settle();
     shop.remove("newer.pem");
     shop.look();
     assert_eq!(shop.serving("a.example"), fingerprint(&newer));
     assert!(shop.index.certificates()[0].facts.in_grace);
-    shop.write("older.pem", older.both());
+    shop.write("older.pem", older.whole());
     shop.look();
     assert_eq!(shop.serving("a.example"), fingerprint(&older));
     shop.remove("older.pem");
@@ -68,11 +68,11 @@ fn a_deleted_file_serves_a_minute_more_below_any_valid_one() {
 fn a_file_that_comes_back_in_time_was_never_gone() {
     let mut shop = Shop::new();
     let leaf = CHAIN.leaf(&["a.example"]);
-    shop.write("a.pem", leaf.both());
+    shop.write("a.pem", leaf.whole());
     shop.settle();
     shop.remove("a.pem");
     shop.after(Duration::from_secs(30));
-    shop.write("other/name.pem", leaf.both());
+    shop.write("other/name.pem", leaf.whole());
     shop.after(Duration::from_secs(10));
     shop.after(Duration::from_secs(120));
     assert_eq!(shop.serving("a.example"), fingerprint(&leaf));
@@ -85,7 +85,7 @@ fn many_names_gone_at_once_are_held_until_confirmed_or_back() {
     let mut shop = Shop::new();
     let leaves: Vec<Leaf> = (0..7).map(|number| CHAIN.leaf(&[&format!("s{number}.example")])).collect();
     let put =
-        |shop: &Shop| leaves.iter().enumerate().for_each(|(at, leaf)| shop.write(&format!("{at}.pem"), leaf.both()));
+        |shop: &Shop| leaves.iter().enumerate().for_each(|(at, leaf)| shop.write(&format!("{at}.pem"), leaf.whole()));
     put(&shop);
     shop.settle();
     (0..6).for_each(|at| shop.remove(&format!("{at}.pem")));
@@ -111,7 +111,7 @@ fn many_names_gone_at_once_are_held_until_confirmed_or_back() {
 fn five_names_may_go_at_once_but_not_in_slices_of_a_sweep() {
     let mut shop = Shop::new();
     for number in 0..10 {
-        shop.write(&format!("{number}.pem"), CHAIN.leaf(&[&format!("s{number}.example")]).both());
+        shop.write(&format!("{number}.pem"), CHAIN.leaf(&[&format!("s{number}.example")]).whole());
     }
     shop.settle();
     (0..5).for_each(|at| shop.remove(&format!("{at}.pem")));
@@ -127,7 +127,7 @@ fn five_names_may_go_at_once_but_not_in_slices_of_a_sweep() {
 
     let mut shop = Shop::new();
     for number in 0..10 {
-        shop.write(&format!("{number}.pem"), CHAIN.leaf(&[&format!("s{number}.example")]).both());
+        shop.write(&format!("{number}.pem"), CHAIN.leaf(&[&format!("s{number}.example")]).whole());
     }
     shop.settle();
     for at in 0..10 {
@@ -143,7 +143,7 @@ fn five_names_may_go_at_once_but_not_in_slices_of_a_sweep() {
 fn a_replaced_and_poorer_folder_withdraws_nothing() {
     let mut shop = Shop::new();
     let leaf = CHAIN.leaf(&["a.example"]);
-    shop.write("a.pem", leaf.both());
+    shop.write("a.pem", leaf.whole());
     shop.settle();
     fs::rename(shop.path(""), shop.home.path().join("old")).expect("renamed");
     shop.after(Duration::from_secs(120));
@@ -152,7 +152,7 @@ fn a_replaced_and_poorer_folder_withdraws_nothing() {
     shop.after(Duration::from_secs(120));
     shop.after(Duration::from_secs(120));
     assert_eq!((shop.serving("a.example"), shop.alarms()), (fingerprint(&leaf), vec!["withdrawal-held"]));
-    shop.write("b.pem", leaf.both());
+    shop.write("b.pem", leaf.whole());
     shop.settle();
     assert_eq!((shop.serving("a.example"), shop.alarms()), (fingerprint(&leaf), vec![]));
     // The new folder is now the folder: a deletion in it is one.
@@ -166,9 +166,9 @@ fn a_replaced_and_poorer_folder_withdraws_nothing() {
 fn a_file_replaced_by_one_for_other_names_leaves_like_a_deleted_one() {
     let mut shop = Shop::new();
     let (both, one) = (CHAIN.leaf(&["a.example", "b.example"]), CHAIN.leaf(&["a.example"]));
-    shop.write("a.pem", both.both());
+    shop.write("a.pem", both.whole());
     shop.settle();
-    shop.write("a.pem", one.both());
+    shop.write("a.pem", one.whole());
     shop.look();
     assert_eq!((shop.serving("a.example"), shop.serving("b.example")), (fingerprint(&one), fingerprint(&both)));
     shop.after(Duration::from_secs(60));

@@ -1,6 +1,7 @@
 //! The drop folder from end to end, with real files, on a clock that the tests move.
 
 mod arrival;
+mod chains;
 mod departure;
 mod oddities;
 
@@ -85,6 +86,11 @@ impl Shop {
         self.index.find(name)?.iter().next().map(|served| served.facts.fingerprint.to_string())
     }
 
+    /// How many certificates are sent for a name.
+    fn sent(&self, name: &str) -> usize {
+        self.index.find(name).and_then(|choice| choice.iter().next()).map_or(0, |served| served.certified.cert.len())
+    }
+
     fn listed(&self) -> Vec<(String, NoticeState, &'static str)> {
         let folder = format!("{}/", self.path("").display()).replace("//", "/");
         let notices = self.shelf.ledger().rejected;
@@ -97,7 +103,8 @@ impl Shop {
 }
 
 fn fingerprint(leaf: &Leaf) -> Option<String> {
-    let served = super::Bundle::parse(leaf.both().as_bytes()).expect("a bundle").served(std::path::Path::new(""), true);
+    let served =
+        super::Bundle::parse(leaf.whole().as_bytes()).expect("a bundle").served(std::path::Path::new(""), true);
     Some(served.facts.fingerprint.to_string())
 }
 

@@ -12,7 +12,7 @@ use super::*;
 fn bad_files_are_named_and_disturb_nobody() {
     let mut shop = Shop::new();
     let leaf = CHAIN.leaf(&["a.example"]);
-    shop.write("a.pem", leaf.both());
+    shop.write("a.pem", leaf.whole());
     shop.write("garbage.pem", "hello");
     shop.write("empty.crt", "");
     shop.write("large.pem", vec![b'a'; 10 * 1024 * 1024]);
@@ -73,7 +73,7 @@ fn an_unreadable_file_or_folder_leaves_what_was_read() {
         // Nothing is unreadable for root; a link that leads nowhere takes the same way.
         let mut shop = Shop::new();
         let leaf = CHAIN.leaf(&["a.example"]);
-        shop.write("..data/a.pem", leaf.both());
+        shop.write("..data/a.pem", leaf.whole());
         symlink("..data/a.pem", shop.path("a.pem")).expect("linked");
         symlink("..data", shop.path("folder")).expect("linked");
         shop.settle();
@@ -86,7 +86,7 @@ fn an_unreadable_file_or_folder_leaves_what_was_read() {
     }
     let mut shop = Shop::new();
     let leaf = CHAIN.leaf(&["a.example"]);
-    shop.write("sub/a.pem", leaf.both());
+    shop.write("sub/a.pem", leaf.whole());
     shop.settle();
     for (path, mode, code) in [("sub/a.pem", 0o000, "unreadable"), ("sub", 0o000, "folder-unreadable")] {
         fs::set_permissions(shop.path(path), Permissions::from_mode(mode)).expect("closed");
@@ -149,7 +149,7 @@ fn looks_in_the_midst_of_swaps_never_mix() {
 fn open_keys_are_an_alarm_until_they_are_closed() {
     let mut shop = Shop::new();
     let leaf = CHAIN.leaf(&["a.example"]);
-    shop.write("a.crt", &leaf.certificate);
+    shop.write("a.crt", leaf.chain());
     shop.write("a.key", &leaf.key);
     for (file, mode, alarms) in [
         ("a.crt", 0o644, vec![]),

@@ -1,0 +1,88 @@
+//! Authorities' certificates that were in the folder a moment ago.
+//!
+//! Intermediates are no pairs: a file that holds one may be spoiled, deleted or half rewritten without any pair being gone, and
+//! every certificate that it completes would go on without its chain. They therefore go as certificates do.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use hashbrown::{HashMap, HashSet};
+use tokio::time::Instant;
+
+use super::sweep::GRACE;
+use crate::certs::certificate::{Certificate, Fingerprint};
+use crate::certs::scan::{Content, Files, Record};
+
+/// What the folder held at the last look, and which authorities it has lost since.
+#[derive(Default)]
+pub(super) struct Memory {
+    last: Arc<Files>,
+    lost: HashMap<Fingerprint, Lost>,
+}
+
+struct Lost {
+    certificate: Arc<Certificate>,
+    /// The files that it lay in.
+    files: Vec<Arc<Path>>,
+    since: Instant,
+}
+
+impl Memory {
+    /// Takes over what the folder holds now. `needed` are the issuers of the certificates in service.
+    pub(super) fn look(&mut self, files: &Arc<Files>, needed: &HashSet<Fingerprint>, now: Instant) {
+        for (path, before) in &*self.last {
+            let after = files.get(path);
+            if after.is_some_and(|after| Arc::ptr_eq(before, after)) {
+                continue;
+            }
+            for authority in authorities(before) {
+                let fingerprint = authority.fingerprint;
+                if !after.into_iter().flat_map(|after| authorities(after)).any(|other| other.fingerprint == fingerprint)
+                {
+                    let new = || Lost { certificate: Arc::clone(authority), files: Vec::new(), since: now };
+                    self.lost.entry(fingerprint).or_insert_with(new).files.push(Arc::clone(path));
+                }
+            }
+        }
+        self.last = Arc::clone(files);
+        if self.lost.is_empty() {
+            return;
+        }
+        let present: HashSet<&Fingerprint> =
+            files.values().flat_map(|record| authorities(record)).map(|authority| &authority.fingerprint).collect();
+        self.lost.retain(|fingerprint, lost| {
+            if lost.is_kept(files, needed) {
+                lost.since = now;
+            }
+            !present.contains(fingerprint) && lost.since + GRACE > now
+        });
+    }
+
+    /// Those that are still good for a chain.
+    pub(super) fn authorities(&self) -> Vec<Arc<Certificate>> {
+        self.lost.values().map(|lost| Arc::clone(&lost.certificate)).collect()
+    }
+
+    /// When the next one is forgotten.
+    pub(super) fn next_look(&self) -> Option<Instant> {
+        self.lost.values().map(|lost| lost.since + GRACE).min()
+    }
+}
+
+impl Lost {
+    /// A spoiled file says nothing about what it held. One that holds something else does, unless a certificate in service would
+    /// be left without its issuer.
+    fn is_kept(&self, files: &Files, needed: &HashSet<Fingerprint>) -> bool {
+        let mut records = self.files.iter().filter_map(|file| files.get(file));
+        let needed = needed.contains(&self.certificate.fingerprint);
+        records.any(|record| needed || matches!(record.content, Content::Flawed(_)))
+    }
+}
+
+fn authorities(record: &Record) -> impl Iterator<Item = &Arc<Certificate>> {
+    let certificates = match &record.content {
+        Content::Parts(parts) => &parts.certificates[..],
+        Content::Flawed(_) => &[],
+    };
+    certificates.iter().filter(|certificate| certificate.is_ca)
+}
