@@ -51,6 +51,8 @@ impl Walk {
         Ok(Root::Readable(metadata.dev(), metadata.ino()))
     }
 
+    /// Only what is not found is gone. A folder whose entries cannot be looked at (mode r--, EIO, ESTALE) is an error as a whole:
+    /// what was found in it before stays.
     fn folder(
         &mut self,
         folder: &Path,
@@ -73,7 +75,7 @@ impl Walk {
                 continue;
             }
             let path = entry.path();
-            let kind = entry.file_type()?;
+            let Some(kind) = unless_gone(entry.file_type())? else { continue };
             if kind.is_dir() {
                 folders.push_back(path);
                 continue;
@@ -81,7 +83,7 @@ impl Walk {
             let form = Form::of(&path);
             if !kind.is_symlink() {
                 if let Some(form) = form
-                    && let Ok(metadata) = entry.metadata()
+                    && let Some(metadata) = unless_gone(entry.metadata())?
                 {
                     self.file(path, &metadata, form);
                 }
@@ -91,8 +93,11 @@ impl Walk {
                 (Ok(metadata), _) if metadata.is_dir() => links.push_back(path),
                 (Ok(metadata), Some(form)) => self.file(path, &metadata, form),
                 (Ok(_), None) => {}
-                (Err(_), _) if !path.is_symlink() => {}
-                (Err(error), _) => self.lost.push((path, dangling(&error))),
+                (Err(error), _) => {
+                    if unless_gone(fs::symlink_metadata(&path))?.is_some() {
+                        self.lost.push((path, dangling(&error)));
+                    }
+                }
             }
         }
         Ok(())
@@ -106,6 +111,14 @@ impl Walk {
             Form::Pkcs12 => Some(pem::pkcs12()),
         };
         self.found.push(Found { path: path.into(), stamp: Stamp::of(metadata), mode: metadata.mode(), flaw });
+    }
+}
+
+fn unless_gone<T>(looked: io::Result<T>) -> io::Result<Option<T>> {
+    match looked {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
@@ -168,7 +181,7 @@ fn folder_unreadable(error: &io::Error) -> Flaw {
     Flaw::new(
         "folder-unreadable",
         format!("the folder cannot be read: {}; what was found in it before keeps serving", plain(error)),
-        "let the user that runs vitrine list it (chmod u+rx, chown)",
+        "let the user that runs vitrine list and enter it (chmod u+rx, chown)",
     )
 }
 

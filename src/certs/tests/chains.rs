@@ -63,7 +63,7 @@ fn a_chain_file_overwritten_with_another_authority_leaves_the_chain() {
     shop.after(Duration::from_secs(3600));
     assert_eq!((shop.sent("a.example"), shop.alarms()), (2, vec!["chain-incomplete"]));
     // The certificate that the new one is for comes late.
-    let next = other.leaf(&["a.example"]);
+    let next = other.timed(&["a.example"], 0, 30);
     shop.write("a.pem", format!("{}{}", next.key, next.certificate));
     shop.settle();
     assert_eq!((shop.serving("a.example"), shop.sent("a.example")), (fingerprint(&next), 2));
