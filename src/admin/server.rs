@@ -115,7 +115,7 @@ async fn answer(door: Door, request: Request<Incoming>, sources: &Arc<Sources>, 
                 scrape::answer(sources, scrape).await
             }
             path if path == "/api" || path.starts_with("/api/") => match door {
-                Door::Socket => api::answer(&head.method, path, sources).await,
+                Door::Socket => api::answer(&head.method, path, head.uri.query(), sources).await,
                 Door::Admin(_) => Err(Problem::unauthorized(NO_TOKENS)),
                 Door::Metrics => Err(Problem::unknown(path)),
             },

@@ -232,6 +232,8 @@ async fn a_withdrawal_that_nobody_holds_back_cannot_be_confirmed() {
     let plane = Plane::start().await;
     let order = "POST /api/v1/certificates/confirm-withdrawal HTTP/1.1\nHost: localhost\nContent-Length: 0";
     plane.local(order).await.assert_problem(409, "Conflict");
+    let order = order.replace("withdrawal", "withdrawal?names=some");
+    plane.local(&order).await.assert_problem(400, "Bad Request");
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
 
-use super::ledger::{Alarm, Ledger};
+use super::ledger::{Alarm, HeldBack, Ledger};
 use super::scan::{Root, Scanner};
 use super::shelf::{Moment, Shelf};
 use super::well_known::Objects;
@@ -72,12 +72,15 @@ impl IntakeHandle {
     }
 
     /// Believes the deletions that are held back as an accident. Gives the number of certificates that go.
-    pub async fn confirm_withdrawal(&self) -> usize {
+    ///
+    /// # Errors
+    /// [`HeldBack`] when they would take more names away than were `seen`.
+    pub async fn confirm_withdrawal(&self, seen: Option<usize>) -> Result<usize, HeldBack> {
         let (reply, answer) = oneshot::channel();
-        if self.orders.send(Order::Confirm(reply)).await.is_err() {
-            return 0;
+        if self.orders.send(Order::Confirm(seen, reply)).await.is_err() {
+            return Ok(0);
         }
-        answer.await.unwrap_or(0)
+        answer.await.unwrap_or(Ok(0))
     }
 }
 
@@ -107,7 +110,7 @@ pub fn survey(drop_directory: &Path) -> Survey {
 
 enum Order {
     Look,
-    Confirm(oneshot::Sender<usize>),
+    Confirm(Option<usize>, oneshot::Sender<Result<usize, HeldBack>>),
 }
 
 /// Everything the writer works with.
@@ -143,9 +146,11 @@ async fn run(desk: Desk, folder: PathBuf, mut orders: mpsc::Receiver<Order>, fir
             order = orders.recv() => match order {
                 None => return,
                 Some(Order::Look) => {}
-                Some(Order::Confirm(reply)) => {
-                    let confirmed = desk.shelf.confirm();
-                    tracing::warn!(certificates = confirmed, "the operator confirms that deleted certificates go");
+                Some(Order::Confirm(seen, reply)) => {
+                    let confirmed = desk.shelf.confirm(seen, Instant::now());
+                    if let Ok(certificates) = confirmed {
+                        tracing::warn!(certificates, "the operator confirms that deleted certificates go");
+                    }
                     let _ = reply.send(confirmed);
                 }
             },
@@ -311,7 +316,7 @@ mod tests {
         let alarmed = |edge: &Edge| edge.intake.ledger().alarms.iter().any(|alarm| alarm.code == "withdrawal-held");
         edge.until(Duration::from_secs(3), alarmed).await;
         assert_eq!(edge.index.load().name_count(), 7);
-        assert_eq!(edge.intake.confirm_withdrawal().await, 7);
+        assert_eq!(edge.intake.confirm_withdrawal(Some(7)).await, Ok(7));
         edge.until(Duration::from_secs(1), |edge| edge.intake.ledger().alarms.is_empty()).await;
         assert!(edge.index.load().certificates().iter().all(|served| served.facts.in_grace));
     }

@@ -78,6 +78,13 @@ pub struct Loads {
     pub withdrawn: u64,
 }
 
+/// More is held back than the operator has seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeldBack {
+    /// How many names would go.
+    pub names: usize,
+}
+
 /// What one look has against a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Finding {

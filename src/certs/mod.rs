@@ -32,5 +32,5 @@ mod well_known;
 pub use bundle::Bundle;
 pub use flaw::Flaw;
 pub use intake::{Intake, IntakeHandle, Survey, survey};
-pub use ledger::{Alarm, Ledger, Loads, Notice, NoticeState};
+pub use ledger::{Alarm, HeldBack, Ledger, Loads, Notice, NoticeState};
 pub use local_ca::{Issued, KeyKind, LocalCa, LocalCaError, valid_for};

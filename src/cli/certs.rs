@@ -22,9 +22,10 @@ pub(super) async fn list(edge: &EdgeSocket, json: bool) -> Result<String, CallEr
 }
 
 /// Passes on the operator's word that certificates are meant to go.
-pub(super) async fn confirm(edge: &EdgeSocket) -> Result<String, CallError> {
-    let Confirmed { confirmed } = edge.post("/api/v1/certificates/confirm-withdrawal").await?;
-    Ok(format!("confirmed: {confirmed} certificates whose files are gone are withdrawn"))
+pub(super) async fn confirm(edge: &EdgeSocket, names: Option<usize>) -> Result<String, CallError> {
+    let seen = names.map(|names| format!("?names={names}")).unwrap_or_default();
+    let Confirmed { confirmed } = edge.post(&format!("/api/v1/certificates/confirm-withdrawal{seen}")).await?;
+    Ok(format!("confirmed: {confirmed} certificates whose files are gone are withdrawn in a minute"))
 }
 
 #[derive(Deserialize)]

@@ -61,7 +61,8 @@ enum CertsCommand {
     #[command(after_help = "Example: vitrine certs list --json | jq '.[] | select(.days_left < 14) | .file'")]
     List(Asking),
     /// Let certificates go whose files were deleted in such numbers that it looked like an accident
-    Confirm(Running),
+    #[command(after_help = "The alarm that `vitrine certs list` shows has the number of names.")]
+    Confirm(Confirming),
 }
 
 #[derive(Debug, Subcommand)]
@@ -97,6 +98,15 @@ struct Asking {
     json: bool,
 }
 
+#[derive(Args, Debug)]
+struct Confirming {
+    #[command(flatten)]
+    running: Running,
+    /// As many names as you have seen held back; with more by now, none goes
+    #[arg(long, value_name = "N")]
+    names: Option<usize>,
+}
+
 impl Command {
     fn obey(self) -> ExitCode {
         match self {
@@ -106,7 +116,9 @@ impl Command {
             Self::Certs(CertsCommand::List(asking)) => {
                 asking.running.ask(async |edge| certs::list(edge, asking.json).await)
             }
-            Self::Certs(CertsCommand::Confirm(running)) => running.ask(async |edge| certs::confirm(edge).await),
+            Self::Certs(CertsCommand::Confirm(confirming)) => {
+                confirming.running.ask(async |edge| certs::confirm(edge, confirming.names).await)
+            }
             Self::Sites(SitesCommand::List(asking)) => {
                 asking.running.ask(async |edge| sites::list(edge, asking.json).await)
             }

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::{state, timestamp};
 use crate::admin::Sources;
 use crate::admin::problem::{Answer, Problem, json};
+use crate::certs::HeldBack;
 use crate::live::{CertIndex, RouteTable, ServedCert};
 
 /// One certificate.
@@ -57,12 +58,25 @@ pub(super) fn list(sources: &Sources, now: i64) -> Vec<Certificate> {
     index.certificates().iter().map(certificate).collect()
 }
 
-/// Takes the operator's word that certificates are meant to go.
-pub(super) async fn confirm_withdrawal(sources: &Sources) -> Result<Answer, Problem> {
-    let confirmed = match &sources.intake {
-        Some(intake) => intake.confirm_withdrawal().await,
-        None => 0,
+/// Takes the operator's word that certificates are meant to go: `names=N` says of how many names at most.
+pub(super) async fn confirm_withdrawal(sources: &Sources, query: Option<&str>) -> Result<Answer, Problem> {
+    let seen = match query.map(|query| query.strip_prefix("names=").and_then(|names| names.parse().ok())) {
+        Some(None) => {
+            return Err(Problem::new(StatusCode::BAD_REQUEST, "only names=N, a number, can be asked for here"));
+        }
+        seen => seen.flatten(),
     };
+    let confirmed = match &sources.intake {
+        Some(intake) => intake.confirm_withdrawal(seen).await,
+        None => Ok(0),
+    };
+    let confirmed = confirmed.map_err(|HeldBack { names }| {
+        let detail = format!(
+            "{names} names are held back by now, more than were seen; look again, with `vitrine certs list`, and confirm \
+             them with `vitrine certs confirm --names {names}`"
+        );
+        Problem::new(StatusCode::CONFLICT, detail)
+    })?;
     if confirmed == 0 {
         let detail = "no withdrawal is held back; `vitrine certs list` shows what is served";
         return Err(Problem::new(StatusCode::CONFLICT, detail));

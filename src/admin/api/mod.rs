@@ -14,7 +14,12 @@ use super::Sources;
 use super::problem::{Answer, Problem, json};
 
 /// Answers a request that may ask everything.
-pub(super) async fn answer(method: &Method, path: &str, sources: &Arc<Sources>) -> Result<Answer, Problem> {
+pub(super) async fn answer(
+    method: &Method,
+    path: &str,
+    query: Option<&str>,
+    sources: &Arc<Sources>,
+) -> Result<Answer, Problem> {
     let resource = path.strip_prefix("/api/v1/").ok_or_else(|| Problem::unknown(path))?;
     match resource {
         "certificates" => listed(method, sources, |sources| json(&certificates::list(sources, now()))).await,
@@ -22,7 +27,7 @@ pub(super) async fn answer(method: &Method, path: &str, sources: &Arc<Sources>) 
         "rejected" => listed(method, sources, |sources| json(&rejected::list(sources))).await,
         "alarms" => listed(method, sources, |sources| json(&rejected::alarms(sources))).await,
         "certificates/confirm-withdrawal" => match *method {
-            Method::POST => certificates::confirm_withdrawal(sources).await,
+            Method::POST => certificates::confirm_withdrawal(sources, query).await,
             _ => Err(Problem::method("POST")),
         },
         _ => Err(Problem::unknown(path)),

@@ -8,7 +8,7 @@ mod memory;
 mod sweep;
 mod tell;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,11 +20,12 @@ use super::alarms::Alarms;
 use super::certificate::Fingerprint;
 use super::fate;
 use super::flaw::Flaw;
-use super::ledger::{Findings, Ledger, Loads, Notices};
+use super::ledger::{Findings, HeldBack, Ledger, Loads, Notices};
 use super::pairing::{FileParts, Pairing, Problem, pair};
 use super::ranking::{Ranked, ranked};
 use super::scan::{Content, Files, Root, Scan};
 use crate::live::{CertIndex, ServedCert};
+use crate::name::HostPattern;
 
 pub(super) use holding::Holding;
 use holding::State;
@@ -134,16 +135,22 @@ impl Shelf {
         leaving.chain(own.into_iter().flatten()).min()
     }
 
-    /// The operator says that what is held back is to go. Gives the number of certificates.
-    pub(super) fn confirm(&mut self) -> usize {
-        let mut confirmed = 0;
-        for holding in self.holdings.values_mut() {
-            if let State::Held { since } = holding.state {
-                holding.state = State::Leaving { since, confirmed: true };
-                confirmed += 1;
-            }
+    /// The operator says that what is held back is to go, and how many names that were to be seen. Gives the number of
+    /// certificates, which have their grace before them.
+    pub(super) fn confirm(&mut self, seen: Option<usize>, now: Instant) -> Result<usize, HeldBack> {
+        let names = self.held_names().len();
+        if seen.is_some_and(|seen| names > seen) {
+            return Err(HeldBack { names });
         }
-        confirmed
+        let held = self.holdings.values_mut().filter(|holding| holding.is_held());
+        let confirmed = held.map(|holding| holding.state = State::Leaving { since: now, confirmed: true });
+        Ok(confirmed.count())
+    }
+
+    /// The names of certificates that are withheld from leaving.
+    pub(super) fn held_names(&self) -> BTreeSet<&HostPattern> {
+        let held = self.holdings.values().filter(|holding| holding.is_held());
+        held.flat_map(|holding| holding.bundle.names()).collect()
     }
 
     /// Whether withdrawals are held back until the operator confirms.

@@ -30,19 +30,15 @@ impl Shelf {
                 raised.insert("folder-unreadable", format!("the drop folder {folder} cannot be read: {reason}"));
             }
         }
-        let held: Vec<String> = self
-            .holdings
-            .values()
-            .filter(|holding| holding.is_held())
-            .flat_map(|holding| holding.bundle.names().iter().map(ToString::to_string))
-            .collect();
+        let held: Vec<String> = self.held_names().into_iter().map(ToString::to_string).collect();
         if !held.is_empty() {
+            let names = held.len();
             raised.insert(
                 "withdrawal-held",
                 format!(
-                    "the files of {} names went from {folder} at once, which looks like an accident: {}; their certificates \
-                     go on serving until the files are back or the withdrawal is confirmed",
-                    held.len(),
+                    "the files of {names} names went from {folder} at once, which looks like an accident: {}; their \
+                     certificates go on serving until the files are back, or until you say that it was meant, with: \
+                     vitrine certs confirm --names {names}",
                     some_of(&held)
                 ),
             );

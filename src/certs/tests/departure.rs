@@ -4,6 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use super::*;
+use crate::certs::HeldBack;
 
 #[test]
 fn an_expired_certificate_does_not_replace_a_valid_one() {
@@ -101,7 +102,7 @@ fn many_names_gone_at_once_are_held_until_confirmed_or_back() {
     (0..6).for_each(|at| shop.remove(&format!("{at}.pem")));
     shop.after(Duration::from_secs(120));
     assert_eq!(shop.alarms(), ["withdrawal-held"]);
-    assert_eq!(shop.shelf.confirm(), 6);
+    assert_eq!(shop.shelf.confirm(None, shop.now.steady), Ok(6));
     shop.after(Duration::from_secs(60));
     assert_eq!((shop.serving("s0.example"), shop.serving("s6.example")), (None, fingerprint(&leaves[6])));
     assert_eq!((shop.alarms(), shop.shelf.ledger().loads.withdrawn), (vec![], 6));
@@ -137,6 +138,93 @@ fn five_names_may_go_at_once_but_not_in_slices_of_a_sweep() {
     shop.after(Duration::from_secs(120));
     assert_eq!(shop.alarms(), ["withdrawal-held"]);
     assert_eq!(shop.index.certificates().len(), 10, "all of the sweep are held");
+}
+
+#[test]
+fn slices_of_a_slow_deletion_are_counted_together() {
+    for (pause, slice) in [(2, 5), (9, 1)] {
+        let mut shop = seven();
+        for at in 0..6 {
+            shop.remove(&format!("{at}.pem"));
+            if (at + 1) % slice == 0 {
+                shop.after(Duration::from_secs(pause));
+            }
+        }
+        shop.look();
+        assert_eq!(shop.alarms(), ["withdrawal-held"]);
+        shop.after(Duration::from_secs(3600));
+        assert_eq!(shop.index.certificates().len(), 7, "all of the slices are held");
+    }
+}
+
+#[test]
+fn only_what_is_valid_stands_in_for_what_was_deleted() {
+    let mut shop = Shop::new();
+    let names: Vec<String> = (0..6).map(|number| format!("s{number}.example")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    shop.write("expired.pem", CHAIN.timed(&names, -5, -1).whole());
+    shop.write("future.pem", CHAIN.timed(&names, 1, 5).whole());
+    shop.write("alone.pem", CHAIN.timed(&names, -5, 5).whole().replace(&CHAIN.intermediate, ""));
+    shop.write("good.pem", CHAIN.leaf(&names).whole());
+    shop.settle();
+    shop.remove("good.pem");
+    shop.look();
+    // "alone" finds its issuer in the others' files: it is as good as the one that went.
+    assert_eq!(shop.alarms(), [] as [&str; 0]);
+    shop.remove("alone.pem");
+    shop.look();
+    assert_eq!(shop.alarms(), ["withdrawal-held"]);
+}
+
+#[test]
+fn what_is_held_goes_when_something_else_has_taken_its_place() {
+    let mut shop = seven();
+    (0..6).for_each(|at| shop.remove(&format!("{at}.pem")));
+    shop.look();
+    assert_eq!(shop.alarms(), ["withdrawal-held"]);
+    // A deletion long after the sweep is none of it.
+    shop.after(Duration::from_secs(61));
+    shop.remove("6.pem");
+    shop.look();
+    let in_grace = shop.index.certificates().iter().filter(|served| served.facts.in_grace);
+    assert_eq!(in_grace.map(|served| served.names[0].to_string()).collect::<Vec<_>>(), ["s6.example"]);
+    let names: Vec<String> = (0..6).map(|number| format!("s{number}.example")).collect();
+    let next = CHAIN.leaf(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    shop.write("next.pem", next.whole());
+    shop.look();
+    assert_eq!((shop.serving("s0.example"), shop.alarms()), (fingerprint(&next), vec![]));
+    shop.after(Duration::from_secs(60));
+    assert_eq!((shop.index.certificates().len(), shop.shelf.ledger().loads.withdrawn), (1, 7));
+}
+
+#[test]
+fn a_confirmation_holds_for_what_was_seen_and_leaves_time_to_take_it_back() {
+    let mut shop = seven();
+    (0..6).for_each(|at| shop.remove(&format!("{at}.pem")));
+    shop.look();
+    shop.after(Duration::from_secs(3600));
+    let now = shop.now.steady;
+    assert_eq!(shop.shelf.confirm(Some(5), now), Err(HeldBack { names: 6 }));
+    assert_eq!(shop.shelf.confirm(Some(6), now), Ok(6));
+    shop.look();
+    assert_eq!(shop.index.certificates().iter().filter(|served| served.facts.in_grace).count(), 6);
+    // What was confirmed is no part of the next sweep.
+    shop.remove("6.pem");
+    shop.after(Duration::from_secs(59));
+    assert_eq!((shop.index.certificates().len(), shop.alarms()), (7, vec![]));
+    shop.after(Duration::from_secs(1));
+    assert_eq!(shop.index.certificates().len(), 1);
+    assert_eq!(shop.shelf.confirm(None, shop.now.steady), Ok(0));
+}
+
+/// A shop with seven names, of which five may go at once.
+fn seven() -> Shop {
+    let mut shop = Shop::new();
+    for at in 0..7 {
+        shop.write(&format!("{at}.pem"), CHAIN.leaf(&[&format!("s{at}.example")]).whole());
+    }
+    shop.settle();
+    shop
 }
 
 #[test]

@@ -34,7 +34,10 @@ fn many_certificates_that_go_at_once_stay_until_the_operator_confirms() {
     for name in &names {
         assert_eq!(edge.get(name, "/").status, 200, "{name}");
     }
-    let response = edge.ask_api("POST", "/api/v1/certificates/confirm-withdrawal");
+    // Who saw fewer confirms nothing.
+    let response = edge.ask_api("POST", "/api/v1/certificates/confirm-withdrawal?names=7");
+    assert_eq!(response.status, 409, "{}", response.text());
+    let response = edge.ask_api("POST", "/api/v1/certificates/confirm-withdrawal?names=8");
     assert_eq!(response.status, 200, "{}", response.text());
     edge.counted(0.0, "vitrine_certificate_alarms", &[("code", "withdrawal-held")]);
     eventually("the grace", || {
