@@ -50,7 +50,7 @@ fn certificate(served: &ServedCert) -> CertificateFacts<'_> {
         subject_cn: &facts.subject_cn,
         issuer_cn: &facts.issuer_cn,
         issuer_o: &facts.issuer_o,
-        serial: &facts.serial,
+        serial: &facts.serial_decimal,
         file: &facts.file,
         embedded_key: facts.embedded_key,
         not_before: facts.not_before,

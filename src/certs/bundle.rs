@@ -9,7 +9,7 @@ use rustls::sign::{CertifiedKey, SigningKey};
 use rustls_pki_types::PrivateKeyDer;
 use zeroize::Zeroize;
 
-use super::certificate::{Certificate, PublicKey, hexadecimal};
+use super::certificate::{Certificate, PublicKey, decimal, hexadecimal};
 use super::flaw::Flaw;
 use super::pairing::{FileParts, Pair, pair};
 use super::parts::Parts;
@@ -79,13 +79,15 @@ impl Bundle {
                 subject_cn: leaf.subject_cn.clone(),
                 issuer_cn: leaf.issuer_cn.clone(),
                 issuer_o: leaf.issuer_o.clone(),
-                serial: leaf.serial.clone(),
+                serial: hexadecimal(&leaf.serial).into(),
+                serial_decimal: decimal(&leaf.serial).into(),
                 not_before: leaf.not_before,
                 not_after: leaf.not_after,
                 file: file.to_owned(),
                 embedded_key,
                 vouched: self.vouched,
                 in_grace: false,
+                held: false,
             },
         })
     }
@@ -97,14 +99,9 @@ impl std::fmt::Debug for Bundle {
     }
 }
 
-/// Another entry of the same certificate: under fewer names, or in grace.
-pub(super) fn entry_like(served: &ServedCert, names: Box<[HostPattern]>, in_grace: bool) -> Arc<ServedCert> {
-    Arc::new(ServedCert {
-        certified: Arc::clone(&served.certified),
-        key_type: served.key_type,
-        names,
-        facts: CertFacts { in_grace, ..served.facts.clone() },
-    })
+/// Another entry of the same certificate: under fewer names, or leaving.
+pub(super) fn entry_like(served: &ServedCert, names: Box<[HostPattern]>, facts: CertFacts) -> Arc<ServedCert> {
+    Arc::new(ServedCert { certified: Arc::clone(&served.certified), key_type: served.key_type, names, facts })
 }
 
 /// A private key, ready to sign. Its text is gone; what is left is inside the crypto library.

@@ -29,7 +29,8 @@ pub(crate) struct Certificate {
     pub(super) subject_cn: Box<str>,
     pub(super) issuer_cn: Box<str>,
     pub(super) issuer_o: Box<str>,
-    pub(super) serial: Box<str>,
+    /// Big-endian.
+    pub(super) serial: Box<[u8]>,
     subject: Box<[u8]>,
     issuer: Box<[u8]>,
     subject_key: Option<Box<[u8]>>,
@@ -60,7 +61,7 @@ impl Certificate {
             subject_cn: common_name(parsed.subject()),
             issuer_cn: common_name(parsed.issuer()),
             issuer_o: first_text(parsed.issuer().iter_organization()),
-            serial: hexadecimal(parsed.raw_serial()).into(),
+            serial: parsed.raw_serial().into(),
             subject: parsed.subject().as_raw().into(),
             issuer: parsed.issuer().as_raw().into(),
             subject_key: None,
@@ -173,6 +174,24 @@ pub(super) fn hexadecimal(octets: &[u8]) -> String {
     })
 }
 
+/// A big-endian number in decimal, of any length: serial numbers have up to 20 octets (RFC 5280 §4.1.2.2).
+pub(super) fn decimal(octets: &[u8]) -> String {
+    // The number's digits, the last one first.
+    let mut digits = vec![0_u8];
+    for octet in octets {
+        let mut carry = u16::from(*octet);
+        for digit in &mut digits {
+            let value = u16::from(*digit) * 256 + carry;
+            (*digit, carry) = ((value % 10) as u8, value / 10);
+        }
+        while carry > 0 {
+            digits.push((carry % 10) as u8);
+            carry /= 10;
+        }
+    }
+    digits.iter().rev().map(|digit| char::from(b'0' + digit)).collect()
+}
+
 /// The DNS names a certificate is for. Never the common name (RFC 9525 §2); IP addresses are no host names.
 fn names(parsed: &X509Certificate<'_>) -> Result<Box<[HostPattern]>, Flaw> {
     let bad = |name: &str| {
@@ -260,6 +279,19 @@ mod tests {
         let certificate = Certificate::read(der).expect("a certificate");
         let names = certificate.names.map_err(|flaw| flaw.code)?;
         Ok(names.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn serial_numbers_are_told_in_decimal() {
+        for (octets, text) in [
+            (vec![], "0"),
+            (vec![0, 10], "10"),
+            (vec![1, 0], "256"),
+            (vec![0xFF; 8], "18446744073709551615"),
+            (vec![0x7F; 20], "727885129180488904360266563744972327436484050815"),
+        ] {
+            assert_eq!(decimal(&octets), text);
+        }
     }
 
     #[test]

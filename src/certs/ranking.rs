@@ -54,7 +54,7 @@ impl Ranked {
     pub(super) fn entry(&self) -> Arc<ServedCert> {
         match &self.names {
             None => Arc::clone(&self.certificate),
-            Some(names) => entry_like(&self.certificate, names.clone(), self.certificate.facts.in_grace),
+            Some(names) => entry_like(&self.certificate, names.clone(), self.certificate.facts.clone()),
         }
     }
 

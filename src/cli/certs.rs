@@ -36,6 +36,7 @@ struct Certificate {
     file: String,
     state: String,
     in_grace: bool,
+    held: bool,
 }
 
 #[derive(Deserialize)]
@@ -64,12 +65,13 @@ fn listed(mut certificates: Vec<Certificate>) -> String {
     }
     certificates.sort_by_key(|certificate| certificate.days_left);
     let row = |certificate: &Certificate| {
-        let state = match (certificate.state.as_str(), certificate.in_grace) {
-            ("valid", false) => String::new(),
-            ("valid", true) => "withdrawn".into(),
-            (state, false) => state.replace('_', " "),
-            (state, true) => format!("{}, withdrawn", state.replace('_', " ")),
+        let validity = Some(certificate.state.replace('_', " ")).filter(|state| state != "valid");
+        let leaving = match certificate {
+            Certificate { held: true, .. } => Some("held".to_owned()),
+            Certificate { in_grace: true, .. } => Some("withdrawn".to_owned()),
+            _ => None,
         };
+        let state = validity.into_iter().chain(leaving).collect::<Vec<_>>().join(", ");
         [
             some_of(&certificate.names, NAMES),
             certificate.key_type.clone(),
@@ -106,6 +108,7 @@ mod tests {
             file: "certs/a.pem".into(),
             state: state.into(),
             in_grace,
+            held: false,
         }
     }
 
@@ -114,12 +117,14 @@ mod tests {
         let list = listed(vec![
             certificate(&["a.example", "b.example", "c.example", "d.example"], 60, "valid", false),
             certificate(&["old.example"], -2, "expired", true),
+            Certificate { held: true, ..certificate(&["held.example"], 70, "valid", false) },
         ]);
         assert_eq!(
             list,
             "NAMES                             KEY    DAYS LEFT  FILE         STATE\n\
              old.example                       ecdsa         -2  certs/a.pem  expired, withdrawn\n\
-             a.example b.example c.example +1  ecdsa         60  certs/a.pem"
+             a.example b.example c.example +1  ecdsa         60  certs/a.pem\n\
+             held.example                      ecdsa         70  certs/a.pem  held"
         );
     }
 

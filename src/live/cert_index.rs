@@ -141,8 +141,10 @@ pub struct CertFacts {
     pub issuer_cn: Box<str>,
     /// Organisation of the issuer; empty when it has none.
     pub issuer_o: Box<str>,
-    /// Serial number, lower-case hexadecimal without separators.
+    /// Serial number, lower-case hexadecimal without separators, as openssl has it.
     pub serial: Box<str>,
+    /// The same in decimal, as dashboards have it.
+    pub serial_decimal: Box<str>,
     /// Start of validity, seconds since the Unix epoch.
     pub not_before: i64,
     /// End of validity, seconds since the Unix epoch.
@@ -155,6 +157,8 @@ pub struct CertFacts {
     pub vouched: bool,
     /// Withdrawn by the operator and serving only until its grace ends.
     pub in_grace: bool,
+    /// Its files went with so many others that the operator must say whether that was meant.
+    pub held: bool,
 }
 
 /// The type of a certificate's key, as far as choosing by a client's signature schemes needs it.

@@ -27,6 +27,7 @@ pub(super) struct Certificate {
     file: String,
     embedded_key: bool,
     in_grace: bool,
+    held: bool,
     state: &'static str,
     sites: Vec<String>,
 }
@@ -51,6 +52,7 @@ pub(super) fn list(sources: &Sources, now: i64) -> Vec<Certificate> {
             file: facts.file.display().to_string(),
             embedded_key: facts.embedded_key,
             in_grace: facts.in_grace,
+            held: facts.held,
             state: state(facts.not_before, facts.not_after, now),
             sites: sites.into_iter().flatten().map(|name| (*name).to_owned()).collect(),
         }

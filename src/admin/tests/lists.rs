@@ -20,7 +20,7 @@ async fn certificates_are_listed_with_the_sites_they_serve() {
             "fingerprint": "print of shop", "subject": "shop", "issuer": "Some CA", "serial": "0a",
             "names": ["shop.example", "*.shop.example"], "key_type": "ecdsa",
             "not_before": "2001-09-09T01:46:40Z", "not_after": "3000-01-01T00:00:00Z", "days_left": days,
-            "file": "certs/shop.pem", "embedded_key": true, "in_grace": false, "state": "valid",
+            "file": "certs/shop.pem", "embedded_key": true, "in_grace": false, "held": false, "state": "valid",
             "sites": ["shop.example"],
         })
     );
@@ -151,12 +151,14 @@ fn certificate(cn: &str, names: &[&str], not_before: i64, not_after: i64) -> Arc
             issuer_cn: "Some CA".into(),
             issuer_o: "Some Org".into(),
             serial: "0a".into(),
+            serial_decimal: "10".into(),
             not_before,
             not_after,
             file: Path::new("certs").join(format!("{cn}.pem")),
             embedded_key: true,
             vouched: true,
             in_grace: false,
+            held: false,
         },
     })
 }

@@ -10,7 +10,7 @@ use crate::certs::certificate::Fingerprint;
 use crate::certs::chain::Voucher;
 use crate::certs::flaw::Flaw;
 use crate::certs::pairing::Pair;
-use crate::live::ServedCert;
+use crate::live::{CertFacts, ServedCert};
 
 /// A certificate in service.
 pub(in crate::certs) struct Holding {
@@ -108,11 +108,13 @@ impl Holding {
         &self.key_files
     }
 
-    /// Makes the index entry say whether it is in its grace.
+    /// Makes the index entry say whether it is leaving.
     pub(super) fn refresh(&mut self) {
-        let leaving = matches!(self.state, State::Leaving { .. });
-        if self.served.facts.in_grace != leaving {
-            self.served = entry_like(&self.served, self.served.names.clone(), leaving);
+        let (in_grace, held) = (matches!(self.state, State::Leaving { .. }), self.is_held());
+        let facts = &self.served.facts;
+        if (facts.in_grace, facts.held) != (in_grace, held) {
+            let facts = CertFacts { in_grace, held, ..facts.clone() };
+            self.served = entry_like(&self.served, self.served.names.clone(), facts);
         }
     }
 }

@@ -94,6 +94,7 @@ fn many_names_gone_at_once_are_held_until_confirmed_or_back() {
     shop.after(Duration::from_secs(3600));
     assert_eq!(shop.serving("s0.example"), fingerprint(&leaves[0]));
     assert!(!shop.index.certificates().iter().any(|served| served.facts.in_grace));
+    assert_eq!(shop.index.certificates().iter().filter(|served| served.facts.held).count(), 6);
     assert_eq!(shop.alarms(), ["withdrawal-held"]);
     put(&shop);
     shop.settle();
