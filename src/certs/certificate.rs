@@ -54,7 +54,7 @@ impl Certificate {
         let mut certificate = Self {
             fingerprint: sha256(&der),
             key: PublicKey::of(parsed.public_key()),
-            names: names(&parsed),
+            names: for_servers(&parsed).and_then(|()| names(&parsed)),
             is_ca: parsed.basic_constraints().ok().flatten().is_some_and(|constraints| constraints.value.ca),
             not_before: parsed.validity().not_before.timestamp(),
             not_after: parsed.validity().not_after.timestamp(),
@@ -118,6 +118,11 @@ impl Certificate {
     /// By what it is found as an issuer.
     pub(super) fn subject_name(&self) -> &[u8] {
         &self.subject
+    }
+
+    /// Whether it may stand at the end of a chain. An authority with host names is one that `openssl req -x509` made for a server.
+    pub(super) fn may_be_leaf(&self) -> bool {
+        !self.is_ca || self.names.is_ok()
     }
 
     /// Whether it is valid at `now`, seconds since the Unix epoch.
@@ -190,6 +195,19 @@ pub(super) fn decimal(octets: &[u8]) -> String {
         }
     }
     digits.iter().rev().map(|digit| char::from(b'0' + digit)).collect()
+}
+
+/// Clients refuse a server's certificate that is limited to something else (RFC 5280 §4.2.1.12).
+fn for_servers(parsed: &X509Certificate<'_>) -> Result<(), Flaw> {
+    match parsed.extended_key_usage() {
+        Ok(None) => Ok(()),
+        Ok(Some(usage)) if usage.value.server_auth || usage.value.any => Ok(()),
+        _ => Err(Flaw::new(
+            "not-for-servers",
+            "the certificate is limited to other uses than a server's (extended key usage without serverAuth)",
+            "have it issued again for servers (serverAuth)",
+        )),
+    }
 }
 
 /// The DNS names a certificate is for. Never the common name (RFC 9525 §2); IP addresses are no host names.
@@ -279,6 +297,23 @@ mod tests {
         let certificate = Certificate::read(der).expect("a certificate");
         let names = certificate.names.map_err(|flaw| flaw.code)?;
         Ok(names.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn a_certificate_that_is_limited_to_other_uses_is_for_no_server() {
+        use rcgen::ExtendedKeyUsagePurpose::{Any, ClientAuth, ServerAuth};
+        for (usages, expected) in [
+            (vec![], Ok(1)),
+            (vec![ServerAuth, ClientAuth], Ok(1)),
+            (vec![Any], Ok(1)),
+            (vec![ClientAuth], Err("not-for-servers")),
+        ] {
+            let mut params = rcgen::CertificateParams::new(vec!["a.example".to_owned()]).expect("names");
+            params.extended_key_usages = usages;
+            let made = params.self_signed(&rcgen::KeyPair::generate().expect("a key")).expect("a certificate");
+            let certificate = Certificate::read(made.der().clone()).expect("a certificate");
+            assert_eq!(certificate.names.map(|names| names.len()).map_err(|flaw| flaw.code), expected);
+        }
     }
 
     #[test]

@@ -98,7 +98,7 @@ pub(super) fn pair(files: &[FileParts<'_>], remembered: &[Arc<Certificate>]) -> 
                 });
             }
             // An authority's certificate without its key is an intermediate or a root.
-            (None, _) if leaf.is_ca => {}
+            (None, _) if !leaf.may_be_leaf() => {}
             (_, Err(flaw)) => {
                 certified.insert(leaf.key.id);
                 pairing.problems.extend(paths().map(|path| (path, Problem::Unfit(flaw.clone()))));
@@ -145,7 +145,9 @@ pub(super) fn key_mismatch() -> Flaw {
 pub(super) fn contradicts_itself(parts: &Parts) -> bool {
     let Parts { certificates, keys } = parts;
     let matches = |leaf: &Arc<Certificate>| keys.iter().any(|key| key.public.id == leaf.key.id);
-    !keys.is_empty() && certificates.iter().any(|certificate| !certificate.is_ca) && !certificates.iter().any(matches)
+    !keys.is_empty()
+        && certificates.iter().any(|certificate| certificate.may_be_leaf())
+        && !certificates.iter().any(matches)
 }
 
 /// The files of a certificate; first the one that tells the operator most.
@@ -252,6 +254,21 @@ mod tests {
         assert_eq!(
             codes(&[("a", &format!("{}{}", one.key, chain.intermediate)), ("b", &one.certificate)]),
             (vec!["one.example".into()], vec![])
+        );
+    }
+
+    #[test]
+    fn an_authority_with_host_names_is_a_leaf_too() {
+        let mut params = rcgen::CertificateParams::new(vec!["own.example".to_owned()]).expect("names");
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let key = rcgen::KeyPair::generate().expect("a key");
+        let (certificate, key) = (params.self_signed(&key).expect("a certificate").pem(), key.serialize_pem());
+        let other = Chain::new().leaf(&["one.example"]).key;
+        assert_eq!(codes(&[("a", &certificate)]), (vec![], vec![("a".into(), "no key".into())]));
+        assert_eq!(codes(&[("a", &certificate), ("b", &key)]).1, vec![]);
+        assert_eq!(
+            codes(&[("a", &format!("{certificate}{other}"))]),
+            (vec![], vec![("a".into(), "key-mismatch".into())])
         );
     }
 
