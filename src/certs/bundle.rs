@@ -7,7 +7,6 @@ use rustls::crypto::aws_lc_rs::sign::any_supported_type;
 use rustls::server::ParsedCertificate;
 use rustls::sign::{CertifiedKey, SigningKey};
 use rustls_pki_types::PrivateKeyDer;
-use zeroize::Zeroize;
 
 use super::certificate::{Certificate, PublicKey, decimal, hexadecimal};
 use super::flaw::Flaw;
@@ -104,18 +103,16 @@ pub(super) fn entry_like(served: &ServedCert, names: Box<[HostPattern]>, facts: 
     Arc::new(ServedCert { certified: Arc::clone(&served.certified), key_type: served.key_type, names, facts })
 }
 
-/// A private key, ready to sign. Its text is gone; what is left is inside the crypto library.
+/// A private key, ready to sign; it is held inside the crypto library.
 pub(crate) struct Key {
     signing: Arc<dyn SigningKey>,
     pub(super) public: PublicKey,
 }
 
 impl Key {
-    /// Loads a key and wipes what it was read from.
-    pub(super) fn read(mut der: PrivateKeyDer<'static>) -> Result<Self, Flaw> {
-        let loaded = any_supported_type(&der);
-        der.zeroize();
-        let signing = loaded.map_err(|_| pem::unsupported_key())?;
+    /// Loads a key.
+    pub(super) fn read(der: &PrivateKeyDer<'static>) -> Result<Self, Flaw> {
+        let signing = any_supported_type(der).map_err(|_| pem::unsupported_key())?;
         let public = signing.public_key().and_then(|spki| PublicKey::read(&spki)).ok_or_else(pem::unsupported_key)?;
         Ok(Self { signing, public })
     }

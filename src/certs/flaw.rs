@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-/// Why a file is not served. Never quotes what the file holds: it may be a key, or somebody else's file behind a link.
+/// Why a file is not served. Of what the file holds it quotes nothing but the name in a certificate, which is public: the rest may
+/// be a key, or somebody else's file behind a link.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Flaw {
     /// From a closed set; stable, for scripts.

@@ -25,7 +25,7 @@ impl Parts {
                 parts.certificates.push(certificate);
             }
         }
-        for der in items.keys {
+        for der in &items.keys {
             let key = Key::read(der)?;
             if !parts.keys.iter().any(|known| known.public.id == key.public.id) {
                 parts.keys.push(Arc::new(key));

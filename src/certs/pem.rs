@@ -12,7 +12,8 @@ use super::flaw::Flaw;
 /// What a file holds, in its order, still DER.
 pub(super) struct Items {
     pub(super) certificates: Vec<CertificateDer<'static>>,
-    pub(super) keys: Vec<PrivateKeyDer<'static>>,
+    /// Wiped when dropped, also where reading ends early: the type itself is not.
+    pub(super) keys: Vec<Zeroizing<PrivateKeyDer<'static>>>,
 }
 
 impl Items {
@@ -34,9 +35,9 @@ impl Items {
             let (kind, der) = section.map_err(|error| broken(&error))?;
             match kind {
                 SectionKind::Certificate => items.certificates.push(der.into()),
-                SectionKind::PrivateKey => items.keys.push(PrivateKeyDer::Pkcs8(der.into())),
-                SectionKind::RsaPrivateKey => items.keys.push(PrivateKeyDer::Pkcs1(der.into())),
-                SectionKind::EcPrivateKey => items.keys.push(PrivateKeyDer::Sec1(der.into())),
+                SectionKind::PrivateKey => items.keys.push(PrivateKeyDer::Pkcs8(der.into()).into()),
+                SectionKind::RsaPrivateKey => items.keys.push(PrivateKeyDer::Pkcs1(der.into()).into()),
+                SectionKind::EcPrivateKey => items.keys.push(PrivateKeyDer::Sec1(der.into()).into()),
                 _ => {}
             }
         }
