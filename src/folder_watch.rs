@@ -5,7 +5,9 @@
 //! replaced, and drops events when its queue is full; the poll, the look at the folder's identity, and the treatment of every
 //! error as a change cover these three.
 
-use std::collections::BTreeMap;
+mod scope;
+
+use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -13,21 +15,26 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use notify::event::{AccessKind, AccessMode};
-use notify::{Config, ErrorKind, Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use notify::{Config, ErrorKind, Event, EventKind, RecommendedWatcher, Watcher};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
+
+use scope::{Scopes, Targets, parent_of, watches};
 
 /// Watches folders (with all below them) and single files, which all may be missing, vanish, come back, or be links that
 /// are swapped.
 pub struct FolderWatch {
-    paths: Vec<PathBuf>,
+    targets: Targets,
     signal: Arc<Signal>,
-    watcher: Option<RecommendedWatcher>,
+    watcher: Option<SharedWatcher>,
     armed: Vec<Identity>,
     pending: Option<Pending>,
     next_poll: Instant,
     degraded: bool,
 }
+
+/// Shared with the thread that sets watches, so that losing the future that waits for it loses no watch.
+type SharedWatcher = Arc<Mutex<RecommendedWatcher>>;
 
 /// Why [`FolderWatch::changed`] returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,7 +64,7 @@ impl FolderWatch {
     #[must_use]
     pub fn new(paths: Vec<PathBuf>) -> Self {
         let mut watch = Self {
-            paths,
+            targets: Targets { paths, places: Arc::default() },
             signal: Arc::default(),
             watcher: None,
             armed: Vec::new(),
@@ -65,7 +72,7 @@ impl FolderWatch {
             next_poll: Instant::now(),
             degraded: false,
         };
-        let arming = Arming::arm(&watch.paths, &watch.signal);
+        let arming = Arming::new(&watch.targets, &watch.signal);
         watch.adopt(arming);
         watch.next_poll = Instant::now() + watch.poll_interval();
         watch
@@ -78,15 +85,34 @@ impl FolderWatch {
             let now = Instant::now();
             let due = self.pending.as_ref().map(Pending::due);
             if due.is_some_and(|due| now >= due) || now >= self.next_poll {
-                self.follow_moved_folders().await;
+                let why = self.pending.as_ref().map_or(Why::Poll, |pending| pending.why);
+                self.mend(why).await;
                 self.next_poll = Instant::now() + self.poll_interval();
-                return self.pending.take().map_or(Why::Poll, |pending| pending.why);
+                self.pending = None;
+                return why;
             }
             let until = due.map_or(self.next_poll, |due| due.min(self.next_poll));
             tokio::select! {
                 () = self.signal.wake.notified() => {}
                 () = sleep_until(until) => {}
             }
+        }
+    }
+
+    /// Watches these files and folders besides, without what is below them: where links in the folders lead to. A new place may
+    /// have changed before it was watched, so that is a change.
+    pub async fn watch_also(&mut self, places: BTreeSet<PathBuf>) {
+        if *self.targets.places == places {
+            return;
+        }
+        let news = places.iter().any(|place| !self.targets.places.contains(place));
+        self.targets.places = Arc::new(places);
+        let (targets, signal) = (self.targets.clone(), Arc::clone(&self.signal));
+        if let Ok(arming) = tokio::task::spawn_blocking(move || Arming::new(&targets, &signal)).await {
+            self.adopt(arming);
+        }
+        if news {
+            self.signal.flags.fetch_or(EVENT, Ordering::AcqRel);
         }
     }
 
@@ -112,12 +138,17 @@ impl FolderWatch {
         pending.why = pending.why.max(why);
     }
 
-    /// A removed and re-created folder is another inode, and the watch died with the old one, without a word.
-    async fn follow_moved_folders(&mut self) {
-        let (paths, armed, signal) = (self.paths.clone(), self.armed.clone(), Arc::clone(&self.signal));
-        let retry = self.watcher.is_none();
-        let arming = tokio::task::spawn_blocking(move || {
-            (retry || identities(&paths) != armed).then(|| Arming::arm(&paths, &signal))
+    /// Sets the watches that are missing. A removed and re-created folder is another inode, and the watch died with the old one,
+    /// without a word; a lost event may have told of a new subfolder; and a limit may have been raised.
+    async fn mend(&mut self, why: Why) {
+        let (targets, armed, signal) = (self.targets.clone(), self.armed.clone(), Arc::clone(&self.signal));
+        let watcher = self.watcher.clone();
+        let incomplete = why == Why::Overflow || self.degraded && why == Why::Poll;
+        let arming = tokio::task::spawn_blocking(move || match watcher {
+            Some(watcher) if identities(&targets.paths) == armed => {
+                incomplete.then(|| Arming::complete(watcher, &targets, &signal))
+            }
+            _ => Some(Arming::new(&targets, &signal)),
         });
         if let Ok(Some(arming)) = arming.await {
             self.adopt(arming);
@@ -139,7 +170,7 @@ impl FolderWatch {
                 reason,
                 seconds = SHORT_POLL.as_secs(),
                 "cannot watch {:?} for changes, looks at regular intervals instead",
-                self.paths
+                self.targets.paths
             );
         }
         self.degraded = true;
@@ -169,7 +200,7 @@ impl Pending {
 struct Signal {
     flags: AtomicU8,
     wake: Notify,
-    scopes: Mutex<Vec<Scope>>,
+    scopes: Mutex<Scopes>,
 }
 
 impl Signal {
@@ -193,33 +224,7 @@ impl Signal {
             return false;
         }
         let scopes = self.scopes.lock().unwrap_or_else(PoisonError::into_inner);
-        event.paths.is_empty() || event.paths.iter().any(|path| scopes.iter().any(|scope| scope.holds(path)))
-    }
-}
-
-/// Which events concern one watched path. Its parent is watched too, and much may happen there that does not.
-struct Scope {
-    /// The path as given, its parent resolved.
-    named: PathBuf,
-    /// The path with all links resolved; `None` while there is nothing.
-    real: Option<PathBuf>,
-}
-
-impl Scope {
-    fn of(path: &Path) -> Self {
-        let parent = parent_of(path);
-        let parent = parent.canonicalize().unwrap_or(parent);
-        let named = path.file_name().map_or_else(|| parent.clone(), |name| parent.join(name));
-        Self { named, real: path.canonicalize().ok() }
-    }
-
-    fn holds(&self, changed: &Path) -> bool {
-        if changed == self.named || self.real.as_ref().is_some_and(|real| changed.starts_with(real)) {
-            return true;
-        }
-        // Kubernetes swaps the link `..data` beside the links that lead through it.
-        let beside = changed.parent() == self.named.parent();
-        beside && changed.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".."))
+        event.paths.is_empty() || event.paths.iter().any(|path| scopes.hold(path))
     }
 }
 
@@ -237,62 +242,45 @@ fn identities(paths: &[PathBuf]) -> Vec<Identity> {
 
 /// A set of watches, as far as the system gave them.
 struct Arming {
-    watcher: Option<RecommendedWatcher>,
+    watcher: Option<SharedWatcher>,
     identities: Vec<Identity>,
     refused: Option<String>,
 }
 
 impl Arming {
-    fn arm(paths: &[PathBuf], signal: &Arc<Signal>) -> Self {
-        let scopes: Vec<Scope> = paths.iter().map(|path| Scope::of(path)).collect();
-        let watches = watches(&scopes);
-        *signal.scopes.lock().unwrap_or_else(PoisonError::into_inner) = scopes;
-        // Before the watches are set: a folder that is replaced meanwhile is then found at the next look.
-        let identities = identities(paths);
-
+    /// Sets all watches anew.
+    fn new(targets: &Targets, signal: &Arc<Signal>) -> Self {
         let handler = Arc::clone(signal);
         // Links are not followed: one to `/` would cost a watch for every folder of the machine.
         let config = Config::default().with_follow_symlinks(false);
-        let mut watcher = match RecommendedWatcher::new(move |event| handler.note(event), config) {
-            Ok(watcher) => watcher,
-            Err(error) => return Self { watcher: None, identities, refused: Some(error.to_string()) },
-        };
+        match RecommendedWatcher::new(move |event| handler.note(event), config) {
+            Ok(watcher) => Self::complete(Arc::new(Mutex::new(watcher)), targets, signal),
+            Err(error) => {
+                Self { watcher: None, identities: identities(&targets.paths), refused: Some(error.to_string()) }
+            }
+        }
+    }
+
+    /// Sets those that are missing; the system takes no second one where there is one.
+    fn complete(watcher: SharedWatcher, targets: &Targets, signal: &Signal) -> Self {
+        let scopes = Scopes::of(targets);
+        let watches = watches(&scopes);
+        *signal.scopes.lock().unwrap_or_else(PoisonError::into_inner) = scopes;
+        // Before the watches are set: a folder that is replaced meanwhile is then found at the next look.
+        let identities = identities(&targets.paths);
         let mut refused = None;
+        let mut setter = watcher.lock().unwrap_or_else(PoisonError::into_inner);
         for (path, mode) in watches {
             // Once more: a subfolder that goes while the tree is walked fails the whole of it.
-            let watched = watcher.watch(&path, mode).or_else(|_| watcher.watch(&path, mode));
+            let watched = setter.watch(&path, mode).or_else(|_| setter.watch(&path, mode));
             if let Err(error) = watched
                 && path.exists()
             {
                 refused = Some(error.to_string());
             }
         }
+        drop(setter);
         Self { watcher: Some(watcher), identities, refused }
-    }
-}
-
-/// Every folder to watch: what is named, with all below it, and the parents, so that a swap of the name itself is seen.
-fn watches(scopes: &[Scope]) -> BTreeMap<PathBuf, RecursiveMode> {
-    let mut watches = BTreeMap::new();
-    for scope in scopes {
-        for path in [Some(&scope.named), scope.real.as_ref()].into_iter().flatten() {
-            if let Some(parent) = path.parent() {
-                watches.entry(parent.to_owned()).or_insert(RecursiveMode::NonRecursive);
-            }
-        }
-        if let Some(real) = scope.real.as_ref().filter(|real| real.is_dir()) {
-            watches.insert(real.clone(), RecursiveMode::Recursive);
-        }
-    }
-    watches.retain(|path, _| path.is_dir());
-    watches
-}
-
-fn parent_of(path: &Path) -> PathBuf {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-        Some(_) => PathBuf::from("."),
-        None => path.to_owned(),
     }
 }
 
@@ -306,7 +294,7 @@ const LIMIT: u8 = 4;
 const QUIET: Duration = Duration::from_millis(100);
 /// A folder that never rests is looked at all the same.
 const QUIET_LIMIT: Duration = Duration::from_millis(500);
-/// Network file systems, changes behind links, lost watches: everything else is found at the latest by then.
+/// Network file systems, lost watches: everything else is found at the latest by then.
 const POLL: Duration = Duration::from_secs(60);
 /// The poll while nothing can be watched or a path is missing.
 const SHORT_POLL: Duration = Duration::from_secs(2);

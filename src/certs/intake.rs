@@ -1,5 +1,6 @@
 //! The single writer: looks at the drop folder whenever it may have changed, and publishes what is to be served.
 
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -28,7 +29,7 @@ impl Intake {
     ) -> IntakeHandle {
         let (ledger, ledger_reader) = table(Ledger::default());
         let (orders, orders_reader) = mpsc::channel(ORDERS);
-        let (first, first_reader) = watch::channel(false);
+        let (looks, looks_reader) = watch::channel(0);
         let desk = Desk {
             scanner: Scanner::new(drop_directory.clone()),
             shelf: Shelf::new(drop_directory.clone()),
@@ -38,9 +39,10 @@ impl Intake {
             ledger,
             failed: 0,
             unwatched_since: None,
+            places: None,
         };
-        tokio::spawn(run(desk, drop_directory, orders_reader, first));
-        IntakeHandle { ledger: ledger_reader, orders, first: first_reader }
+        tokio::spawn(run(desk, drop_directory, orders_reader, looks));
+        IntakeHandle { ledger: ledger_reader, orders, looks: looks_reader }
     }
 }
 
@@ -49,14 +51,15 @@ impl Intake {
 pub struct IntakeHandle {
     ledger: Live<Ledger>,
     orders: mpsc::Sender<Order>,
-    first: watch::Receiver<bool>,
+    /// How many looks have ended.
+    looks: watch::Receiver<u64>,
 }
 
 impl IntakeHandle {
     /// Waits until the folder has been looked at once, whatever was found.
     pub async fn first_scan(&self) {
         // An error says that the intake has ended, which it does only with the runtime.
-        let _ = self.first.clone().wait_for(|ended| *ended).await;
+        let _ = self.looks.clone().wait_for(|ended| *ended > 0).await;
     }
 
     /// Has the folder looked at now.
@@ -123,9 +126,11 @@ struct Desk {
     ledger: Publisher<Ledger>,
     failed: u64,
     unwatched_since: Option<i64>,
+    /// Where to watch from now on besides the folder.
+    places: Option<BTreeSet<PathBuf>>,
 }
 
-async fn run(desk: Desk, folder: PathBuf, mut orders: mpsc::Receiver<Order>, first: watch::Sender<bool>) {
+async fn run(desk: Desk, folder: PathBuf, mut orders: mpsc::Receiver<Order>, looks: watch::Sender<u64>) {
     // Watch first, then look: what changes in between is looked at again.
     let Ok(mut watch) = tokio::task::spawn_blocking(move || FolderWatch::new(vec![folder])).await else { return };
     let mut desk = desk;
@@ -137,7 +142,10 @@ async fn run(desk: Desk, folder: PathBuf, mut orders: mpsc::Receiver<Order>, fir
         });
         let Ok((returned, next)) = looked.await else { return };
         desk = returned;
-        first.send_replace(true);
+        if let Some(places) = desk.places.take() {
+            watch.watch_also(places).await;
+        }
+        looks.send_modify(|ended| *ended += 1);
 
         let next = next.map(|next| next.max(Instant::now() + SHORTEST_PAUSE));
         tokio::select! {
@@ -179,7 +187,8 @@ impl Desk {
 
     /// Looks at everything, publishes what is new, and says when to look again if nothing happens.
     fn look(&mut self, degraded: bool) -> Option<Instant> {
-        let scan = self.scanner.scan();
+        let mut scan = self.scanner.scan();
+        self.places = scan.places.take();
         let mut objects = self.objects.look();
         let now = moment();
         let index = self.shelf.step(&scan, std::mem::take(&mut objects.refused), now);
@@ -220,7 +229,7 @@ const AFTER_FAILURE: Duration = Duration::from_secs(2);
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::fs::{PermissionsExt, symlink};
     use std::sync::LazyLock;
 
     use tokio::time::timeout;
@@ -262,12 +271,8 @@ mod tests {
         }
 
         async fn until(&self, within: Duration, what: impl Fn(&Self) -> bool) {
-            let poll = async {
-                while !what(self) {
-                    tokio::time::sleep(Duration::from_millis(5)).await;
-                }
-            };
-            if timeout(within, poll).await.is_err() {
+            let mut looks = self.intake.looks.clone();
+            if timeout(within, looks.wait_for(|_| what(self))).await.is_err() {
                 panic!("not within {within:?}: {:?}", self.intake.ledger());
             }
         }
@@ -290,6 +295,46 @@ mod tests {
         let object = |edge: &Edge| edge.well_known.load().find("a.example", "/.well-known/security.txt").is_some();
         edge.until(Duration::from_secs(1), object).await;
         assert_eq!(edge.intake.ledger().alarms, []);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn changes_behind_links_are_served_within_a_second() {
+        let edge = Edge::start().await;
+        // As certbot has it: a folder of links into another one, here linked as a whole.
+        for folder in ["certs", "live/a", "archive/a", "secret/..1", "secret/..2", "elsewhere", "tree/sub"] {
+            fs::create_dir_all(edge.folder.path().join(folder)).expect("created");
+        }
+        let put = |file: &str, leaf: &Leaf| edge.write(&format!("../{file}"), &leaf.whole());
+        let link = |to: &str, from: &str| {
+            symlink(to, edge.folder.path().join("next")).expect("linked");
+            fs::rename(edge.folder.path().join("next"), edge.folder.path().join(from)).expect("renamed");
+        };
+        put("archive/a/1.pem", &leaf("a1.example"));
+        link("../../archive/a/1.pem", "live/a/cert.pem");
+        link("../live/a", "certs/a");
+        // As Kubernetes has it, elsewhere, and a plain file.
+        put("secret/..1/b.pem", &leaf("b1.example"));
+        link("..1", "secret/..data");
+        link("..data/b.pem", "secret/b.pem");
+        link("../secret/b.pem", "certs/b.pem");
+        put("elsewhere/c.pem", &leaf("c1.example"));
+        link("../elsewhere/c.pem", "certs/c.pem");
+        // A new file below a linked folder.
+        link("../tree", "certs/tree");
+        let within = Duration::from_secs(1);
+        edge.until(within, |edge| ["a1.example", "b1.example", "c1.example"].iter().all(|name| edge.serves(name)))
+            .await;
+        // The places are watched, and looked at once more, when that look is over.
+        put("archive/a/2.pem", &leaf("a2.example"));
+        link("../../archive/a/2.pem", "live/a/cert.pem");
+        edge.until(within, |edge| edge.serves("a2.example")).await;
+        put("secret/..2/b.pem", &leaf("b2.example"));
+        link("..2", "secret/..data");
+        edge.until(within, |edge| edge.serves("b2.example")).await;
+        put("elsewhere/c.pem", &leaf("c2.example"));
+        edge.until(within, |edge| edge.serves("c2.example")).await;
+        put("tree/sub/d.pem", &leaf("d.example"));
+        edge.until(within, |edge| edge.serves("d.example")).await;
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -347,6 +392,7 @@ mod tests {
             ledger: table(Ledger::default()).0,
             failed: 0,
             unwatched_since: None,
+            places: None,
         };
         fs::write(folder.path().join("a.pem"), leaf("a.example").whole()).expect("written");
         desk.survive(|desk| desk.look(false));

@@ -26,6 +26,7 @@ mod shelf;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod trails;
 mod walk;
 mod well_known;
 

@@ -3,6 +3,7 @@
 //! Nothing in the folder is trusted. A file may be a pipe that never ends, a device, a link to another tenant's key, or be
 //! replaced between two looks; a folder may be a link to its own parent.
 
+use std::collections::BTreeSet;
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
@@ -39,6 +40,8 @@ pub(super) struct Scan {
     pub(super) troubles: Vec<(Arc<Path>, Flaw)>,
     /// Whether anything is other than at the last look.
     pub(super) changed: bool,
+    /// Where links lead through outside the folder; `None` when the folder could not be read.
+    pub(super) places: Option<BTreeSet<PathBuf>>,
 }
 
 /// The state of the drop folder itself.
@@ -85,7 +88,10 @@ impl Scanner {
         let mut walk = Walk::default();
         let root = match walk.root(&self.root) {
             Ok(root) => root,
-            Err(root) => return Scan { root, files: Arc::clone(&self.files), troubles: Vec::new(), changed: false },
+            Err(root) => {
+                let files = Arc::clone(&self.files);
+                return Scan { root, files, troubles: Vec::new(), changed: false, places: None };
+            }
         };
         let mut files = Files::with_capacity(walk.found.len());
         let mut unread = Vec::new();
@@ -115,7 +121,8 @@ impl Scanner {
             self.known.forget_unused();
         }
         self.files = Arc::new(files);
-        Scan { root, files: Arc::clone(&self.files), troubles, changed }
+        let places = Some(walk.trails.outside(&self.root));
+        Scan { root, files: Arc::clone(&self.files), troubles, changed, places }
     }
 
     /// Reads files on all processors: a certificate costs little, ten thousand keys a second.

@@ -13,6 +13,7 @@ use hashbrown::HashSet;
 use super::flaw::Flaw;
 use super::pem;
 use super::scan::Root;
+use super::trails::Trails;
 
 /// One walk through all folders.
 #[derive(Default)]
@@ -20,6 +21,7 @@ pub(super) struct Walk {
     pub(super) found: Vec<Found>,
     /// Where the walk could not go on.
     pub(super) lost: Vec<(PathBuf, Flaw)>,
+    pub(super) trails: Trails,
     seen: HashSet<(u64, u64)>,
 }
 
@@ -32,10 +34,21 @@ impl Walk {
         if !metadata.is_dir() {
             return Err(Root::Unreadable("it is not a folder".into()));
         }
+        let public = root.join(WELL_KNOWN).canonicalize().ok();
         // Real folders first: one that is also reached through a link keeps its own name.
         let mut folders = VecDeque::from([root.to_owned()]);
         let mut links = VecDeque::new();
-        while let Some(folder) = folders.pop_front().or_else(|| links.pop_front()) {
+        let mut beyond_links = false;
+        while let Some(folder) = folders.pop_front().or_else(|| {
+            beyond_links = true;
+            links.pop_front()
+        }) {
+            if beyond_links && let Ok(real) = folder.canonicalize() {
+                if public.as_ref().is_some_and(|public| real.starts_with(public)) {
+                    continue;
+                }
+                self.trails.enter(real);
+            }
             if let Err(error) = self.folder(&folder, folder == root, &mut folders, &mut links) {
                 if folder == root {
                     return Err(Root::Unreadable(plain(&error)));
@@ -89,6 +102,7 @@ impl Walk {
                 }
                 continue;
             }
+            self.trails.follow(&path);
             match (fs::metadata(&path), form) {
                 (Ok(metadata), _) if metadata.is_dir() => links.push_back(path),
                 (Ok(metadata), Some(form)) => self.file(path, &metadata, form),

@@ -107,6 +107,54 @@ async fn a_full_queue_and_errors_are_changes() {
     assert_eq!(timeout(SOON, watch.changed()).await, Ok(Why::Overflow));
     assert!(!watch.is_degraded());
     watch.signal.note(Err(notify::Error::new(ErrorKind::MaxFilesWatch)));
-    assert_eq!(timeout(SOON, watch.changed()).await, Ok(Why::Overflow));
+    watch.collect();
     assert!(watch.is_degraded());
+    // There is room again, and the watches are set on the way.
+    assert_eq!(timeout(SOON, watch.changed()).await, Ok(Why::Overflow));
+    assert!(!watch.is_degraded());
+}
+
+#[tokio::test]
+async fn where_links_lead_to_is_watched_and_nothing_beside_it() {
+    let (folder, elsewhere) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    let elsewhere = elsewhere.path().canonicalize().expect("a path");
+    fs::create_dir(elsewhere.join("whole")).expect("created");
+    let mut watch = FolderWatch::new(vec![folder.path().to_owned()]);
+    watch.watch_also(BTreeSet::from([elsewhere.join("a.pem"), elsewhere.join("whole")])).await;
+    assert_eq!(timeout(SOON, watch.changed()).await, Ok(Why::Event), "it may have changed before");
+    for file in ["a.pem", "whole/any.pem", "..data"] {
+        fs::write(elsewhere.join(file), "a").expect("written");
+        assert_eq!(timeout(SOON, watch.changed()).await, Ok(Why::Event), "{file}");
+    }
+    fs::write(elsewhere.join("log"), "a").expect("written");
+    assert!(timeout(Duration::from_millis(300), watch.changed()).await.is_err());
+    // The folder itself is watched as before, with new folders in it; the places are given up with their links.
+    watch.watch_also(BTreeSet::new()).await;
+    fs::write(elsewhere.join("a.pem"), "b").expect("written");
+    assert!(timeout(Duration::from_millis(300), watch.changed()).await.is_err());
+    fs::create_dir(folder.path().join("sub")).expect("created");
+    assert_eq!(timeout(SOON, watch.changed()).await, Ok(Why::Event));
+}
+
+#[tokio::test]
+async fn after_lost_events_what_is_unwatched_is_watched() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sub = folder.path().canonicalize().expect("a path").join("sub");
+    fs::create_dir(&sub).expect("created");
+    let mut watch = FolderWatch::new(vec![folder.path().to_owned()]);
+    // As if the event that told of the subfolder had been lost.
+    watch.watcher.as_ref().expect("a watcher").lock().expect("free").unwatch(&sub).expect("unwatched");
+    watch.signal.note(Ok(Event::new(EventKind::Other).set_flag(notify::event::Flag::Rescan)));
+    assert_eq!(timeout(SOON, watch.changed()).await, Ok(Why::Overflow));
+    fs::write(sub.join("a.pem"), "a").expect("written");
+    assert_eq!(timeout(SOON, watch.changed()).await, Ok(Why::Event));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_that_was_raised_ends_the_polling() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut watch = FolderWatch::new(vec![folder.path().to_owned()]);
+    watch.degrade("on purpose");
+    assert_eq!(watch.changed().await, Why::Poll);
+    assert!(!watch.is_degraded());
 }

@@ -60,6 +60,17 @@ fn bad_files_are_named_and_disturb_nobody() {
 }
 
 #[test]
+fn a_link_to_the_public_folder_brings_nothing_in() {
+    let mut shop = Shop::new();
+    let leaf = CHAIN.leaf(&["a.example"]);
+    shop.write("well-known/a.example/a.pem", leaf.whole());
+    symlink("well-known", shop.path("x")).expect("linked");
+    symlink("well-known/a.example", shop.path("y")).expect("linked");
+    shop.settle();
+    assert_eq!((shop.serving("a.example"), shop.listed(), shop.alarms()), (None, vec![], vec![]));
+}
+
+#[test]
 fn byte_order_marks_and_windows_line_ends_are_read() {
     let mut shop = Shop::new();
     let leaf = CHAIN.leaf(&["a.example"]);
