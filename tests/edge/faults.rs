@@ -231,8 +231,10 @@ async fn an_answer_that_breaks_off_resets_its_stream_alone() {
     let edge = Setup::shop(&origin).start();
     let mut client = Http2::open(edge.https, "shop.example").await;
     let request = http::Request::get("https://shop.example/broken").body(empty()).expect("a request");
-    let response = client.send(request).await.expect("a head");
-    assert!(response.into_body().collect().await.is_err());
+    // The reset may overtake the head, which HTTP/2 then forgets.
+    if let Ok(response) = client.send(request).await {
+        assert!(response.into_body().collect().await.is_err());
+    }
     assert_eq!(client.get("shop.example", "/").await, (200, "hello".into()));
 }
 
