@@ -84,9 +84,13 @@ impl Samples {
         }
     }
 
-    /// The p99 of all busy turns over the p99 of all quiet ones; `None` when nothing was measured.
+    /// The p99 of a round's busy turn over that of its quiet one, the median of all rounds: a machine that is busy with
+    /// something else for a second spoils one round, while it would be all there is in the p99 of everything. `None` when
+    /// nothing was measured.
     pub(crate) fn ratio(&self) -> Option<f64> {
-        ratio(&self.all(0), &self.all(1))
+        let mut ratios: Vec<f64> = self.0.iter().filter_map(|[quiet, busy]| ratio(quiet, busy)).collect();
+        ratios.sort_unstable_by(f64::total_cmp);
+        ratios.get(ratios.len() / 2).copied()
     }
 
     fn all(&self, kind: usize) -> Vec<Duration> {
