@@ -5,7 +5,7 @@ use std::io::Read;
 use http::{Method, Request};
 use http_body_util::BodyExt;
 
-use crate::support::{Http2, Origin, Setup, Then, empty, eventually};
+use crate::support::{HANDSHAKE, Http2, Origin, SWITCHING, Setup, Then, empty, eventually};
 
 #[test]
 fn head_gets_the_head_of_the_edges_own_answers_over_http_1() {
@@ -93,19 +93,13 @@ fn what_a_trusted_proxy_calls_a_request_is_what_everybody_calls_it() {
 #[test]
 fn a_tunnel_is_counted_once() {
     let origin = Origin::new(|exchange| {
-        exchange.write(
-            b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
-              sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n",
-        )?;
+        exchange.write(SWITCHING)?;
         let _ = exchange.reader.read(&mut [0]);
         Ok(Then::Close)
     });
     let edge = Setup::shop(&origin).start();
     let mut client = edge.open("shop.example");
-    client.send(
-        "GET / HTTP/1.1\r\nhost: shop.example\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
-         sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-    );
+    client.send(HANDSHAKE);
     assert_eq!(client.response().status, 101);
     let open = |protocol| edge.scrape().sum("vitrine_connections_open", &[("protocol", protocol)]);
     eventually("the tunnel is counted", || (open("tunnel") == 1.0).then_some(()));

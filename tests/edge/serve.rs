@@ -12,7 +12,9 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocket};
 use tokio_tungstenite::tungstenite::{self, Message};
 
-use crate::support::{DEADLINE, Exchange, Http2, Origin, Setup, Then, authority, frames, settled, shop_client};
+use crate::support::{
+    DEADLINE, Exchange, HANDSHAKE, Http2, Origin, SWITCHING, Setup, Then, authority, frames, settled, shop_client,
+};
 
 #[test]
 fn a_page_is_served_over_http_1_and_the_connection_stays() {
@@ -370,11 +372,5 @@ fn echo_messages(exchange: &mut Exchange<'_>) -> std::io::Result<Then> {
     Ok(Then::Close)
 }
 
-/// A client's WebSocket handshake (RFC 6455 §1.3).
-const HANDSHAKE: &str = "GET /chat HTTP/1.1\r\nhost: shop.example\r\nconnection: keep-alive, Upgrade\r\n\
-    upgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
-/// The answer to it.
-const SWITCHING: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
-    sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
 /// More than all buffers on the way hold together.
 const UPLOAD: u64 = 64 * 1024 * 1024;

@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use rustls::version::TLS13;
 
-use crate::support::{ClientTls, DEADLINE, Edge, Origin, Setup, Talk, Then, eventually, message, shop_client};
+use crate::support::{
+    ClientTls, DEADLINE, Edge, HANDSHAKE, Origin, SWITCHING, Setup, Talk, Then, eventually, message, shop_client,
+};
 
 #[test]
 fn an_idle_edge_stops_at_once() {
@@ -177,10 +179,7 @@ fn a_drain_that_reaches_its_deadline_warns_and_is_no_failure() {
 #[test]
 fn a_tunnel_lives_until_the_deadline() {
     let origin = Origin::new(|exchange| {
-        exchange.write(
-            b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
-              sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n",
-        )?;
+        exchange.write(SWITCHING)?;
         let mut octet = [0];
         while exchange.reader.read(&mut octet)? > 0 {
             exchange.write(&octet)?;
@@ -191,10 +190,7 @@ fn a_tunnel_lives_until_the_deadline() {
     setup.set("edge", "drain_timeout = \"2s\"");
     let mut edge = setup.start();
     let mut client = edge.open("shop.example");
-    let response = client.ask(
-        "GET / HTTP/1.1\r\nhost: shop.example\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
-         sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-    );
+    let response = client.ask(HANDSHAKE);
     assert_eq!(response.status, 101);
     edge.signal(Signal::TERM);
     edge.logged("stopping");

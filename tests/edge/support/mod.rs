@@ -9,6 +9,7 @@ mod origin;
 mod setup;
 mod talk;
 mod tls;
+mod websocket;
 
 use std::time::{Duration, Instant};
 
@@ -19,6 +20,7 @@ pub(crate) use origin::{Exchange, Origin, Then};
 pub(crate) use setup::{Setup, drop_file, replace_file, site};
 pub(crate) use talk::{Talk, dial};
 pub(crate) use tls::{ClientTls, shop_client, shown};
+pub(crate) use websocket::{HANDSHAKE, SWITCHING};
 
 /// Tries until there is something, at most until the deadline; `what` is what did not come.
 pub(crate) fn eventually<T>(what: &str, attempt: impl FnMut() -> Option<T>) -> T {
