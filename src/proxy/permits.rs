@@ -48,7 +48,7 @@ impl Permits {
 
     /// Room for one more connection to an upstream, if there is some now.
     pub(super) fn take_upstream(&self) -> Option<UpstreamPermit> {
-        Arc::clone(&self.upstreams).try_acquire_owned().ok().map(|permit| UpstreamPermit(Some(permit)))
+        Arc::clone(&self.upstreams).try_acquire_owned().ok().map(|permit| UpstreamPermit { _held: Some(permit) })
     }
 
     /// Waits for room for one more connection to an upstream; first come, first served, on all workers.
@@ -62,7 +62,7 @@ impl Permits {
         self.upstreams_awaited.fetch_add(1, Ordering::Relaxed);
         let _awaited = Awaited(&self.upstreams_awaited);
         // It is never closed.
-        UpstreamPermit(Arc::clone(&self.upstreams).acquire_owned().await.ok())
+        UpstreamPermit { _held: Arc::clone(&self.upstreams).acquire_owned().await.ok() }
     }
 
     /// How many wait for a connection to an upstream that is not idle.
@@ -77,7 +77,9 @@ impl Permits {
 }
 
 /// The right of one connection to an upstream to be open.
-pub(super) struct UpstreamPermit(#[allow(dead_code)] Option<OwnedSemaphorePermit>); // held, not read
+pub(super) struct UpstreamPermit {
+    _held: Option<OwnedSemaphorePermit>,
+}
 
 /// One connection's right to be open.
 pub(super) struct Permit {
