@@ -207,6 +207,40 @@ fn a_head_without_end_from_the_shop_is_a_502() {
 }
 
 #[test]
+fn an_answer_that_comes_octet_by_octet_arrives_whole() {
+    let origin = Origin::new(|exchange| {
+        let answer = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nx: y\r\ntransfer-encoding: chunked\r\n\r\n\
+                       a;x=y\r\n0123456789\r\n1\r\n!\r\n0\r\n\r\n";
+        answer.chunks(1).try_for_each(|octet| exchange.write(octet))?;
+        Ok(Then::Keep)
+    });
+    let edge = Setup::shop(&origin).start();
+    let mut client = edge.open("shop.example");
+    for _ in 0..2 {
+        let response = client.get("shop.example", "/");
+        assert_eq!((response.status, response.field("x"), response.text().as_str()), (200, Some("y"), "0123456789!"));
+    }
+    assert_eq!(origin.connections(), 1);
+}
+
+#[test]
+fn who_frames_an_answer_in_two_ways_is_not_asked_again() {
+    let origin = Origin::new(|exchange| {
+        exchange.write(
+            b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+        )?;
+        Ok(Then::Keep)
+    });
+    let edge = Setup::shop(&origin).start();
+    let mut client = edge.open("shop.example");
+    for _ in 0..2 {
+        let response = client.get("shop.example", "/");
+        assert_eq!((response.field("content-length"), response.text().as_str()), (None, "hello"));
+    }
+    assert_eq!(origin.connections(), 2);
+}
+
+#[test]
 fn a_shop_that_speaks_http_1_0_is_understood() {
     let origin = Origin::new(|exchange| {
         exchange.write(b"HTTP/1.0 200 OK\r\ncontent-type: text/plain\r\n\r\nhello")?;

@@ -137,6 +137,19 @@ fn a_refused_upload_that_waits_for_100_continue_is_never_asked_for() {
 }
 
 #[test]
+fn a_body_that_could_be_there_and_is_not_is_said_to_be_empty() {
+    let origin = Origin::saying("done");
+    let edge = Setup::shop(&origin).start();
+    let mut client = edge.open("shop.example");
+    for method in ["POST", "GET"] {
+        client.ask(format!("{method} / HTTP/1.1\r\nhost: shop.example\r\n\r\n"));
+    }
+    let requests = origin.requests();
+    let lengths: Vec<_> = requests.iter().map(|request| request.head.field("content-length")).collect();
+    assert_eq!(lengths, [Some("0"), None]);
+}
+
+#[test]
 fn a_client_of_http_1_0_is_served_and_let_go() {
     let origin = Origin::new(|exchange| {
         exchange.write(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n")?;

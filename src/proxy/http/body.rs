@@ -26,11 +26,6 @@ struct Streaming {
 }
 
 impl ClientBody {
-    /// No body.
-    pub(super) const fn none() -> Self {
-        Self(None)
-    }
-
     /// The body of `exchange`'s request.
     pub(super) fn new(incoming: Incoming, exchange: &Rc<Exchange>) -> Self {
         if incoming.is_end_stream() {
@@ -120,7 +115,7 @@ pub(super) struct ResponseBody {
 enum Content {
     Local(Option<Bytes>),
     Upstream {
-        incoming: Incoming,
+        /// `None`: it has been complete.
         lease: Option<Lease>,
         /// It is the upstream's turn; else the client is to take what came.
         awaited: bool,
@@ -134,22 +129,21 @@ impl ResponseBody {
     }
 
     /// A body an upstream sends over the leased connection.
-    pub(super) fn upstream(incoming: Incoming, lease: Lease, finish: Finish) -> Self {
-        let mut body = Self { content: Content::Upstream { incoming, lease: Some(lease), awaited: false }, finish };
-        if body.is_end_stream() {
-            body.complete();
-        }
+    pub(super) fn upstream(lease: Lease, finish: Finish) -> Self {
+        let mut body = Self { content: Content::Upstream { lease: Some(lease), awaited: false }, finish };
+        body.complete_if_ended();
         body
     }
 
-    /// The upstream has said all it will: its connection may serve the next request, if it took all of this one.
-    fn complete(&mut self) {
-        self.finish.0.alarm.clear();
+    /// Once the upstream has said all it will, its connection may serve the next request, if it took all of this one.
+    fn complete_if_ended(&mut self) {
         if let Content::Upstream { lease, .. } = &mut self.content
-            && let Some(lease) = lease.take()
-            && self.finish.0.upload.get() == Upload::Done
+            && let Some(lease) = lease.take_if(|lease| lease.is_answered())
         {
-            lease.give_back();
+            self.finish.0.alarm.clear();
+            if self.finish.0.upload.get() == Upload::Done {
+                lease.give_back();
+            }
         }
     }
 }
@@ -167,8 +161,7 @@ impl Body for ResponseBody {
                 exchange.sent.set(bytes.len() as u64);
                 return Poll::Ready(Some(Ok(Frame::data(bytes))));
             }
-            Content::Upstream { incoming, lease: Some(lease), awaited } => (lease.poll_frame(incoming, cx), awaited),
-            // It has been complete.
+            Content::Upstream { lease: Some(lease), awaited } => (lease.poll_frame(cx), awaited),
             Content::Upstream { lease: None, .. } => return Poll::Ready(None),
         };
         let limits = &exchange.connection.limits;
@@ -188,7 +181,7 @@ impl Body for ResponseBody {
         *awaited = false;
         let frame = match frame {
             None => {
-                this.complete();
+                this.complete_if_ended();
                 return Poll::Ready(None);
             }
             Some(Err(_)) => {
@@ -208,23 +201,21 @@ impl Body for ResponseBody {
                 Err(other) => other,
             },
         };
-        if this.is_end_stream() {
-            this.complete();
-        }
+        this.complete_if_ended();
         Poll::Ready(Some(Ok(frame)))
     }
 
     fn is_end_stream(&self) -> bool {
         match &self.content {
             Content::Local(bytes) => bytes.is_none(),
-            Content::Upstream { incoming, .. } => incoming.is_end_stream(),
+            Content::Upstream { lease, .. } => lease.is_none(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.content {
             Content::Local(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
-            Content::Upstream { incoming, .. } => incoming.size_hint(),
+            Content::Upstream { lease, .. } => lease.as_ref().map_or_else(|| SizeHint::with_exact(0), Lease::size_hint),
         }
     }
 }

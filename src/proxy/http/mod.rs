@@ -7,6 +7,7 @@ mod forward;
 mod gate;
 mod headers;
 mod plan;
+mod request_head;
 mod respond;
 mod serve;
 mod tunnel;

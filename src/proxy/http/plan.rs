@@ -3,8 +3,8 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use http::Method;
 use http::request::Parts;
-use http::{HeaderValue, Method};
 
 use super::exchange::Exchange;
 use super::gate;
@@ -14,7 +14,7 @@ use crate::name::NameBuffer;
 use crate::telemetry::{GateRule, LocalAnswer, Protocol};
 
 /// What is done with a request.
-pub(super) enum Plan {
+pub(super) enum Plan<'r> {
     /// The gate refuses it.
     Refuse(GateRule),
     /// The edge answers by itself.
@@ -28,14 +28,14 @@ pub(super) enum Plan {
         /// Place of the group in the routes.
         group: usize,
         /// `Host` for the upstream.
-        authority: HeaderValue,
+        authority: &'r str,
         /// It is a WebSocket handshake.
         upgrade: bool,
     },
 }
 
 /// Decides. Nothing here waits.
-pub(super) fn plan(head: &Parts, has_body: bool, exchange: &Rc<Exchange>) -> Plan {
+pub(super) fn plan<'r>(head: &'r Parts, has_body: bool, exchange: &Rc<Exchange>) -> Plan<'r> {
     let connection = &exchange.connection;
     let passed = match gate::pass(head, has_body, &connection.limits) {
         Ok(passed) => passed,
@@ -71,9 +71,7 @@ pub(super) fn plan(head: &Parts, has_body: bool, exchange: &Rc<Exchange>) -> Pla
     let Some(route) = site.route(if path == "*" { "/" } else { path }) else {
         return Plan::Answer(LocalAnswer::NoRoute);
     };
-    // An authority that passed the gate holds octets that a field value may hold.
-    let Ok(authority) = HeaderValue::from_str(passed.authority) else { return Plan::Refuse(GateRule::Host) };
-    Plan::Forward { group: route.group, authority, upgrade: headers::is_websocket_handshake(head) }
+    Plan::Forward { group: route.group, authority: passed.authority, upgrade: headers::is_websocket_handshake(head) }
 }
 
 /// The same place over HTTPS. The host is a configured one, so this cannot be made to lead elsewhere.

@@ -29,7 +29,7 @@ pub(super) fn respond(
     let (head, body) = request.into_parts();
     let response = match plan(&head, !body.is_end_stream(), &exchange) {
         Plan::Forward { group, authority, upgrade } => {
-            return Either::Right(forward(asker, head, body, group, authority, upgrade));
+            return Either::Right(forward(asker, &head, body, group, authority, upgrade));
         }
         Plan::Refuse(rule) => asker.refused(rule),
         Plan::Answer(LocalAnswer::WellKnownMethod) => asker.well_known_method(),

@@ -1,9 +1,15 @@
 //! Connections to the shops behind the edge: each worker has its own.
 
+mod chunked;
 mod connect;
+mod framing;
 mod link;
 mod pool;
+mod request;
+mod response;
 mod stream;
 
-pub(super) use link::Link;
+pub(super) use link::{Broken, Link};
 pub(super) use pool::{Lease, NoLease, Pools, Tunnel, Wanted};
+pub(super) use request::{BodyFraming, Outgoing, write_field};
+pub(super) use response::Head;

@@ -9,30 +9,32 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hashbrown::HashMap;
-use http::{Request, Response};
-use http_body::Frame;
-use hyper::body::Incoming;
-use hyper::client::conn::TrySendError;
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
+use http_body::{Frame, SizeHint};
 use tokio::time::timeout;
 
 use super::connect::{Unconnected, connect};
-use super::link::Link;
-use super::stream::{Asked, UpstreamStream};
+use super::link::{Broken, Link, Scratch, scratch};
+use super::request::Outgoing;
+use super::response::Head;
+use super::stream::UpstreamStream;
 use crate::limits::Limits;
 use crate::live::{Upstream, UpstreamGroup};
 use crate::proxy::alarm::Alarms;
-use crate::proxy::http::ClientBody;
 use crate::proxy::permits::Permits;
 use crate::proxy::worker::{View, Worker};
 use crate::telemetry::{Label, UpstreamFailure};
 
 /// One worker's pools, one for each upstream. They outlive a reload that keeps the upstream.
-#[derive(Default)]
 pub(in crate::proxy) struct Pools {
     pools: RefCell<HashMap<Upstream, Rc<Pool>>>,
     turn: Cell<usize>,
+    scratch: Scratch,
+}
+
+impl Default for Pools {
+    fn default() -> Self {
+        Self { pools: RefCell::default(), turn: Cell::new(0), scratch: scratch() }
+    }
 }
 
 /// Why there is no connection.
@@ -175,16 +177,9 @@ impl Pools {
                 timeout(patience, permits.await_upstream()).await.map_err(|_| NoLink::Full)?
             }
         };
-        let stream = connect(upstream, limits.upstream_connect_timeout).await.map_err(NoLink::Unconnected)?;
-        let asked = Rc::<Asked>::default();
-        let stream = UpstreamStream::new(stream, Rc::clone(&asked), permit, &worker.counters);
-        let (sender, connection) = http1::Builder::new()
-            .max_buf_size((2 * limits.h2_send_buffer).max(LEAST_BUFFER))
-            .handshake(TokioIo::new(stream))
-            .await
-            .map_err(|_| NoLink::Unconnected(Unconnected::Failed(UpstreamFailure::Connect)))?;
+        let socket = connect(upstream, limits.upstream_connect_timeout).await.map_err(NoLink::Unconnected)?;
         worker.counters.upstream_connects.add(1);
-        Ok(Link::new(sender, connection, asked))
+        Ok(Link::new(UpstreamStream::new(socket, permit, &worker.counters), &self.scratch))
     }
 }
 
@@ -211,7 +206,7 @@ impl Pool {
 impl Idle {
     /// Whether it may serve a request: it is open, and not so old that somebody on the way may have forgotten it.
     fn is_fit(&self, now: u64, patience: u64) -> bool {
-        now.saturating_sub(self.since) < patience && self.connection.is_still_ready()
+        now.saturating_sub(self.since) < patience && self.connection.is_still_free()
     }
 }
 
@@ -238,28 +233,34 @@ impl Lease {
         self.reused
     }
 
-    /// Sends the request and waits for the head of its response. An error gives back a request that was never written, and
-    /// one that is `repeatable` and was written is kept for [`Self::asked_again`].
-    pub(in crate::proxy) fn send(
-        &self,
-        request: Request<ClientBody>,
-        repeatable: bool,
-    ) -> impl Future<Output = Result<Response<Incoming>, TrySendError<Request<ClientBody>>>> + use<> {
-        self.link.send(request, repeatable)
+    /// Begins to send a request; [`Self::poll_head`] goes on with it.
+    pub(in crate::proxy) fn begin(&self, request: Outgoing) {
+        self.link.begin(request);
     }
 
-    /// The next frame of the response's body.
-    pub(in crate::proxy) fn poll_frame(
-        &self,
-        body: &mut Incoming,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        self.link.poll_frame(body, self.last, cx)
+    /// Sends the request and waits for the head of its response.
+    pub(in crate::proxy) fn poll_head(&self, cx: &mut Context<'_>) -> Poll<Result<Head, Broken>> {
+        self.link.poll_head(cx)
     }
 
-    /// The request that was sent last, if it was repeatable and was written whole.
-    pub(in crate::proxy) fn asked_again(&self) -> Option<Request<()>> {
-        self.link.asked_again()
+    /// The next frame of the response's body; `None`: it has ended.
+    pub(in crate::proxy) fn poll_frame(&self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        self.link.poll_frame(cx)
+    }
+
+    /// Whether all of the response has been read.
+    pub(in crate::proxy) fn is_answered(&self) -> bool {
+        self.link.is_answered()
+    }
+
+    /// What is known about how much of the response's body is to come.
+    pub(in crate::proxy) fn size_hint(&self) -> SizeHint {
+        self.link.size_hint()
+    }
+
+    /// The last request, if nothing of an answer has come and all of the request is still here to be sent again.
+    pub(in crate::proxy) fn take_back(&self) -> Option<Outgoing> {
+        self.link.take_back()
     }
 
     /// Closes the connection after this response: what the upstream has not read of this request must not meet the next.
@@ -269,13 +270,9 @@ impl Lease {
         self.link.clone()
     }
 
-    /// The response was read to its end and the request was handed over to its end: the next request may use the connection.
-    ///
-    /// Unless it waits for the next request already, it does not: handed over is not written, and what an upstream has left
-    /// in our buffer would hold up whoever comes next for as long as that upstream likes. One whose request was written is
-    /// ready by now, as it turns from its response to the next request within the turn that ended the response.
+    /// The response was read to its end: the next request may use the connection, if this one was sent to its end.
     pub(in crate::proxy) fn give_back(self) {
-        if self.last || !(self.link.is_ready() || self.link.is_still_ready()) {
+        if self.last || !self.link.is_free() {
             return;
         }
         if self.pool.permits.upstreams_awaited() > 0 {
@@ -283,6 +280,7 @@ impl Lease {
         }
         let mut idle = self.pool.idle.borrow_mut();
         if idle.len() < MAX_IDLE {
+            self.link.rest();
             idle.push(Idle { connection: self.link.clone(), since: self.pool.clock.now() });
         }
     }
@@ -297,14 +295,11 @@ impl Tunnel {
         Self(lease.link)
     }
 
-    /// The stream, and what the upstream sent behind its 101. `None`: it is gone.
-    pub(in crate::proxy) async fn open(self) -> Option<(UpstreamStream, Bytes)> {
-        self.0.into_stream().await
+    /// The stream, and what the upstream sent behind its 101.
+    pub(in crate::proxy) fn open(self) -> Option<(UpstreamStream, Bytes)> {
+        self.0.into_stream()
     }
 }
 
 /// Idle connections kept for one upstream by one worker; more were a burst.
 const MAX_IDLE: usize = 512;
-/// What is read at once: half of it made large downloads over HTTP/2 a third dearer, and hyper's own 400 KiB made them no
-/// cheaper. The same buffer takes a response's head; shops that set many cookies and policies stay far below this.
-const LEAST_BUFFER: usize = 128 * 1024;
