@@ -1,6 +1,7 @@
 //! The hot path: one thread per worker, and on it everything from `accept` to the upstream and back.
 
 mod alarm;
+mod buffer;
 mod connection;
 mod http;
 mod listener;

@@ -19,6 +19,7 @@ use super::framing::Framing;
 use super::request::{Outgoing, Unsent};
 use super::response::{self, Head, Malformed};
 use super::stream::UpstreamStream;
+use crate::proxy::buffer;
 
 /// A handle on a connection; clones are handles on the same one, which closes with the last.
 #[derive(Clone)]
@@ -193,7 +194,7 @@ impl State {
                 && let Some(head) = response::parse(octets, head_only)?
                 && !is_interim(&head)
             {
-                self.incoming = BytesMut::from(&octets[head.length..]);
+                self.incoming = buffer::copy(&octets[head.length..]);
                 drop(scratch);
                 return Poll::Ready(Ok(self.begin_body(head)));
             }
@@ -231,7 +232,7 @@ impl State {
     /// Reads more of a body, in pieces that grow as long as they are filled.
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let room = self.body.wants().clamp(self.room, MOST);
-        self.incoming.reserve(room);
+        buffer::reserve(&mut self.incoming, room);
         let read = ready!(pin!(self.stream.read_buf(&mut self.incoming)).poll(cx))?;
         if read >= self.room {
             self.room = (2 * self.room).min(MOST);
