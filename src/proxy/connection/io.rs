@@ -10,15 +10,16 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::{Connection, Phase};
 use crate::telemetry::Protocol;
 
-/// A handle on a connection's stream: hyper holds one while HTTP is spoken, and whoever comes after takes another.
+/// A handle on a connection's stream: whoever speaks HTTP holds one, and whoever comes after takes another.
 pub(in crate::proxy) struct Io(pub(super) Rc<Connection>);
 
 impl AsyncRead for Io {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let connection = &self.0;
         let before = buffer.filled().len();
-        let result = connection.stream.borrow_mut().poll_read(cx, buffer);
-        match ready!(result) {
+        let result = ready!(connection.stream.borrow_mut().poll_read(cx, buffer));
+        connection.heard.set(connection.worker.alarms.now());
+        match result {
             Ok(()) if buffer.filled().len() == before => connection.read_ended.set(true),
             // HTTP/2 has more to say than requests: none of it makes a connection less idle, nor more.
             Ok(()) if connection.phase.get() == Phase::Idle && connection.protocol != Protocol::Http2 => {
@@ -82,7 +83,7 @@ impl Connection {
         Poll::Ready(Ok(buffer.filled().len()))
     }
 
-    /// Sends what was gathered. HTTP/2's driver calls it after each turn, in which hyper's own flushes do nothing.
+    /// Sends what was gathered. HTTP/2's driver calls it after each turn, in which h2's own flushes do nothing.
     pub(in crate::proxy) fn poll_send(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_send_gathered(cx))?;
         self.wrote(self.stream.borrow_mut().poll_flush(cx))

@@ -47,7 +47,7 @@ pub(super) struct Connection {
     pub(super) active: Cell<usize>,
     /// By how many more streams were given up by the client than were answered.
     abandoned: Cell<u32>,
-    /// The exchange that began last: HTTP/1's only one, and the one of HTTP/2 whose task is about to be spawned.
+    /// HTTP/1's exchange, while there is one.
     pub(super) newest: RefCell<Option<Rc<Exchange>>>,
     /// The upstream's side of a tunnel that begins once HTTP has ended.
     pub(super) tunnel: RefCell<Option<Tunnel>>,
@@ -55,6 +55,8 @@ pub(super) struct Connection {
     /// Small writes of HTTP/2 that wait to be one: each response is two frames at least, and a record and a system call for
     /// every frame cost more than the frames.
     gathered: RefCell<Vec<u8>>,
+    /// When something was read last, by the worker's clock.
+    heard: Cell<u64>,
     /// The peer does not take what it is sent.
     stalled: Cell<bool>,
     /// It takes no more requests, though the edge goes on.
@@ -126,6 +128,7 @@ impl Connection {
             tunnel: RefCell::new(None),
             stream: RefCell::new(stream),
             gathered: RefCell::new(Vec::new()),
+            heard: Cell::new(worker.alarms.now()),
             stalled: Cell::new(false),
             leaving: Cell::new(false),
             opened: Instant::now(),
@@ -151,6 +154,11 @@ impl Connection {
     /// Whether the writer has been standing still when the deadline passed.
     pub(super) fn is_stalled(&self) -> bool {
         self.stalled.get()
+    }
+
+    /// For how long nothing has been read.
+    pub(super) fn silence(&self) -> Duration {
+        Duration::from_millis(self.worker.alarms.now() - self.heard.get())
     }
 
     /// Whether it is to end after the requests it has: the edge drains, or it has been open for long enough.
@@ -188,7 +196,7 @@ impl Connection {
         }
     }
 
-    /// Whether the client opens streams only to give them up, each of which costs the shop a request (CVE-2023-44487). hyper
+    /// Whether the client opens streams only to give them up, each of which costs the shop a request (CVE-2023-44487). h2
     /// counts those that end before they are seen; pacing them evades it.
     pub(super) fn is_flooding(&self) -> bool {
         self.abandoned.get() > ABANDONED

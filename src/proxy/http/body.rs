@@ -8,10 +8,10 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName};
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 
 use super::exchange::{Exchange, Finish, Upload};
 use super::headers;
+use super::request_body::RequestBody;
 use crate::proxy::upstream::Lease;
 use crate::telemetry::{LocalAnswer, UpstreamFailure};
 
@@ -19,7 +19,7 @@ use crate::telemetry::{LocalAnswer, UpstreamFailure};
 pub(in crate::proxy) struct ClientBody(Option<Streaming>);
 
 struct Streaming {
-    incoming: Incoming,
+    incoming: RequestBody,
     exchange: Rc<Exchange>,
     /// How many octets may still come; `None`: any number.
     left: Option<u64>,
@@ -27,7 +27,7 @@ struct Streaming {
 
 impl ClientBody {
     /// The body of `exchange`'s request.
-    pub(super) fn new(incoming: Incoming, exchange: &Rc<Exchange>) -> Self {
+    pub(super) fn new(incoming: RequestBody, exchange: &Rc<Exchange>) -> Self {
         if incoming.is_end_stream() {
             return Self(None);
         }

@@ -7,9 +7,9 @@ use std::task::Context;
 use std::time::{Instant, SystemTime};
 
 use http::{HeaderMap, Request, StatusCode};
-use hyper::body::Incoming;
 
 use super::headers;
+use super::request_body::RequestBody;
 use crate::access_log::Record;
 use crate::live::Site;
 use crate::proxy::alarm::Alarm;
@@ -17,7 +17,7 @@ use crate::proxy::connection::Connection;
 use crate::proxy::request_id::RequestId;
 use crate::proxy::upstream::Link;
 use crate::proxy::worker::View;
-use crate::telemetry::{Label, LocalAnswer, Protocol, StatusClass};
+use crate::telemetry::{Label, LocalAnswer, StatusClass};
 
 /// What is known and counted of a request while it is answered.
 pub(in crate::proxy) struct Exchange {
@@ -85,7 +85,7 @@ struct Notes {
 
 impl Exchange {
     /// A request head has come.
-    pub(super) fn begin(connection: &Rc<Connection>, request: &Request<Incoming>) -> Rc<Self> {
+    pub(super) fn begin(connection: &Rc<Connection>, request: &Request<RequestBody>) -> Rc<Self> {
         let worker = &connection.worker;
         let started = Instant::now();
         connection.begin(started);
@@ -98,7 +98,7 @@ impl Exchange {
                 ..Notes::default()
             }))
         });
-        let exchange = Rc::new(Self {
+        Rc::new(Self {
             view: worker.view(),
             alarm: worker.alarms.alarm(),
             id: Id::of(connection, request.headers()),
@@ -112,9 +112,7 @@ impl Exchange {
             started,
             notes,
             connection: Rc::clone(connection),
-        });
-        connection.newest.replace(Some(Rc::clone(&exchange)));
-        exchange
+        })
     }
 
     /// The request's id, as text.
@@ -161,9 +159,7 @@ impl Exchange {
     fn finish(&self) {
         let connection = &self.connection;
         self.uploading.take();
-        if connection.protocol != Protocol::Http2 {
-            connection.newest.take();
-        }
+        connection.newest.take();
         let counters = &connection.worker.counters;
         let (status, duration) = (self.status.get(), self.started.elapsed());
         // A client that goes away before its answer leaves no status; nginx's number for it keeps such requests countable.

@@ -6,12 +6,12 @@ use std::rc::Rc;
 use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, UPGRADE};
 use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode};
-use hyper::body::Incoming;
 
 use super::body::{ClientBody, ResponseBody};
 use super::errors::Asker;
 use super::exchange::{Exchange, Upload};
 use super::headers;
+use super::request_body::RequestBody;
 use super::request_head;
 use super::respond::Answer;
 use crate::proxy::upstream::{Broken, Head, Lease, NoLease, Outgoing, Tunnel, Wanted};
@@ -21,7 +21,7 @@ use crate::telemetry::{Label, LocalAnswer, Protocol, UpstreamFailure};
 pub(super) fn forward(
     asker: Asker,
     head: &Parts,
-    body: Incoming,
+    body: RequestBody,
     group: usize,
     authority: &str,
     upgrade: bool,

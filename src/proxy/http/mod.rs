@@ -1,12 +1,14 @@
 //! HTTP on the way in, one file per step: serve, gate, plan, headers, forward.
 
 mod body;
+mod date;
 mod errors;
 mod exchange;
 mod forward;
 mod gate;
 mod headers;
 mod plan;
+mod request_body;
 mod request_head;
 mod respond;
 mod serve;

@@ -9,6 +9,7 @@ use http::request::Parts;
 use super::exchange::Exchange;
 use super::gate;
 use super::headers;
+use super::request_body::announced_length;
 use crate::live::WellKnownObject;
 use crate::name::NameBuffer;
 use crate::telemetry::{GateRule, LocalAnswer, Protocol};
@@ -42,7 +43,7 @@ pub(super) fn plan<'r>(head: &'r Parts, has_body: bool, exchange: &Rc<Exchange>)
         Err(rule) => return Plan::Refuse(rule),
     };
     let limit = connection.limits.body_size;
-    if limit > 0 && announced_length(head).is_some_and(|length| length > limit) {
+    if limit > 0 && announced_length(&head.headers).is_some_and(|length| length > limit) {
         return Plan::Refuse(GateRule::BodySize);
     }
 
@@ -78,10 +79,6 @@ pub(super) fn plan<'r>(head: &'r Parts, has_body: bool, exchange: &Rc<Exchange>)
 fn https_location(host: &str, port: u16, target: &str) -> String {
     let target = if target == "*" { "/" } else { target };
     if port == HTTPS_PORT { format!("https://{host}{target}") } else { format!("https://{host}:{port}{target}") }
-}
-
-fn announced_length(head: &Parts) -> Option<u64> {
-    head.headers.get(http::header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// RFC 9110 §4.2.2

@@ -7,13 +7,13 @@ use std::rc::Rc;
 use futures_util::future::Either;
 use http::{Request, Response};
 use http_body::Body;
-use hyper::body::Incoming;
 
 use super::body::ResponseBody;
 use super::errors::Asker;
 use super::exchange::{Exchange, Finish};
 use super::forward::forward;
 use super::plan::{Plan, plan};
+use super::request_body::RequestBody;
 use crate::telemetry::LocalAnswer;
 
 /// A response on its way; there is always one.
@@ -23,7 +23,7 @@ pub(super) type Answer = Result<Response<ResponseBody>, Infallible>;
 /// a future, which keeps that future small: it is moved several times before it is first polled.
 pub(super) fn respond(
     exchange: Rc<Exchange>,
-    request: Request<Incoming>,
+    request: Request<RequestBody>,
 ) -> Either<Ready<Answer>, impl Future<Output = Answer>> {
     let asker = Asker::of(&request, Finish(Rc::clone(&exchange)));
     let (head, body) = request.into_parts();

@@ -1,0 +1,104 @@
+//! A request's body as it comes from the client, whichever HTTP it speaks.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use h2::RecvStream;
+use http::header::CONTENT_LENGTH;
+use http::{HeaderMap, Request};
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+
+/// What follows a request's head.
+pub(super) enum RequestBody {
+    /// Nothing.
+    None,
+    Http1(Incoming),
+    Http2(Http2Body),
+}
+
+/// A body that comes over a stream of HTTP/2.
+pub(super) struct Http2Body {
+    stream: RecvStream,
+    /// How much is still to come, if the head said so; h2 sees to it that this is kept.
+    left: Option<u64>,
+    /// Only trailers may follow.
+    data_has_ended: bool,
+}
+
+impl RequestBody {
+    /// A body that hyper reads.
+    pub(super) fn http1(incoming: Incoming) -> Self {
+        if incoming.is_end_stream() { Self::None } else { Self::Http1(incoming) }
+    }
+
+    /// The request with its stream as its body.
+    pub(super) fn http2(request: Request<RecvStream>) -> Request<Self> {
+        let (head, stream) = request.into_parts();
+        let body = if stream.is_end_stream() {
+            Self::None
+        } else {
+            Self::Http2(Http2Body { stream, left: announced_length(&head.headers), data_has_ended: false })
+        };
+        Request::from_parts(head, body)
+    }
+}
+
+/// What Content-Length says.
+pub(super) fn announced_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = BrokenOff;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
+        match self.get_mut() {
+            Self::None => Poll::Ready(None),
+            Self::Http1(incoming) => {
+                Pin::new(incoming).poll_frame(cx).map(|frame| frame.map(|frame| frame.map_err(|_| BrokenOff)))
+            }
+            Self::Http2(body) => body.poll_frame(cx).map(Result::transpose),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::None => true,
+            Self::Http1(incoming) => incoming.is_end_stream(),
+            Self::Http2(body) => body.stream.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::None => SizeHint::with_exact(0),
+            Self::Http1(incoming) => incoming.size_hint(),
+            Self::Http2(body) => body.left.map_or_else(SizeHint::default, SizeHint::with_exact),
+        }
+    }
+}
+
+impl Http2Body {
+    /// Whatever reset it, a stream that is reset has not ended: what came of it must not look complete to the shop.
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Frame<Bytes>>, BrokenOff>> {
+        if !self.data_has_ended {
+            if let Some(data) = ready!(self.stream.poll_data(cx)) {
+                let data = data.map_err(|_| BrokenOff)?;
+                // The octets are on their way to the upstream; an error would mean that more came than was allowed.
+                let _ = self.stream.flow_control().release_capacity(data.len());
+                self.left = self.left.map(|left| left.saturating_sub(data.len() as u64));
+                return Poll::Ready(Ok(Some(Frame::data(data))));
+            }
+            self.data_has_ended = true;
+        }
+        let trailers = ready!(self.stream.poll_trailers(cx)).map_err(|_| BrokenOff)?;
+        Poll::Ready(Ok(trailers.map(Frame::trailers)))
+    }
+}
+
+/// The client did not send all of its body.
+#[derive(Debug)]
+pub(super) struct BrokenOff;
