@@ -17,7 +17,13 @@ impl AsyncRead for Io {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let connection = &self.0;
         let before = buffer.filled().len();
-        let result = ready!(connection.stream.borrow_mut().poll_read(cx, buffer));
+        if connection.dry.get() {
+            return Poll::Pending;
+        }
+        let Poll::Ready(result) = connection.stream.borrow_mut().poll_read(cx, buffer) else {
+            connection.dry.set(connection.protocol == Protocol::Http2);
+            return Poll::Pending;
+        };
         connection.heard.set(connection.worker.alarms.now());
         match result {
             Ok(()) if buffer.filled().len() == before => connection.read_ended.set(true),

@@ -41,6 +41,8 @@ pub(super) struct Connection {
     pub(super) alarm: Alarm,
     /// The read side has ended.
     pub(super) read_ended: Cell<bool>,
+    /// HTTP/2 has read all there is, in this turn of its driver: h2 asks again after each request it hands out.
+    pub(super) dry: Cell<bool>,
     /// A response broke off: the connection must not end as if it were complete.
     pub(super) cut_short: Cell<bool>,
     /// Streams of HTTP/2 that are being answered.
@@ -121,6 +123,7 @@ impl Connection {
             phase: Cell::new(Phase::Idle),
             alarm,
             read_ended: Cell::new(false),
+            dry: Cell::new(false),
             cut_short: Cell::new(false),
             active: Cell::new(0),
             abandoned: Cell::new(0),
