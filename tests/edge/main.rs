@@ -14,6 +14,8 @@ mod forwarded;
 mod gate;
 mod handshake_log;
 mod http2;
+mod http2_pulse;
+mod http2_streams;
 mod limits;
 mod names;
 mod plain;

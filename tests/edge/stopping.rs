@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use rustls::version::TLS13;
 
+use crate::support::frame::{
+    ACK, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PING, PREFACE, SETTINGS, frame, head, next_frame,
+};
 use crate::support::{
     ClientTls, DEADLINE, Edge, HANDSHAKE, Origin, SWITCHING, Setup, Talk, Then, eventually, message, shop_client,
 };
@@ -118,9 +121,8 @@ fn http_2_is_told_to_go_and_finishes_its_streams() {
     let (origin, go) = waiting();
     let mut edge = Setup::shop(&origin).start();
     let mut client = ClientTls::new(&[&TLS13]).alpn(&["h2"]).open(edge.https, "shop.example");
-    // Indexed :method GET, :scheme https and :path /, then :authority in full (RFC 7541 §6).
-    let head = [&[0x82, 0x87, 0x84, 0x41, 12][..], b"shop.example"].concat();
-    client.send([PREFACE, &frame(SETTINGS, 0, 0, &[]), &frame(HEADERS, END_HEADERS | END_STREAM, 1, &head)].concat());
+    let request = frame(HEADERS, END_HEADERS | END_STREAM, 1, &head(2));
+    client.send([PREFACE, &frame(SETTINGS, 0, 0, &[]), &request].concat());
     eventually("the request", || (origin.requests().len() == 1).then_some(()));
     edge.signal(Signal::TERM);
     let mut go = Some(go);
@@ -255,32 +257,7 @@ fn waiting() -> (Origin, mpsc::Sender<()>) {
     (origin, go)
 }
 
-/// A frame (RFC 9113 §4.1).
-fn frame(kind: u8, flags: u8, stream: u8, content: &[u8]) -> Vec<u8> {
-    let length = u8::try_from(content.len()).expect("a short frame");
-    [&[0, 0, length, kind, flags, 0, 0, 0, stream], content].concat()
-}
-
-/// Kind, flags and content of the next frame; `None` at the end.
-fn next_frame(client: &mut Talk) -> Option<(u8, u8, Vec<u8>)> {
-    let mut head = [0; 9];
-    client.reader.read_exact(&mut head).ok()?;
-    let mut content = vec![0; usize::from(u16::from_be_bytes([head[1], head[2]]))];
-    client.reader.read_exact(&mut content).ok()?;
-    Some((head[3], head[4], content))
-}
-
 fn readiness(edge: &Edge) -> (u16, String) {
     let response = Talk::plain(edge.admin).get("localhost", "/readyz");
     (response.status, response.text())
 }
-
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-const DATA: u8 = 0;
-const HEADERS: u8 = 1;
-const SETTINGS: u8 = 4;
-const PING: u8 = 6;
-const GOAWAY: u8 = 7;
-const ACK: u8 = 1;
-const END_STREAM: u8 = 1;
-const END_HEADERS: u8 = 4;

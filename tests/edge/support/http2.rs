@@ -18,6 +18,7 @@ use rustls_pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 use super::tls::ClientTls;
 
@@ -39,11 +40,7 @@ impl Http2 {
 
     /// The same with settings of one's own.
     pub(crate) async fn open_with(address: SocketAddr, name: &str, settings: &http2::Builder<TokioExecutor>) -> Self {
-        let tls = ClientTls::new(&[&TLS13, &TLS12]).alpn(&["h2"]);
-        let tcp = TcpStream::connect(address).await.expect("connected");
-        let name = ServerName::try_from(name.to_owned()).expect("a name");
-        let stream = TlsConnector::from(Arc::clone(&tls.config)).connect(name, tcp).await.expect("a handshake");
-        assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
+        let stream = agreed(address, name).await;
         let (sender, connection) = settings.handshake(TokioIo::new(stream)).await.expect("HTTP/2");
         Self { sender, driver: tokio::spawn(connection) }
     }
@@ -66,6 +63,16 @@ impl Http2 {
         let status = response.status().as_u16();
         (status, response.into_body().collect().await.expect("a body").to_bytes())
     }
+}
+
+/// A stream on which HTTP/2 was agreed and not yet spoken.
+pub(crate) async fn agreed(address: SocketAddr, name: &str) -> TlsStream<TcpStream> {
+    let tls = ClientTls::new(&[&TLS13, &TLS12]).alpn(&["h2"]);
+    let tcp = TcpStream::connect(address).await.expect("connected");
+    let name = ServerName::try_from(name.to_owned()).expect("a name");
+    let stream = TlsConnector::from(Arc::clone(&tls.config)).connect(name, tcp).await.expect("a handshake");
+    assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
+    stream
 }
 
 /// A body of these frames.

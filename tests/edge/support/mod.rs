@@ -2,6 +2,7 @@
 
 mod authority;
 mod edge;
+pub(crate) mod frame;
 mod http2;
 mod message;
 mod metrics;
@@ -15,7 +16,7 @@ use std::time::{Duration, Instant};
 
 pub(crate) use authority::{Issued, KeyKind, authority};
 pub(crate) use edge::{Edge, Lines, PROGRAM, message, run};
-pub(crate) use http2::{Http2, empty, frames};
+pub(crate) use http2::{Http2, agreed, empty, frames};
 pub(crate) use origin::{Exchange, Origin, Then};
 pub(crate) use setup::{Setup, drop_file, replace_file, site};
 pub(crate) use talk::{Talk, dial};
