@@ -26,9 +26,12 @@ pub(super) fn begin(connection: &Rc<Connection>, request: Request<RecvStream>, r
     let request = RequestBody::http2(request);
     let head_only = *request.method() == Method::HEAD;
     let exchange = Exchange::begin(connection, &request);
+    // In a box, because a task's memory is aligned to cache lines, which takes the allocator long unless it is little. The box
+    // comes first: what is made before it has a place is moved there.
+    let place = Box::new_uninit();
     let answer = respond(Rc::clone(&exchange), request);
-    // In a box, because a task's memory is aligned to cache lines, which takes the allocator long unless it is little.
-    tokio::task::spawn_local(Box::pin(Stream { exchange, state: State::Answering { answer, reply, head_only } }));
+    let stream = Box::write(place, Stream { exchange, state: State::Answering { answer, reply, head_only } });
+    tokio::task::spawn_local(Box::into_pin(stream));
 }
 
 pin_project! {
