@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::BytesMut;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -30,7 +31,7 @@ pub(super) struct Worker {
     pub(super) well_known: RefCell<Cached<WellKnown>>,
     pub(super) policy: RefCell<Cached<TlsPolicy>>,
     /// A buffer that waits for the next connection that gathers small writes.
-    pub(super) spare: Cell<Vec<u8>>,
+    pub(super) spare: Cell<BytesMut>,
     /// Failed handshakes are told, but not more often than a person can read.
     pub(super) handshake_log: RateLimited,
     pub(super) upstream_log: RateLimited,
@@ -107,7 +108,7 @@ impl Worker {
             view: RefCell::new(view),
             alarms: Alarms::new(),
             pools: Pools::default(),
-            spare: Cell::new(Vec::new()),
+            spare: Cell::default(),
             handshake_log: RateLimited::new("handshake", HANDSHAKE_LINES),
             upstream_log: RateLimited::new("upstream", UPSTREAM_LINES),
             exhausted_log: RateLimited::new("exhausted", 1),

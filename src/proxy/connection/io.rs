@@ -5,9 +5,11 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
+use bytes::Buf;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{Connection, Phase};
+use crate::proxy::buffer;
 use crate::telemetry::Protocol;
 
 /// A handle on a connection's stream: whoever speaks HTTP holds one, and whoever comes after takes another.
@@ -105,7 +107,7 @@ impl Connection {
                     gathered.clear();
                     self.worker.spare.replace(std::mem::take(&mut gathered));
                 }
-                sent => drop(gathered.drain(..sent)),
+                sent => gathered.advance(sent),
             }
         }
         Poll::Ready(Ok(()))
@@ -118,7 +120,9 @@ impl Connection {
             return false;
         }
         if gathered.capacity() == 0 {
-            *gathered = self.worker.spare.take();
+            let spare = self.worker.spare.take();
+            // One of which a part was sent first has lost the room of that part.
+            *gathered = if spare.capacity() < GATHERED { buffer::with_room(GATHERED) } else { spare };
         }
         slices.iter().for_each(|slice| gathered.extend_from_slice(slice));
         true

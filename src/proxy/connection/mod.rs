@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::BytesMut;
 use http::HeaderValue;
 
 use super::alarm::Alarm;
@@ -56,7 +57,7 @@ pub(super) struct Connection {
     stream: RefCell<Stream>,
     /// Small writes of HTTP/2 that wait to be one: each response is two frames at least, and a record and a system call for
     /// every frame cost more than the frames.
-    gathered: RefCell<Vec<u8>>,
+    gathered: RefCell<BytesMut>,
     /// When something was read last, by the worker's clock.
     heard: Cell<u64>,
     /// The peer does not take what it is sent.
@@ -130,7 +131,7 @@ impl Connection {
             newest: RefCell::new(None),
             tunnel: RefCell::new(None),
             stream: RefCell::new(stream),
-            gathered: RefCell::new(Vec::new()),
+            gathered: RefCell::default(),
             heard: Cell::new(worker.alarms.now()),
             stalled: Cell::new(false),
             leaving: Cell::new(false),
