@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body::Body;
 
 use super::body::ResponseBody;
@@ -38,8 +38,6 @@ pub(super) fn wants_json(headers: &HeaderMap) -> bool {
 pub(super) struct Asker {
     pub(super) finish: Finish,
     json: bool,
-    /// The answer has a head only.
-    head_only: bool,
     /// The request's body has not been read to its end: the connection cannot be used again.
     unread: bool,
 }
@@ -49,7 +47,6 @@ impl Asker {
         Self {
             finish,
             json: wants_json(request.headers()),
-            head_only: request.method() == Method::HEAD,
             unread: !request.body().is_end_stream(),
         }
     }
@@ -127,8 +124,6 @@ impl Asker {
         let close = close || self.unread || exchange.connection.is_leaving();
         let http1 = exchange.connection.protocol != Protocol::Http2;
         let length = content.len();
-        // hyper leaves out the body of an answer to HEAD over HTTP/1 only.
-        let content = if self.head_only { Bytes::new() } else { content };
         let mut response = Response::new(ResponseBody::local(content, self.finish));
         *response.status_mut() = status;
         let headers = response.headers_mut();
