@@ -141,7 +141,7 @@ fn routes() -> RouteTable {
     };
     let sites = vec![
         site(&["shop.example", "*.shop.example"], &[("/", 8080), ("/api", 8081)]),
-        site(&["late.example", "bare.example"], &[("/", 8082)]),
+        site(&["late.example", "www.bare.example"], &[("/", 8082)]),
     ];
     RouteTable::new(sites, Limits::default(), Vec::new(), 443)
 }

@@ -98,9 +98,10 @@ impl std::fmt::Debug for Bundle {
     }
 }
 
-/// Another entry of the same certificate: under fewer names, or leaving.
-pub(super) fn entry_like(served: &ServedCert, names: Box<[HostPattern]>, facts: CertFacts) -> Arc<ServedCert> {
-    Arc::new(ServedCert { certified: Arc::clone(&served.certified), key_type: served.key_type, names, facts })
+/// Another entry of the same certificate, of which something else is told.
+pub(super) fn entry_like(served: &ServedCert, facts: CertFacts) -> Arc<ServedCert> {
+    let ServedCert { certified, key_type, names, .. } = served;
+    Arc::new(ServedCert { certified: Arc::clone(certified), key_type: *key_type, names: names.clone(), facts })
 }
 
 /// A private key, ready to sign; it is held inside the crypto library.

@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use hashbrown::HashSet;
 
-use super::bundle::entry_like;
-use crate::live::ServedCert;
+use crate::live::{CertIndex, ServedCert};
 use crate::name::{self, HostPattern};
 
 /// A certificate's place in the order, and the names it stands for there.
@@ -49,18 +48,24 @@ pub(super) fn ranked(certificates: &[Arc<ServedCert>], now: i64) -> Vec<Ranked> 
     ranked
 }
 
+/// The index of certificates in this order.
+pub(super) fn index(order: &[Ranked]) -> CertIndex {
+    let mut index = CertIndex::default();
+    for ranked in order {
+        index.add(&ranked.certificate, ranked.names());
+    }
+    index
+}
+
 impl Ranked {
-    /// The entry for the index.
-    pub(super) fn entry(&self) -> Arc<ServedCert> {
-        match &self.names {
-            None => Arc::clone(&self.certificate),
-            Some(names) => entry_like(&self.certificate, names.clone(), self.certificate.facts.clone()),
-        }
+    /// The certificate, whether it stands for a name or not.
+    pub(super) fn certificate(&self) -> &Arc<ServedCert> {
+        &self.certificate
     }
 
-    /// The certificate, when it stands for at least one name.
-    pub(super) fn serving(&self) -> Option<&Arc<ServedCert>> {
-        self.names.as_ref().is_none_or(|names| !names.is_empty()).then_some(&self.certificate)
+    /// The names it stands for.
+    pub(super) fn names(&self) -> &[HostPattern] {
+        self.names.as_deref().unwrap_or(&self.certificate.names)
     }
 
     /// Whether publishing `other` instead would change nothing.
@@ -105,12 +110,12 @@ impl Tier {
 mod tests {
     use super::*;
     use crate::certs::testing::served;
-    use crate::live::{CertIndex, KeyType};
+    use crate::live::KeyType;
 
     const NOW: i64 = 1_000_000;
 
     fn index(certificates: &[Arc<ServedCert>]) -> CertIndex {
-        CertIndex::ranked(ranked(certificates, NOW).iter().map(Ranked::entry))
+        super::index(&ranked(certificates, NOW))
     }
 
     fn serving(certificates: &[Arc<ServedCert>], name: &str) -> Vec<String> {
@@ -158,6 +163,22 @@ mod tests {
         assert_eq!(serving(&all, "a.example.org"), ["wildcard"]);
         assert_eq!(serving(&all, "b.example.org"), ["exact"]);
         assert_eq!(serving(&all, "c.example"), ["expired"]);
+    }
+
+    #[test]
+    fn a_certificate_that_stands_for_few_of_its_names_is_listed_with_all_and_may_be_asked_for_all() {
+        let expired = served("expired", &["a.example.org", "c.example"], NOW - 10, NOW - 1, false);
+        let valid = served("valid", &["a.example.org"], NOW - 100, NOW + 100, false);
+        let index = index(&[expired, valid]);
+        let listed: Vec<_> =
+            index.certificates().iter().map(|served| (&*served.facts.subject_cn, &served.names)).collect();
+        let names = |names: &[&str]| names.iter().map(|name| HostPattern::parse(name).expect("a name")).collect();
+        assert_eq!(
+            listed,
+            [("valid", &names(&["a.example.org"])), ("expired", &names(&["a.example.org", "c.example"]))]
+        );
+        let given = index.find("c.example").and_then(|choice| choice.iter().next()).expect("a certificate");
+        assert!(given.covers("a.example.org"));
     }
 
     #[test]

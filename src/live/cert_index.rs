@@ -24,16 +24,21 @@ impl CertIndex {
     pub fn ranked(certificates: impl IntoIterator<Item = Arc<ServedCert>>) -> Self {
         let mut index = Self::default();
         for certificate in certificates {
-            for pattern in &certificate.names {
-                let (names, text) = match pattern {
-                    HostPattern::Exact(exact) => (&mut index.exact, exact.as_str()),
-                    HostPattern::Wildcard(base) => (&mut index.wildcard, base.as_str()),
-                };
-                names.entry(text).offer(&certificate);
-            }
-            index.certificates.push(certificate);
+            index.add(&certificate, &certificate.names);
         }
         index
+    }
+
+    /// Adds the next best certificate, which stands for no more than these of its names.
+    pub fn add(&mut self, certificate: &Arc<ServedCert>, names: &[HostPattern]) {
+        for pattern in names {
+            let (names, text) = match pattern {
+                HostPattern::Exact(exact) => (&mut self.exact, exact.as_str()),
+                HostPattern::Wildcard(base) => (&mut self.wildcard, base.as_str()),
+            };
+            names.entry(text).offer(certificate);
+        }
+        self.certificates.push(Arc::clone(certificate));
     }
 
     /// The certificates that serve `name` (in normal form): the exact name's, else the wildcard's one label up.
@@ -57,7 +62,7 @@ impl CertIndex {
         }
     }
 
-    /// Every certificate of the index, best first.
+    /// Every certificate of the index, best first, those included that stand for none of their names.
     #[must_use]
     pub fn certificates(&self) -> &[Arc<ServedCert>] {
         &self.certificates
@@ -107,14 +112,15 @@ pub struct ServedCert {
     pub certified: Arc<CertifiedKey>,
     /// What kind of signature the key makes.
     pub key_type: KeyType,
-    /// The names it is valid for: its DNS subject alternative names.
+    /// The names it is valid for: its DNS subject alternative names, whether it stands for them in the index or not.
     pub names: Box<[HostPattern]>,
     /// What lists and gauges tell of it.
     pub facts: CertFacts,
 }
 
 impl ServedCert {
-    /// Whether the certificate is valid for `name`, which is in normal form.
+    /// Whether the certificate is valid for `name`, which is in normal form. Whoever accepted it on a connection may ask for all
+    /// its names there (RFC 9110 §7.4), also for one that a better certificate serves by now.
     #[must_use]
     pub fn covers(&self, name: &str) -> bool {
         self.names.iter().any(|pattern| pattern.covers(name))

@@ -90,23 +90,44 @@ impl<'a> Candidates<'a> {
         Self(by_name)
     }
 
-    /// The first rule, in the order they are applied, by which `chosen` goes before the next best of its type of key.
+    /// The first rule, in the order they are applied, by which `chosen` goes before the next best. With another type of key that
+    /// is one of a worse standing alone: of the same standing, both serve.
     fn rule(&self, pattern: &HostPattern, chosen: &Arc<ServedCert>, now: i64) -> &'static str {
-        let others = |pattern: &HostPattern| {
-            let same_kind = |other: &&&Arc<ServedCert>| {
-                other.key_type.label() == chosen.key_type.label() && other.facts.fingerprint != chosen.facts.fingerprint
+        let standing = |served: &ServedCert| Standing::of(&served.facts, now);
+        let best = |place: &HostPattern| {
+            let is_rival = |other: &&&Arc<ServedCert>| {
+                other.facts.fingerprint != chosen.facts.fingerprint
+                    && (other.key_type.label() == chosen.key_type.label() || standing(other) != standing(chosen))
             };
-            self.0.get(pattern).into_iter().flatten().find(same_kind).copied()
+            self.0.get(place).into_iter().flatten().find(is_rival).copied()
         };
         let is_exact = chosen.names.contains(pattern);
-        let place = if is_exact { Some(pattern.clone()) } else { wildcard_of(pattern) };
-        match place.as_ref().and_then(others) {
-            Some(other) => decisive(chosen, other, now),
-            None if is_exact && wildcard_of(pattern).as_ref().and_then(others).is_some() => {
+        let wildcard = wildcard_of(pattern);
+        let rivals = [(true, best(pattern)), (false, wildcard.as_ref().and_then(best))];
+        let rivals = rivals.into_iter().filter_map(|(exact, rival)| Some((exact, rival?)));
+        // Of equal ones the first: the exact name's.
+        match rivals.min_by_key(|(_, rival)| standing(rival)) {
+            None => "only candidate",
+            Some((exact, rival)) if exact != is_exact && standing(rival) == standing(chosen) => {
                 "exact name before wildcard"
             }
-            None => "only candidate",
+            Some((_, rival)) => decisive(&chosen.facts, &rival.facts, now),
         }
+    }
+}
+
+/// What goes before an exact name and the newest issue, the gravest first.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Standing {
+    untimely: bool,
+    unvouched: bool,
+    leaving: bool,
+}
+
+impl Standing {
+    fn of(facts: &CertFacts, now: i64) -> Self {
+        let valid = state(facts.not_before, facts.not_after, now) == "valid";
+        Self { untimely: !valid, unvouched: !facts.vouched, leaving: facts.in_grace }
     }
 }
 
@@ -118,14 +139,13 @@ fn wildcard_of(pattern: &HostPattern) -> Option<HostPattern> {
     }
 }
 
-fn decisive(chosen: &ServedCert, other: &ServedCert, now: i64) -> &'static str {
-    let (chosen, other) = (&chosen.facts, &other.facts);
-    let valid = |facts: &CertFacts| state(facts.not_before, facts.not_after, now) == "valid";
-    if valid(chosen) != valid(other) {
+fn decisive(chosen: &CertFacts, other: &CertFacts, now: i64) -> &'static str {
+    let (standing, other_standing) = (Standing::of(chosen, now), Standing::of(other, now));
+    if standing.untimely != other_standing.untimely {
         "valid now before not valid now"
-    } else if chosen.vouched != other.vouched {
+    } else if standing.unvouched != other_standing.unvouched {
         "complete chain before none"
-    } else if chosen.in_grace != other.in_grace {
+    } else if standing.leaving != other_standing.leaving {
         "in place before withdrawn"
     } else if chosen.not_before != other.not_before {
         "issued later"

@@ -57,12 +57,60 @@ async fn sites_tell_who_serves_each_host_and_why() {
                 "name": "late.example",
                 "hosts": [
                     { "host": "late.example", "state": "expired", "certificates": serving("late", "only candidate", ago) },
-                    { "host": "bare.example", "state": "no certificate", "certificates": [] },
+                    { "host": "www.bare.example", "state": "no certificate", "certificates": [] },
                 ],
                 "routes": [{ "path": "/", "upstreams": ["10.0.0.1:8082"] }],
             },
         ])
     );
+}
+
+#[tokio::test]
+async fn sites_tell_what_puts_a_better_certificate_before_one_of_a_worse_kind() {
+    let exact = ["shop.example"];
+    let both = ["*.shop.example", "shop.example"];
+    let good = || certificate("good", &both, LONG_AGO, FAR_AHEAD);
+    let worse = |names: &[&str], make: fn(&mut ServedCert)| {
+        let mut worse = Arc::into_inner(certificate("worse", names, LONG_AGO, FAR_AHEAD)).expect("the only one");
+        make(&mut worse);
+        Arc::new(worse)
+    };
+    let rsa_and_expired = |served: &mut ServedCert| {
+        served.key_type = KeyType::Rsa;
+        served.facts.not_after = LONG_AGO + 1;
+    };
+    for (worse, expected) in [
+        (worse(&exact, |served| served.facts.not_after = LONG_AGO + 1), "valid now before not valid now"),
+        (worse(&exact, |served| served.facts.vouched = false), "complete chain before none"),
+        (worse(&exact, |served| served.facts.in_grace = true), "in place before withdrawn"),
+        (worse(&exact, rsa_and_expired), "valid now before not valid now"),
+        (worse(&exact, |served| served.key_type = KeyType::Rsa), "only candidate"),
+    ] {
+        let mut index = CertIndex::ranked([good()]);
+        let stands_for = if expected == "only candidate" { &worse.names[..] } else { &[] };
+        index.add(&worse, stands_for);
+        assert_eq!(rules(index, "shop.example").await[0], expected, "{worse:?}");
+    }
+    // Its exact name does not bring an expired one before a wildcard that is valid.
+    let host = "www.bare.example";
+    let wildcard = certificate("good", &["*.bare.example"], LONG_AGO, FAR_AHEAD);
+    let expired = worse(&[host], |served| served.facts.not_after = LONG_AGO + 1);
+    let mut index = CertIndex::ranked([Arc::clone(&wildcard)]);
+    index.add(&expired, &[]);
+    assert_eq!(rules(index, host).await, ["valid now before not valid now"]);
+    let newer = certificate("newer", &["*.bare.example"], LONG_AGO + 9, FAR_AHEAD);
+    let index = CertIndex::ranked([newer, certificate("exact", &[host], LONG_AGO, FAR_AHEAD), wildcard]);
+    assert_eq!(rules(index, host).await, ["exact name before wildcard"]);
+}
+
+/// The rules told for a host, one for each type of key.
+async fn rules(index: CertIndex, host: &str) -> Vec<String> {
+    let mut plane = Plane::start().await;
+    plane.certificates.publish(index);
+    let sites = plane.api("sites").await;
+    let hosts = sites.as_array().into_iter().flatten().flat_map(|site| site["hosts"].as_array()).flatten();
+    let told = hosts.filter(|entry| entry["host"] == host).flat_map(|entry| entry["certificates"].as_array()).flatten();
+    told.map(|serving| serving["rule"].as_str().expect("a rule").to_owned()).collect()
 }
 
 #[tokio::test]

@@ -114,7 +114,7 @@ impl Holding {
         let facts = &self.served.facts;
         if (facts.in_grace, facts.held) != (in_grace, held) {
             let facts = CertFacts { in_grace, held, ..facts.clone() };
-            self.served = entry_like(&self.served, self.served.names.clone(), facts);
+            self.served = entry_like(&self.served, facts);
         }
     }
 }

@@ -22,7 +22,7 @@ use super::fate;
 use super::flaw::Flaw;
 use super::ledger::{Findings, HeldBack, Ledger, Loads, Notices};
 use super::pairing::{FileParts, Pairing, Problem, pair};
-use super::ranking::{Ranked, ranked};
+use super::ranking::{Ranked, index, ranked};
 use super::scan::{Content, Files, Root, Scan};
 use crate::live::{CertIndex, ServedCert};
 use crate::name::HostPattern;
@@ -172,7 +172,7 @@ impl Shelf {
 
     /// Every certificate that is held, for a look without an edge.
     pub(super) fn certificates(&self) -> Vec<Arc<ServedCert>> {
-        self.order.iter().map(Ranked::entry).collect()
+        self.order.iter().map(|ranked| Arc::clone(ranked.certificate())).collect()
     }
 
     /// Puts pairs on the shelf. Gives those that are there and good.
@@ -242,7 +242,7 @@ impl Shelf {
             return None;
         }
         self.order = order;
-        Some(CertIndex::ranked(self.order.iter().map(Ranked::entry)))
+        Some(index(&self.order))
     }
 }
 

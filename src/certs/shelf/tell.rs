@@ -10,7 +10,6 @@ use super::holding::State;
 use super::{Holding, Moment, Shelf};
 use crate::certs::certificate::Fingerprint;
 use crate::certs::ledger::{REST, shown, some_of};
-use crate::certs::ranking::Ranked;
 use crate::certs::scan::{Content, Files, Readers, Root, Scan};
 use crate::live::ServedCert;
 
@@ -51,10 +50,11 @@ impl Shelf {
             ),
             ("not-yet-valid-serving", "is not valid yet", |served, now| served.facts.not_before > now),
         ] {
-            let serving = self.order.iter().filter_map(Ranked::serving);
-            let files: Vec<String> = serving
-                .filter(|served| untimely(served, now.unix))
-                .map(|served| format!("{} ({})", served.names[0], shown(&served.facts.file)))
+            let untimely = self.order.iter().filter(|ranked| untimely(ranked.certificate(), now.unix));
+            let files: Vec<String> = untimely
+                .filter_map(|ranked| {
+                    Some(format!("{} ({})", ranked.names().first()?, shown(&ranked.certificate().facts.file)))
+                })
                 .collect();
             if !files.is_empty() {
                 let message =

@@ -25,6 +25,12 @@ fn an_expired_certificate_does_not_replace_a_valid_one() {
     restarted.write("b.pem", good.whole());
     restarted.settle();
     assert_eq!((restarted.serving("a.example"), restarted.alarms()), (fingerprint(&good), vec![]));
+    // The alarm names what is concerned, not what a valid one serves beside it.
+    restarted.write("c.pem", CHAIN.timed(&["a.example", "c.example"], -3, -1).whole());
+    restarted.settle();
+    let said: Vec<String> = restarted.shelf.ledger().alarms.into_iter().map(|alarm| alarm.message).collect();
+    let file = restarted.path("c.pem").display().to_string();
+    assert_eq!(said, [format!("what serves these names is expired, and there is nothing better: c.example ({file})")]);
 }
 
 #[test]
