@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 
 use super::Sources;
 use super::problem::{Answer, Problem, exposition};
-use crate::certs::{IntakeHandle, Ledger, NoticeState};
+use crate::certs::{AlarmCode, IntakeHandle, Ledger, NoticeState};
 use crate::config::{Reloads, Standing};
 use crate::live::{CertIndex, RouteTable, ServedCert, Site};
 use crate::telemetry::{CertificateFacts, ConfigurationFacts, IntakeFacts, Scrape, SiteFacts, render};
@@ -91,12 +91,11 @@ fn configuration(standing: &Standing) -> ConfigurationFacts {
 
 fn intake(ledger: &Ledger) -> IntakeFacts<'_> {
     let rejected: Vec<_> = ledger.rejected.iter().filter(|notice| notice.state == NoticeState::Rejected).collect();
-    let raised = ledger.alarms.iter().map(|alarm| (alarm.code, true));
-    let quiet = ALARMS.iter().filter(|code| !ledger.alarms.iter().any(|alarm| alarm.code == **code));
+    let is_on = |code: &AlarmCode| ledger.alarms.iter().any(|alarm| alarm.code == *code);
     let loads = &ledger.loads;
     IntakeFacts {
         source: SOURCE,
-        up: ledger.last_scan != 0 && !ledger.alarms.iter().any(|alarm| DOWN.contains(&alarm.code)),
+        up: ledger.last_scan != 0 && !AlarmCode::ALL.iter().any(|code| code.stops_intake() && is_on(code)),
         errors: vec![("rejected", loads.rejected), ("scan_failed", ledger.failed_scans)],
         loads: vec![
             ("accepted", loads.accepted),
@@ -106,24 +105,28 @@ fn intake(ledger: &Ledger) -> IntakeFacts<'_> {
         ],
         waiting: ledger.rejected.len() - rejected.len(),
         rejected: rejected.into_iter().map(|notice| Path::new(&notice.file)).collect(),
-        alarms: raised.chain(quiet.map(|code| (*code, false))).collect(),
+        alarms: AlarmCode::ALL.iter().map(|code| (code.as_str(), is_on(code))).collect(),
     }
 }
 
 /// What the one source is called: the key of the configuration that names its folder.
 const SOURCE: &str = "drop_directory";
-/// Every alarm the intake can raise, so that each has its series before it is raised.
-const ALARMS: [&str; 10] = [
-    "chain-incomplete",
-    "expired-serving",
-    "folder-missing",
-    "folder-unreadable",
-    "key-group-readable",
-    "key-readable",
-    "not-watching",
-    "not-yet-valid-serving",
-    "scan-failed",
-    "withdrawal-held",
-];
-/// Those that say that nothing new can come in.
-const DOWN: [&str; 2] = ["folder-missing", "folder-unreadable"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::certs::Alarm;
+
+    #[test]
+    fn every_alarm_has_its_series_and_those_of_the_folder_say_that_the_source_is_down() {
+        for raised in AlarmCode::ALL {
+            let alarm = Alarm { code: *raised, message: String::new(), since: 0 };
+            let ledger = Ledger { last_scan: 1, alarms: vec![alarm], ..Ledger::default() };
+            let facts = intake(&ledger);
+            let expected: Vec<_> = AlarmCode::ALL.iter().map(|code| (code.as_str(), code == raised)).collect();
+            let up = !matches!(raised, AlarmCode::FolderMissing | AlarmCode::FolderUnreadable);
+            assert_eq!((facts.alarms, facts.up), (expected, up), "{raised:?}");
+        }
+        assert!(intake(&Ledger { last_scan: 1, ..Ledger::default() }).up);
+    }
+}

@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
 
+use super::alarms::AlarmCode;
 use super::ledger::{Alarm, HeldBack, Ledger};
 use super::scan::{Root, Scanner};
 use super::shelf::{Moment, Shelf};
@@ -177,8 +178,7 @@ impl Desk {
                 let mut ledger = Ledger::clone(&self.ledger.current());
                 let message = "a look at the drop folder failed in a way that was not foreseen; what is served stays";
                 ledger.failed_scans = self.failed;
-                ledger.alarms.retain(|alarm| alarm.code != "scan-failed");
-                ledger.alarms.push(Alarm { code: "scan-failed", message: message.into(), since: moment().unix });
+                ledger.raise(Alarm { code: AlarmCode::ScanFailed, message: message.into(), since: moment().unix });
                 self.ledger.publish(ledger);
                 Some(Instant::now() + AFTER_FAILURE)
             }
@@ -207,7 +207,7 @@ impl Desk {
         if let Some(since) = self.unwatched_since {
             let message = "the system does not report changes in the drop folder, so it is looked at every few seconds; \
                            raise fs.inotify.max_user_watches";
-            ledger.alarms.push(Alarm { code: "not-watching", message: message.into(), since });
+            ledger.raise(Alarm { code: AlarmCode::NotWatching, message: message.into(), since });
         }
         self.ledger.publish(ledger);
         self.shelf.next_look()

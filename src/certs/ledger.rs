@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::time::Instant;
 
+use super::alarms::AlarmCode;
 use super::flaw::Flaw;
 
 /// The state of the drop folder, as lists and metrics show it. Replaced whole after every look.
@@ -57,12 +58,21 @@ pub enum NoticeState {
 /// Something that needs the operator.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Alarm {
-    /// From a closed set.
-    pub code: &'static str,
+    /// What it is about.
+    pub code: AlarmCode,
     /// What is the matter and what to do.
     pub message: String,
     /// Seconds since the Unix epoch.
     pub since: i64,
+}
+
+impl Ledger {
+    /// Puts an alarm in its place, instead of the one of its code.
+    pub(super) fn raise(&mut self, alarm: Alarm) {
+        self.alarms.retain(|other| other.code != alarm.code);
+        self.alarms.push(alarm);
+        self.alarms.sort_by_key(|alarm| alarm.code);
+    }
 }
 
 /// How often what came of a file or a certificate.

@@ -30,6 +30,7 @@ mod trails;
 mod walk;
 mod well_known;
 
+pub use alarms::AlarmCode;
 pub use bundle::Bundle;
 pub use flaw::Flaw;
 pub use intake::{Intake, IntakeHandle, Survey, survey};

@@ -50,7 +50,7 @@ pub(super) fn alarms(sources: &Sources) -> Vec<Alarm> {
     let refused = standing.refused.iter().map(|trouble| alarm(NOT_RELOADED, &trouble.text, trouble.since));
     let rejected = standing.rejected.iter().map(|trouble| alarm(LEFT_OUT, &trouble.text, trouble.since));
     let ledger = ledger(sources);
-    let of_certificates = ledger.alarms.iter().map(|on| alarm(on.code, &on.message, on.since));
+    let of_certificates = ledger.alarms.iter().map(|on| alarm(on.code.as_str(), &on.message, on.since));
     refused.chain(rejected).chain(of_certificates).collect()
 }
 

@@ -57,7 +57,7 @@ fn leaf(name: &str) -> Leaf {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn dropped_files_are_served_within_a_second() {
     let edge = Edge::start().await;
-    assert_eq!(edge.intake.ledger().alarms[0].code, "folder-missing");
+    assert_eq!(edge.intake.ledger().alarms[0].code, AlarmCode::FolderMissing);
     fs::create_dir(edge.path("")).expect("created");
     edge.write("a.pem", &leaf("a.example").whole());
     edge.until(Duration::from_secs(1), |edge| edge.serves("a.example")).await;
@@ -129,7 +129,7 @@ async fn held_withdrawals_go_when_the_operator_confirms() {
     edge.until(Duration::from_secs(3), |edge| edge.index.load().name_count() == 7).await;
     fs::remove_dir_all(edge.path("")).expect("removed");
     fs::create_dir(edge.path("")).expect("created");
-    let alarmed = |edge: &Edge| edge.intake.ledger().alarms.iter().any(|alarm| alarm.code == "withdrawal-held");
+    let alarmed = |edge: &Edge| edge.intake.ledger().alarms.iter().any(|alarm| alarm.code == AlarmCode::WithdrawalHeld);
     edge.until(Duration::from_secs(3), alarmed).await;
     assert_eq!(edge.index.load().name_count(), 7);
     assert_eq!(edge.intake.confirm_withdrawal(Some(7)).await, Ok(7));
@@ -169,12 +169,12 @@ async fn a_look_that_fails_leaves_what_is_served_and_is_not_the_last() {
     desk.survive(|desk| desk.look(false));
     let failed = desk.survive(|_| panic!("on purpose"));
     assert!(failed.is_some());
-    assert_eq!(desk.ledger.current().alarms.last().map(|alarm| alarm.code), Some("scan-failed"));
+    assert_eq!(desk.ledger.current().alarms.last().map(|alarm| alarm.code), Some(AlarmCode::ScanFailed));
     assert_eq!((desk.ledger.current().failed_scans, desk.index.current().name_count()), (1, 1));
     fs::write(folder.path().join("b.pem"), leaf("b.example").whole()).expect("written");
     desk.survive(|desk| desk.look(false));
     assert_eq!((desk.ledger.current().failed_scans, desk.index.current().name_count()), (1, 2));
-    assert!(desk.ledger.current().alarms.iter().all(|alarm| alarm.code != "scan-failed"));
+    assert!(desk.ledger.current().alarms.iter().all(|alarm| alarm.code != AlarmCode::ScanFailed));
 }
 
 #[test]
@@ -187,5 +187,5 @@ fn a_survey_tells_all_at_once() {
     assert_eq!(survey.certificates.len(), 1);
     let codes: Vec<_> = survey.ledger.rejected.iter().map(|notice| notice.code).collect();
     assert_eq!(codes, ["waiting-for-certificate", "nothing"]);
-    assert_eq!(super::survey(&folder.path().join("missing")).ledger.alarms[0].code, "folder-missing");
+    assert_eq!(super::survey(&folder.path().join("missing")).ledger.alarms[0].code, AlarmCode::FolderMissing);
 }

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::holding::State;
 use super::{Holding, Moment, Shelf};
+use crate::certs::alarms::AlarmCode;
 use crate::certs::certificate::Fingerprint;
 use crate::certs::ledger::{REST, shown, some_of};
 use crate::certs::scan::{Content, Files, Readers, Root, Scan};
@@ -21,19 +22,20 @@ impl Shelf {
             Root::Readable(..) => {}
             Root::Missing => {
                 raised.insert(
-                    "folder-missing",
+                    AlarmCode::FolderMissing,
                     format!("the drop folder {folder} does not exist; create it or mount it"),
                 );
             }
             Root::Unreadable(reason) => {
-                raised.insert("folder-unreadable", format!("the drop folder {folder} cannot be read: {reason}"));
+                raised
+                    .insert(AlarmCode::FolderUnreadable, format!("the drop folder {folder} cannot be read: {reason}"));
             }
         }
         let held: Vec<String> = self.held_names().into_iter().map(ToString::to_string).collect();
         if !held.is_empty() {
             let names = held.len();
             raised.insert(
-                "withdrawal-held",
+                AlarmCode::WithdrawalHeld,
                 format!(
                     "the files of {names} names went from {folder} at once, which looks like an accident: {}; their \
                      certificates go on serving until the files are back, or until you say that it was meant, with: \
@@ -44,11 +46,11 @@ impl Shelf {
         }
         for (code, words, untimely) in [
             (
-                "expired-serving",
+                AlarmCode::ExpiredServing,
                 "is expired",
                 (|served, now| served.facts.not_after < now) as fn(&ServedCert, i64) -> bool,
             ),
-            ("not-yet-valid-serving", "is not valid yet", |served, now| served.facts.not_before > now),
+            (AlarmCode::NotYetValidServing, "is not valid yet", |served, now| served.facts.not_before > now),
         ] {
             let untimely = self.order.iter().filter(|ranked| untimely(ranked.certificate(), now.unix));
             let files: Vec<String> = untimely
@@ -63,11 +65,11 @@ impl Shelf {
             }
         }
         if let Some(message) = self.orphans(now) {
-            raised.insert("chain-incomplete", message);
+            raised.insert(AlarmCode::ChainIncomplete, message);
         }
         for (readers, code, words) in [
-            (Readers::Everybody, "key-readable", "by every user of this machine"),
-            (Readers::Group, "key-group-readable", "by a group"),
+            (Readers::Everybody, AlarmCode::KeyReadable, "by every user of this machine"),
+            (Readers::Group, AlarmCode::KeyGroupReadable, "by a group"),
         ] {
             let files = self.exposed_keys(&scan.files, readers);
             if !files.is_empty() {

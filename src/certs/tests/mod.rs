@@ -98,7 +98,7 @@ impl Shop {
     }
 
     fn alarms(&self) -> Vec<&'static str> {
-        self.shelf.ledger().alarms.iter().map(|alarm| alarm.code).collect()
+        self.shelf.ledger().alarms.iter().map(|alarm| alarm.code.as_str()).collect()
     }
 }
 
