@@ -200,14 +200,25 @@ fn every_metric_of_the_catalogue_is_on_a_full_page() {
 }
 
 #[test]
-fn promtool_accepts_the_alert_rules() {
-    let rules = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/prometheus/vitrine.rules.yml");
-    let said = Command::new("promtool")
-        .args(["check", "rules"])
-        .arg(rules)
-        .output()
-        .expect("promtool, of Debian's package prometheus");
-    assert!(said.status.success(), "{}", String::from_utf8_lossy(&[said.stdout, said.stderr].concat()));
+fn promtool_accepts_the_alert_rules_and_they_raise_what_their_test_says() {
+    for (does, file) in
+        [("check", "deploy/prometheus/vitrine.rules.yml"), ("test", "tests/alerts/vitrine.rules.test.yml")]
+    {
+        let mut tool = Command::new("promtool");
+        let said = tool.args([does, "rules", file]).current_dir(env!("CARGO_MANIFEST_DIR")).output();
+        let said = said.expect("promtool, of Debian's package prometheus");
+        assert!(said.status.success(), "{}", String::from_utf8_lossy(&[said.stdout, said.stderr].concat()));
+    }
+}
+
+/// An alert on a word that no series has would never be raised.
+#[test]
+fn the_alert_rules_pick_words_of_the_closed_sets() {
+    let rules = include_str!("../../deploy/prometheus/vitrine.rules.yml");
+    for answer in [LocalAnswer::UpstreamLimit, LocalAnswer::Descriptors] {
+        let series = format!("vitrine_local_answers_total{{reason=\"{}\"}}", answer.label());
+        assert!(rules.contains(&series), "{series}");
+    }
 }
 
 /// `docs/metrics.md` has a row for each metric: its name, its kind, its labels and the help that a scrape shows.
