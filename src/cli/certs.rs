@@ -25,7 +25,9 @@ pub(super) async fn list(edge: &EdgeSocket, json: bool) -> Result<String, CallEr
 pub(super) async fn confirm(edge: &EdgeSocket, names: Option<usize>) -> Result<String, CallError> {
     let seen = names.map(|names| format!("?names={names}")).unwrap_or_default();
     let Confirmed { confirmed } = edge.post(&format!("/api/v1/certificates/confirm-withdrawal{seen}")).await?;
-    Ok(format!("confirmed: {confirmed} certificates whose files are gone are withdrawn in a minute"))
+    Ok(format!(
+        "confirmed: {confirmed} certificates whose files are gone are withdrawn in a minute, or go on without their chain where that is gone"
+    ))
 }
 
 #[derive(Deserialize)]

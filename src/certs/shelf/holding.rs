@@ -88,6 +88,14 @@ impl Holding {
         matches!(self.state, State::Held { .. })
     }
 
+    /// The issuer whose certificate is sent on although it is not in the folder any more.
+    pub(super) fn leans_on(&self) -> Option<Fingerprint> {
+        match (self.state, self.voucher) {
+            (State::Present, Voucher::Remembered(issuer)) => Some(issuer),
+            _ => None,
+        }
+    }
+
     /// When its files went.
     pub(super) fn gone_since(&self) -> Option<Instant> {
         match self.state {

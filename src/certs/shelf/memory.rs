@@ -25,6 +25,18 @@ struct Lost {
     /// The files that it lay in.
     files: Vec<Arc<Path>>,
     since: Instant,
+    stay: Stay,
+}
+
+/// How long a lost authority's certificate is sent on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stay {
+    /// Until the grace is over.
+    Grace,
+    /// As long as it is needed: so many need it that its going looks like an accident.
+    Held,
+    /// Until the grace is over that the operator's word began.
+    Confirmed,
 }
 
 impl Memory {
@@ -39,7 +51,8 @@ impl Memory {
                 let fingerprint = authority.fingerprint;
                 if !after.into_iter().flat_map(|after| authorities(after)).any(|other| other.fingerprint == fingerprint)
                 {
-                    let new = || Lost { certificate: Arc::clone(authority), files: Vec::new(), since: now };
+                    let certificate = Arc::clone(authority);
+                    let new = || Lost { certificate, files: Vec::new(), since: now, stay: Stay::Grace };
                     self.lost.entry(fingerprint).or_insert_with(new).files.push(Arc::clone(path));
                 }
             }
@@ -63,6 +76,36 @@ impl Memory {
         self.lost.values().map(|lost| Arc::clone(&lost.certificate)).collect()
     }
 
+    /// Whether nothing is lost.
+    pub(super) fn is_empty(&self) -> bool {
+        self.lost.is_empty()
+    }
+
+    /// Keeps these from going, unless the operator has let them go.
+    pub(super) fn hold(&mut self, issuers: &HashSet<Fingerprint>) {
+        for (_, lost) in self.lost.iter_mut().filter(|(fingerprint, _)| issuers.contains(*fingerprint)) {
+            if lost.stay == Stay::Grace {
+                lost.stay = Stay::Held;
+            }
+        }
+    }
+
+    /// Lets all go that are held, after a grace.
+    pub(super) fn confirm(&mut self, now: Instant) {
+        for lost in self.lost.values_mut().filter(|lost| lost.stay == Stay::Held) {
+            lost.stay = Stay::Confirmed;
+            lost.since = now;
+        }
+    }
+
+    pub(super) fn is_held(&self, issuer: &Fingerprint) -> bool {
+        self.lost.get(issuer).is_some_and(|lost| lost.stay == Stay::Held)
+    }
+
+    pub(super) fn is_confirmed(&self, issuer: &Fingerprint) -> bool {
+        self.lost.get(issuer).is_some_and(|lost| lost.stay == Stay::Confirmed)
+    }
+
     /// When the next one is forgotten.
     pub(super) fn next_look(&self) -> Option<Instant> {
         self.lost.values().map(|lost| lost.since + GRACE).min()
@@ -75,7 +118,8 @@ impl Lost {
     fn is_kept(&self, files: &Files, needed: &HashSet<Fingerprint>) -> bool {
         let mut records = self.files.iter().filter_map(|file| files.get(file));
         let needed = needed.contains(&self.certificate.fingerprint);
-        records.any(|record| needed || matches!(record.content, Content::Flawed(_)))
+        needed && self.stay == Stay::Held
+            || records.any(|record| needed || matches!(record.content, Content::Flawed(_)))
     }
 }
 

@@ -112,6 +112,8 @@ impl Shelf {
             let replaced = self.origin.is_some_and(|origin| origin != (device, inode));
             let gone = self.judge(&pairing, &scan.files, &present, &mut findings, now);
             self.part_with(&gone, replaced, now);
+            let issuers = self.issuers_to_hold(replaced, now);
+            self.memory.hold(&issuers);
             self.origin = Some((device, inode));
         }
         self.note_waiting(&pairing, &mut findings);
@@ -136,24 +138,31 @@ impl Shelf {
     }
 
     /// The operator says that what is held back is to go, and how many names that were to be seen. Gives the number of
-    /// certificates, which have their grace before them.
+    /// certificates, which have their grace before them, those that lose their issuer included.
     pub(super) fn confirm(&mut self, seen: Option<usize>, now: Instant) -> Result<usize, HeldBack> {
         let names = self.held_names().len();
         if seen.is_some_and(|seen| names > seen) {
             return Err(HeldBack { names });
         }
-        let held = self.holdings.values_mut().filter(|holding| holding.is_held());
-        let confirmed = held.map(|holding| holding.state = State::Leaving { since: now, confirmed: true });
-        Ok(confirmed.count())
+        let confirmed = self.held().count();
+        for holding in self.holdings.values_mut().filter(|holding| holding.is_held()) {
+            holding.state = State::Leaving { since: now, confirmed: true };
+        }
+        self.memory.confirm(now);
+        Ok(confirmed)
     }
 
-    /// The names of certificates that are withheld from leaving.
+    /// The names of certificates that are withheld from leaving, or from losing their issuer.
     pub(super) fn held_names(&self) -> BTreeSet<&HostPattern> {
-        let held = self.holdings.values().filter(|holding| holding.is_held());
-        held.flat_map(|holding| holding.bundle.names()).collect()
+        self.held().flat_map(|holding| holding.bundle.names()).collect()
     }
 
-    /// Whether withdrawals are held back until the operator confirms.
+    fn held(&self) -> impl Iterator<Item = &Holding> {
+        let leans_on_held = |holding: &Holding| holding.leans_on().is_some_and(|issuer| self.memory.is_held(&issuer));
+        self.holdings.values().filter(move |holding| holding.is_held() || leans_on_held(holding))
+    }
+
+    /// Whether certificates are held back from leaving until the operator confirms.
     pub(super) fn holds_back(&self) -> bool {
         self.holdings.values().any(Holding::is_held)
     }

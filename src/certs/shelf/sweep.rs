@@ -81,7 +81,7 @@ impl Shelf {
     pub(super) fn part_with(&mut self, gone: &HashSet<Fingerprint>, replaced: bool, now: Moment) {
         if !gone.is_empty() || self.holds_back() {
             let sweep = self.sweep(gone, now);
-            let hold = !gone.is_empty() && sweep.is_an_accident(replaced);
+            let hold = !gone.is_empty() && is_an_accident(sweep.lost, sweep.names, replaced);
             for (fingerprint, holding) in &mut self.holdings {
                 let missed = sweep.missed.contains(fingerprint);
                 let since = holding.gone_since().unwrap_or(now.steady);
@@ -106,6 +106,30 @@ impl Shelf {
         });
     }
 
+    /// The issuers that must not be forgotten: those of what is held, and those whose going would leave too many without one. The
+    /// chain of a hundred shops may lie in one file.
+    pub(super) fn issuers_to_hold(&self, folder_replaced: bool, now: Moment) -> HashSet<Fingerprint> {
+        if self.memory.is_empty() {
+            return HashSet::new();
+        }
+        let leaning = || {
+            let leaning = self.holdings.values().filter_map(|holding| Some((holding.leans_on()?, holding)));
+            leaning.filter(|(issuer, _)| !self.memory.is_confirmed(issuer))
+        };
+        let cover = self.cover(now.unix, |_, holding| holding.has_files() && holding.leans_on().is_none());
+        let lost: HashSet<&HostPattern> = leaning().flat_map(|(_, holding)| cover.lacks(holding)).collect();
+        let held = self.holdings.values().filter(|holding| holding.is_held());
+        let mut issuers: HashSet<Fingerprint> = held.filter_map(|holding| holding.voucher.issuer()).collect();
+        if is_an_accident(lost.len(), self.names().len(), folder_replaced) {
+            issuers.extend(leaning().map(|(issuer, _)| issuer));
+        }
+        issuers
+    }
+
+    fn names(&self) -> HashSet<&HostPattern> {
+        self.holdings.values().flat_map(|holding| holding.bundle.names()).collect()
+    }
+
     /// What one deletion takes away: all that is gone now, and what went in the grace before, since a slow `rm -r` reaches us as
     /// many looks. What the operator has confirmed does not count.
     fn sweep(&self, gone: &HashSet<Fingerprint>, now: Moment) -> Sweep {
@@ -116,12 +140,11 @@ impl Shelf {
         let cover = self.cover(now.unix, |fingerprint, holding| holding.has_files() && !gone.contains(fingerprint));
         let missed = self.holdings.iter().filter(|(_, holding)| cover.lacks(holding).next().is_some());
         let certificates = self.holdings.iter().filter(|(fingerprint, holding)| went(fingerprint, holding));
-        let names: HashSet<&HostPattern> = self.holdings.values().flat_map(|holding| holding.bundle.names()).collect();
         let lost: HashSet<&HostPattern> = certificates.clone().flat_map(|(_, holding)| cover.lacks(holding)).collect();
         Sweep {
             missed: missed.map(|(fingerprint, _)| *fingerprint).collect(),
             certificates: certificates.map(|(fingerprint, _)| *fingerprint).collect(),
-            names: names.len(),
+            names: self.names().len(),
             lost: lost.len(),
         }
     }
@@ -168,11 +191,9 @@ struct Sweep {
     lost: usize,
 }
 
-impl Sweep {
-    /// An unmounted volume reads as an empty folder.
-    fn is_an_accident(&self, folder_replaced: bool) -> bool {
-        self.lost > FEW_NAMES.max(self.names / ONE_PERCENT) || folder_replaced && self.lost > 0
-    }
+/// An unmounted volume reads as an empty folder. `lost` of `names` would go, or lose their issuer.
+fn is_an_accident(lost: usize, names: usize, folder_replaced: bool) -> bool {
+    lost > FEW_NAMES.max(names / ONE_PERCENT) || folder_replaced && lost > 0
 }
 
 /// A deleted file may be the first half of a clumsy replacement.

@@ -37,8 +37,8 @@ impl Shelf {
             raised.insert(
                 AlarmCode::WithdrawalHeld,
                 format!(
-                    "the files of {names} names went from {folder} at once, which looks like an accident: {}; their \
-                     certificates go on serving until the files are back, or until you say that it was meant, with: \
+                    "the files of {names} names, or those of their chains, went from {folder} at once, which looks like an \
+                     accident: {}; their certificates go on serving as before until the files are back, or until you say that it was meant, with: \
                      vitrine certs confirm --names {names}",
                     some_of(&held)
                 ),

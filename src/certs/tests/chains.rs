@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::certs::{KeyKind, LocalCa, valid_for};
+use crate::certs::{HeldBack, KeyKind, LocalCa, valid_for};
 
 /// A shop with leaf, key and intermediate in a file each.
 fn shop_in_three_files() -> (Shop, Leaf) {
@@ -176,4 +176,108 @@ fn a_certificate_of_an_authority_goes_before_a_newer_one_signed_by_itself() {
     shop.settle();
     assert_eq!(shop.serving("a.example"), fingerprint(&leaf));
     assert_eq!(shop.alarms(), [] as [&str; 0]);
+}
+
+/// Shops with leaf and key in a file each, and one chain for all.
+fn shops_with_one_chain(count: usize) -> (Shop, Vec<String>) {
+    let mut shop = Shop::new();
+    let names: Vec<String> = (0..count).map(|number| format!("s{number}.example")).collect();
+    for name in &names {
+        let leaf = CHAIN.leaf(&[name]);
+        shop.write(&format!("{name}.pem"), format!("{}{}", leaf.key, leaf.certificate));
+    }
+    shop.write("chain.pem", &CHAIN.intermediate);
+    shop.settle();
+    (shop, names)
+}
+
+fn sent(shop: &Shop, names: &[String]) -> Vec<usize> {
+    names.iter().map(|name| shop.sent(name)).collect()
+}
+
+#[test]
+fn the_chain_of_many_is_held_until_the_operator_confirms_that_it_goes() {
+    let (mut shop, names) = shops_with_one_chain(6);
+    shop.remove("chain.pem");
+    shop.settle();
+    shop.after(Duration::from_secs(3600));
+    shop.after(Duration::from_secs(3600));
+    assert_eq!((sent(&shop, &names), shop.alarms()), (vec![2; 6], vec!["chain-incomplete", "withdrawal-held"]));
+    let said = shop.shelf.ledger().alarms.remove(1).message;
+    assert!(said.ends_with("vitrine certs confirm --names 6"), "{said}");
+    assert_eq!(shop.shelf.confirm(Some(5), shop.now.steady), Err(HeldBack { names: 6 }));
+    assert_eq!(shop.shelf.confirm(Some(6), shop.now.steady), Ok(6));
+    shop.after(Duration::from_secs(59));
+    assert_eq!((sent(&shop, &names), shop.alarms()), (vec![2; 6], vec!["chain-incomplete"]));
+    shop.after(Duration::from_secs(1));
+    assert_eq!((sent(&shop, &names), shop.alarms()), (vec![1; 6], vec!["chain-incomplete"]));
+    assert_eq!(shop.shelf.confirm(None, shop.now.steady), Ok(0));
+}
+
+#[test]
+fn the_chain_of_many_is_held_until_it_is_back_or_nobody_needs_it() {
+    let (mut shop, names) = shops_with_one_chain(6);
+    shop.remove("chain.pem");
+    shop.settle();
+    shop.after(Duration::from_secs(3600));
+    shop.write("again.pem", &CHAIN.intermediate);
+    shop.settle();
+    assert_eq!((sent(&shop, &names), shop.alarms()), (vec![2; 6], vec![]));
+    shop.remove("again.pem");
+    shop.settle();
+    assert_eq!(shop.alarms(), ["chain-incomplete", "withdrawal-held"]);
+    let other = Chain::new();
+    for name in &names {
+        shop.write(&format!("{name}.pem"), other.leaf(&[name]).whole());
+    }
+    shop.settle();
+    assert_eq!((sent(&shop, &names), shop.alarms()), (vec![2; 6], vec![]));
+    shop.after(Duration::from_secs(60));
+    assert_eq!(shop.shelf.next_look().map(|next| next > shop.now.steady + Duration::from_secs(60)), Some(true));
+}
+
+#[test]
+fn the_chain_of_a_few_goes_after_a_minute() {
+    let (mut shop, names) = shops_with_one_chain(5);
+    shop.remove("chain.pem");
+    shop.settle();
+    assert_eq!(shop.alarms(), ["chain-incomplete"]);
+    shop.after(Duration::from_secs(60));
+    assert_eq!((sent(&shop, &names), shop.alarms()), (vec![1; 5], vec!["chain-incomplete"]));
+}
+
+#[test]
+fn a_folder_that_comes_back_without_its_chain_has_lost_it_by_accident() {
+    let (mut shop, names) = shops_with_one_chain(1);
+    let folder = shop.path("").parent().expect("a home").join("certs");
+    let other = folder.with_extension("other");
+    fs::create_dir(&other).expect("created");
+    fs::copy(shop.path("s0.example.pem"), other.join("s0.example.pem")).expect("copied");
+    fs::remove_dir_all(&folder).expect("removed");
+    fs::rename(&other, &folder).expect("renamed");
+    shop.settle();
+    shop.after(Duration::from_secs(3600));
+    assert_eq!((sent(&shop, &names), shop.alarms()), (vec![2], vec!["chain-incomplete", "withdrawal-held"]));
+}
+
+#[test]
+fn certificates_that_are_held_keep_their_chain_when_they_come_back_before_it() {
+    let (mut shop, names) = shops_with_one_chain(6);
+    let whole: Vec<_> = names.iter().map(|name| fs::read(shop.path(&format!("{name}.pem"))).expect("read")).collect();
+    for name in &names {
+        shop.remove(&format!("{name}.pem"));
+    }
+    shop.remove("chain.pem");
+    shop.settle();
+    shop.after(Duration::from_secs(3600));
+    assert_eq!((sent(&shop, &names), shop.alarms()), (vec![2; 6], vec!["withdrawal-held"]));
+    for (name, content) in names.iter().zip(whole) {
+        shop.write(&format!("{name}.pem"), content);
+    }
+    shop.settle();
+    shop.after(Duration::from_secs(3600));
+    assert_eq!((sent(&shop, &names), shop.alarms()), (vec![2; 6], vec!["chain-incomplete", "withdrawal-held"]));
+    shop.write("chain.pem", &CHAIN.intermediate);
+    shop.settle();
+    assert_eq!((sent(&shop, &names), shop.alarms()), (vec![2; 6], vec![]));
 }
