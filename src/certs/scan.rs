@@ -248,3 +248,24 @@ fn unexpected() -> Flaw {
 
 /// Fewer are read before threads have started.
 const FILES_PER_THREAD: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn a_link_whose_file_goes_before_it_is_read_is_unreadable_and_not_deleted() {
+        let home = tempfile::tempdir().expect("a folder");
+        let (root, file) = (home.path().join("certs"), home.path().join("a.pem"));
+        std::fs::create_dir(&root).expect("created");
+        std::fs::write(&file, "").expect("written");
+        symlink("../a.pem", root.join("a.pem")).expect("linked");
+        let mut walk = Walk::default();
+        walk.root(&root).expect("readable");
+        std::fs::remove_file(&file).expect("removed");
+        let record = Record::read(&walk.found[0], None, &Known::default());
+        assert!(matches!(record.content, Content::Flawed(flaw) if flaw.code == "unreadable"));
+    }
+}

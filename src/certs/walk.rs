@@ -27,23 +27,31 @@ pub(super) struct Walk {
 
 impl Walk {
     pub(super) fn root(&mut self, root: &Path) -> Result<Root, Root> {
-        let metadata = fs::metadata(root).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => Root::Missing,
-            _ => Root::Unreadable(plain(&error)),
-        })?;
+        let metadata = fs::metadata(root).map_err(|error| unreachable_root(&error))?;
         if !metadata.is_dir() {
             return Err(Root::Unreadable("it is not a folder".into()));
         }
+        self.folders(root, VecDeque::from([root.to_owned()]), VecDeque::new())?;
+        Ok(Root::Readable(metadata.dev(), metadata.ino()))
+    }
+
+    /// Walks through these and all below them. Real folders first: one that is also reached through a link keeps its own name.
+    fn folders(
+        &mut self,
+        root: &Path,
+        mut folders: VecDeque<PathBuf>,
+        mut links: VecDeque<PathBuf>,
+    ) -> Result<(), Root> {
         let public = root.join(WELL_KNOWN).canonicalize().ok();
-        // Real folders first: one that is also reached through a link keeps its own name.
-        let mut folders = VecDeque::from([root.to_owned()]);
-        let mut links = VecDeque::new();
-        let mut beyond_links = false;
+        let mut followed = Vec::new();
         while let Some(folder) = folders.pop_front().or_else(|| {
-            beyond_links = true;
-            links.pop_front()
+            let link = links.pop_front();
+            followed.extend(link.clone());
+            link
         }) {
-            if beyond_links && let Ok(real) = folder.canonicalize() {
+            if !followed.is_empty()
+                && let Ok(real) = folder.canonicalize()
+            {
                 if public.as_ref().is_some_and(|public| real.starts_with(public)) {
                     continue;
                 }
@@ -61,7 +69,21 @@ impl Walk {
                 return Err(Root::Unreadable(format!("it holds more than {MOST_FILES} files")));
             }
         }
-        Ok(Root::Readable(metadata.dev(), metadata.ino()))
+        self.look_back(root, followed)
+    }
+
+    /// What went during the walk took all below it along, which reads as deleted there. A link that is still there was not.
+    fn look_back(&mut self, root: &Path, followed: Vec<PathBuf>) -> Result<(), Root> {
+        fs::metadata(root).map_err(|error| unreachable_root(&error))?;
+        for link in followed {
+            if let Err(error) = fs::metadata(&link)
+                && fs::symlink_metadata(&link).is_ok()
+                && !self.lost.iter().any(|(lost, _)| *lost == link)
+            {
+                self.lost.push((link, dangling(&error)));
+            }
+        }
+        Ok(())
     }
 
     /// Only what is not found is gone. A folder whose entries cannot be looked at (mode r--, EIO, ESTALE) is an error as a whole:
@@ -191,6 +213,13 @@ pub(super) fn unfit(metadata: &Metadata) -> Option<Flaw> {
     })
 }
 
+fn unreachable_root(error: &io::Error) -> Root {
+    match error.kind() {
+        io::ErrorKind::NotFound => Root::Missing,
+        _ => Root::Unreadable(plain(error)),
+    }
+}
+
 fn folder_unreadable(error: &io::Error) -> Flaw {
     Flaw::new(
         "folder-unreadable",
@@ -242,3 +271,60 @@ pub(super) const LARGEST_FILE: u64 = 1024 * 1024;
 const MOST_FILES: usize = 200_000;
 /// ext4 stamps in ticks of 4 ms, network file systems down to whole seconds.
 const FRESH_MILLIS: i128 = 1_000;
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    /// A folder with a link to another folder beside it, and a walk that has looked into the first alone.
+    fn on_the_way() -> (tempfile::TempDir, PathBuf, Walk, [VecDeque<PathBuf>; 2]) {
+        let home = tempfile::tempdir().expect("a folder");
+        let root = home.path().join("certs");
+        for folder in ["certs/sub", "volume/sub"] {
+            fs::create_dir_all(home.path().join(folder)).expect("created");
+            fs::write(home.path().join(folder).join("a.pem"), "").expect("written");
+        }
+        symlink("../volume", root.join("link")).expect("linked");
+        let (mut walk, mut folders, mut links) = (Walk::default(), VecDeque::new(), VecDeque::new());
+        walk.folder(&root, true, &mut folders, &mut links).expect("readable");
+        (home, root, walk, [folders, links])
+    }
+
+    fn found(walk: &Walk, root: &Path) -> Vec<String> {
+        let below = |found: &Found| found.path.strip_prefix(root).expect("below").display().to_string();
+        walk.found.iter().map(below).collect()
+    }
+
+    fn lost(walk: &Walk, root: &Path) -> Vec<(String, &'static str)> {
+        let below = |path: &PathBuf| path.strip_prefix(root).expect("below").display().to_string();
+        walk.lost.iter().map(|(path, flaw)| (below(path), flaw.code)).collect()
+    }
+
+    #[test]
+    fn a_link_whose_folder_goes_during_the_walk_leads_nowhere_and_is_not_deleted() {
+        let (home, root, mut walk, [folders, links]) = on_the_way();
+        fs::rename(home.path().join("volume"), home.path().join("gone")).expect("renamed");
+        assert_eq!(walk.folders(&root, folders, links), Ok(()));
+        assert_eq!(
+            (found(&walk, &root), lost(&walk, &root)),
+            (vec!["sub/a.pem".into()], vec![("link".into(), "dangling-link")])
+        );
+    }
+
+    #[test]
+    fn a_link_that_is_deleted_during_the_walk_is_gone() {
+        let (_home, root, mut walk, [folders, links]) = on_the_way();
+        fs::remove_file(root.join("link")).expect("removed");
+        assert_eq!(walk.folders(&root, folders, links), Ok(()));
+        assert_eq!((found(&walk, &root), lost(&walk, &root)), (vec!["sub/a.pem".into()], vec![]));
+    }
+
+    #[test]
+    fn a_folder_that_goes_during_the_walk_is_missing_and_not_empty() {
+        let (home, root, mut walk, [folders, links]) = on_the_way();
+        fs::rename(&root, home.path().join("gone")).expect("renamed");
+        assert_eq!(walk.folders(&root, folders, links), Err(Root::Missing));
+    }
+}
