@@ -1,13 +1,13 @@
 //! `include = ["sites.d/*.toml"]`: which files a pattern means.
 
 use std::collections::BTreeSet;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use toml::de::DeValue;
 
-use super::reader::{Pad, Placed, Section};
+use super::reader::{Placed, Section};
 use super::value::expected;
 
 /// A folder and a pattern for the names in it.
@@ -21,15 +21,31 @@ pub(super) struct Pattern {
 pub(super) struct Included {
     pub(super) files: BTreeSet<PathBuf>,
     pub(super) folders: BTreeSet<PathBuf>,
-    pub(super) unreadable: Vec<Unreadable>,
+    pub(super) silent: Vec<Silent>,
 }
 
-/// A folder that nobody can say what is in.
-pub(super) struct Unreadable {
+/// A pattern that nothing comes from.
+pub(super) struct Silent {
     pub(super) folder: PathBuf,
-    /// Where it is included.
+    names: String,
+    /// Where it stands.
     pub(super) line: usize,
     pub(super) why: String,
+    /// It matches nothing. Otherwise nobody can say what is in the folder.
+    pub(super) is_empty: bool,
+}
+
+impl Silent {
+    /// The pattern, counted from where its folder is.
+    pub(super) fn path(&self) -> PathBuf {
+        self.folder.join(&self.names)
+    }
+
+    /// Whether the pattern matches this file.
+    pub(super) fn would_include(&self, file: &Path) -> bool {
+        let matches = |name: &OsStr| matches(&self.names, &name.to_string_lossy());
+        file.parent() == Some(&self.folder) && file.file_name().is_some_and(matches)
+    }
 }
 
 impl Included {
@@ -41,15 +57,12 @@ impl Included {
         let base = pad.document.file.parent().unwrap_or(Path::new(""));
         for Placed { value: pattern, line } in patterns.value {
             let folder = base.join(&pattern.folder);
-            let found = match pattern.matches(&folder, pad, line) {
-                Ok(found) => found,
-                Err(error) => {
-                    let why = format!("the folder {folder:?} cannot be read: {error}");
-                    included.unreadable.push(Unreadable { folder: folder.clone(), line, why });
-                    BTreeSet::new()
+            match pattern.find(&folder) {
+                Ok(files) => included.files.extend(files.into_iter().filter(|file| *file != pad.document.file)),
+                Err(Nothing { is_empty, why }) => {
+                    included.silent.push(Silent { folder: folder.clone(), names: pattern.names, line, why, is_empty });
                 }
-            };
-            included.files.extend(found.into_iter().filter(|file| *file != pad.document.file));
+            }
             included.folders.insert(if folder.as_os_str().is_empty() { ".".into() } else { folder });
         }
         included
@@ -57,8 +70,29 @@ impl Included {
 }
 
 impl Pattern {
-    fn matches(&self, folder: &Path, pad: &Pad<'_>, line: usize) -> Result<BTreeSet<PathBuf>, std::io::Error> {
+    /// The files it matches, at least one.
+    fn find(&self, folder: &Path) -> Result<BTreeSet<PathBuf>, Nothing> {
         let entered = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        let (found, hidden) = self.look_into(folder, entered).map_err(|error| Nothing {
+            is_empty: false,
+            why: format!("the folder {folder:?} cannot be read: {error}"),
+        })?;
+        if found.is_empty() {
+            let hidden = hidden.map_or_else(String::new, |name| format!(" ({name:?} is hidden by its dot)"));
+            return Err(Nothing {
+                is_empty: true,
+                why: format!("no file matches {:?} in {entered:?}{hidden}", self.names),
+            });
+        }
+        Ok(found)
+    }
+
+    /// What it matches, and a name that it does not for its dot alone.
+    fn look_into(
+        &self,
+        folder: &Path,
+        entered: &Path,
+    ) -> Result<(BTreeSet<PathBuf>, Option<OsString>), std::io::Error> {
         let mut found = BTreeSet::new();
         let mut hidden = None;
         for entry in fs::read_dir(entered)? {
@@ -73,13 +107,14 @@ impl Pattern {
             }
             found.insert(folder.join(name));
         }
-        if found.is_empty() {
-            let hidden = hidden.map_or_else(String::new, |name| format!(" ({name:?} is hidden by its dot)"));
-            let text = format!("no file matches {:?} in {entered:?}{hidden}; no site comes from it", self.names);
-            pad.warning(line, "include", text);
-        }
-        Ok(found)
+        Ok((found, hidden))
     }
+}
+
+/// Why nothing comes from a pattern.
+struct Nothing {
+    is_empty: bool,
+    why: String,
 }
 
 fn pattern(value: &DeValue<'_>) -> Result<Pattern, String> {

@@ -65,7 +65,7 @@ impl From<Remark> for Mistakes {
 /// A part of what is included that was left out because of its mistakes; everything else serves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejected {
-    /// The included file, or the folder of included files.
+    /// The included file, or the folder or pattern of included files.
     pub file: PathBuf,
     /// How much of it.
     pub part: RejectedPart,
@@ -78,6 +78,8 @@ pub struct Rejected {
 pub enum RejectedPart {
     /// The whole folder: it defined sites and cannot be read now.
     Folder,
+    /// All files of a pattern, which included sites and matches none now.
+    Pattern,
     /// All of it: it cannot be read, its syntax is broken, or it defined sites and is empty now.
     File,
     /// One site; its name, unless that is among the mistakes.
@@ -90,6 +92,7 @@ impl fmt::Display for Rejected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = match &self.part {
             RejectedPart::Folder => " (the whole folder is left out)".into(),
+            RejectedPart::Pattern => " (all of the pattern is left out)".into(),
             RejectedPart::File => " (the whole file is left out)".into(),
             RejectedPart::Site(Some(name)) => format!(" (site {name:?} is left out)"),
             RejectedPart::Site(None) => " (this site is left out)".into(),

@@ -11,7 +11,7 @@ use toml::de::DeValue;
 
 use super::claims::Claims;
 use super::document::{Document, Syntax};
-use super::include::Included;
+use super::include::{Included, Silent};
 use super::keys;
 use super::load::Loaded;
 use super::reader::{Pad, Section};
@@ -57,15 +57,8 @@ impl MainSites {
         let main = &pad.document.file;
         let incumbents = serving.map(|serving| Incumbents::of(serving, main)).unwrap_or_default();
         let mut reading = Reading::default();
-        for unreadable in &included.unreadable {
-            let (line, why) = (unreadable.line, &unreadable.why);
-            if incumbents.in_folder(&unreadable.folder).next().is_some() {
-                let text = format!("{why}; its sites stay as they were, delete their files to remove them");
-                let mistake = Remark { file: main.clone(), line: Some(line), key: "include".into(), text };
-                reading.reject(&unreadable.folder, RejectedPart::Folder, vec![mistake]);
-            } else {
-                pad.warning(line, "include", format!("{why}; no site comes from it"));
-            }
+        for silent in &included.silent {
+            reading.hear(silent, pad, incumbents.of_pattern(silent).next().is_some());
         }
         for file in &included.files {
             reading.read_file(file, incumbents.of_file(file).next().is_some());
@@ -73,7 +66,7 @@ impl MainSites {
         let Reading { candidates, rejected, warnings } = reading;
 
         let mut contest = Contest { main: self.claims, candidates, kept: BTreeSet::new(), incumbents };
-        contest.keep_what_was_rejected(&rejected);
+        contest.keep_what_was_rejected(&rejected, &included.silent);
         let wrong = contest.settle();
 
         let origins = vec![main.clone(); self.specs.len()];
@@ -124,8 +117,8 @@ impl<'a> Incumbents<'a> {
         self.by_file.get(file).into_iter().flat_map(HashMap::values).copied()
     }
 
-    fn in_folder(&self, folder: &Path) -> impl Iterator<Item = usize> {
-        let files = self.by_file.iter().filter(move |(file, _)| file.parent() == Some(folder));
+    fn of_pattern(&self, pattern: &Silent) -> impl Iterator<Item = usize> {
+        let files = self.by_file.iter().filter(move |(file, _)| pattern.would_include(file));
         files.flat_map(|(_, sites)| sites.values()).copied()
     }
 
@@ -156,6 +149,19 @@ struct Reading {
 impl Reading {
     fn reject(&mut self, file: &Path, part: RejectedPart, mistakes: Vec<Remark>) {
         self.rejected.push(Rejected { file: file.into(), part, mistakes });
+    }
+
+    /// Notes a pattern that nothing comes from. An unmounted volume reads as an empty folder, or as none: neither is a word that
+    /// its sites may go.
+    fn hear(&mut self, silent: &Silent, pad: &Pad<'_>, serves: bool) {
+        let Silent { line, why, .. } = silent;
+        let (file, part, stay) = match (serves, silent.is_empty) {
+            (false, _) => return pad.warning(*line, "include", format!("{why}; no site comes from it")),
+            (true, true) => (silent.path(), RejectedPart::Pattern, PATTERN_STAYS),
+            (true, false) => (silent.folder.clone(), RejectedPart::Folder, FOLDER_STAYS),
+        };
+        let (main, text) = (pad.document.file.clone(), format!("{why}{stay}"));
+        self.reject(&file, part, vec![Remark { file: main, line: Some(*line), key: "include".into(), text }]);
     }
 
     /// Reads one file. A mistake in a site leaves out that site, broken syntax the file.
@@ -217,14 +223,12 @@ struct Contest<'a> {
 
 impl Contest<'_> {
     /// Keeps the incumbents of which nothing sound is said now.
-    fn keep_what_was_rejected(&mut self, rejected: &[Rejected]) {
+    fn keep_what_was_rejected(&mut self, rejected: &[Rejected], silent: &[Silent]) {
         let Self { main, candidates, incumbents, kept } = self;
-        let mut unsound = Vec::new();
+        let mut unsound: Vec<usize> = silent.iter().flat_map(|silent| incumbents.of_pattern(silent)).collect();
         for Rejected { file, part, .. } in rejected {
-            match part {
-                RejectedPart::Folder => unsound.extend(incumbents.in_folder(file)),
-                RejectedPart::File => unsound.extend(incumbents.of_file(file)),
-                RejectedPart::Site(_) | RejectedPart::Other => {}
+            if *part == RejectedPart::File {
+                unsound.extend(incumbents.of_file(file));
             }
         }
         let named: BTreeSet<usize> = candidates.iter().filter_map(|candidate| incumbents.before(candidate)).collect();
@@ -282,3 +286,7 @@ impl Contest<'_> {
         }
     }
 }
+
+const FOLDER_STAYS: &str = "; its sites stay as they were, take the pattern out to remove them";
+const PATTERN_STAYS: &str = " any more, which is taken for an accident; its sites stay as they were, take the pattern out to \
+                             remove them, or put a file there";

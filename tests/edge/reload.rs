@@ -272,8 +272,52 @@ fn a_folder_or_file_that_says_nothing_keeps_its_sites() {
         replace_file(&file, whole);
         before = settle(before);
     }
+    fs::write(folder.join("other.toml"), "# no shop yet\n").expect("written");
     fs::remove_file(&file).expect("removed");
     eventually("the end of the site", || (client.get("shop.example", "/").status == 404).then_some(()));
+}
+
+/// A volume that is unmounted reads as an empty folder.
+#[test]
+fn a_pattern_that_matches_nothing_any_more_keeps_its_sites_until_the_operator_says_so() {
+    let origin = Origin::saying("hello");
+    let shop = site(&["shop.example"], &[origin.url()]);
+    let (edge, folder) = with_included(&[("shop.toml", &shop), ("www.toml", &shop.replace("shop.", "www.shop."))]);
+    let mut client = edge.open("shop.example");
+    let mut statuses = || ["shop.example", "www.shop.example"].map(|host| client.get(host, "/").status);
+    let (away, before) = (folder.with_file_name("away"), edge.log().len());
+    fs::rename(&folder, &away).expect("moved");
+    fs::create_dir(&folder).expect("an empty one");
+    let line = edge.log_line_after(before, "the accident", |line| message(line).contains("taken for an accident"));
+    assert_eq!(line["level"], "ERROR", "{line}");
+    for part in
+        ["vitrine.toml:1: include: no file matches \"*.toml\"", "sites.d", "take the pattern out", "put a file there"]
+    {
+        assert!(message(&line).contains(part), "{part}: {line}");
+    }
+    for site in ["shop.example", "www.shop.example"] {
+        edge.log_line_after(before, site, |line| message(line).contains("stays as it was") && line["site"] == site);
+    }
+    edge.log_line_after(before, "a reload", |line| message(line).contains("configuration was reloaded"));
+    assert_eq!(statuses(), [200, 200]);
+    edge.counted(1.0, "vitrine_config_rejected", &[]);
+
+    // The volume is back.
+    fs::remove_dir(&folder).expect("removed");
+    fs::rename(&away, &folder).expect("moved back");
+    edge.counted(0.0, "vitrine_config_rejected", &[]);
+    assert_eq!(statuses(), [200, 200]);
+
+    // All but one file go, which is meant; then the pattern goes.
+    fs::remove_file(folder.join("www.toml")).expect("removed");
+    eventually("the end of one site", || (statuses() == [200, 404]).then_some(()));
+    fs::remove_file(folder.join("shop.toml")).expect("removed");
+    edge.counted(1.0, "vitrine_config_rejected", &[]);
+    assert_eq!(statuses(), [200, 404]);
+    let without = edge.setup.text().replace("include = [\"sites.d/*.toml\"]", "include = []");
+    replace_file(&edge.setup.config(), without);
+    eventually("the end of the other", || (statuses() == [404, 404]).then_some(()));
+    edge.counted(0.0, "vitrine_config_rejected", &[]);
 }
 
 /// An edge with a site of its main file, and `sites.d` with these.

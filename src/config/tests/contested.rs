@@ -109,7 +109,7 @@ fn a_folder_that_cannot_be_read_and_an_empty_file_keep_their_sites() {
         folder.rejected(&next),
         [
             "v.toml:1: include: the folder \"sites.d/\" cannot be read: No such file or directory (os error 2); its sites \
-          stay as they were, delete their files to remove them (the whole folder is left out)"
+          stay as they were, take the pattern out to remove them (the whole folder is left out)"
         ]
     );
     // An include that is taken out is the operator's word.

@@ -263,3 +263,49 @@ fn a_slip_in_the_first_host_does_not_rename_the_site_and_what_it_was_is_kept() {
     assert_eq!((next.kept.len(), names(&next)), (1, vec!["shop.example", "a.example"]));
     assert_eq!(next.rejected[0].mistakes.len(), 1, "{:?}", next.rejected);
 }
+
+#[test]
+fn what_a_pattern_included_is_kept_when_it_matches_nothing_any_more() {
+    let main = format!("include = [\"sites.d/*.toml\", \"sites.d/*.shop\"]\n{SITE}");
+    let folder = Folder::with_main(
+        &main,
+        &[
+            ("sites.d/a.toml", &site("a.example")),
+            ("sites.d/b.toml", &site("b.example")),
+            ("sites.d/c.shop", &site("c.example")),
+            ("sites.d/d.shop", &site("d.example")),
+        ],
+    );
+    let serving = folder.good();
+    for file in ["a.toml", "b.toml", "d.shop"] {
+        fs::remove_file(folder.path("sites.d").join(file)).expect("removed");
+    }
+    // The rest applies.
+    folder.write("v.toml", &(main.clone() + &site("e.example")));
+    let next = folder.again(&serving);
+    assert_eq!(names(&next), ["shop.example", "e.example", "c.example", "a.example", "b.example"]);
+    assert_eq!(next.kept, ["a.example", "b.example"]);
+    assert_eq!(
+        folder.rejected(&next),
+        [
+            "v.toml:1: include: no file matches \"*.toml\" in \"sites.d/\" any more, which is taken for an accident; its sites \
+          stay as they were, take the pattern out to remove them, or put a file there (all of the pattern is left out)"
+        ]
+    );
+    assert_eq!((next.rejected[0].part.clone(), warnings(&next)), (RejectedPart::Pattern, String::new()));
+    assert_eq!(folder.again(&next), next, "and so it goes on");
+    // Any file there is a word, and one without a pattern too.
+    folder.write("sites.d/none.toml", "# no shop now\n");
+    assert_eq!(names(&folder.again(&next)), ["shop.example", "e.example", "c.example"]);
+    fs::remove_file(folder.path("sites.d/none.toml")).expect("removed");
+    folder.write("v.toml", &main.replace("\"sites.d/*.toml\", ", ""));
+    assert_eq!(names(&folder.again(&next)), ["shop.example", "c.example"]);
+    // At a start there is nothing to keep.
+    folder.write("v.toml", &main);
+    let started = folder.good();
+    assert_eq!((names(&started), started.rejected.len()), (vec!["shop.example", "c.example"], 0));
+    assert_eq!(
+        folder.short(warnings(&started)),
+        "v.toml:1: include: no file matches \"*.toml\" in \"sites.d/\"; no site comes from it"
+    );
+}
