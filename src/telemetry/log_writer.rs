@@ -161,6 +161,8 @@ mod tests {
         lines.flush(Duration::from_secs(20));
         let taken = String::from_utf8(taken.lock().expect("the sink").clone()).expect("UTF-8");
         let numbers: Vec<usize> = taken.lines().map(|line| line.parse().expect("a number")).collect();
-        assert_eq!(numbers, (0..said - lost).collect::<Vec<_>>());
+        // The one that finds room because another is under way may be any of those behind the full queue.
+        assert_eq!((&numbers[..QUEUE], numbers.len()), (&(0..QUEUE).collect::<Vec<_>>()[..], said - lost));
+        assert!(numbers.is_sorted());
     }
 }
