@@ -44,11 +44,7 @@ pub(super) struct Asker {
 
 impl Asker {
     pub(super) fn of<B: Body>(request: &Request<B>, finish: Finish) -> Self {
-        Self {
-            finish,
-            json: wants_json(request.headers()),
-            unread: !request.body().is_end_stream(),
-        }
+        Self { finish, json: wants_json(request.headers()), unread: !request.body().is_end_stream() }
     }
 
     fn exchange(&self) -> &Rc<Exchange> {
