@@ -78,6 +78,25 @@ async fn a_body_comes_as_far_as_its_window_is_open() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_finds_its_window_shut_is_not_kept_for_ever() {
+    let origin = Origin::saying("hello");
+    let mut setup = Setup::shop(&origin);
+    setup.set("limits", "write_stall_timeout = \"300ms\"");
+    let edge = setup.start();
+    let mut settings = client::Builder::new();
+    settings.initial_window_size(0);
+    let mut client = open(&edge, &settings).await;
+    // All of the shop's answer has come, or the edge's own.
+    for (count, host) in [(1.0, "shop.example"), (2.0, "else.example")] {
+        let (response, _) = client.send_request(request("GET", host), true).expect("sent");
+        let mut body = response.await.expect("a head").into_body();
+        let end = tokio::time::timeout(DEADLINE, body.data()).await.expect("an end");
+        assert!(end.expect("a reset").expect_err("no data fits").is_reset(), "{host}");
+        edge.counted(count, "vitrine_connections_shed_total", &[("reason", "write_stall")]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_answer_to_head_has_the_fields_of_get_and_ends_with_its_head() {
     let origin = Origin::saying("hello");
     let edge = Setup::shop(&origin).start();

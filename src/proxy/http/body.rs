@@ -139,11 +139,9 @@ impl ResponseBody {
     fn complete_if_ended(&mut self) {
         if let Content::Upstream { lease, .. } = &mut self.content
             && let Some(lease) = lease.take_if(|lease| lease.is_answered())
+            && self.finish.0.upload.get() == Upload::Done
         {
-            self.finish.0.alarm.clear();
-            if self.finish.0.upload.get() == Upload::Done {
-                lease.give_back();
-            }
+            lease.give_back();
         }
     }
 }
@@ -158,6 +156,7 @@ impl Body for ResponseBody {
         let (polled, awaited) = match &mut this.content {
             Content::Local(bytes) => {
                 let Some(bytes) = bytes.take() else { return Poll::Ready(None) };
+                exchange.alarm.set(exchange.connection.limits.write_stall_timeout);
                 exchange.sent.set(bytes.len() as u64);
                 return Poll::Ready(Some(Ok(Frame::data(bytes))));
             }
