@@ -1,15 +1,15 @@
 //! Peers that misbehave in the middle of it: one exchange is lost at most, and never mixed with another.
 
 use std::io::Read;
-use std::net::{Shutdown, SocketAddr, TcpListener};
-use std::sync::{Barrier, Mutex, mpsc};
+use std::net::{Shutdown, TcpListener};
+use std::sync::{Arc, Barrier, Mutex, mpsc};
 use std::time::Duration;
 
 use http_body_util::BodyExt;
 use hyper::body::Frame;
 use socket2::SockRef;
 
-use crate::support::{DEADLINE, Http2, Origin, Setup, Then, empty, frames, settled};
+use crate::support::{DEADLINE, Http2, Origin, Setup, Then, empty, frames, settled, unread};
 
 #[test]
 fn an_answer_before_the_upload_has_ended_is_passed_on_and_nothing_is_used_again() {
@@ -182,6 +182,47 @@ fn a_request_that_kills_whoever_takes_it_is_not_passed_round() {
     assert_eq!(asked, 2, "once, and once more on a connection of its own");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_shop_that_closed_many_kept_connections_gets_the_next_request_on_a_new_one() {
+    const AT_ONCE: usize = 100;
+    let (arrived, over) = (Barrier::new(2 * AT_ONCE), Arc::new(Barrier::new(2 * AT_ONCE + 1)));
+    let closed = Arc::clone(&over);
+    let origin = Origin::new(move |exchange| {
+        if exchange.asked().0 == "GET" {
+            arrived.wait();
+            exchange.answer("200 OK", &[], b"hello")?;
+            closed.wait();
+            exchange.reader.get_ref().shutdown(Shutdown::Both)?;
+            closed.wait();
+            return Ok(Then::Close);
+        }
+        exchange.body()?;
+        exchange.answer("200 OK", &[], b"taken")
+    });
+    let mut setup = Setup::shop(&origin);
+    setup.set("edge", "workers = 1");
+    let edge = setup.start();
+    let mut all = tokio::task::JoinSet::new();
+    let mut clients = Vec::new();
+    for _ in 0..2 {
+        let client = Http2::open(edge.https, "shop.example").await;
+        for _ in 0..AT_ONCE {
+            let mut client = client.another();
+            all.spawn(async move { client.get("shop.example", "/").await.0 });
+        }
+        clients.push(client);
+    }
+    assert_eq!(all.join_all().await, [200; 2 * AT_ONCE]);
+    tokio::task::block_in_place(|| {
+        over.wait();
+        over.wait();
+    });
+    // Nobody may send it a second time, so it must not meet a connection that is known to be closed.
+    let body = frames([Frame::data("once".into())]);
+    let request = http::Request::post("https://shop.example/").body(body).expect("a request");
+    assert_eq!(clients[0].send(request).await.expect("a response").status(), 200);
+}
+
 #[test]
 fn interim_answers_do_not_stand_for_the_answer() {
     let origin = Origin::new(|exchange| {
@@ -286,15 +327,6 @@ async fn an_upload_over_http_2_arrives_whole() {
     let response = client.send(request).await.expect("a response");
     let text = response.into_body().collect().await.expect("a body").to_bytes();
     assert_eq!(text, "8000000");
-}
-
-/// How many octets wait in the sockets of this local address to be read (proc_net_tcp(5)).
-fn unread(address: SocketAddr) -> u64 {
-    let port = format!(":{:04X}", address.port());
-    let table = std::fs::read_to_string("/proc/net/tcp").expect("the sockets");
-    let sockets = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
-    let queues = sockets.filter(|fields| fields[1].ends_with(&port)).map(|fields| fields[4].to_owned());
-    queues.filter_map(|queues| u64::from_str_radix(queues.split_once(':')?.1, 16).ok()).sum()
 }
 
 /// Less than what the edge holds of an upload that its upstream does not take.

@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::io;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
 use http::StatusCode;
@@ -87,10 +87,7 @@ impl Link {
 
     /// Whether it can take a request now. One that was closed meanwhile, or says something unasked, cannot.
     pub(super) fn is_still_free(&self) -> bool {
-        let State { stream, scratch, .. } = &mut *self.0.borrow_mut();
-        let mut scratch = scratch.borrow_mut();
-        let mut unasked = ReadBuf::new(&mut scratch);
-        Pin::new(stream).poll_read(&mut Context::from_waker(Waker::noop()), &mut unasked).is_pending()
+        self.0.borrow().stream.is_quiet()
     }
 
     /// Puts away what belonged to the last request: a connection that waits for its next one holds nothing else.

@@ -24,6 +24,13 @@ impl UpstreamStream {
         counters.upstream_open.add(1);
         Self { socket, _open: StillOpen(Arc::clone(counters)), _permit: permit }
     }
+
+    /// Whether it is open and has nothing to say. Outside of tokio's budget: with that used up, whatever was closed would
+    /// seem open, and a shop that restarts closes hundreds at once.
+    pub(super) fn is_quiet(&self) -> bool {
+        let unasked = self.socket.tcp().try_read(&mut [0]);
+        unasked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+    }
 }
 
 impl AsyncRead for UpstreamStream {

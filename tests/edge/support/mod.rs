@@ -12,6 +12,7 @@ mod talk;
 mod tls;
 mod websocket;
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 pub(crate) use authority::{Issued, KeyKind, authority};
@@ -50,6 +51,15 @@ pub(crate) fn settled(number: impl Fn() -> u64) -> u64 {
         }
         (since.elapsed() > REST).then_some(now)
     })
+}
+
+/// How many octets wait in the sockets of this local address to be read (proc_net_tcp(5)).
+pub(crate) fn unread(address: SocketAddr) -> u64 {
+    let port = format!(":{:04X}", address.port());
+    let table = std::fs::read_to_string("/proc/net/tcp").expect("the sockets");
+    let sockets = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let queues = sockets.filter(|fields| fields[1].ends_with(&port)).map(|fields| fields[4].to_owned());
+    queues.filter_map(|queues| u64::from_str_radix(queues.split_once(':')?.1, 16).ok()).sum()
 }
 
 /// Far longer than anything takes on a busy machine.
