@@ -94,7 +94,10 @@ impl Outgoing {
                 && self.octets.len() - self.written < GATHERED
             {
                 match Pin::new(body).poll_frame(cx) {
-                    Poll::Ready(Some(Ok(frame))) => self.frame(frame),
+                    Poll::Ready(Some(Ok(frame))) => {
+                        self.forget_written();
+                        self.frame(frame);
+                    }
                     Poll::Ready(Some(Err(_))) => return Poll::Ready(Err(Unsent::Client)),
                     Poll::Ready(None) => self.end(None),
                     Poll::Pending if self.written == self.octets.len() => return Poll::Pending,
@@ -113,11 +116,15 @@ impl Outgoing {
             0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
             written => self.written += written,
         }
-        if self.written == self.octets.len() && self.body.is_some() {
-            self.octets.clear();
+        Poll::Ready(Ok(()))
+    }
+
+    /// Makes room for more of the body. An upstream that never quite catches up would have all of it gather here.
+    fn forget_written(&mut self) {
+        if self.written > 0 {
+            self.octets.drain(..self.written);
             (self.written, self.begun) = (0, true);
         }
-        Poll::Ready(Ok(()))
     }
 
     fn frame(&mut self, frame: Frame<Bytes>) {
