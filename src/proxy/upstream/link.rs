@@ -46,6 +46,8 @@ struct State {
     outgoing: Option<Outgoing>,
     /// The upstream does not take the request; it may have answered before.
     untaken: bool,
+    /// The client's part of the request broke off. Asked again, its body might go on, or seem to have ended well.
+    broken_off: bool,
     /// Octets that were read and belong to what comes next.
     incoming: BytesMut,
     /// A line has come since the octets were last read as a head.
@@ -67,6 +69,7 @@ impl Link {
             scratch: Rc::clone(scratch),
             outgoing: None,
             untaken: false,
+            broken_off: false,
             incoming: BytesMut::new(),
             unparsed: false,
             room: LEAST,
@@ -100,7 +103,8 @@ impl Link {
     pub(super) fn begin(&self, request: Outgoing) {
         let state = &mut *self.0.borrow_mut();
         state.outgoing = Some(request);
-        (state.answered, state.untaken, state.unparsed, state.room) = (false, false, false, LEAST);
+        (state.answered, state.untaken, state.broken_off) = (false, false, false);
+        (state.unparsed, state.room) = (false, LEAST);
     }
 
     /// Sends the request and waits for the head of its response.
@@ -148,9 +152,15 @@ impl State {
         if self.untaken {
             return Poll::Pending;
         }
+        if self.broken_off {
+            return Poll::Ready(Err(Broken::Client));
+        }
         match ready!(outgoing.poll_send(&mut self.stream, cx)) {
             Ok(()) => Poll::Ready(Ok(())),
-            Err(Unsent::Client) => Poll::Ready(Err(Broken::Client)),
+            Err(Unsent::Client) => {
+                self.broken_off = true;
+                Poll::Ready(Err(Broken::Client))
+            }
             Err(Unsent::Upstream) => {
                 self.untaken = true;
                 self.keeps = false;
