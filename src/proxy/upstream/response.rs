@@ -40,7 +40,7 @@ pub(super) fn parse(octets: &[u8], head_only: bool) -> Result<Option<Head>, Malf
     // One piece of memory that all values are parts of.
     let whole = Bytes::copy_from_slice(&octets[..length]);
     let mut headers = HeaderMap::with_capacity(response.headers.len() + ADDED);
-    let (mut body_length, mut chunked, mut keeps) = (None, false, is_http_1_1);
+    let (mut body_length, mut chunked, mut keeps, mut closes) = (None, false, is_http_1_1, false);
     for field in response.headers.iter() {
         let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| Malformed)?;
         if name == CONTENT_LENGTH {
@@ -57,7 +57,9 @@ pub(super) fn parse(octets: &[u8], head_only: bool) -> Result<Option<Head>, Malf
                 return Err(Malformed);
             }
         } else if name == CONNECTION {
-            keeps = is_kept(field.value).unwrap_or(keeps);
+            // `close` is final, whatever else is said (RFC 9112 §9.3).
+            closes |= says(field.value, "close");
+            keeps |= says(field.value, "keep-alive");
         }
         let begin = field.value.as_ptr().addr() - octets.as_ptr().addr();
         let value = whole.slice(begin..begin + field.value.len());
@@ -66,7 +68,11 @@ pub(super) fn parse(octets: &[u8], head_only: bool) -> Result<Option<Head>, Malf
     if chunked && body_length.take().is_some() {
         // The chunks decide (RFC 9112 §6.3), and who says both is not to be trusted with what comes next.
         headers.remove(CONTENT_LENGTH);
-        keeps = false;
+        closes = true;
+    }
+    if status == StatusCode::NO_CONTENT {
+        // It is not to be there (RFC 9110 §8.6), and a client of HTTP/2 would miss the octets.
+        headers.remove(CONTENT_LENGTH);
     }
     let framing = match body_length {
         _ if head_only || has_no_body(status) => Framing::Ended,
@@ -75,7 +81,7 @@ pub(super) fn parse(octets: &[u8], head_only: bool) -> Result<Option<Head>, Malf
         Some(length) => Framing::Length(length),
         None => Framing::UntilClose,
     };
-    keeps &= !matches!(framing, Framing::UntilClose);
+    keeps &= !closes && framing != Framing::UntilClose;
     Ok(Some(Head { status, headers, framing, keeps, length }))
 }
 
@@ -85,16 +91,9 @@ fn content_length(value: &[u8]) -> Option<u64> {
     if digits { std::str::from_utf8(value).ok()?.parse().ok() } else { None }
 }
 
-/// What a `Connection` line says about the connection's future, if anything.
-fn is_kept(value: &[u8]) -> Option<bool> {
-    let mut tokens = value.split(|octet| *octet == b',').map(<[u8]>::trim_ascii);
-    tokens.find_map(|token| {
-        if token.eq_ignore_ascii_case(b"close") {
-            Some(false)
-        } else {
-            token.eq_ignore_ascii_case(b"keep-alive").then_some(true)
-        }
-    })
+/// Whether a `Connection` line has this token.
+fn says(value: &[u8], token: &str) -> bool {
+    value.split(|octet| *octet == b',').any(|said| said.trim_ascii().eq_ignore_ascii_case(token.as_bytes()))
 }
 
 /// RFC 9110 §6.4.1.
@@ -149,6 +148,12 @@ mod tests {
             ("HTTP/1.1 200 OK\r\ntransfer-encoding: Chunked\r\n\r\n", chunked(), true),
             ("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ncontent-length: 7\r\n\r\n", chunked(), false),
             ("HTTP/1.1 200 OK\r\ncontent-length: 7\r\nconnection: x, Close\r\n\r\n", Length(7), false),
+            ("HTTP/1.1 200 OK\r\ncontent-length: 7\r\nconnection: keep-alive, close\r\n\r\n", Length(7), false),
+            (
+                "HTTP/1.1 200 OK\r\ncontent-length: 7\r\nconnection: close\r\nconnection: keep-alive\r\n\r\n",
+                Length(7),
+                false,
+            ),
             ("HTTP/1.0 200 OK\r\ncontent-length: 7\r\n\r\n", Length(7), false),
             ("HTTP/1.0 200 OK\r\ncontent-length: 7\r\nconnection: Keep-Alive\r\n\r\n", Length(7), true),
             ("HTTP/1.0 200 OK\r\nconnection: keep-alive\r\n\r\n", UntilClose, false),
