@@ -81,7 +81,7 @@ fn a_request_under_way_is_finished_and_told_to_close() {
     eventually("the request", || (origin.requests().len() == 1).then_some(()));
     edge.signal(Signal::TERM);
     eventually("draining", || (readiness(&edge) == (503, "draining\n".into())).then_some(()));
-    eventually("closed listeners", || std::net::TcpStream::connect(edge.https).is_err().then_some(()));
+    await_closed_listeners(&edge);
     assert_eq!(Talk::plain(edge.admin).get("localhost", "/livez").status, 200);
     go.send(()).expect("the origin waits");
     let response = client.response();
@@ -97,7 +97,7 @@ fn a_request_that_was_on_its_way_when_draining_began_is_served() {
     let mut client = edge.open("shop.example");
     assert_eq!(client.get("shop.example", "/").status, 200);
     edge.signal(Signal::TERM);
-    edge.logged("stopping");
+    await_closed_listeners(&edge);
     let response = client.get("shop.example", "/");
     assert_eq!((response.status, response.field("connection")), (200, Some("close")));
     assert_eq!(edge.wait().code(), Some(0));
@@ -255,6 +255,12 @@ fn waiting() -> (Origin, mpsc::Sender<()>) {
         exchange.answer("200 OK", &[], b"hello")
     });
     (origin, go)
+}
+
+/// Waits until no worker accepts any more: from then on each of them knows that it drains. The line that says so in the log is
+/// written before the first one hears of it.
+fn await_closed_listeners(edge: &Edge) {
+    eventually("closed listeners", || std::net::TcpStream::connect(edge.https).is_err().then_some(()));
 }
 
 fn readiness(edge: &Edge) -> (u16, String) {
