@@ -50,11 +50,7 @@ pub(super) fn ranked(certificates: &[Arc<ServedCert>], now: i64) -> Vec<Ranked> 
 
 /// The index of certificates in this order.
 pub(super) fn index(order: &[Ranked]) -> CertIndex {
-    let mut index = CertIndex::default();
-    for ranked in order {
-        index.add(&ranked.certificate, ranked.names());
-    }
-    index
+    CertIndex::standing_for(order.iter().map(|ranked| (ranked.certificate(), ranked.names())))
 }
 
 impl Ranked {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use hashbrown::HashMap;
 use rustls::sign::CertifiedKey;
 use rustls::{SignatureAlgorithm, SignatureScheme};
 
@@ -22,23 +23,26 @@ impl CertIndex {
     /// Builds the index from certificates in order of rank, best first: where two could serve a name with one type of key,
     /// the earlier one does.
     pub fn ranked(certificates: impl IntoIterator<Item = Arc<ServedCert>>) -> Self {
-        let mut index = Self::default();
-        for certificate in certificates {
-            index.add(&certificate, &certificate.names);
-        }
-        index
+        let certificates: Vec<_> = certificates.into_iter().collect();
+        Self::standing_for(certificates.iter().map(|certificate| (certificate, &*certificate.names)))
     }
 
-    /// Adds the next best certificate, which stands for no more than these of its names.
-    pub fn add(&mut self, certificate: &Arc<ServedCert>, names: &[HostPattern]) {
-        for pattern in names {
-            let (names, text) = match pattern {
-                HostPattern::Exact(exact) => (&mut self.exact, exact.as_str()),
-                HostPattern::Wildcard(base) => (&mut self.wildcard, base.as_str()),
-            };
-            names.entry(text).offer(certificate);
+    /// Like [`ranked`](Self::ranked), of certificates that stand for no more than the given ones of their names.
+    pub fn standing_for<'c>(certificates: impl IntoIterator<Item = (&'c Arc<ServedCert>, &'c [HostPattern])>) -> Self {
+        let mut exact: HashMap<&str, Choice> = HashMap::new();
+        let mut wildcard: HashMap<&str, Choice> = HashMap::new();
+        let mut all = Vec::new();
+        for (certificate, names) in certificates {
+            for pattern in names {
+                let (choices, text) = match pattern {
+                    HostPattern::Exact(exact_name) => (&mut exact, exact_name.as_str()),
+                    HostPattern::Wildcard(base) => (&mut wildcard, base.as_str()),
+                };
+                choices.entry(text).or_default().offer(certificate);
+            }
+            all.push(Arc::clone(certificate));
         }
-        self.certificates.push(Arc::clone(certificate));
+        Self { exact: NameTable::new(exact), wildcard: NameTable::new(wildcard), certificates: all }
     }
 
     /// The certificates that serve `name` (in normal form): the exact name's, else the wildcard's one label up.
@@ -47,6 +51,12 @@ impl CertIndex {
         if let Some(choice) = self.exact.get(name) {
             return Some(choice);
         }
+        self.find_wildcard(name)
+    }
+
+    /// Apart, so that the exact name, which is looked up for everybody, is found in line.
+    #[inline(never)]
+    fn find_wildcard(&self, name: &str) -> Option<&Choice> {
         if self.wildcard.is_empty() {
             return None;
         }

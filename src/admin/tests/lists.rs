@@ -86,17 +86,16 @@ async fn sites_tell_what_puts_a_better_certificate_before_one_of_a_worse_kind() 
         (worse(&exact, rsa_and_expired), "valid now before not valid now"),
         (worse(&exact, |served| served.key_type = KeyType::Rsa), "only candidate"),
     ] {
-        let mut index = CertIndex::ranked([good()]);
         let stands_for = if expected == "only candidate" { &worse.names[..] } else { &[] };
-        index.add(&worse, stands_for);
+        let good = good();
+        let index = CertIndex::standing_for([(&good, &*good.names), (&worse, stands_for)]);
         assert_eq!(rules(index, "shop.example").await[0], expected, "{worse:?}");
     }
     // Its exact name does not bring an expired one before a wildcard that is valid.
     let host = "www.bare.example";
     let wildcard = certificate("good", &["*.bare.example"], LONG_AGO, FAR_AHEAD);
     let expired = worse(&[host], |served| served.facts.not_after = LONG_AGO + 1);
-    let mut index = CertIndex::ranked([Arc::clone(&wildcard)]);
-    index.add(&expired, &[]);
+    let index = CertIndex::standing_for([(&wildcard, &*wildcard.names), (&expired, &[])]);
     assert_eq!(rules(index, host).await, ["valid now before not valid now"]);
     let newer = certificate("newer", &["*.bare.example"], LONG_AGO + 9, FAR_AHEAD);
     let index = CertIndex::ranked([newer, certificate("exact", &[host], LONG_AGO, FAR_AHEAD), wildcard]);
