@@ -63,7 +63,7 @@ pub(crate) fn unread(address: SocketAddr) -> u64 {
 }
 
 /// Far longer than anything takes on a busy machine.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(15);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 /// Between two looks at something that cannot be waited for.
 const TICK: Duration = Duration::from_millis(10);
 /// What has not moved for so long stands still.
