@@ -167,10 +167,14 @@ impl Seeds {
         } else if let (Some(head), Some(tail)) = (name.first_chunk::<8>(), name.last_chunk::<8>()) {
             folded(u64::from_le_bytes(*head) ^ one, u64::from_le_bytes(*tail) ^ two ^ length)
         } else {
-            let octets = name.iter().fold(0, |octets, octet| octets << 8 | u64::from(*octet));
-            folded(octets ^ one, two ^ length)
+            folded(few(name) ^ one, two ^ length)
         }
     }
+}
+
+/// Fewer than eight octets as a number.
+fn few(octets: &[u8]) -> u64 {
+    octets.iter().fold(0, |number, octet| number << 8 | u64::from(*octet))
 }
 
 fn halves(octets: &[u8; 16]) -> (u64, u64) {
@@ -239,14 +243,14 @@ impl Name {
     }
 }
 
-/// Whether two texts of one length, `SHORT` octets at most, are the same; without a call for the lengths most names have.
+/// Whether two texts of one length, `SHORT` octets at most, are the same; without a call, so that a lookup saves no registers.
 fn same(one: &[u8], other: &[u8]) -> bool {
     if let (Some(head), Some(tail)) = (other.first_chunk::<16>(), other.last_chunk::<16>()) {
         one.first_chunk() == Some(head) && one.last_chunk() == Some(tail)
     } else if let (Some(head), Some(tail)) = (other.first_chunk::<8>(), other.last_chunk::<8>()) {
         one.first_chunk() == Some(head) && one.last_chunk() == Some(tail)
     } else {
-        one == other
+        few(one) == few(other)
     }
 }
 
