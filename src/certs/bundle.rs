@@ -10,9 +10,9 @@ use rustls_pki_types::PrivateKeyDer;
 
 use super::certificate::{Certificate, PublicKey, decimal, hexadecimal};
 use super::flaw::Flaw;
+use super::formats::unsupported_key;
 use super::pairing::{FileParts, Pair, pair};
 use super::parts::Parts;
-use super::pem;
 use crate::live::{CertFacts, KeyType, ServedCert};
 use crate::name::HostPattern;
 
@@ -52,7 +52,7 @@ impl Bundle {
         if leaf.key.id != key.public.id {
             return Err(super::pairing::key_mismatch());
         }
-        let key_type = key.public.key_type.ok_or_else(pem::unsupported_key)?;
+        let key_type = key.public.key_type.ok_or_else(unsupported_key)?;
         let certificates = std::iter::once(leaf).chain(chain).map(|certificate| certificate.der.clone()).collect();
         let certified = Arc::new(CertifiedKey::new(certificates, Arc::clone(&key.signing)));
         ParsedCertificate::try_from(&leaf.der).map_err(|_| unreadable_leaf())?;
@@ -113,8 +113,8 @@ pub(crate) struct Key {
 impl Key {
     /// Loads a key.
     pub(super) fn read(der: &PrivateKeyDer<'static>) -> Result<Self, Flaw> {
-        let signing = any_supported_type(der).map_err(|_| pem::unsupported_key())?;
-        let public = signing.public_key().and_then(|spki| PublicKey::read(&spki)).ok_or_else(pem::unsupported_key)?;
+        let signing = any_supported_type(der).map_err(|_| unsupported_key())?;
+        let public = signing.public_key().and_then(|spki| PublicKey::read(&spki)).ok_or_else(unsupported_key)?;
         Ok(Self { signing, public })
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::bundle::Key;
 use super::certificate::{Certificate, Known};
 use super::flaw::Flaw;
-use super::pem::Items;
+use super::formats::Items;
 
 /// The certificates and keys of one file, in its order.
 #[derive(Clone, Default)]

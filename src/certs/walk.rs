@@ -11,7 +11,6 @@ use std::time::SystemTime;
 use hashbrown::HashSet;
 
 use super::flaw::Flaw;
-use super::pem;
 use super::scan::Root;
 use super::trails::Trails;
 
@@ -115,21 +114,19 @@ impl Walk {
                 folders.push_back(path);
                 continue;
             }
-            let form = Form::of(&path);
+            let is_meant = is_meant(&path);
             if !kind.is_symlink() {
-                if let Some(form) = form
-                    && let Some(metadata) = unless_gone(entry.metadata())?
-                {
-                    self.file(path, &metadata, form);
+                if is_meant && let Some(metadata) = unless_gone(entry.metadata())? {
+                    self.file(path, &metadata);
                 }
                 continue;
             }
             self.trails.follow(&path);
-            match (fs::metadata(&path), form) {
-                (Ok(metadata), _) if metadata.is_dir() => links.push_back(path),
-                (Ok(metadata), Some(form)) => self.file(path, &metadata, form),
-                (Ok(_), None) => {}
-                (Err(error), _) => {
+            match fs::metadata(&path) {
+                Ok(metadata) if metadata.is_dir() => links.push_back(path),
+                Ok(metadata) if is_meant => self.file(path, &metadata),
+                Ok(_) => {}
+                Err(error) => {
                     if unless_gone(fs::symlink_metadata(&path))?.is_some() {
                         self.lost.push((path, dangling(&error)));
                     }
@@ -139,13 +136,8 @@ impl Walk {
         Ok(())
     }
 
-    fn file(&mut self, path: PathBuf, metadata: &Metadata, form: Form) {
-        let flaw = match form {
-            Form::Pem => unfit(metadata),
-            Form::Der => Some(pem::der()),
-            Form::Pkcs7 => Some(pem::pkcs7("DER")),
-            Form::Pkcs12 => Some(pem::pkcs12()),
-        };
+    fn file(&mut self, path: PathBuf, metadata: &Metadata) {
+        let flaw = unfit(metadata);
         self.found.push(Found { path: path.into(), stamp: Stamp::of(metadata), mode: metadata.mode(), flaw });
     }
 }
@@ -236,25 +228,10 @@ fn dangling(error: &io::Error) -> Flaw {
     )
 }
 
-/// What a file's extension promises.
-#[derive(Clone, Copy)]
-enum Form {
-    Pem,
-    Der,
-    Pkcs7,
-    Pkcs12,
-}
-
-impl Form {
-    fn of(path: &Path) -> Option<Self> {
-        match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
-            "pem" | "crt" | "cer" | "key" => Some(Self::Pem),
-            "der" => Some(Self::Der),
-            "p7b" => Some(Self::Pkcs7),
-            "pfx" | "p12" => Some(Self::Pkcs12),
-            _ => None,
-        }
-    }
+/// Whether certificates and keys have such a name. What is in the file, its content says.
+fn is_meant(path: &Path) -> bool {
+    let extension = path.extension().and_then(|extension| extension.to_str()).map(str::to_ascii_lowercase);
+    extension.is_some_and(|extension| EXTENSIONS.contains(&extension.as_str()))
 }
 
 /// The system's words without "(os error 13)".
@@ -263,6 +240,7 @@ pub(super) fn plain(error: &io::Error) -> String {
     text.split(" (os error").next().unwrap_or_default().to_lowercase()
 }
 
+const EXTENSIONS: [&str; 8] = ["pem", "crt", "cer", "key", "der", "p7b", "pfx", "p12"];
 /// Public content lies there; it is no certificate intake.
 pub(super) const WELL_KNOWN: &str = "well-known";
 /// The longest chain with its key has some 20 KiB.

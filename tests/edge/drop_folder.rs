@@ -1,5 +1,6 @@
 //! Certificates come, change and go as files do; what is served never goes by accident.
 
+mod formats;
 mod upheaval;
 
 use std::fs;

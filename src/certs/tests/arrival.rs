@@ -72,6 +72,27 @@ fn every_form_of_key_is_read() {
 }
 
 #[test]
+fn a_chain_comes_out_of_pkcs7_in_any_order() {
+    let leaf = CHAIN.leaf(&["a.example"]);
+    for chain in
+        [[&leaf.certificate, &CHAIN.intermediate, &CHAIN.root], [&CHAIN.root, &CHAIN.intermediate, &leaf.certificate]]
+    {
+        let mut shop = Shop::new();
+        shop.write("chain.txt", chain.map(String::as_str).concat());
+        let made = std::process::Command::new("openssl")
+            .args(["crl2pkcs7", "-nocrl", "-outform", "DER", "-certfile"])
+            .arg(shop.path("chain.txt"))
+            .output()
+            .expect("openssl runs");
+        shop.write("a.p7b", made.stdout);
+        shop.write("a.key", &leaf.key);
+        shop.settle();
+        assert_eq!((shop.serving("a.example"), shop.sent("a.example")), (fingerprint(&leaf), 2));
+        assert_eq!((shop.listed(), shop.alarms()), (vec![], vec![]));
+    }
+}
+
+#[test]
 fn a_half_written_file_leaves_the_last_good_pair() {
     let mut shop = Shop::new();
     let (old, new) = (CHAIN.leaf(&["a.example"]), CHAIN.leaf(&["a.example"]));

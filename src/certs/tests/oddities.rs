@@ -19,9 +19,9 @@ fn bad_files_are_named_and_disturb_nobody() {
     shop.write("empty.crt", "");
     shop.write("large.pem", vec![b'a'; 10 * 1024 * 1024]);
     shop.write("encrypted.key", "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMAA=\n-----END ENCRYPTED PRIVATE KEY-----\n");
-    shop.write("bundle.pfx", "x");
+    shop.write("bundle.pfx", [0x30, 0x06, 0x02, 0x01, 0x03, 0x30, 0x01, 0x00]);
     shop.write("bundle.p7b", "x");
-    shop.write("a.der", "x");
+    shop.write("a.der", [0x30, 0x02, 0x05, 0x00]);
     shop.write("bundle.pfx.password", "geheim");
     shop.write("README.md", "read me");
     shop.write(".hidden.pem", "hello");
@@ -39,7 +39,7 @@ fn bad_files_are_named_and_disturb_nobody() {
     shop.settle();
     let expected = [
         rejected("a.der", "der"),
-        rejected("bundle.p7b", "pkcs7"),
+        rejected("bundle.p7b", "nothing"),
         rejected("bundle.pfx", "pkcs12"),
         rejected("empty.crt", "empty"),
         rejected("encrypted.key", "encrypted-key"),

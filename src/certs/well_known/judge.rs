@@ -4,10 +4,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
-use rustls_pki_types::PrivateKeyDer;
 
 use crate::certs::flaw::Flaw;
-use crate::certs::pem::{self, Der};
+use crate::certs::formats::{Der, contains};
 use crate::certs::walk::LARGEST_FILE;
 use crate::name::HostName;
 
@@ -59,21 +58,9 @@ pub(super) fn address(path: &Path) -> Result<Option<(HostName, Box<str>)>, Flaw>
 pub(super) fn holds_secret(content: &[u8]) -> bool {
     // UTF-16 is ASCII with a zero octet in each pair.
     let text: Vec<u8> = content.iter().copied().filter(|byte| *byte != 0).collect();
-    if pem::contains(&text, b"PRIVATE KEY-----") || pem::contains(&text, b"-----BEGIN PKCS12") {
-        return true;
-    }
-    match Der::of(content) {
-        Some(Der::Pkcs12) => true,
-        Some(Der::Other) => PrivateKeyDer::try_from(content).is_ok() || is_encrypted_key(content),
-        Some(Der::Pkcs7) | None => false,
-    }
-}
-
-/// EncryptedPrivateKeyInfo (RFC 5958 §3) begins with the algorithm of its encryption, PKCS#5 or PKCS#12.
-fn is_encrypted_key(content: &[u8]) -> bool {
-    let head = &content[..content.len().min(24)];
-    pem::contains(head, &[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x05])
-        || pem::contains(head, &[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x0C, 0x01])
+    contains(&text, b"PRIVATE KEY-----")
+        || contains(&text, b"-----BEGIN PKCS12")
+        || matches!(Der::of(content), Some(Der::Pkcs12 | Der::Key(_) | Der::EncryptedKey))
 }
 
 pub(super) fn secret() -> Flaw {

@@ -1,0 +1,101 @@
+//! What a binary value is, by its shape.
+
+use rustls_pki_types::PrivateKeyDer;
+use x509_parser::certificate::X509Certificate;
+use x509_parser::certification_request::X509CertificationRequest;
+use x509_parser::prelude::FromDer;
+
+use super::pem::contains;
+use crate::certs::flaw::Flaw;
+
+/// What a value is, as far as its shape tells.
+#[derive(Debug)]
+pub(in crate::certs) enum Der<'a> {
+    /// A certificate, without what openssl writes behind it in the form "TRUSTED CERTIFICATE".
+    Certificate(&'a [u8]),
+    /// A private key in PKCS#8, PKCS#1 or SEC1.
+    Key(PrivateKeyDer<'a>),
+    /// A private key behind a password (RFC 5958 §3).
+    EncryptedKey,
+    /// Certificates, or a signed message (RFC 5652).
+    Pkcs7(&'a [u8]),
+    /// A key and certificates behind a password (RFC 7292).
+    Pkcs12,
+    /// What an authority answers with a certificate (RFC 2986).
+    Request,
+    /// Something else.
+    Other,
+}
+
+impl<'a> Der<'a> {
+    /// The value that `content` begins with; `None` when that is no SEQUENCE, or is cut off.
+    pub(in crate::certs) fn of(content: &'a [u8]) -> Option<Self> {
+        let (value, body) = sequence(content)?;
+        Some(if body.starts_with(VERSION_3_SEQUENCE) {
+            Self::Pkcs12
+        } else if body.starts_with(SIGNED_DATA) {
+            Self::Pkcs7(value)
+        } else if is_encrypted_key(body) {
+            Self::EncryptedKey
+        } else if let Ok(key) = PrivateKeyDer::try_from(value) {
+            Self::Key(key)
+        } else if X509Certificate::from_der(value).is_ok() {
+            Self::Certificate(value)
+        } else if X509CertificationRequest::from_der(value).is_ok() {
+            Self::Request
+        } else {
+            Self::Other
+        })
+    }
+}
+
+/// Whether there is less of a value than its length says.
+pub(super) fn is_cut_off(content: &[u8]) -> bool {
+    // Shorter lengths are letters too.
+    matches!(content, [0x30, 0x81..=0x83, ..]) && sequence(content).is_none()
+}
+
+/// The SEQUENCE at the beginning, and what is in it. Indefinite lengths are BER, which old PKCS#12 files have; such a value ends
+/// with the file.
+fn sequence(content: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (&[tag, length], rest) = content.split_first_chunk::<2>()?;
+    if tag != 0x30 {
+        return None;
+    }
+    if length == 0x80 {
+        return Some((content, rest));
+    }
+    let (body, length) = if length < 0x80 {
+        (rest, usize::from(length))
+    } else {
+        let (length, body) =
+            rest.split_at_checked(usize::from(length & 0x7F)).filter(|(length, _)| length.len() <= 3)?;
+        (body, length.iter().fold(0, |sum, octet| sum << 8 | usize::from(*octet)))
+    };
+    let header = content.len() - body.len();
+    Some((content.get(..header + length)?, &body[..length]))
+}
+
+/// EncryptedPrivateKeyInfo begins with the algorithm of its encryption, of PKCS#5 or PKCS#12.
+fn is_encrypted_key(body: &[u8]) -> bool {
+    let head = &body[..body.len().min(20)];
+    head.first() == Some(&0x30) && (contains(head, PKCS5) || contains(head, PKCS12_ENCRYPTION))
+}
+
+/// A value that is none of what is served.
+pub(super) fn unknown() -> Flaw {
+    Flaw::new(
+        "der",
+        "the file is binary (DER), and what it holds is neither a certificate nor a private key",
+        "see what it is with: openssl asn1parse -inform DER -in FILE",
+    )
+}
+
+/// The beginning of a PFX: version 3, then a SEQUENCE.
+const VERSION_3_SEQUENCE: &[u8] = &[0x02, 0x01, 0x03, 0x30];
+/// 1.2.840.113549.1.7.2, as a value.
+const SIGNED_DATA: &[u8] = &[0x06, 0x09, 0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x07, 0x02];
+/// 1.2.840.113549.1.5
+const PKCS5: &[u8] = &[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x05];
+/// 1.2.840.113549.1.12.1
+const PKCS12_ENCRYPTION: &[u8] = &[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x0C, 0x01];
