@@ -38,6 +38,11 @@ impl Document {
         Self { file: file.into(), text, lines }
     }
 
+    /// Whether nothing was written, not even a comment.
+    pub(super) fn is_blank(&self) -> bool {
+        self.text.trim().is_empty()
+    }
+
     /// The line of an offset, counted from 1.
     pub(super) fn line(&self, offset: usize) -> usize {
         self.lines.partition_point(|start| *start <= offset)

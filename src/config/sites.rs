@@ -173,7 +173,7 @@ impl Reading {
         let (table, syntax) = document.parse();
         let is_broken = !syntax.remarks.is_empty();
         if table.is_empty() && !is_broken {
-            return self.find_empty(file, serves);
+            return self.find_empty(&document, serves);
         }
         let pad = Pad::new(&document);
         let top = Section::top_of_included(&pad, &table);
@@ -200,13 +200,15 @@ impl Reading {
         }
     }
 
-    /// A disk that is full, and whoever truncates before writing, leave an empty file: it is no word that its sites may go.
-    fn find_empty(&mut self, file: &Path, serves: bool) {
-        let remark = |text: &str| Remark { file: file.into(), line: None, key: String::new(), text: text.into() };
+    /// A disk that is full, and whoever truncates before writing, leave an empty file: it is no word that its sites may go. A
+    /// file that never had one and says why is meant so.
+    fn find_empty(&mut self, document: &Document, serves: bool) {
+        let file = &document.file;
+        let remark = |text: &str| Remark { file: file.clone(), line: None, key: String::new(), text: text.into() };
         if serves {
             let text = "expected [[site]], found nothing; its sites stay as they were, delete the file to remove them";
             self.reject(file, RejectedPart::File, vec![remark(text)]);
-        } else {
+        } else if document.is_blank() {
             self.warnings.push(remark("expected [[site]], found nothing; no site comes from it"));
         }
     }

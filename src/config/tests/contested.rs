@@ -87,6 +87,7 @@ fn a_folder_that_cannot_be_read_and_an_empty_file_keep_their_sites() {
     let serving = folder.good();
     folder.write("sites.d/a.toml", "# nothing\n");
     folder.write("sites.d/c.toml", "");
+    folder.write("sites.d/d.toml", "# the shops come later\n");
     let next = folder.again(&serving);
     assert_eq!(
         (names(&next), &next.kept[..]),
