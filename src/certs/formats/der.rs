@@ -11,7 +11,7 @@ use crate::certs::flaw::Flaw;
 /// What a value is, as far as its shape tells.
 #[derive(Debug)]
 pub(in crate::certs) enum Der<'a> {
-    /// A certificate, without what openssl writes behind it in the form "TRUSTED CERTIFICATE".
+    /// A certificate.
     Certificate(&'a [u8]),
     /// A private key in PKCS#8, PKCS#1 or SEC1.
     Key(PrivateKeyDer<'a>),
@@ -47,6 +47,16 @@ impl<'a> Der<'a> {
             Self::Other
         })
     }
+}
+
+/// The value at the beginning, without what openssl writes behind it in the form "TRUSTED CERTIFICATE".
+pub(super) fn first(content: &[u8]) -> Option<&[u8]> {
+    sequence(content).map(|(value, _)| value)
+}
+
+/// Whether it is PKCS#7.
+pub(super) fn is_signed_data(content: &[u8]) -> bool {
+    sequence(content).is_some_and(|(_, body)| body.starts_with(SIGNED_DATA))
 }
 
 /// Whether there is less of a value than its length says.

@@ -56,12 +56,13 @@ impl Items {
         if self.certificates.is_empty() && self.keys.is_empty() { Err(text.nothing()) } else { Ok(()) }
     }
 
+    /// Takes a block's content. What is wrong with a certificate is told by whoever reads it, which not every one is: most are
+    /// known from the last look.
     fn take_certificates(&mut self, der: &[u8]) -> Result<(), Flaw> {
-        match Der::of(der) {
-            Some(Der::Pkcs7(message)) => self.certificates.extend(pkcs7::certificates(message)?),
-            Some(Der::Certificate(certificate)) => self.certificates.push(certificate.to_vec().into()),
-            // What is wrong with it is told by whoever reads it.
-            _ => self.certificates.push(der.to_vec().into()),
+        if der::is_signed_data(der) {
+            self.certificates.extend(pkcs7::certificates(der)?);
+        } else {
+            self.certificates.push(der::first(der).unwrap_or(der).to_vec().into());
         }
         Ok(())
     }
