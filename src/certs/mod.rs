@@ -1,7 +1,7 @@
 //! How a certificate gets in: from a file in the drop folder to the index that the hot path reads.
 //!
 //! ```text
-//! walk ─► scan ─► pem, certificate, parts ─► pairing, chain ─► bundle ─► shelf ─► ranking ─► index
+//! walk ─► scan ─► formats, certificate, parts ─► pairing, chain ─► bundle ─► shelf ─► ranking ─► index
 //! ```
 //!
 //! [`Intake`] is the single writer; it looks at the folder when [`crate::folder_watch`] says so, when a deadline of the shelf

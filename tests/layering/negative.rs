@@ -1,6 +1,6 @@
 //! Each rule is shown to fail on a planted violation, and to leave what is right alone.
 
-use super::{Finding, Source, findings, locked_crates, tree, unused_crates};
+use super::{Finding, Source, empty_rooms, findings, locked_crates, tree, unused_crates};
 
 #[test]
 fn a_module_that_names_a_higher_layer_is_found() {
@@ -154,6 +154,19 @@ fn a_crate_of_the_plan_that_only_tests_use_is_found() {
         report(&unused_crates(&[Source::new("edge.rs", &format!("{plan} {rest}"))])),
         ["src: [used] notify is not used in src/ outside tests; put it to use again, or take it out of the plan"]
     );
+}
+
+#[test]
+fn a_room_that_no_longer_uses_its_door_is_found() {
+    let found = report(&empty_rooms(&[
+        Source::new("certs/scan.rs", "use x509_parser::A;"),
+        Source::new("live/mod.rs", "use arc_swap::A;"),
+        Source::new("config/mod.rs", "#[cfg(test)] mod tests { use toml::A; }"),
+    ]));
+    let of = |room: &str| found.iter().filter(|line| line.starts_with(&format!("src: [doors] {room} "))).count();
+    assert_eq!((of("certs"), of("live/mod.rs"), of("config"), of("folder_watch")), (0, 0, 1, 1));
+    let config = "src: [doors] config does not name toml; take the room out of DOORS in tests/layering.rs";
+    assert!(found.contains(&config.to_owned()), "{found:?}");
 }
 
 #[test]
