@@ -145,25 +145,26 @@ const NAMES_FOR_A_PILOT: usize = 3;
 /// For so many names there is one place more, so that pilots for the last names can be found.
 const SPARE: usize = 4;
 
-/// Makes hashes. Drawn anew for each table: who chooses names cannot choose where they collide.
+/// Makes hashes. Drawn anew for each table: who chooses names cannot choose where they collide. All are odd: two multiply.
 struct Seeds([u64; 4]);
 
 impl Default for Seeds {
     fn default() -> Self {
         let drawn = DefaultHashBuilder::default();
-        Self(std::array::from_fn(|number| drawn.hash_one(number)))
+        Self(std::array::from_fn(|number| drawn.hash_one(number) | 1))
     }
 }
 
 impl Seeds {
     /// The hash of a name of `SHORT` octets at most: its octets, twice in part, multiplied with each other as foldhash and
-    /// wyhash do it. Those are made for texts of any length and take twice as many instructions.
+    /// wyhash do it. Those are made for texts of any length and take more than twice as many instructions.
     fn hash(&self, name: &str) -> u64 {
         let Self([one, two, three, four]) = self;
         let (name, length) = (name.as_bytes(), name.len() as u64);
         if let (Some(head), Some(tail)) = (name.first_chunk::<16>(), name.last_chunk::<16>()) {
             let ((head, after), (before, tail)) = (halves(head), halves(tail));
-            folded(head ^ one, before ^ two) ^ folded(after ^ three, tail ^ four ^ length)
+            let (before, after) = (spread(before, *three), spread(after, *four));
+            folded((head ^ one).wrapping_add(before), (tail ^ two ^ length).wrapping_add(after))
         } else if let (Some(head), Some(tail)) = (name.first_chunk::<8>(), name.last_chunk::<8>()) {
             folded(u64::from_le_bytes(*head) ^ one, u64::from_le_bytes(*tail) ^ two ^ length)
         } else {
@@ -182,6 +183,12 @@ fn halves(octets: &[u8; 16]) -> (u64, u64) {
     (both as u64, (both >> 64) as u64)
 }
 
+/// A number whose every bit hangs on many of these. A product's low bits hang on few, and its high bits reach no further: turned
+/// by half, either kind reaches the other's place.
+fn spread(octets: u64, multiplier: u64) -> u64 {
+    octets.rotate_left(32).wrapping_mul(multiplier)
+}
+
 /// Both halves of the product, of which each has what the other lacks.
 fn folded(one: u64, other: u64) -> u64 {
     let product = u128::from(one) * u128::from(other);
@@ -190,10 +197,10 @@ fn folded(one: u64, other: u64) -> u64 {
 
 /// Where this pilot leads this name.
 fn place(hash: u64, pilot: Pilot, places: usize) -> usize {
-    scaled(folded(hash, MULTIPLIER ^ u64::from(pilot)), places)
+    scaled(hash.wrapping_mul(MULTIPLIER ^ u64::from(pilot) << 1), places)
 }
 
-/// Odd and without a pattern: 2^64 by the golden ratio.
+/// Without a pattern, and odd, with any pilot above its last bit too: 2^64 by the golden ratio.
 const MULTIPLIER: u64 = 0x9E37_79B9_7F4A_7C15;
 
 /// A number below `end` in proportion to a hash.
