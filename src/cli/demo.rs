@@ -5,7 +5,7 @@ mod guide;
 mod shop;
 
 use std::error::Error;
-use std::io::{self, Write};
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::ExitCode;
@@ -14,6 +14,7 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::runtime::{self, Runtime};
 
+use super::output::tell;
 use super::{exit, run};
 use crate::certs::{KeyKind, LocalCa, valid_for};
 use crate::config::{Config, Loaded, Mistakes};
@@ -38,8 +39,7 @@ pub(super) fn demo() -> ExitCode {
     match Edge::start(None, loaded, Certificates::Fixed(certificates)) {
         Ok(edge) => {
             let guide = Guide { addresses: edge.addresses(), root: &folder.root(), socket: &folder.socket() };
-            // Nobody may be reading, and the shop is open all the same.
-            let _ = write!(io::stdout(), "{guide}");
+            tell(&guide.to_string());
             let code = run::serve(edge);
             drop(shop); // it answers until the edge has no more questions
             code

@@ -4,7 +4,8 @@ use std::io::{Write, stderr, stdout};
 
 use crate::telemetry::printable;
 
-/// Prints a result. A reader that has gone (`| head`) is no reason to panic.
+/// Prints a result, in one piece: a log on the same terminal comes before or after it. A reader that has gone (`| head`) is no
+/// reason to panic.
 pub(super) fn tell(text: &str) {
     let _ = writeln!(stdout().lock(), "{text}");
 }

@@ -74,6 +74,17 @@ fn ctrl_c_ends_the_demo_at_once_and_leaves_nothing_behind() {
     assert_eq!(demo.log.all().iter().find(bad), None);
 }
 
+#[test]
+fn the_log_does_not_stand_in_the_middle_of_the_guide() {
+    // A terminal shows both.
+    let demo = Demo::run("demo 2>&1");
+    let lines = demo.output.all();
+    let lines: Vec<&str> = lines.iter().filter_map(serde_json::Value::as_str).collect();
+    let begin = lines.iter().position(|line| line.starts_with("A sample shop")).expect("the guide");
+    assert_eq!(lines[begin..].iter().find(|line| line.contains(" INFO ")), None, "{lines:#?}");
+    assert!(demo.log.all().is_empty());
+}
+
 /// A demo in a network of its own, which holds nothing but a loopback device. Killed when dropped.
 struct Demo {
     process: Child,
@@ -84,14 +95,19 @@ struct Demo {
 }
 
 impl Demo {
-    /// Starts it and waits for its whole guide.
     fn start() -> Self {
+        Self::run("demo")
+    }
+
+    /// Starts it with these words, which a shell reads, and waits for its whole guide.
+    fn run(words: &str) -> Self {
         // A name that a shell would take for several words, and for the beginning of a quotation.
         let place = tempfile::Builder::new().prefix("the demo's place").tempdir().expect("a folder");
         let mut process = Command::new("unshare")
             .args(if geteuid().is_root() { &["--net"][..] } else { &["--net", "--map-root-user"] })
             // One process becomes the next: signals reach the demo itself.
-            .args(["sh", "-c", "PATH=$PATH:/usr/sbin:/sbin; ip link set lo up && exec \"$0\" demo", PROGRAM])
+            .args(["sh", "-c", &format!("PATH=$PATH:/usr/sbin:/sbin; ip link set lo up && exec \"$0\" {words}")])
+            .arg(PROGRAM)
             .env("TMPDIR", place.path())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

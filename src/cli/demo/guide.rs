@@ -63,7 +63,6 @@ In another terminal:
   curl --unix-socket {socket} http://localhost/api/v1/certificates
 
 Ctrl-C stops.
-
 "
         )
     }
