@@ -71,6 +71,7 @@ const DOORS: &[Door] = &[
     Door { crates: &["httparse"], rooms: &["proxy/upstream"] },
     Door { crates: &["hyper", "hyper_util"], rooms: &["proxy", "admin", "outbound", "cli/demo"] },
     Door { crates: &["x509_parser", "rcgen"], rooms: &["certs"] },
+    Door { crates: &["p12_keystore", "aes", "cbc", "des", "md5"], rooms: &["certs/formats"] },
     Door { crates: &["notify"], rooms: &["folder_watch"] },
     Door { crates: &["arc_swap"], rooms: &["live/mod.rs"] },
     Door { crates: &["toml"], rooms: &["config"] },

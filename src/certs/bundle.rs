@@ -13,6 +13,7 @@ use super::flaw::Flaw;
 use super::formats::unsupported_key;
 use super::pairing::{FileParts, Pair, pair};
 use super::parts::Parts;
+use super::password::Password;
 use crate::live::{CertFacts, KeyType, ServedCert};
 use crate::name::HostPattern;
 
@@ -32,7 +33,7 @@ impl Bundle {
     /// # Errors
     /// [`Flaw`] when there is not exactly one certificate with its key, or it cannot be served.
     pub fn parse(content: &[u8]) -> Result<Self, Flaw> {
-        let parts = Parts::read(content, &Default::default())?;
+        let parts = Parts::read(content, &Password::Absent, &Default::default())?;
         let path: Arc<Path> = Path::new("").into();
         let mut pairing = pair(&[FileParts { path: &path, parts: &parts }], &[]);
         match (pairing.pairs.pop(), pairing.pairs.is_empty()) {

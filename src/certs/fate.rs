@@ -93,6 +93,7 @@ impl<'a> Sources<'a> {
                 "it was overwritten with a certificate that is not valid yet; the valid one before it keeps serving until then",
                 "nothing, or put a certificate here that is valid now",
             )),
+            None if let Some(flaw) = self.files.get(file).and_then(|record| record.flaw()) => Some(flaw.clone()),
             None => Some(Flaw::new(
                 "pair-broken",
                 "it held a certificate or key in service, and what it holds now has no counterpart; the last good pair keeps \

@@ -22,6 +22,11 @@ impl Flaw {
     ) -> Self {
         Self { code, reason: reason.into(), mend: mend.into() }
     }
+
+    /// Whether nothing is wrong but that something has not come yet.
+    pub(super) fn is_a_wait(&self) -> bool {
+        self.code.starts_with("waiting-for-")
+    }
 }
 
 impl std::fmt::Display for Flaw {

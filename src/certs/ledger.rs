@@ -107,6 +107,11 @@ pub(super) struct Finding {
 pub(super) struct Findings(BTreeMap<Arc<Path>, Finding>);
 
 impl Findings {
+    /// Whatever the flaw says it is.
+    pub(super) fn note(&mut self, file: &Arc<Path>, flaw: Flaw) {
+        if flaw.is_a_wait() { self.wait(file, flaw) } else { self.reject(file, flaw) }
+    }
+
     pub(super) fn reject(&mut self, file: &Arc<Path>, flaw: Flaw) {
         match self.0.get_mut(file) {
             Some(finding) if finding.state == NoticeState::Rejected => {}

@@ -19,6 +19,7 @@ mod ledger;
 mod local_ca;
 mod pairing;
 mod parts;
+mod password;
 mod ranking;
 mod scan;
 mod shelf;

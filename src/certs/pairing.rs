@@ -168,6 +168,7 @@ mod tests {
 
     use super::*;
     use crate::certs::certificate::hexadecimal;
+    use crate::certs::password::Password;
     use crate::certs::testing::{Chain, Leaf};
 
     /// Everything the tests deal out: two leaves of one intermediate, a renewal with the same key, all with PEM texts.
@@ -188,7 +189,7 @@ mod tests {
     });
 
     fn read(text: &str) -> Parts {
-        Parts::read(text.as_bytes(), &Default::default()).expect("parts")
+        Parts::read(text.as_bytes(), &Password::Absent, &Default::default()).expect("parts")
     }
 
     /// What is made of files, given as paths and texts.

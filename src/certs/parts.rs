@@ -6,6 +6,7 @@ use super::bundle::Key;
 use super::certificate::{Certificate, Known};
 use super::flaw::Flaw;
 use super::formats::Items;
+use super::password::Password;
 
 /// The certificates and keys of one file, in its order.
 #[derive(Clone, Default)]
@@ -16,8 +17,8 @@ pub(crate) struct Parts {
 
 impl Parts {
     /// Reads a file's content. Certificates that are in `known` are taken from there.
-    pub(super) fn read(content: &[u8], known: &Known) -> Result<Self, Flaw> {
-        let items = Items::read(content)?;
+    pub(super) fn read(content: &[u8], password: &Password, known: &Known) -> Result<Self, Flaw> {
+        let items = Items::read(content, password)?;
         let mut parts = Self::default();
         for der in items.certificates {
             let certificate = known.read(der)?;

@@ -19,6 +19,7 @@ use zeroize::Zeroizing;
 use super::certificate::{Known, sha256};
 use super::flaw::Flaw;
 use super::parts::Parts;
+use super::password::Password;
 use super::walk::{Found, Stamp, Walk, plain, unfit};
 
 /// Reads one folder again and again, each file only when it changed.
@@ -56,10 +57,30 @@ pub(super) enum Root {
 /// A file at one look.
 pub(super) struct Record {
     /// `None`: look again next time, whatever `stat` says.
-    stamp: Option<Stamp>,
+    stamp: Option<Stamps>,
     digest: Option<[u8; 32]>,
+    /// It was read without a password.
+    is_open: bool,
     pub(super) content: Content,
     pub(super) readable_by: Readers,
+}
+
+/// The stamp of a file, and that of its password where it has one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stamps {
+    file: Stamp,
+    /// The outer: whether there is one; the inner: whether it can be looked at.
+    password: Option<Option<Stamp>>,
+}
+
+impl Stamps {
+    fn of(found: &Found, file: Stamp) -> Self {
+        Self { file, password: found.password.as_ref().map(|password| password.stamp) }
+    }
+
+    fn are_fresh(&self) -> bool {
+        self.file.is_fresh() || self.password.is_some_and(|stamp| stamp.is_none_or(|stamp| stamp.is_fresh()))
+    }
 }
 
 /// What a file turned out to be.
@@ -165,7 +186,7 @@ impl Scanner {
 impl Record {
     fn read(found: &Found, old: Option<&Self>, known: &Known) -> Self {
         if let Some(flaw) = &found.flaw {
-            return Self { stamp: Some(found.stamp), ..Self::unread(found, flaw.clone()) };
+            return Self { stamp: Some(Stamps::of(found, found.stamp)), ..Self::unread(found, flaw.clone()) };
         }
         let (content, before, stable) = match bounded_read(&found.path) {
             Ok(read) => read,
@@ -173,23 +194,42 @@ impl Record {
         };
         let digest = sha256(&content);
         let content = match old {
-            Some(old) if old.digest == Some(digest) => old.content.clone(),
-            _ => match Parts::read(&content, known) {
-                Ok(parts) => Content::Parts(Arc::new(parts)),
-                Err(flaw) => Content::Flawed(flaw),
-            },
+            // The password decides too, and is not kept to be compared.
+            Some(old) if old.digest == Some(digest) && old.is_open && found.password.is_none() => old.content.clone(),
+            _ => {
+                let password = found.password.as_ref().map_or(Password::Absent, |file| Password::read(&file.path));
+                match Parts::read(&content, &password, known) {
+                    Ok(parts) => Content::Parts(Arc::new(parts)),
+                    Err(flaw) => Content::Flawed(flaw),
+                }
+            }
         };
-        let stamp = Stamp::of(&before);
-        let stamp = (stable && !stamp.is_fresh()).then_some(stamp);
-        Self { stamp, digest: Some(digest), content, readable_by: Readers::of(before.mode()) }
+        let stamps = Stamps::of(found, Stamp::of(&before));
+        let stamp = (stable && !stamps.are_fresh()).then_some(stamps);
+        let is_open = found.password.is_none();
+        Self { stamp, digest: Some(digest), is_open, content, readable_by: Readers::of(before.mode()) }
     }
 
     fn unread(found: &Found, flaw: Flaw) -> Self {
-        Self { stamp: None, digest: None, content: Content::Flawed(flaw), readable_by: Readers::of(found.mode) }
+        Self {
+            stamp: None,
+            digest: None,
+            is_open: true,
+            content: Content::Flawed(flaw),
+            readable_by: Readers::of(found.mode),
+        }
+    }
+
+    /// Why it cannot be read.
+    pub(super) fn flaw(&self) -> Option<&Flaw> {
+        match &self.content {
+            Content::Parts(_) => None,
+            Content::Flawed(flaw) => Some(flaw),
+        }
     }
 
     fn is_as_in(&self, found: &Found) -> bool {
-        self.stamp == Some(found.stamp)
+        self.stamp == Some(Stamps::of(found, found.stamp))
     }
 
     fn says_the_same(&self, other: &Self) -> bool {
@@ -213,7 +253,7 @@ impl Readers {
 }
 
 /// A whole file of at most 1 MiB, its metadata, and whether it stayed the same meanwhile.
-fn bounded_read(path: &Path) -> Result<(Zeroizing<Vec<u8>>, Metadata, bool), Flaw> {
+pub(super) fn bounded_read(path: &Path) -> Result<(Zeroizing<Vec<u8>>, Metadata, bool), Flaw> {
     let failed = |error: io::Error| unreadable(&error);
     // What was a file at `stat` may be a pipe by now: never wait in open.
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;

@@ -1,6 +1,7 @@
 //! Finds the files of the drop folder, without reading any.
 
 use std::collections::VecDeque;
+use std::ffi::OsString;
 use std::fs::{self, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -103,6 +104,8 @@ impl Walk {
             entries.push(entry?);
         }
         entries.sort_by_key(fs::DirEntry::file_name);
+        let is_password = |entry: &&fs::DirEntry| entry.file_name().as_encoded_bytes().ends_with(PASSWORD.as_bytes());
+        let passwords: HashSet<OsString> = entries.iter().filter(is_password).map(fs::DirEntry::file_name).collect();
         for entry in entries {
             let name = entry.file_name();
             if name.as_encoded_bytes().starts_with(b".") || is_root && name == WELL_KNOWN {
@@ -117,14 +120,14 @@ impl Walk {
             let is_meant = is_meant(&path);
             if !kind.is_symlink() {
                 if is_meant && let Some(metadata) = unless_gone(entry.metadata())? {
-                    self.file(path, &metadata);
+                    self.file(path, &metadata, &passwords);
                 }
                 continue;
             }
             self.trails.follow(&path);
             match fs::metadata(&path) {
                 Ok(metadata) if metadata.is_dir() => links.push_back(path),
-                Ok(metadata) if is_meant => self.file(path, &metadata),
+                Ok(metadata) if is_meant => self.file(path, &metadata, &passwords),
                 Ok(_) => {}
                 Err(error) => {
                     if unless_gone(fs::symlink_metadata(&path))?.is_some() {
@@ -136,9 +139,14 @@ impl Walk {
         Ok(())
     }
 
-    fn file(&mut self, path: PathBuf, metadata: &Metadata) {
+    /// `passwords` are the names of all password files of the folder.
+    fn file(&mut self, path: PathBuf, metadata: &Metadata, passwords: &HashSet<OsString>) {
+        let password = PasswordFile::beside(&path, passwords);
+        if let Some(password) = &password {
+            self.trails.follow(&password.path);
+        }
         let flaw = unfit(metadata);
-        self.found.push(Found { path: path.into(), stamp: Stamp::of(metadata), mode: metadata.mode(), flaw });
+        self.found.push(Found { path: path.into(), stamp: Stamp::of(metadata), mode: metadata.mode(), flaw, password });
     }
 }
 
@@ -157,6 +165,27 @@ pub(super) struct Found {
     pub(super) mode: u32,
     /// Known without reading it.
     pub(super) flaw: Option<Flaw>,
+    pub(super) password: Option<PasswordFile>,
+}
+
+/// A file that holds the password of the one beside it.
+pub(super) struct PasswordFile {
+    pub(super) path: PathBuf,
+    /// None: it cannot be looked at.
+    pub(super) stamp: Option<Stamp>,
+}
+
+impl PasswordFile {
+    fn beside(path: &Path, passwords: &HashSet<OsString>) -> Option<Self> {
+        if passwords.is_empty() {
+            return None;
+        }
+        let mut name = path.file_name()?.to_owned();
+        name.push(PASSWORD);
+        let stands_for = passwords.contains(&name).then(|| path.with_file_name(name))?;
+        let stamp = fs::metadata(&stands_for).ok().map(|metadata| Stamp::of(&metadata));
+        Some(Self { path: stands_for, stamp })
+    }
 }
 
 /// By what a file is known to be unchanged.
@@ -241,6 +270,8 @@ pub(super) fn plain(error: &io::Error) -> String {
 }
 
 const EXTENSIONS: [&str; 8] = ["pem", "crt", "cer", "key", "der", "p7b", "pfx", "p12"];
+/// Behind the name of a file, that of the file with its password.
+const PASSWORD: &str = ".password";
 /// Public content lies there; it is no certificate intake.
 pub(super) const WELL_KNOWN: &str = "well-known";
 /// The longest chain with its key has some 20 KiB.

@@ -1,6 +1,7 @@
 //! Certificates come, change and go as files do; what is served never goes by accident.
 
 mod formats;
+mod passwords;
 mod upheaval;
 
 use std::fs;

@@ -1,6 +1,7 @@
 //! What a binary value is, by its shape.
 
 use rustls_pki_types::PrivateKeyDer;
+use x509_parser::asn1_rs::Any;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::certification_request::X509CertificationRequest;
 use x509_parser::prelude::FromDer;
@@ -16,11 +17,11 @@ pub(in crate::certs) enum Der<'a> {
     /// A private key in PKCS#8, PKCS#1 or SEC1.
     Key(PrivateKeyDer<'a>),
     /// A private key behind a password (RFC 5958 §3).
-    EncryptedKey,
+    EncryptedKey(&'a [u8]),
     /// Certificates, or a signed message (RFC 5652).
     Pkcs7(&'a [u8]),
     /// A key and certificates behind a password (RFC 7292).
-    Pkcs12,
+    Pkcs12(&'a [u8]),
     /// What an authority answers with a certificate (RFC 2986).
     Request,
     /// Something else.
@@ -32,11 +33,11 @@ impl<'a> Der<'a> {
     pub(in crate::certs) fn of(content: &'a [u8]) -> Option<Self> {
         let (value, body) = sequence(content)?;
         Some(if body.starts_with(VERSION_3_SEQUENCE) {
-            Self::Pkcs12
+            Self::Pkcs12(value)
         } else if body.starts_with(SIGNED_DATA) {
             Self::Pkcs7(value)
         } else if is_encrypted_key(body) {
-            Self::EncryptedKey
+            Self::EncryptedKey(value)
         } else if let Ok(key) = PrivateKeyDer::try_from(value) {
             Self::Key(key)
         } else if X509Certificate::from_der(value).is_ok() {
@@ -57,6 +58,43 @@ pub(super) fn first(content: &[u8]) -> Option<&[u8]> {
 /// Whether it is PKCS#7.
 pub(super) fn is_signed_data(content: &[u8]) -> bool {
     sequence(content).is_some_and(|(_, body)| body.starts_with(SIGNED_DATA))
+}
+
+/// Whether it is an EncryptedPrivateKeyInfo.
+pub(super) fn is_encrypted_info(content: &[u8]) -> bool {
+    sequence(content).is_some_and(|(_, body)| is_encrypted_key(body))
+}
+
+/// Whether it is a SEQUENCE and nothing behind it.
+pub(super) fn is_one_sequence(content: &[u8]) -> bool {
+    sequence(content).is_some_and(|(value, _)| value.len() == content.len())
+}
+
+/// Whether it is BER, which gives no length and says where it ends.
+pub(super) fn is_of_indefinite_length(content: &[u8]) -> bool {
+    content.starts_with(&[0x30, 0x80])
+}
+
+/// The next value, after what comes behind it.
+pub(super) fn next(octets: &[u8]) -> Option<(&[u8], Any<'_>)> {
+    Any::from_der(octets).ok()
+}
+
+/// A value of these parts.
+pub(super) fn value(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
+    let length = parts.iter().map(|part| part.len()).sum::<usize>();
+    let octets = length.to_be_bytes();
+    let needed = &octets[octets.iter().take_while(|octet| **octet == 0).count()..];
+    let mut value = vec![tag];
+    match length {
+        0..0x80 => value.push(length as u8),
+        _ => {
+            value.push(0x80 | needed.len() as u8);
+            value.extend_from_slice(needed);
+        }
+    }
+    value.extend(parts.iter().copied().flatten());
+    value
 }
 
 /// Whether there is less of a value than its length says.
@@ -89,7 +127,7 @@ fn sequence(content: &[u8]) -> Option<(&[u8], &[u8])> {
 /// EncryptedPrivateKeyInfo begins with the algorithm of its encryption, of PKCS#5 or PKCS#12.
 fn is_encrypted_key(body: &[u8]) -> bool {
     let head = &body[..body.len().min(20)];
-    head.first() == Some(&0x30) && (contains(head, PKCS5) || contains(head, PKCS12_ENCRYPTION))
+    head.first() == Some(&0x30) && (contains(head, OID_PKCS5) || contains(head, OID_PKCS12_CIPHERS))
 }
 
 /// A value that is none of what is served.
@@ -106,6 +144,8 @@ const VERSION_3_SEQUENCE: &[u8] = &[0x02, 0x01, 0x03, 0x30];
 /// 1.2.840.113549.1.7.2, as a value.
 const SIGNED_DATA: &[u8] = &[0x06, 0x09, 0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x07, 0x02];
 /// 1.2.840.113549.1.5
-const PKCS5: &[u8] = &[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x05];
+pub(super) const OID_PKCS5: &[u8] = &[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x05];
 /// 1.2.840.113549.1.12.1
-const PKCS12_ENCRYPTION: &[u8] = &[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x0C, 0x01];
+pub(super) const OID_PKCS12_CIPHERS: &[u8] = &[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x0C, 0x01];
+/// 1.2.840.113549.1.5.13
+pub(super) const OID_PBES2: &[u8] = &[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x05, 0x0D];

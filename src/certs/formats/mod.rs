@@ -1,12 +1,14 @@
 //! What a file holds, whatever its form: recognised by the content, never by the name.
 //!
-//! `text` brings any encoding down to octets, `pem` finds blocks in it, `der` tells what a binary value is, and `pkcs7` takes
-//! certificates out of one.
+//! `text` brings any encoding down to octets, `pem` finds blocks in it, `der` tells what a binary value is, `pkcs7` and `pkcs12`
+//! take certificates and keys out of one, and `traditional` opens what openssl encrypted before there was PKCS#8.
 
 mod der;
 mod pem;
+mod pkcs12;
 mod pkcs7;
 mod text;
+mod traditional;
 
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use zeroize::Zeroizing;
@@ -16,6 +18,7 @@ pub(super) use pem::contains;
 
 use self::pem::{Block, Text};
 use super::flaw::Flaw;
+use super::password::Password;
 
 /// What a file holds, in its order, still DER.
 #[derive(Default)]
@@ -26,8 +29,8 @@ pub(super) struct Items {
 }
 
 impl Items {
-    /// Reads a whole file.
-    pub(super) fn read(content: &[u8]) -> Result<Self, Flaw> {
+    /// Reads a whole file. The password opens whatever of it is encrypted.
+    pub(super) fn read(content: &[u8], password: &Password) -> Result<Self, Flaw> {
         let narrowed = text::from_utf16(content);
         let content = text::without_mark(narrowed.as_deref().map_or(content, Vec::as_slice));
         if content.iter().all(u8::is_ascii_whitespace) {
@@ -36,14 +39,14 @@ impl Items {
         let mut items = Self::default();
         let text = Text::of(content);
         if text.has_blocks() {
-            items.take_blocks(&text)?;
+            items.take_blocks(&text, password)?;
         } else {
-            items.take_value(content)?;
+            items.take_value(content, password)?;
         }
         Ok(items)
     }
 
-    fn take_blocks(&mut self, text: &Text) -> Result<(), Flaw> {
+    fn take_blocks(&mut self, text: &Text, password: &Password) -> Result<(), Flaw> {
         if let Some(flaw) = text.unsupported() {
             return Err(flaw);
         }
@@ -51,6 +54,11 @@ impl Items {
             match block? {
                 Block::Certificates(der) => self.take_certificates(&der)?,
                 Block::Key(key) => self.keys.push(key),
+                Block::EncryptedKey(info) => self.keys.push(pkcs12::encrypted_key(&info, password)?),
+                Block::Veiled(veiled) => {
+                    let der = traditional::decrypt(&veiled.cipher, &veiled.content, password)?;
+                    self.keys.extend(veiled.key(&der));
+                }
             }
         }
         if self.certificates.is_empty() && self.keys.is_empty() { Err(text.nothing()) } else { Ok(()) }
@@ -68,13 +76,13 @@ impl Items {
     }
 
     /// Takes a file that is no text.
-    fn take_value(&mut self, content: &[u8]) -> Result<(), Flaw> {
+    fn take_value(&mut self, content: &[u8], password: &Password) -> Result<(), Flaw> {
         match Der::of(content) {
             Some(Der::Certificate(certificate)) => self.certificates.push(certificate.to_vec().into()),
             Some(Der::Key(key)) => self.keys.push(key.clone_key().into()),
             Some(Der::Pkcs7(message)) => self.certificates.extend(pkcs7::certificates(message)?),
-            Some(Der::EncryptedKey) => return Err(encrypted_key()),
-            Some(Der::Pkcs12) => return Err(pkcs12()),
+            Some(Der::EncryptedKey(info)) => self.keys.push(pkcs12::encrypted_key(info, password)?),
+            Some(Der::Pkcs12(file)) => *self = pkcs12::read(file, password)?,
             Some(Der::Request) => return Err(request()),
             Some(Der::Other) => return Err(der::unknown()),
             None if der::is_cut_off(content) => return Err(truncated("the file is shorter than its content says")),
@@ -90,22 +98,6 @@ pub(in crate::certs) fn unsupported_key() -> Flaw {
         "key-unsupported",
         "the private key is not one of ECDSA on P-256, P-384 or P-521, Ed25519, or RSA of 2048 to 8192 bits",
         "make a new key with: openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out NEW, and a new certificate",
-    )
-}
-
-fn encrypted_key() -> Flaw {
-    Flaw::new(
-        "encrypted-key",
-        "the private key is encrypted, and a password for it is not in this version",
-        "decrypt it with: openssl pkey -in OLD -out NEW",
-    )
-}
-
-fn pkcs12() -> Flaw {
-    Flaw::new(
-        "pkcs12",
-        "the file is PKCS#12 (.pfx, .p12), which is not in this version; PEM, DER or PKCS#7 is expected",
-        "convert it with: openssl pkcs12 -nodes -in OLD -out NEW.pem",
     )
 }
 
@@ -143,7 +135,9 @@ mod tests {
     const KEY: &str = "-----BEGIN PRIVATE KEY-----\nMAMCAQE=\n-----END PRIVATE KEY-----\n";
 
     fn counts(content: &[u8]) -> Result<(usize, usize), &'static str> {
-        Items::read(content).map(|items| (items.certificates.len(), items.keys.len())).map_err(|flaw| flaw.code)
+        Items::read(content, &Password::Absent)
+            .map(|items| (items.certificates.len(), items.keys.len()))
+            .map_err(|flaw| flaw.code)
     }
 
     #[test]
@@ -185,10 +179,7 @@ mod tests {
             (b"hello".to_vec(), "nothing"),
             (vec![0; 100], "nothing"),
             (label("ENCRYPTED PRIVATE KEY"), "encrypted-key"),
-            (
-                KEY.replace("MAM", "Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\nMAM").into_bytes(),
-                "encrypted-key",
-            ),
+            (KEY.replace("MAM", "Proc-Type: 4,ENCRYPTED\nDEK-Info: SEED-CBC,00\n\nMAM").into_bytes(), "encrypted-key"),
             (label("OPENSSH PRIVATE KEY"), "openssh-key"),
             (label("DSA PRIVATE KEY"), "key-unsupported"),
             (label("CERTIFICATE REQUEST"), "certificate-request"),
@@ -198,7 +189,7 @@ mod tests {
             (CERTIFICATE.replace("MAM", "M?M").into_bytes(), "malformed"),
             (vec![0x30, 0x02, 0x05, 0x00], "der"),
             (vec![0x30, 0x82, 0x00, 0x02, 0x05], "truncated"),
-            (vec![0x30, 0x06, 0x02, 0x01, 0x03, 0x30, 0x01, 0x00], "pkcs12"),
+            (vec![0x30, 0x06, 0x02, 0x01, 0x03, 0x30, 0x01, 0x00], "malformed"),
             (vec![0x30, 0x80, 0x02, 0x01, 0x03, 0x30, 0x80, 0x00], "pkcs12"),
             (b"\x30\x0B\x06\x09\x2A\x86\x48\x86\xF7\x0D\x01\x07\x02".to_vec(), "pkcs7"),
         ] {
@@ -215,7 +206,7 @@ mod tests {
             format!("-----BEGIN {secret}\n"),
             secret.to_owned(),
         ] {
-            let flaw = Items::read(text.as_bytes()).err().expect("a flaw");
+            let flaw = Items::read(text.as_bytes(), &Password::Absent).err().expect("a flaw");
             assert!(!flaw.to_string().contains("c2VjcmV0"), "{flaw}");
         }
     }
@@ -223,14 +214,14 @@ mod tests {
     proptest! {
         #[test]
         fn no_content_makes_it_panic(content in proptest::collection::vec(any::<u8>(), 0..400)) {
-            let _ = Items::read(&content);
+            let _ = Items::read(&content, &Password::Absent);
         }
 
         #[test]
         fn no_damage_makes_it_panic(at in 0..100_usize, byte: u8) {
             let mut content = format!("{CERTIFICATE}{KEY}").into_bytes();
             content[at] = byte;
-            let _ = Items::read(&content);
+            let _ = Items::read(&content, &Password::Absent);
         }
     }
 }

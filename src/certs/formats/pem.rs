@@ -3,27 +3,37 @@
 //! The reader of rustls-pki-types passes over what it does not know without a word. What operators do have and we cannot read is
 //! therefore looked for by name first.
 
+use std::borrow::Cow;
+use std::ops::Range;
+
 use rustls_pki_types::PrivateKeyDer;
 use rustls_pki_types::pem::{self, PemObject, SectionKind};
 use zeroize::Zeroizing;
 
-use super::{encrypted_key, neither, request, truncated, unsupported_key};
+use super::{der, neither, request, truncated, unsupported_key};
 use crate::certs::flaw::Flaw;
 
-/// A file's lines in one form: no white space around them, one kind of end, each marker on a line of its own.
+/// The blocks of a file in one form: no white space around lines, one kind of line end, no headers.
 pub(super) struct Text {
     /// Wiped when dropped: it may be a key.
     lines: Zeroizing<Vec<u8>>,
-    /// What the blocks say they are.
-    labels: Vec<Vec<u8>>,
-    /// The headers of a block say that it is encrypted (RFC 1421 §4.6.1.1).
-    encrypted: bool,
+    sections: Vec<Section>,
+}
+
+/// From one marker to the next.
+struct Section {
+    /// What it says it is.
+    label: Vec<u8>,
+    /// What its headers say of how it is encrypted (RFC 1421 §4.6.1.3).
+    cipher: Option<Vec<u8>>,
+    lines: Range<usize>,
+    ended: bool,
 }
 
 impl Text {
     pub(super) fn of(content: &[u8]) -> Self {
         let room = content.len() + content.len() / 64 + 64;
-        let mut text = Self { lines: Zeroizing::new(Vec::with_capacity(room)), labels: Vec::new(), encrypted: false };
+        let mut text = Self { lines: Zeroizing::new(Vec::with_capacity(room)), sections: Vec::new() };
         for line in content.split(|byte| matches!(byte, b'\n' | b'\r')) {
             let mut line = line.trim_ascii();
             // `cat a.pem b.pem` where the first file does not end its last line.
@@ -39,37 +49,44 @@ impl Text {
     }
 
     fn push(&mut self, line: &[u8]) {
-        let line = relabelled(line);
         if let Some(label) = line.strip_prefix(BEGIN) {
-            self.labels.push(label.strip_suffix(MARKER).unwrap_or(label).to_vec());
+            let label = label.strip_suffix(MARKER).unwrap_or(label).to_vec();
+            let lines = self.lines.len()..self.lines.len();
+            self.sections.push(Section { label, cipher: None, lines, ended: false });
         }
-        self.encrypted |= line.starts_with(b"Proc-Type: 4,ENCRYPTED");
-        self.lines.extend_from_slice(line);
-        self.lines.push(b'\n');
+        let Some(section) = self.sections.last_mut().filter(|section| !section.ended) else { return };
+        if let Some(cipher) = line.strip_prefix(b"DEK-Info:") {
+            section.cipher = Some(cipher.trim_ascii().to_vec());
+        } else if !line.starts_with(b"Proc-Type:") {
+            self.lines.extend_from_slice(&relabelled(line));
+            self.lines.push(b'\n');
+            section.ended = line.starts_with(END);
+        }
+        section.lines.end = self.lines.len();
     }
 
     fn has(&self, label: &str) -> bool {
-        self.labels.iter().any(|known| known == label.as_bytes())
+        self.sections.iter().any(|section| section.label == label.as_bytes())
     }
 
     /// Whether there is any block.
     pub(super) fn has_blocks(&self) -> bool {
-        !self.labels.is_empty()
+        !self.sections.is_empty()
     }
 
     /// The blocks that hold certificates and keys, in their order.
     pub(super) fn blocks(&self) -> impl Iterator<Item = Result<Block, Flaw>> {
-        <(SectionKind, Vec<u8>)>::pem_slice_iter(&self.lines).filter_map(|section| match section {
-            Ok((kind, der)) => Block::of(kind, der).map(Ok),
-            Err(error) => Some(Err(broken(&error))),
+        self.sections.iter().filter_map(|section| {
+            let lines = &self.lines[section.lines.clone()];
+            match <(SectionKind, Vec<u8>)>::pem_slice_iter(lines).next()? {
+                Ok((kind, der)) => Block::of(kind, der, section).map(Ok),
+                Err(error) => Some(Err(broken(&error))),
+            }
         })
     }
 
     /// What the blocks hold that this version does not read.
     pub(super) fn unsupported(&self) -> Option<Flaw> {
-        if self.encrypted || self.has("ENCRYPTED PRIVATE KEY") {
-            return Some(encrypted_key());
-        }
         if self.has("OPENSSH PRIVATE KEY") {
             return Some(Flaw::new(
                 "openssh-key",
@@ -82,7 +99,7 @@ impl Text {
 
     /// Why there is nothing to serve in the blocks.
     pub(super) fn nothing(&self) -> Flaw {
-        if self.labels.iter().any(|label| label.ends_with(b"CERTIFICATE REQUEST")) {
+        if self.sections.iter().any(|section| section.label.ends_with(b"CERTIFICATE REQUEST")) {
             return request();
         }
         neither()
@@ -94,37 +111,65 @@ pub(super) enum Block {
     /// A certificate, or what holds some.
     Certificates(Vec<u8>),
     Key(Zeroizing<PrivateKeyDer<'static>>),
+    /// A key behind a password, in PKCS#8.
+    EncryptedKey(Vec<u8>),
+    /// A key that is encrypted as a whole, in the form that it has when it is not.
+    Veiled(Veiled),
+}
+
+/// A key that is encrypted as openssl once did it.
+pub(super) struct Veiled {
+    pub(super) cipher: Vec<u8>,
+    pub(super) content: Vec<u8>,
+    kind: SectionKind,
+}
+
+impl Veiled {
+    /// The key in this DER, which was its content.
+    pub(super) fn key(&self, der: &[u8]) -> Option<Zeroizing<PrivateKeyDer<'static>>> {
+        key(self.kind, der.to_vec())
+    }
 }
 
 impl Block {
-    fn of(kind: SectionKind, der: Vec<u8>) -> Option<Self> {
-        let key: PrivateKeyDer<'static> = match kind {
-            SectionKind::Certificate => return Some(Self::Certificates(der)),
-            SectionKind::PrivateKey => PrivateKeyDer::Pkcs8(der.into()),
-            SectionKind::RsaPrivateKey => PrivateKeyDer::Pkcs1(der.into()),
-            SectionKind::EcPrivateKey => PrivateKeyDer::Sec1(der.into()),
-            _ => return None,
-        };
-        Some(Self::Key(key.into()))
+    fn of(kind: SectionKind, der: Vec<u8>, Section { label, cipher, .. }: &Section) -> Option<Self> {
+        match (kind, cipher) {
+            (SectionKind::Certificate, _) => Some(Self::Certificates(der)),
+            (SectionKind::PrivateKey, _) if label == ENCRYPTED_KEY || der::is_encrypted_info(&der) => {
+                Some(Self::EncryptedKey(der))
+            }
+            (SectionKind::PrivateKey | SectionKind::RsaPrivateKey | SectionKind::EcPrivateKey, Some(cipher)) => {
+                Some(Self::Veiled(Veiled { cipher: cipher.clone(), content: der, kind }))
+            }
+            _ => key(kind, der).map(Self::Key),
+        }
     }
 }
 
-/// The marker with the label that the reader knows. "X509 CERTIFICATE" is the older one of the same thing (RFC 7468 §5.1); the
-/// others hold certificates, and in what form their content tells better than their label.
-fn relabelled(line: &[u8]) -> &[u8] {
-    let (marker, begins) = match (line.strip_prefix(BEGIN), line.strip_prefix(END)) {
-        (Some(marker), _) => (marker, true),
-        (_, Some(marker)) => (marker, false),
-        _ => return line,
+fn key(kind: SectionKind, der: Vec<u8>) -> Option<Zeroizing<PrivateKeyDer<'static>>> {
+    let key: PrivateKeyDer<'static> = match kind {
+        SectionKind::PrivateKey => PrivateKeyDer::Pkcs8(der.into()),
+        SectionKind::RsaPrivateKey => PrivateKeyDer::Pkcs1(der.into()),
+        SectionKind::EcPrivateKey => PrivateKeyDer::Sec1(der.into()),
+        _ => return None,
     };
-    let holds_certificates =
-        [&b"X509 CERTIFICATE"[..], b"TRUSTED CERTIFICATE", b"PKCS7", b"PKCS #7 SIGNED DATA", b"CMS"]
-            .contains(&marker.strip_suffix(MARKER).unwrap_or_default());
-    match (holds_certificates, begins) {
-        (false, _) => line,
-        (true, true) => b"-----BEGIN CERTIFICATE-----",
-        (true, false) => b"-----END CERTIFICATE-----",
-    }
+    Some(key.into())
+}
+
+/// The marker with the label that the reader knows. "X509 CERTIFICATE" is the older one of the same thing (RFC 7468 §5.1); the
+/// others hold certificates or a key, and in what form their content tells better than their label.
+fn relabelled(line: &[u8]) -> Cow<'_, [u8]> {
+    let (begin, marker) = match (line.strip_prefix(BEGIN), line.strip_prefix(END)) {
+        (Some(marker), _) => (BEGIN, marker),
+        (_, Some(marker)) => (END, marker),
+        _ => return line.into(),
+    };
+    let label: &[u8] = match marker.strip_suffix(MARKER).unwrap_or_default() {
+        b"X509 CERTIFICATE" | b"TRUSTED CERTIFICATE" | b"PKCS7" | b"PKCS #7 SIGNED DATA" | b"CMS" => b"CERTIFICATE",
+        ENCRYPTED_KEY => b"PRIVATE KEY",
+        _ => return line.into(),
+    };
+    [begin, label, MARKER].concat().into()
 }
 
 fn broken(error: &pem::Error) -> Flaw {
@@ -145,6 +190,16 @@ pub(in crate::certs) fn contains(text: &[u8], part: &[u8]) -> bool {
     find(text, part).is_some()
 }
 
+/// How often `text` holds `part`.
+pub(super) fn count(mut text: &[u8], part: &[u8]) -> usize {
+    let mut found = 0;
+    while let Some(at) = find(text, part) {
+        found += 1;
+        text = &text[at + part.len()..];
+    }
+    found
+}
+
 fn find(text: &[u8], part: &[u8]) -> Option<usize> {
     let mut from = 0;
     // The first octet is looked for first: a search by windows takes longer than the parsing.
@@ -157,6 +212,7 @@ fn find(text: &[u8], part: &[u8]) -> Option<usize> {
     None
 }
 
+const ENCRYPTED_KEY: &[u8] = b"ENCRYPTED PRIVATE KEY";
 const MARKER: &[u8] = b"-----";
 const BEGIN: &[u8] = b"-----BEGIN ";
 const END: &[u8] = b"-----END ";

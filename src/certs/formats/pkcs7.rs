@@ -1,9 +1,9 @@
 //! Certificates out of PKCS#7, as Windows and many authorities hand them over (.p7b): a signed message without a message.
 
 use rustls_pki_types::CertificateDer;
-use x509_parser::asn1_rs::{Any, Class, Tag};
-use x509_parser::prelude::FromDer;
+use x509_parser::asn1_rs::{Class, Tag};
 
+use super::der::next;
 use crate::certs::flaw::Flaw;
 
 /// The certificates of a `ContentInfo` of type signedData (RFC 5652 §5.1), in its order; signatures are not looked at.
@@ -18,21 +18,21 @@ pub(super) fn certificates(message: &[u8]) -> Result<Vec<CertificateDer<'static>
 }
 
 fn read(message: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
-    let (_, info) = any(message)?;
-    let (content, _signed_data) = any(info.data)?;
-    let (_, explicit) = any(content)?;
-    let (_, signed) = any(explicit.data)?;
-    let (rest, _version) = any(signed.data)?;
-    let (rest, _digest_algorithms) = any(rest)?;
-    let (rest, _message) = any(rest)?;
+    let (_, info) = next(message)?;
+    let (content, _signed_data) = next(info.data)?;
+    let (_, explicit) = next(content)?;
+    let (_, signed) = next(explicit.data)?;
+    let (rest, _version) = next(signed.data)?;
+    let (rest, _digest_algorithms) = next(rest)?;
+    let (rest, _message) = next(rest)?;
     let mut certificates = Vec::new();
-    let (_, set) = any(rest)?;
+    let (_, set) = next(rest)?;
     if (set.class(), set.tag()) != (Class::ContextSpecific, Tag(0)) {
         return Some(certificates);
     }
     let mut rest = set.data;
     while !rest.is_empty() {
-        let (after, choice) = any(rest)?;
+        let (after, choice) = next(rest)?;
         // The other choices are forms that nobody uses.
         if choice.tag() == Tag::Sequence {
             certificates.push(rest[..rest.len() - after.len()].to_vec().into());
@@ -40,9 +40,4 @@ fn read(message: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
         rest = after;
     }
     Some(certificates)
-}
-
-/// The next value, after what comes behind it.
-fn any(octets: &[u8]) -> Option<(&[u8], Any<'_>)> {
-    Any::from_der(octets).ok()
 }

@@ -92,8 +92,8 @@ impl Shelf {
             findings.reject(&file, flaw);
         }
         for (file, record) in &*scan.files {
-            if let Content::Flawed(flaw) = &record.content {
-                findings.reject(file, flaw.clone());
+            if let Some(flaw) = record.flaw() {
+                findings.note(file, flaw.clone());
             }
         }
         self.readable = matches!(scan.root, Root::Readable(..));
@@ -226,8 +226,8 @@ impl Shelf {
                 Problem::Unfit(_) => {}
                 Problem::NoKey(leaf) if leaves.contains(leaf) => {}
                 Problem::NoCertificate(key) if keys.contains(key) => {}
-                Problem::NoKey(_) => findings.wait(file, fate::waits_for_key()),
-                Problem::NoCertificate(_) => findings.wait(file, fate::waits_for_certificate()),
+                Problem::NoKey(_) => findings.note(file, fate::waits_for_key()),
+                Problem::NoCertificate(_) => findings.note(file, fate::waits_for_certificate()),
             }
         }
     }

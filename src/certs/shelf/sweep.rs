@@ -31,7 +31,7 @@ impl Shelf {
                 Fate::Spoiled(spoilt) => {
                     holding.state = State::Kept;
                     for (file, flaw) in spoilt {
-                        findings.reject(&file, flaw);
+                        findings.note(&file, flaw);
                     }
                 }
                 Fate::Replaced => {

@@ -40,7 +40,7 @@ fn bad_files_are_named_and_disturb_nobody() {
     let expected = [
         rejected("a.der", "der"),
         rejected("bundle.p7b", "nothing"),
-        rejected("bundle.pfx", "pkcs12"),
+        rejected("bundle.pfx", "malformed"),
         rejected("empty.crt", "empty"),
         rejected("encrypted.key", "encrypted-key"),
         rejected("folder.pem/inner.pem", "nothing"),

@@ -60,7 +60,7 @@ pub(super) fn holds_secret(content: &[u8]) -> bool {
     let text: Vec<u8> = content.iter().copied().filter(|byte| *byte != 0).collect();
     contains(&text, b"PRIVATE KEY-----")
         || contains(&text, b"-----BEGIN PKCS12")
-        || matches!(Der::of(content), Some(Der::Pkcs12 | Der::Key(_) | Der::EncryptedKey))
+        || matches!(Der::of(content), Some(Der::Pkcs12(_) | Der::Key(_) | Der::EncryptedKey(_)))
 }
 
 pub(super) fn secret() -> Flaw {

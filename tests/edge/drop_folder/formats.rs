@@ -7,7 +7,7 @@ use super::{bare, certs, rejected, serves};
 use crate::support::{Edge, Issued, Origin, authority, drop_file};
 
 /// A file: its name, and what is in it.
-type File = (&'static str, Vec<u8>);
+pub(super) type File = (&'static str, Vec<u8>);
 
 /// A host, and the files that its certificate comes in.
 type Form = (&'static str, fn(&Issued) -> Vec<File>);
@@ -49,20 +49,15 @@ fn what_cannot_be_read_is_named_with_the_line_that_helps() {
     let origin = Origin::saying("hello");
     let edge = bare(&origin, &["shop.example"]);
     let issued = authority().issue(&["shop.example"]);
-    let both = issued.both();
     put(
         &edge,
         vec![
-            ("a.pfx", openssl("pkcs12 -export -passout pass:geheim", &both)),
-            ("b.key", openssl("pkcs8 -topk8 -outform DER -passout pass:geheim", &issued.key)),
             ("c.der", openssl("req -new -key /dev/stdin -subj /CN=shop.example -outform DER", &issued.key)),
             ("d.der", vec![0x30, 0x02, 0x05, 0x00]),
             ("e.p7b", pkcs7("DER", &issued)[..400].to_vec()),
         ],
     );
     for (file, code, mend) in [
-        ("a.pfx", "pkcs12", "openssl pkcs12"),
-        ("b.key", "encrypted-key", "openssl pkey"),
         ("c.der", "certificate-request", "authority"),
         ("d.der", "der", "openssl asn1parse"),
         ("e.p7b", "truncated", "copy the file again"),
@@ -71,11 +66,11 @@ fn what_cannot_be_read_is_named_with_the_line_that_helps() {
         assert_eq!(entry["code"], code, "{entry}");
         assert!(entry["mend"].as_str().is_some_and(|text| text.contains(mend)), "{entry}");
     }
-    put(&edge, vec![("shop.pem", both.into_bytes())]);
+    put(&edge, vec![("shop.pem", issued.both().into_bytes())]);
     serves(&edge, "shop.example", &issued);
 }
 
-fn put(edge: &Edge, files: Vec<File>) {
+pub(super) fn put(edge: &Edge, files: Vec<File>) {
     for (name, content) in files {
         drop_file(&certs(edge, name), content);
     }
@@ -96,7 +91,7 @@ fn wide(text: &str) -> Vec<u8> {
 }
 
 /// What openssl makes of its input.
-fn openssl(command: &str, input: &str) -> Vec<u8> {
+pub(super) fn openssl(command: &str, input: &str) -> Vec<u8> {
     let mut openssl = Command::new("openssl")
         .args(command.split(' '))
         .stdin(Stdio::piped())
