@@ -57,30 +57,12 @@ pub(super) enum Root {
 /// A file at one look.
 pub(super) struct Record {
     /// `None`: look again next time, whatever `stat` says.
-    stamp: Option<Stamps>,
+    stamp: Option<Stamp>,
+    /// That of the password it was read with.
+    password: Option<Box<Stamp>>,
     digest: Option<[u8; 32]>,
-    /// It was read without a password.
-    is_open: bool,
     pub(super) content: Content,
     pub(super) readable_by: Readers,
-}
-
-/// The stamp of a file, and that of its password where it has one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Stamps {
-    file: Stamp,
-    /// The outer: whether there is one; the inner: whether it can be looked at.
-    password: Option<Option<Stamp>>,
-}
-
-impl Stamps {
-    fn of(found: &Found, file: Stamp) -> Self {
-        Self { file, password: found.password.as_ref().map(|password| password.stamp) }
-    }
-
-    fn are_fresh(&self) -> bool {
-        self.file.is_fresh() || self.password.is_some_and(|stamp| stamp.is_none_or(|stamp| stamp.is_fresh()))
-    }
 }
 
 /// What a file turned out to be.
@@ -186,7 +168,7 @@ impl Scanner {
 impl Record {
     fn read(found: &Found, old: Option<&Self>, known: &Known) -> Self {
         if let Some(flaw) = &found.flaw {
-            return Self { stamp: Some(Stamps::of(found, found.stamp)), ..Self::unread(found, flaw.clone()) };
+            return Self { stamp: Some(found.stamp), ..Self::unread(found, flaw.clone()) };
         }
         let (content, before, stable) = match bounded_read(&found.path) {
             Ok(read) => read,
@@ -195,7 +177,9 @@ impl Record {
         let digest = sha256(&content);
         let content = match old {
             // The password decides too, and is not kept to be compared.
-            Some(old) if old.digest == Some(digest) && old.is_open && found.password.is_none() => old.content.clone(),
+            Some(old) if old.digest == Some(digest) && old.password.is_none() && found.password.is_none() => {
+                old.content.clone()
+            }
             _ => {
                 let password = found.password.as_ref().map_or(Password::Absent, |file| Password::read(&file.path));
                 match Parts::read(&content, &password, known) {
@@ -204,17 +188,18 @@ impl Record {
                 }
             }
         };
-        let stamps = Stamps::of(found, Stamp::of(&before));
-        let stamp = (stable && !stamps.are_fresh()).then_some(stamps);
-        let is_open = found.password.is_none();
-        Self { stamp, digest: Some(digest), is_open, content, readable_by: Readers::of(before.mode()) }
+        let (stamp, password) = (Stamp::of(&before), found.password_stamp());
+        let is_fresh = stamp.is_fresh() || password.is_some_and(Stamp::is_fresh);
+        let stamp = (stable && !is_fresh).then_some(stamp);
+        let password = password.copied().map(Box::new);
+        Self { stamp, password, digest: Some(digest), content, readable_by: Readers::of(before.mode()) }
     }
 
     fn unread(found: &Found, flaw: Flaw) -> Self {
         Self {
             stamp: None,
+            password: None,
             digest: None,
-            is_open: true,
             content: Content::Flawed(flaw),
             readable_by: Readers::of(found.mode),
         }
@@ -229,7 +214,7 @@ impl Record {
     }
 
     fn is_as_in(&self, found: &Found) -> bool {
-        self.stamp == Some(Stamps::of(found, found.stamp))
+        self.stamp == Some(found.stamp) && self.password.as_deref() == found.password_stamp()
     }
 
     fn says_the_same(&self, other: &Self) -> bool {

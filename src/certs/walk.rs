@@ -146,7 +146,8 @@ impl Walk {
             self.trails.follow(&password.path);
         }
         let flaw = unfit(metadata);
-        self.found.push(Found { path: path.into(), stamp: Stamp::of(metadata), mode: metadata.mode(), flaw, password });
+        let (stamp, mode, password) = (Stamp::of(metadata), metadata.mode(), password.map(Box::new));
+        self.found.push(Found { path: path.into(), stamp, mode, flaw, password });
     }
 }
 
@@ -165,14 +166,20 @@ pub(super) struct Found {
     pub(super) mode: u32,
     /// Known without reading it.
     pub(super) flaw: Option<Flaw>,
-    pub(super) password: Option<PasswordFile>,
+    /// Apart: hardly a file has one, and there may be many files.
+    pub(super) password: Option<Box<PasswordFile>>,
+}
+
+impl Found {
+    pub(super) fn password_stamp(&self) -> Option<&Stamp> {
+        self.password.as_ref().map(|password| &password.stamp)
+    }
 }
 
 /// A file that holds the password of the one beside it.
 pub(super) struct PasswordFile {
     pub(super) path: PathBuf,
-    /// None: it cannot be looked at.
-    pub(super) stamp: Option<Stamp>,
+    pub(super) stamp: Stamp,
 }
 
 impl PasswordFile {
@@ -182,9 +189,9 @@ impl PasswordFile {
         }
         let mut name = path.file_name()?.to_owned();
         name.push(PASSWORD);
-        let stands_for = passwords.contains(&name).then(|| path.with_file_name(name))?;
-        let stamp = fs::metadata(&stands_for).ok().map(|metadata| Stamp::of(&metadata));
-        Some(Self { path: stands_for, stamp })
+        let path = passwords.contains(&name).then(|| path.with_file_name(name))?;
+        let stamp = Stamp::of(&fs::metadata(&path).ok()?);
+        Some(Self { path, stamp })
     }
 }
 
