@@ -83,6 +83,7 @@ impl Bundle {
                 serial_decimal: decimal(&leaf.serial).into(),
                 not_before: leaf.not_before,
                 not_after: leaf.not_after,
+                traits: leaf.traits,
                 file: file.to_owned(),
                 embedded_key,
                 vouched: self.vouched,

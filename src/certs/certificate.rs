@@ -11,7 +11,8 @@ use x509_parser::prelude::FromDer;
 use x509_parser::x509::{SubjectPublicKeyInfo, X509Name};
 
 use super::flaw::Flaw;
-use crate::live::KeyType;
+use super::traits::traits;
+use crate::live::{CertTraits, KeyType};
 use crate::name::HostPattern;
 
 /// A certificate that could be read; not yet whether it can be served.
@@ -22,8 +23,7 @@ pub(crate) struct Certificate {
     pub(super) key: PublicKey,
     /// The names it may be served under, or why there are none.
     pub(super) names: Result<Box<[HostPattern]>, Flaw>,
-    /// May issue others.
-    pub(super) is_ca: bool,
+    pub(super) traits: CertTraits,
     pub(super) not_before: i64,
     pub(super) not_after: i64,
     pub(super) subject_cn: Box<str>,
@@ -55,7 +55,7 @@ impl Certificate {
             fingerprint: sha256(&der),
             key: PublicKey::of(parsed.public_key()),
             names: for_servers(&parsed).and_then(|()| names(&parsed)),
-            is_ca: parsed.basic_constraints().ok().flatten().is_some_and(|constraints| constraints.value.ca),
+            traits: traits(&parsed),
             not_before: parsed.validity().not_before.timestamp(),
             not_after: parsed.validity().not_after.timestamp(),
             subject_cn: common_name(parsed.subject()),
@@ -92,7 +92,7 @@ impl Certificate {
             (Some(wanted), Some(found)) => wanted != found,
             _ => false,
         };
-        issuer.is_ca && self.issuer == issuer.subject && !keys_differ
+        issuer.traits.is_ca && self.issuer == issuer.subject && !keys_differ
     }
 
     /// Whether [`Self::may_come_from`] had more to go by than a name.
@@ -122,7 +122,7 @@ impl Certificate {
 
     /// Whether it may stand at the end of a chain. An authority with host names is one that `openssl req -x509` made for a server.
     pub(super) fn may_be_leaf(&self) -> bool {
-        !self.is_ca || self.names.is_ok()
+        !self.traits.is_ca || self.names.is_ok()
     }
 
     /// Whether it is valid at `now`, seconds since the Unix epoch.

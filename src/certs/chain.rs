@@ -47,7 +47,7 @@ struct Issuer<'a> {
 
 impl<'a> Issuers<'a> {
     pub(super) fn offer(&mut self, certificate: &'a Arc<Certificate>, files: &[&'a FileParts<'a>]) {
-        if !certificate.is_ca {
+        if !certificate.traits.is_ca {
             return;
         }
         let files: HashSet<&Path> = files.iter().map(|file| &**file.path).collect();

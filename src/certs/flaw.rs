@@ -24,7 +24,8 @@ impl Flaw {
     }
 
     /// Whether nothing is wrong but that something has not come yet.
-    pub(super) fn is_a_wait(&self) -> bool {
+    #[must_use]
+    pub fn is_a_wait(&self) -> bool {
         self.code.starts_with("waiting-for-")
     }
 }

@@ -14,7 +14,9 @@ mod chain;
 mod fate;
 mod flaw;
 mod formats;
+mod inspect;
 mod intake;
+mod judgement;
 mod ledger;
 mod local_ca;
 mod pairing;
@@ -28,12 +30,15 @@ mod testing;
 #[cfg(test)]
 mod tests;
 mod trails;
+mod traits;
 mod walk;
 mod well_known;
 
 pub use alarms::AlarmCode;
 pub use bundle::Bundle;
 pub use flaw::Flaw;
+pub use inspect::{Authority, InspectedFile, Inspection, inspect};
 pub use intake::{Intake, IntakeHandle, Survey, survey};
+pub use judgement::{Verdict, judge};
 pub use ledger::{Alarm, HeldBack, Ledger, Loads, Notice, NoticeState};
 pub use local_ca::{Issued, KeyKind, LocalCa, LocalCaError, valid_for};

@@ -26,6 +26,14 @@ impl Password {
         }
     }
 
+    /// The password of the file at `path`.
+    pub(super) fn beside(path: &Path) -> Self {
+        let mut name = path.file_name().unwrap_or_default().to_owned();
+        name.push(EXTENSION);
+        let file = path.with_file_name(name);
+        if file.exists() { Self::read(&file) } else { Self::Absent }
+    }
+
     /// One line in UTF-8; what ends the line is no part of the password, and neither is the mark that Windows begins with.
     fn of(content: &[u8]) -> Self {
         let line = content.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(content);
@@ -62,8 +70,8 @@ impl Password {
             Self::Absent => missing(),
             _ => Flaw::new(
                 "password-wrong",
-                "the password that lies beside the file does not open it",
-                "write the right one into the .password file, on one line",
+                "its password does not open the file",
+                "write the right one into its password file, on one line",
             ),
         }
     }
@@ -86,7 +94,7 @@ fn missing() -> Flaw {
 fn exposed() -> Flaw {
     Flaw::new(
         "password-exposed",
-        "the .password file beside it may be read or written by others than its owner, and is not used",
+        "its password file may be read or written by others than its owner, and is not used",
         "take their rights away with: chmod 0600 FILE.password; if others may have read it, have a new key made",
     )
 }
@@ -94,7 +102,7 @@ fn exposed() -> Flaw {
 fn unreadable(flaw: &Flaw) -> Flaw {
     Flaw::new(
         "password-unreadable",
-        format!("of the .password file beside it: {}", flaw.reason),
+        format!("of its password file: {}", flaw.reason),
         "let the user that runs vitrine own it, with mode 0600",
     )
 }
@@ -102,11 +110,13 @@ fn unreadable(flaw: &Flaw) -> Flaw {
 fn no_line() -> Flaw {
     Flaw::new(
         "password-malformed",
-        format!("the .password file beside it is not one line of text in UTF-8 of {LONGEST} octets at most"),
+        format!("its password file is not one line of text in UTF-8 of {LONGEST} octets at most"),
         "write the password into it, and nothing else",
     )
 }
 
+/// Behind the name of a file, that of the file with its password.
+pub(super) const EXTENSION: &str = ".password";
 /// More than anybody types, in octets.
 const LONGEST: usize = 1024;
 

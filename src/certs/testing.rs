@@ -8,7 +8,7 @@ use rustls_pki_types::CertificateDer;
 
 use super::certificate::{hexadecimal, sha256};
 use super::local_ca::{KeyKind, LocalCa, valid_for};
-use crate::live::{CertFacts, KeyType, ServedCert};
+use crate::live::{CertFacts, CertTraits, KeyType, ServedCert};
 use crate::name::HostPattern;
 
 /// A root, an intermediate, and what that issues.
@@ -118,6 +118,7 @@ pub(super) fn served(cn: &str, names: &[&str], not_before: i64, not_after: i64, 
             serial_decimal: "".into(),
             not_before,
             not_after,
+            traits: CertTraits::default(),
             file: PathBuf::new(),
             embedded_key: true,
             vouched: true,

@@ -12,6 +12,7 @@ use std::time::SystemTime;
 use hashbrown::HashSet;
 
 use super::flaw::Flaw;
+use super::password;
 use super::scan::Root;
 use super::trails::Trails;
 
@@ -104,7 +105,8 @@ impl Walk {
             entries.push(entry?);
         }
         entries.sort_by_key(fs::DirEntry::file_name);
-        let is_password = |entry: &&fs::DirEntry| entry.file_name().as_encoded_bytes().ends_with(PASSWORD.as_bytes());
+        let is_password =
+            |entry: &&fs::DirEntry| entry.file_name().as_encoded_bytes().ends_with(password::EXTENSION.as_bytes());
         let passwords: HashSet<OsString> = entries.iter().filter(is_password).map(fs::DirEntry::file_name).collect();
         for entry in entries {
             let name = entry.file_name();
@@ -188,7 +190,7 @@ impl PasswordFile {
             return None;
         }
         let mut name = path.file_name()?.to_owned();
-        name.push(PASSWORD);
+        name.push(password::EXTENSION);
         let path = passwords.contains(&name).then(|| path.with_file_name(name))?;
         let stamp = Stamp::of(&fs::metadata(&path).ok()?);
         Some(Self { path, stamp })
@@ -277,8 +279,6 @@ pub(super) fn plain(error: &io::Error) -> String {
 }
 
 const EXTENSIONS: [&str; 8] = ["pem", "crt", "cer", "key", "der", "p7b", "pfx", "p12"];
-/// Behind the name of a file, that of the file with its password.
-const PASSWORD: &str = ".password";
 /// Public content lies there; it is no certificate intake.
 pub(super) const WELL_KNOWN: &str = "well-known";
 /// The longest chain with its key has some 20 KiB.

@@ -39,6 +39,12 @@ struct Certificate {
     state: String,
     in_grace: bool,
     held: bool,
+    warnings: Vec<Warning>,
+}
+
+#[derive(Deserialize)]
+struct Warning {
+    code: String,
 }
 
 #[derive(Deserialize)]
@@ -73,7 +79,10 @@ fn listed(mut certificates: Vec<Certificate>) -> String {
             Certificate { in_grace: true, .. } => Some("withdrawn".to_owned()),
             _ => None,
         };
-        let state = validity.into_iter().chain(leaving).collect::<Vec<_>>().join(", ");
+        // What the state says already is not said twice.
+        let warnings = certificate.warnings.iter().map(|warning| warning.code.clone());
+        let warnings = warnings.filter(|code| code.replace('-', "_") != certificate.state);
+        let state = validity.into_iter().chain(leaving).chain(warnings).collect::<Vec<_>>().join(", ");
         [
             some_of(&certificate.names, NAMES),
             certificate.key_type.clone(),
@@ -111,6 +120,7 @@ mod tests {
             state: state.into(),
             in_grace,
             held: false,
+            warnings: Vec::new(),
         }
     }
 

@@ -6,7 +6,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use super::{exit, output};
-use crate::certs::{self, NoticeState, Survey};
+use time::OffsetDateTime;
+
+use crate::certs::{self, NoticeState, Survey, judge};
 use crate::config::{Config, Loaded};
 use crate::live::{CertIndex, SiteSpec};
 
@@ -64,6 +66,11 @@ impl Report {
             }
         }
         self.warnings.extend(survey.ledger.alarms.iter().map(|alarm| alarm.message.clone()));
+        let now = OffsetDateTime::now_utc().unix_timestamp();
+        for facts in survey.certificates.iter().map(|served| &served.facts) {
+            let warnings = judge(facts, now).1.into_iter().filter(|warning| !ALARMED.contains(&warning.code));
+            self.warnings.extend(warnings.map(|warning| format!("{}: {warning}", facts.file.display())));
+        }
     }
 
     /// A site without a certificate is served as soon as one is dropped: no reason not to start.
@@ -116,6 +123,8 @@ async fn unknown(names: BTreeSet<(&str, u16)>) -> Vec<String> {
     unknown
 }
 
+/// What alarms tell already.
+const ALARMED: [&str; 3] = ["expired", "not-yet-valid", "chain-incomplete"];
 /// A name server that takes longer fails requests too.
 const LOOKUP: Duration = Duration::from_secs(3);
 

@@ -1,9 +1,10 @@
-//! The command line: `vitrine run`, `check`, `demo`, `certs`, `sites`.
+//! The command line: `vitrine run`, `check`, `demo`, `inspect`, `certs`, `sites`.
 
 mod certs;
 mod check;
 mod demo;
 mod exit;
+mod inspect;
 mod output;
 mod run;
 mod sites;
@@ -47,6 +48,9 @@ enum Command {
     Check(Configuration),
     /// Serve a sample shop on https://127.0.0.1:8443 with certificates made in memory; needs nothing else
     Demo,
+    /// Say what files hold, and what would become of them in the drop folder
+    #[command(after_help = INSPECT)]
+    Inspect(Inspecting),
     /// What a running edge serves, and what it holds back
     #[command(subcommand)]
     Certs(CertsCommand),
@@ -90,6 +94,19 @@ struct Running {
 }
 
 #[derive(Args, Debug)]
+struct Inspecting {
+    /// Certificates, keys and chains in any form; what belongs together is found out
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// One line with the password of what is encrypted, at mode 0600; without it, that of FILE is looked for in FILE.password
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
+    /// Print JSON instead of text
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args, Debug)]
 struct Asking {
     #[command(flatten)]
     running: Running,
@@ -113,6 +130,9 @@ impl Command {
             Self::Run(configuration) => run::run(&configuration.config),
             Self::Check(configuration) => check::check(&configuration.config),
             Self::Demo => demo::demo(),
+            Self::Inspect(Inspecting { files, password_file, json }) => {
+                inspect::inspect(&files, password_file.as_deref(), json)
+            }
             Self::Certs(CertsCommand::List(asking)) => {
                 asking.running.ask(async |edge| certs::list(edge, asking.json).await)
             }
@@ -160,10 +180,13 @@ impl Running {
 }
 
 const CONFIG: &str = "config/vitrine.toml";
+const INSPECT: &str = "\
+Exit code: 0 when nothing would be rejected, 1 when something would. Warnings do not count, nor does what waits for its other half.";
 const EXAMPLES: &str = "\
 Examples:
   vitrine demo                                   look at it, with nothing prepared
   vitrine check --config /etc/vitrine.toml       before a start or a reload
+  vitrine inspect shop.pfx                       what a file holds, and what clients will have against it
   vitrine run --config /etc/vitrine.toml         serve
   vitrine certs list                             what is served, until when, from which file
   vitrine sites list                             which certificate serves which host, and why

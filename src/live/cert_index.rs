@@ -1,13 +1,13 @@
 //! Which certificate serves which name. Built and ranked by the control plane, read at every ClientHello.
 
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
 use rustls::sign::CertifiedKey;
 use rustls::{SignatureAlgorithm, SignatureScheme};
 
+use super::facts::CertFacts;
 use super::name_table::NameTable;
 use crate::name::{self, HostPattern};
 
@@ -144,37 +144,6 @@ impl fmt::Debug for ServedCert {
             .field("facts", &self.facts)
             .finish_non_exhaustive()
     }
-}
-
-/// What is told of a certificate in lists and gauges.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CertFacts {
-    /// SHA-256 over the leaf's DER, lower-case hexadecimal.
-    pub fingerprint: Box<str>,
-    /// Common name of the subject; empty when it has none.
-    pub subject_cn: Box<str>,
-    /// Common name of the issuer; empty when it has none.
-    pub issuer_cn: Box<str>,
-    /// Organisation of the issuer; empty when it has none.
-    pub issuer_o: Box<str>,
-    /// Serial number, lower-case hexadecimal without separators, as openssl has it.
-    pub serial: Box<str>,
-    /// The same in decimal, as dashboards have it.
-    pub serial_decimal: Box<str>,
-    /// Start of validity, seconds since the Unix epoch.
-    pub not_before: i64,
-    /// End of validity, seconds since the Unix epoch.
-    pub not_after: i64,
-    /// The file the leaf certificate was read from.
-    pub file: PathBuf,
-    /// Whether the key was read from that same file.
-    pub embedded_key: bool,
-    /// Whether the certificate of the authority that issued it came with it: clients can build the chain.
-    pub vouched: bool,
-    /// Withdrawn by the operator and serving only until its grace ends.
-    pub in_grace: bool,
-    /// Its files went with so many others that the operator must say whether that was meant.
-    pub held: bool,
 }
 
 /// The type of a certificate's key, as far as choosing by a client's signature schemes needs it.

@@ -4,6 +4,7 @@
 //! it, and publishes it last; a reader sees the old or the new one, never a mixture, and never waits.
 
 mod cert_index;
+mod facts;
 mod name_table;
 mod route_table;
 mod well_known;
@@ -12,7 +13,8 @@ use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Cache, Guard};
 
-pub use cert_index::{CertFacts, CertIndex, Choice, KeyType, ServedCert};
+pub use cert_index::{CertIndex, Choice, KeyType, ServedCert};
+pub use facts::{CertFacts, CertTraits, ValidationLevel};
 pub use route_table::{Route, RouteTable, Site, SiteSpec, Upstream, UpstreamGroup};
 pub use well_known::{WellKnown, WellKnownObject};
 

@@ -9,8 +9,8 @@ use serde::Serialize;
 use super::{state, timestamp};
 use crate::admin::Sources;
 use crate::admin::problem::{Answer, Problem, json};
-use crate::certs::HeldBack;
-use crate::live::{CertIndex, RouteTable, ServedCert};
+use crate::certs::{Flaw, HeldBack, judge};
+use crate::live::{CertIndex, RouteTable, ServedCert, ValidationLevel};
 
 /// One certificate.
 #[derive(Serialize)]
@@ -29,7 +29,18 @@ pub(super) struct Certificate {
     in_grace: bool,
     held: bool,
     state: &'static str,
+    level: Option<&'static str>,
+    verdict: &'static str,
+    warnings: Vec<Warning>,
     sites: Vec<String>,
+}
+
+/// What clients will have against it.
+#[derive(Serialize)]
+struct Warning {
+    code: &'static str,
+    reason: String,
+    mend: String,
 }
 
 /// Every certificate of the index, best first, with the sites it serves now.
@@ -39,6 +50,7 @@ pub(super) fn list(sources: &Sources, now: i64) -> Vec<Certificate> {
     let certificate = |served: &Arc<ServedCert>| {
         let facts = &served.facts;
         let sites = serving.get(&*facts.fingerprint);
+        let (verdict, warnings) = judge(facts, now);
         Certificate {
             fingerprint: facts.fingerprint.to_string(),
             subject: facts.subject_cn.to_string(),
@@ -54,6 +66,9 @@ pub(super) fn list(sources: &Sources, now: i64) -> Vec<Certificate> {
             in_grace: facts.in_grace,
             held: facts.held,
             state: state(facts.not_before, facts.not_after, now),
+            level: facts.traits.level.map(ValidationLevel::label),
+            verdict: verdict.words(),
+            warnings: warnings.into_iter().map(Warning::from).collect(),
             sites: sites.into_iter().flatten().map(|name| (*name).to_owned()).collect(),
         }
     };
@@ -84,6 +99,12 @@ pub(super) async fn confirm_withdrawal(sources: &Sources, query: Option<&str>) -
         return Err(Problem::new(StatusCode::CONFLICT, detail));
     }
     Ok(json(&serde_json::json!({ "confirmed": confirmed })))
+}
+
+impl From<Flaw> for Warning {
+    fn from(Flaw { code, reason, mend }: Flaw) -> Self {
+        Self { code, reason: reason.into_owned(), mend: mend.into_owned() }
+    }
 }
 
 /// The names of the sites each certificate serves, by fingerprint.

@@ -3,7 +3,7 @@
 use super::*;
 use crate::certs::{Intake, KeyKind, LocalCa, valid_for};
 use crate::config::{Reloads, Trouble};
-use crate::live::{CertFacts, KeyType, ServedCert};
+use crate::live::{CertFacts, CertTraits, KeyType, ServedCert, ValidationLevel};
 
 #[tokio::test]
 async fn certificates_are_listed_with_the_sites_they_serve() {
@@ -21,7 +21,7 @@ async fn certificates_are_listed_with_the_sites_they_serve() {
             "names": ["shop.example", "*.shop.example"], "key_type": "ecdsa",
             "not_before": "2001-09-09T01:46:40Z", "not_after": "3000-01-01T00:00:00Z", "days_left": days,
             "file": "certs/shop.pem", "embedded_key": true, "in_grace": false, "held": false, "state": "valid",
-            "sites": ["shop.example"],
+            "level": "dv", "verdict": "accepted", "warnings": [], "sites": ["shop.example"],
         })
     );
     assert_eq!(
@@ -201,6 +201,7 @@ fn certificate(cn: &str, names: &[&str], not_before: i64, not_after: i64) -> Arc
             serial_decimal: "10".into(),
             not_before,
             not_after,
+            traits: CertTraits { level: Some(ValidationLevel::Domain), ..CertTraits::default() },
             file: Path::new("certs").join(format!("{cn}.pem")),
             embedded_key: true,
             vouched: true,

@@ -128,5 +128,5 @@ fn authorities(record: &Record) -> impl Iterator<Item = &Arc<Certificate>> {
         Content::Parts(parts) => &parts.certificates[..],
         Content::Flawed(_) => &[],
     };
-    certificates.iter().filter(|certificate| certificate.is_ca)
+    certificates.iter().filter(|certificate| certificate.traits.is_ca)
 }

@@ -1,0 +1,178 @@
+//! What is to be said of a certificate that can be served: nothing, or what clients will have against it.
+
+use super::flaw::Flaw;
+use crate::live::CertFacts;
+
+/// What was decided about a certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It serves.
+    Accepted,
+    /// It serves, and some clients or all will have something against it.
+    AcceptedWithWarnings,
+    /// It does not serve.
+    Rejected,
+}
+
+impl Verdict {
+    /// The words for lists.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::AcceptedWithWarnings => "accepted with warnings",
+            Self::Rejected => "rejected",
+        }
+    }
+}
+
+/// The judgement on a certificate that can be served, at `now`, seconds since the Unix epoch.
+#[must_use]
+pub fn judge(facts: &CertFacts, now: i64) -> (Verdict, Vec<Flaw>) {
+    let warnings = warnings(facts, now);
+    (if warnings.is_empty() { Verdict::Accepted } else { Verdict::AcceptedWithWarnings }, warnings)
+}
+
+fn warnings(facts: &CertFacts, now: i64) -> Vec<Flaw> {
+    let traits = &facts.traits;
+    let days = (facts.not_after - facts.not_before) / A_DAY;
+    let limit = longest_validity(facts.not_before);
+    let found = [
+        (now > facts.not_after).then(|| {
+            Flaw::new(
+                "expired",
+                "the certificate is expired: browsers show a warning instead of the shop",
+                "have it issued again, and put the new one in its place",
+            )
+        }),
+        (now < facts.not_before).then(|| {
+            Flaw::new(
+                "not-yet-valid",
+                "the certificate is not valid yet: browsers show a warning until then",
+                "nothing if that is meant, since it serves only where nothing else does; else look at the clock of this machine",
+            )
+        }),
+        traits.self_signed.then(|| {
+            Flaw::new(
+                "self-signed",
+                "no authority stands behind the certificate: who was not told to trust it is warned",
+                "have one issued by a certification authority before customers come",
+            )
+        }),
+        (!facts.vouched && !traits.self_signed).then(|| {
+            Flaw::new(
+                "chain-incomplete",
+                "the certificate of its issuer is missing: browsers that do not know it by chance warn, and most other clients \
+                 refuse",
+                "add the intermediate certificates that the authority sent along",
+            )
+        }),
+        traits.weak_signature.then(|| {
+            Flaw::new(
+                "weak-signature",
+                "the certificate is signed with SHA-1 or MD5, which no browser believes any more",
+                "have it issued again with SHA-256",
+            )
+        }),
+        traits.is_ca.then(|| {
+            Flaw::new(
+                "authority-as-leaf",
+                "the certificate is an authority's (CA:TRUE), which some clients refuse from a server",
+                "have a server's certificate issued; with openssl req -x509, add: -addext basicConstraints=critical,CA:FALSE",
+            )
+        }),
+        traits.must_staple.then(|| {
+            Flaw::new(
+                "must-staple",
+                "the certificate asks for a stapled OCSP response (must-staple), which is not sent: Firefox refuses it",
+                "have it issued again without must-staple",
+            )
+        }),
+        limit.filter(|limit| !traits.self_signed && facts.not_after - facts.not_before > limit * A_DAY).map(|limit| {
+            Flaw::new(
+                "validity-too-long",
+                format!("the certificate is valid for {days} days: when it was issued, browsers took {limit} from public authorities"),
+                "have it issued again for a shorter time; your own authority's may stay",
+            )
+        }),
+    ];
+    found.into_iter().flatten().collect()
+}
+
+/// In days, for what was issued then (CA/Browser Forum, Baseline Requirements §6.3.2); none before there was a limit in days.
+fn longest_validity(issued: i64) -> Option<i64> {
+    LONGEST_VALIDITY.into_iter().find(|(since, _)| issued >= *since).map(|(_, days)| days)
+}
+
+/// From when on, seconds since the Unix epoch, and how many days.
+const LONGEST_VALIDITY: [(i64, i64); 5] = [
+    (1_868_227_200, 47),  // 2029-03-15
+    (1_805_068_800, 100), // 2027-03-15
+    (1_773_532_800, 200), // 2026-03-15
+    (1_598_918_400, 398), // 2020-09-01
+    (1_519_862_400, 825), // 2018-03-01
+];
+const A_DAY: i64 = 86_400;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::certs::testing::served;
+    use crate::live::CertTraits;
+
+    const NOW: i64 = 1_790_000_000;
+
+    /// The codes for a certificate like a public authority's, changed.
+    fn codes(change: impl FnOnce(&mut CertFacts)) -> Vec<&'static str> {
+        let mut facts = Arc::into_inner(served("a", &["a.example"], NOW - A_DAY, NOW + 89 * A_DAY, false))
+            .expect("the only one")
+            .facts;
+        (facts.traits, facts.vouched) = (CertTraits::default(), true);
+        change(&mut facts);
+        let (verdict, warnings) = judge(&facts, NOW);
+        assert_eq!(verdict == Verdict::Accepted, warnings.is_empty());
+        warnings.into_iter().map(|warning| warning.code).collect()
+    }
+
+    #[test]
+    fn nothing_is_said_of_a_good_certificate_and_everything_of_a_bad_one() {
+        assert_eq!(codes(|_| {}), [""; 0]);
+        assert_eq!(codes(|facts| facts.not_after = NOW - 1), ["expired"]);
+        assert_eq!(codes(|facts| facts.not_before = NOW + 1), ["not-yet-valid"]);
+        assert_eq!(codes(|facts| facts.vouched = false), ["chain-incomplete"]);
+        assert_eq!(
+            codes(|facts| {
+                let level = None;
+                facts.traits =
+                    CertTraits { self_signed: true, is_ca: true, weak_signature: true, must_staple: true, level };
+                facts.vouched = false;
+            }),
+            ["self-signed", "weak-signature", "authority-as-leaf", "must-staple"]
+        );
+    }
+
+    #[test]
+    fn the_longest_validity_hangs_on_the_day_of_issue() {
+        for (issued, days) in [
+            ("2018-02-28", None),
+            ("2018-03-01", Some(825)),
+            ("2020-08-31", Some(825)),
+            ("2020-09-01", Some(398)),
+            ("2026-03-14", Some(398)),
+            ("2026-03-15", Some(200)),
+            ("2027-03-15", Some(100)),
+            ("2029-03-14", Some(100)),
+            ("2029-03-15", Some(47)),
+        ] {
+            let [year, month, day] = [0..4, 5..7, 8..10].map(|part| issued[part].parse::<i32>().expect("a number"));
+            let month = time::Month::try_from(month as u8).expect("a month");
+            let date = time::Date::from_calendar_date(year, month, day as u8).expect("a day");
+            assert_eq!(longest_validity(date.midnight().assume_utc().unix_timestamp()), days, "{issued}");
+        }
+        let of = |days: i64| move |facts: &mut CertFacts| facts.not_after = facts.not_before + days * A_DAY;
+        assert_eq!(codes(of(200)), [""; 0]);
+        assert_eq!(codes(of(201)), ["validity-too-long"]);
+    }
+}
