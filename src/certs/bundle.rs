@@ -28,12 +28,14 @@ pub struct Bundle {
 }
 
 impl Bundle {
-    /// Reads a bundle from the text of one or several PEM files, in any order: one key, its certificate, the chain.
+    /// Reads a bundle from the content of one file, or of several PEM files in any order: one key, its certificate, the chain.
+    /// `password` opens what is encrypted.
     ///
     /// # Errors
     /// [`Flaw`] when there is not exactly one certificate with its key, or it cannot be served.
-    pub fn parse(content: &[u8]) -> Result<Self, Flaw> {
-        let parts = Parts::read(content, &Password::Absent, &Default::default())?;
+    pub fn parse(content: &[u8], password: Option<&str>) -> Result<Self, Flaw> {
+        let password = password.map_or(Password::Absent, |password| Password::Given(password.to_owned().into()));
+        let parts = Parts::read(content, &password, &Default::default())?;
         let path: Arc<Path> = Path::new("").into();
         let mut pairing = pair(&[FileParts { path: &path, parts: &parts }], &[]);
         match (pairing.pairs.pop(), pairing.pairs.is_empty()) {

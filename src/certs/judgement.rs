@@ -1,7 +1,11 @@
 //! What is to be said of a certificate that can be served: nothing, or what clients will have against it.
 
+use hashbrown::HashSet;
+
 use super::flaw::Flaw;
+use super::ledger::some_of;
 use crate::live::CertFacts;
+use crate::name::{self, HostPattern};
 
 /// What was decided about a certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +19,12 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// On a certificate that can be served, of which this is to be said.
+    #[must_use]
+    pub fn of(warnings: &[Flaw]) -> Self {
+        if warnings.is_empty() { Self::Accepted } else { Self::AcceptedWithWarnings }
+    }
+
     /// The words for lists.
     #[must_use]
     pub const fn words(self) -> &'static str {
@@ -26,14 +36,9 @@ impl Verdict {
     }
 }
 
-/// The judgement on a certificate that can be served, at `now`, seconds since the Unix epoch.
+/// What clients will have against a certificate that can be served, at `now`, seconds since the Unix epoch.
 #[must_use]
-pub fn judge(facts: &CertFacts, now: i64) -> (Verdict, Vec<Flaw>) {
-    let warnings = warnings(facts, now);
-    (if warnings.is_empty() { Verdict::Accepted } else { Verdict::AcceptedWithWarnings }, warnings)
-}
-
-fn warnings(facts: &CertFacts, now: i64) -> Vec<Flaw> {
+pub fn warnings(facts: &CertFacts, now: i64) -> Vec<Flaw> {
     let traits = &facts.traits;
     let days = (facts.not_after - facts.not_before) / A_DAY;
     let limit = longest_validity(facts.not_before);
@@ -99,6 +104,58 @@ fn warnings(facts: &CertFacts, now: i64) -> Vec<Flaw> {
     found.into_iter().flatten().collect()
 }
 
+/// The names that sites go by, to find those of certificates that none uses.
+#[derive(Default)]
+pub struct UsedNames<'s> {
+    exact: HashSet<&'s str>,
+    /// The names one label above exact ones, and above the asterisk of wildcards.
+    parents: HashSet<&'s str>,
+    wildcards: HashSet<&'s str>,
+}
+
+impl<'s> UsedNames<'s> {
+    /// Takes the hosts of all sites.
+    pub fn of(hosts: impl IntoIterator<Item = &'s HostPattern>) -> Self {
+        let mut used = Self::default();
+        for host in hosts {
+            match host {
+                HostPattern::Exact(name) => {
+                    used.exact.insert(name.as_str());
+                    used.parents.extend(name::parent(name.as_str()));
+                }
+                HostPattern::Wildcard(base) => {
+                    used.wildcards.insert(base.as_str());
+                    used.parents.insert(base.as_str());
+                }
+            }
+        }
+        used
+    }
+
+    /// What is to be said of a certificate with these names, if no site goes by some of them.
+    #[must_use]
+    pub fn unused(&self, names: &[HostPattern]) -> Option<Flaw> {
+        let unused: Vec<String> = names.iter().filter(|name| !self.has(name)).map(ToString::to_string).collect();
+        (!unused.is_empty()).then(|| {
+            Flaw::new(
+                "names-unused",
+                format!("no site goes by these names of the certificate: {}", some_of(&unused)),
+                "nothing if that is meant; else add the names to the hosts of a site",
+            )
+        })
+    }
+
+    fn has(&self, name: &HostPattern) -> bool {
+        match name {
+            HostPattern::Exact(name) => {
+                let by_wildcard = name::parent(name.as_str()).is_some_and(|parent| self.wildcards.contains(parent));
+                self.exact.contains(name.as_str()) || by_wildcard
+            }
+            HostPattern::Wildcard(base) => self.parents.contains(base.as_str()),
+        }
+    }
+}
+
 /// In days, for what was issued then (CA/Browser Forum, Baseline Requirements §6.3.2); none before there was a limit in days.
 fn longest_validity(issued: i64) -> Option<i64> {
     LONGEST_VALIDITY.into_iter().find(|(since, _)| issued >= *since).map(|(_, days)| days)
@@ -131,9 +188,7 @@ mod tests {
             .facts;
         (facts.traits, facts.vouched) = (CertTraits::default(), true);
         change(&mut facts);
-        let (verdict, warnings) = judge(&facts, NOW);
-        assert_eq!(verdict == Verdict::Accepted, warnings.is_empty());
-        warnings.into_iter().map(|warning| warning.code).collect()
+        warnings(&facts, NOW).into_iter().map(|warning| warning.code).collect()
     }
 
     #[test]
@@ -150,6 +205,26 @@ mod tests {
                 facts.vouched = false;
             }),
             ["self-signed", "weak-signature", "authority-as-leaf", "must-staple"]
+        );
+    }
+
+    #[test]
+    fn names_that_no_site_goes_by_are_named() {
+        let patterns =
+            |names: &[&str]| names.iter().map(|name| HostPattern::parse(name).expect("a name")).collect::<Vec<_>>();
+        let hosts = patterns(&["shop.example", "www.shop.example", "*.cafe.example"]);
+        let used = UsedNames::of(&hosts);
+        let unused = |names: &[&str]| {
+            used.unused(&patterns(names)).map(|flaw| flaw.reason.rsplit(": ").next().unwrap_or_default().to_owned())
+        };
+        assert_eq!(unused(&["shop.example", "*.shop.example", "*.cafe.example", "any.cafe.example"]), None);
+        assert_eq!(
+            unused(&["shop.example", "mail.shop.example", "cafe.example"]).as_deref(),
+            Some("mail.shop.example, cafe.example")
+        );
+        assert_eq!(
+            unused(&["*.www.shop.example", "a.any.cafe.example"]).as_deref(),
+            Some("*.www.shop.example, a.any.cafe.example")
         );
     }
 

@@ -87,7 +87,7 @@ impl Issued {
     /// [`Flaw`] when it cannot be served, as with names that are none.
     pub fn served(&self) -> Result<Arc<ServedCert>, Flaw> {
         let both = Zeroizing::new([self.chain.as_bytes(), self.key.as_bytes()].concat());
-        Ok(Bundle::parse(&both)?.served(std::path::Path::new("(in memory)"), true))
+        Ok(Bundle::parse(&both, None)?.served(std::path::Path::new("(in memory)"), true))
     }
 }
 

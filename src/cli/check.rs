@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::{exit, output};
 use time::OffsetDateTime;
 
-use crate::certs::{self, NoticeState, Survey, judge};
+use crate::certs::{self, NoticeState, Survey, UsedNames, warnings};
 use crate::config::{Config, Loaded};
 use crate::live::{CertIndex, SiteSpec};
 
@@ -50,6 +50,7 @@ impl Report {
         report.errors.extend(loaded.rejected.iter().map(ToString::to_string));
         report.warnings.extend(loaded.warnings.iter().map(ToString::to_string));
         report.files(survey);
+        report.names(sites, survey);
         report.hosts(sites, survey);
         report.upstreams(sites);
         report.found =
@@ -68,8 +69,17 @@ impl Report {
         self.warnings.extend(survey.ledger.alarms.iter().map(|alarm| alarm.message.clone()));
         let now = OffsetDateTime::now_utc().unix_timestamp();
         for facts in survey.certificates.iter().map(|served| &served.facts) {
-            let warnings = judge(facts, now).1.into_iter().filter(|warning| !ALARMED.contains(&warning.code));
+            let warnings = warnings(facts, now).into_iter().filter(|warning| !ALARMED.contains(&warning.code));
             self.warnings.extend(warnings.map(|warning| format!("{}: {warning}", facts.file.display())));
+        }
+    }
+
+    /// Names cost nothing; one that was meant for a site and is misspelt there costs its visitors.
+    fn names(&mut self, sites: &[SiteSpec], survey: &Survey) {
+        let used = UsedNames::of(sites.iter().flat_map(|site| &site.hosts));
+        for served in &survey.certificates {
+            let unused = used.unused(&served.names);
+            self.warnings.extend(unused.map(|warning| format!("{}: {warning}", served.facts.file.display())));
         }
     }
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 use time::OffsetDateTime;
 
 use super::{exit, output};
-use crate::certs::{self, Authority, Flaw, Inspection, Verdict, judge};
+use crate::certs::{self, Authority, Flaw, Inspection, Verdict, warnings};
 use crate::live::{ServedCert, ValidationLevel};
 use crate::telemetry::printable;
 
@@ -114,9 +114,9 @@ impl Report {
 impl Certificate {
     fn of(served: &ServedCert, now: i64) -> Self {
         let facts = &served.facts;
-        let (verdict, warnings) = judge(facts, now);
+        let warnings = warnings(facts, now);
         Self {
-            verdict: verdict.words(),
+            verdict: Verdict::of(&warnings).words(),
             names: served.names.iter().map(ToString::to_string).collect(),
             key_type: served.key_type.label(),
             issuer: if facts.issuer_cn.is_empty() { &facts.issuer_o } else { &facts.issuer_cn }.to_string(),

@@ -80,8 +80,9 @@ fn the_log_does_not_stand_in_the_middle_of_the_guide() {
     let demo = Demo::run("demo 2>&1");
     let lines = demo.output.all();
     let lines: Vec<&str> = lines.iter().filter_map(serde_json::Value::as_str).collect();
-    let begin = lines.iter().position(|line| line.starts_with("A sample shop")).expect("the guide");
-    assert_eq!(lines[begin..].iter().find(|line| line.contains(" INFO ")), None, "{lines:#?}");
+    let at = |text: &str| lines.iter().position(|line| line.starts_with(text)).expect("the guide");
+    let guide = &lines[at("A sample shop")..at("Ctrl-C stops.")];
+    assert_eq!(guide.iter().find(|line| line.contains(" INFO ")), None, "{lines:#?}");
     assert!(demo.log.all().is_empty());
 }
 

@@ -43,6 +43,34 @@ fn a_certificate_serves_as_soon_as_its_halves_are_there_in_any_order() {
 }
 
 #[test]
+fn what_clients_have_against_a_certificate_is_in_the_list() {
+    let origin = Origin::saying("hello");
+    let edge = bare(&origin, &["shop.example"]);
+    let issued = authority().issue(&["shop.example", "mail.example"]);
+    drop_file(&certs(&edge, "shop.pem"), issued.both());
+    serves(&edge, "shop.example", &issued);
+    let judged = || {
+        let certificate = edge.api("certificates").remove(0);
+        let warnings = certificate["warnings"].as_array().expect("a list");
+        let codes: Vec<String> = warnings.iter().map(|warning| shown_as_text(&warning["code"])).collect();
+        (shown_as_text(&certificate["verdict"]), codes)
+    };
+    assert_eq!(
+        judged(),
+        ("accepted with warnings".to_owned(), vec!["chain-incomplete".to_owned(), "names-unused".to_owned()])
+    );
+    drop_file(&certs(&edge, "root.pem"), &authority().root_pem);
+    let whole = authority().issue(&["shop.example"]);
+    replace_file(&certs(&edge, "shop.pem"), whole.both());
+    serves(&edge, "shop.example", &whole);
+    eventually("a certificate without fault", || (judged() == ("accepted".to_owned(), vec![])).then_some(()));
+}
+
+fn shown_as_text(value: &Value) -> String {
+    value.as_str().expect("a text").to_owned()
+}
+
+#[test]
 fn a_replaced_certificate_serves_at_once_and_no_connection_is_lost() {
     let origin = Origin::saying("hello");
     let edge = Setup::shop(&origin).start();

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::{state, timestamp};
 use crate::admin::Sources;
 use crate::admin::problem::{Answer, Problem, json};
-use crate::certs::{Flaw, HeldBack, judge};
+use crate::certs::{Flaw, HeldBack, UsedNames, Verdict, warnings};
 use crate::live::{CertIndex, RouteTable, ServedCert, ValidationLevel};
 
 /// One certificate.
@@ -47,10 +47,12 @@ struct Warning {
 pub(super) fn list(sources: &Sources, now: i64) -> Vec<Certificate> {
     let (index, routes) = (sources.certificates.snapshot(), sources.routes.snapshot());
     let serving = serving(&index, &routes);
+    let used = UsedNames::of(routes.sites().iter().flat_map(|site| &site.hosts));
     let certificate = |served: &Arc<ServedCert>| {
         let facts = &served.facts;
         let sites = serving.get(&*facts.fingerprint);
-        let (verdict, warnings) = judge(facts, now);
+        let mut warnings = warnings(facts, now);
+        warnings.extend(used.unused(&served.names));
         Certificate {
             fingerprint: facts.fingerprint.to_string(),
             subject: facts.subject_cn.to_string(),
@@ -67,7 +69,7 @@ pub(super) fn list(sources: &Sources, now: i64) -> Vec<Certificate> {
             held: facts.held,
             state: state(facts.not_before, facts.not_after, now),
             level: facts.traits.level.map(ValidationLevel::label),
-            verdict: verdict.words(),
+            verdict: Verdict::of(&warnings).words(),
             warnings: warnings.into_iter().map(Warning::from).collect(),
             sites: sites.into_iter().flatten().map(|name| (*name).to_owned()).collect(),
         }

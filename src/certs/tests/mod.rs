@@ -104,7 +104,7 @@ impl Shop {
 
 fn fingerprint(leaf: &Leaf) -> Option<String> {
     let served =
-        super::Bundle::parse(leaf.whole().as_bytes()).expect("a bundle").served(std::path::Path::new(""), true);
+        super::Bundle::parse(leaf.whole().as_bytes(), None).expect("a bundle").served(std::path::Path::new(""), true);
     Some(served.facts.fingerprint.to_string())
 }
 
