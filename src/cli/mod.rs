@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 
 use crate::config::Config;
 use crate::outbound::EdgeSocket;
@@ -20,6 +21,7 @@ use crate::outbound::EdgeSocket;
 /// Does what the arguments of the process say.
 #[must_use]
 pub fn main() -> ExitCode {
+    keep_memory_private();
     match Vitrine::try_parse() {
         Ok(vitrine) => vitrine.command.obey(),
         Err(error) => {
@@ -28,6 +30,12 @@ pub fn main() -> ExitCode {
             if error.use_stderr() { exit::usage() } else { ExitCode::SUCCESS }
         }
     }
+}
+
+/// Keys lie in memory: no core dump shows them, and nobody but root looks into the process (`PR_SET_DUMPABLE`).
+fn keep_memory_private() {
+    // Refused only where the system has no such thing.
+    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
 }
 
 /// An HTTPS edge for webshops: many names on one address, certificates dropped in a folder.

@@ -22,6 +22,7 @@ mod names;
 mod plain;
 mod reload;
 mod routes;
+mod secrets;
 mod serve;
 mod start;
 mod stopping;
