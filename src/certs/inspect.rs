@@ -8,7 +8,7 @@ use super::bundle::Bundle;
 use super::certificate::{Certificate, Known};
 use super::fate;
 use super::flaw::Flaw;
-use super::pairing::{FileParts, Pairing, Problem, pair};
+use super::pairing::{FileParts, Pair, Pairing, Problem, pair};
 use super::parts::Parts;
 use super::password::Password;
 use super::scan::bounded_read;
@@ -44,6 +44,8 @@ pub struct Authority {
     pub issuer: Box<str>,
     /// End of validity, seconds since the Unix epoch.
     pub not_after: i64,
+    /// Whether it stands behind none of the certificates that would be served.
+    pub is_stray: bool,
 }
 
 /// Looks at files as if they lay in one folder. `password_file` opens what is encrypted in any of them; without one, each file's
@@ -76,7 +78,7 @@ pub fn inspect(paths: &[PathBuf], password_file: Option<&Path>) -> Inspection {
     }
     flaws.extend(problems.into_iter().map(|(file, problem)| (file.to_path_buf(), of(problem))));
     flaws.sort_by(|(one, _), (other, _)| one.cmp(other));
-    Inspection { files, certificates, flaws, authorities: authorities(&all) }
+    Inspection { files, certificates, flaws, authorities: authorities(&all, &pairs) }
 }
 
 fn read(path: &Path, password_file: Option<&Path>, known: &Known) -> Result<Parts, Flaw> {
@@ -101,7 +103,10 @@ fn of(problem: Problem) -> Flaw {
     }
 }
 
-fn authorities(files: &[FileParts<'_>]) -> Vec<Authority> {
+fn authorities(files: &[FileParts<'_>], pairs: &[Pair]) -> Vec<Authority> {
+    let served = pairs.iter().flat_map(|pair| std::iter::once(&pair.leaf).chain(&pair.chain));
+    let stands_behind = |authority: &Certificate| served.clone().any(|child| child.may_come_from(authority));
+
     let mut found: Vec<&Arc<Certificate>> = Vec::new();
     for certificate in files.iter().flat_map(|file| &file.parts.certificates) {
         let is_new = !found.iter().any(|known| known.fingerprint == certificate.fingerprint);
@@ -113,6 +118,7 @@ fn authorities(files: &[FileParts<'_>]) -> Vec<Authority> {
         subject: certificate.subject_cn.clone(),
         issuer: certificate.issuer_cn.clone(),
         not_after: certificate.not_after,
+        is_stray: !stands_behind(certificate),
     };
     found.into_iter().map(authority).collect()
 }

@@ -69,6 +69,7 @@ struct Issuer {
     subject: String,
     issuer: String,
     not_after: String,
+    stray: bool,
 }
 
 impl Report {
@@ -86,6 +87,7 @@ impl Report {
             subject: authority.subject.to_string(),
             issuer: authority.issuer.to_string(),
             not_after: day(authority.not_after),
+            stray: authority.is_stray,
         };
         Self {
             files: inspection.files.iter().map(file).collect(),
@@ -103,8 +105,10 @@ impl Report {
         lines.extend(
             self.remarks.iter().map(|remark| format!("{}: {}: {}", remark.verdict, remark.file, remark.text())),
         );
-        lines.extend(self.authorities.iter().map(|Issuer { subject, issuer, not_after }| {
-            format!("authority: {subject}, issued by {issuer}, valid to {not_after}")
+        lines.extend(self.authorities.iter().map(|Issuer { subject, issuer, not_after, stray }| {
+            let stray =
+                if *stray { ", stray: it stands behind none of these certificates, and is not sent" } else { "" };
+            format!("authority: {subject}, issued by {issuer}, valid to {not_after}{stray}")
         }));
         let printable = |text: &String| text.lines().map(printable).collect::<Vec<_>>().join("\n");
         lines.iter().map(printable).collect::<Vec<_>>().join("\n")

@@ -63,6 +63,19 @@ fn everything_that_clients_will_have_against_a_certificate_is_said() {
 }
 
 #[test]
+fn an_authority_that_stands_behind_nothing_is_stray() {
+    let place = Place::new();
+    place.openssl("req -x509 -newkey rsa:2048 -nodes -subj /CN=Other -keyout other.key -out other.pem");
+    place.put("shop.pem", format!("{}{}", authority().issue(&["shop.example"]).both(), authority().root_pem));
+    let report = place.report(&["shop.pem", "other.pem"]);
+    let authorities = report["authorities"].as_array().expect("a list");
+    let found: Vec<_> = authorities.iter().map(|authority| (&authority["subject"], &authority["stray"])).collect();
+    assert_eq!(found, [(&json!("Test Root"), &json!(false)), (&json!("Other"), &json!(true))]);
+    let text = said(&place.inspect(&["shop.pem", "other.pem"]).stdout);
+    assert!(text.contains("authority: Other, issued by Other, valid to 2") && text.contains(", stray: "), "{text}");
+}
+
+#[test]
 fn what_would_not_serve_is_told_with_the_reason() {
     let place = Place::new();
     let (one, other) = (authority().issue(&["one.example"]), authority().issue(&["other.example"]));
