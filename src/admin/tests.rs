@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 
 use super::*;
 use crate::limits::Limits;
-use crate::live::{Publisher, SiteSpec, Upstream, table};
+use crate::live::{Publisher, SiteSpec, Upstream, ValidationLevel, table};
 use crate::name::HostPattern;
 use crate::outbound::EdgeSocket;
 use crate::shutdown::{Conductor, lifecycle};
@@ -138,6 +138,7 @@ fn routes() -> RouteTable {
             .iter()
             .map(|(path, port)| ((*path).into(), vec![Upstream { host: "10.0.0.1".into(), port: *port }]))
             .collect(),
+        minimum_validation: (hosts[0] == "late.example").then_some(ValidationLevel::Organisation),
     };
     let sites = vec![
         site(&["shop.example", "*.shop.example"], &[("/", 8080), ("/api", 8081)]),

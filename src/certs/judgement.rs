@@ -4,7 +4,7 @@ use hashbrown::HashSet;
 
 use super::flaw::Flaw;
 use super::ledger::some_of;
-use crate::live::CertFacts;
+use crate::live::{CertFacts, ValidationLevel};
 use crate::name::{self, HostPattern};
 
 /// What was decided about a certificate.
@@ -102,6 +102,19 @@ pub fn warnings(facts: &CertFacts, now: i64) -> Vec<Flaw> {
         }),
     ];
     found.into_iter().flatten().collect()
+}
+
+/// What is to be said of a certificate that serves a site which asks for more than its authority checked.
+#[must_use]
+pub fn below_minimum(level: Option<ValidationLevel>, site: &str, minimum: Option<ValidationLevel>) -> Option<Flaw> {
+    let minimum = minimum.filter(|minimum| level < Some(*minimum))?.label().to_uppercase();
+    let found = level
+        .map_or_else(|| "does not say what was checked".into(), |level| format!("is {}", level.label().to_uppercase()));
+    Some(Flaw::new(
+        "validation-too-low",
+        format!("the site {site} asks for {minimum} (minimum_validation), and the certificate {found}"),
+        format!("have one issued with {minimum}, or ask for less in the site's configuration"),
+    ))
 }
 
 /// The names that sites go by, to find those of certificates that none uses.
@@ -206,6 +219,23 @@ mod tests {
             }),
             ["self-signed", "weak-signature", "authority-as-leaf", "must-staple"]
         );
+    }
+
+    #[test]
+    fn a_site_may_ask_for_more_than_the_authority_checked() {
+        use ValidationLevel::{Domain, Extended, Organisation};
+        let is_below = |level, minimum| below_minimum(level, "a.example", minimum).is_some();
+        for (level, minimum) in [
+            (None, None),
+            (Some(Domain), None),
+            (Some(Organisation), Some(Organisation)),
+            (Some(Extended), Some(Domain)),
+        ] {
+            assert!(!is_below(level, minimum), "{level:?} {minimum:?}");
+        }
+        for (level, minimum) in [(None, Domain), (Some(Domain), Organisation), (Some(Organisation), Extended)] {
+            assert!(is_below(level, Some(minimum)), "{level:?} {minimum:?}");
+        }
     }
 
     #[test]

@@ -39,6 +39,6 @@ pub use bundle::Bundle;
 pub use flaw::Flaw;
 pub use inspect::{Authority, InspectedFile, Inspection, inspect};
 pub use intake::{Intake, IntakeHandle, Survey, survey};
-pub use judgement::{UsedNames, Verdict, warnings};
+pub use judgement::{UsedNames, Verdict, below_minimum, warnings};
 pub use ledger::{Alarm, HeldBack, Ledger, Loads, Notice, NoticeState};
 pub use local_ca::{Issued, KeyKind, LocalCa, LocalCaError, valid_for};

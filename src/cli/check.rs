@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::{exit, output};
 use time::OffsetDateTime;
 
-use crate::certs::{self, NoticeState, Survey, UsedNames, warnings};
+use crate::certs::{self, NoticeState, Survey, UsedNames, below_minimum, warnings};
 use crate::config::{Config, Loaded};
 use crate::live::{CertIndex, SiteSpec};
 
@@ -89,6 +89,15 @@ impl Report {
         for site in sites {
             let uncovered = site.hosts.iter().filter(|host| index.find_pattern(host).is_none());
             let uncovered: Vec<_> = uncovered.map(ToString::to_string).collect();
+            let serving =
+                site.hosts.iter().filter_map(|host| index.find_pattern(host)).flat_map(|choice| choice.iter());
+            let below: BTreeSet<String> = serving
+                .filter_map(|served| {
+                    let warning = below_minimum(served.facts.traits.level, &site.name, site.minimum_validation)?;
+                    Some(format!("{}: {warning}", served.facts.file.display()))
+                })
+                .collect();
+            self.warnings.extend(below);
             if !uncovered.is_empty() {
                 self.warnings.push(format!(
                     "site {:?}: no certificate covers {}; its handshakes are refused until one is dropped",

@@ -8,7 +8,7 @@ use toml::de::DeValue;
 use super::keys::NOT_IN_THIS_VERSION;
 use super::place;
 use super::reader::{Pad, Placed, Section};
-use crate::live::{SiteSpec, Upstream};
+use crate::live::{SiteSpec, Upstream, ValidationLevel};
 use crate::name::HostPattern;
 
 /// What could be read of one site. It is worth something only if its pad is clean.
@@ -17,6 +17,7 @@ pub(super) struct ReadSite {
     pub(super) name: Option<Placed<String>>,
     pub(super) hosts: Vec<Placed<HostPattern>>,
     routes: Vec<(String, Vec<Upstream>)>,
+    minimum_validation: Option<ValidationLevel>,
 }
 
 impl ReadSite {
@@ -48,6 +49,7 @@ impl ReadSite {
             let text = format!("{later:?} is {NOT_IN_THIS_VERSION}; {UPLOADED}");
             pad.mistake(line, "site.certificate", text);
         }
+        let minimum_validation = section.word("minimum_validation", &LEVELS).map(|level| level.value);
         let upstreams = read_upstreams(&section);
         let mut routes: Vec<Placed<(String, Vec<Upstream>)>> = Vec::new();
         if let Some(upstreams) = upstreams {
@@ -72,7 +74,7 @@ impl ReadSite {
             let text = "is needed: where requests go, such as [\"http://10.0.0.11:8080\"]; or a [[site.route]]";
             pad.missing(section.line, "site.upstreams", text);
         }
-        Self { name, hosts, routes: routes.into_iter().map(|route| route.value).collect() }
+        Self { name, hosts, routes: routes.into_iter().map(|route| route.value).collect(), minimum_validation }
     }
 
     pub(super) fn name(&self) -> Option<String> {
@@ -82,7 +84,8 @@ impl ReadSite {
     /// The site, which a site without mistakes always is.
     pub(super) fn finish(self) -> Option<SiteSpec> {
         let name = self.name?.value;
-        Some(SiteSpec { name, hosts: self.hosts.into_iter().map(|host| host.value).collect(), routes: self.routes })
+        let hosts = self.hosts.into_iter().map(|host| host.value).collect();
+        Some(SiteSpec { name, hosts, routes: self.routes, minimum_validation: self.minimum_validation })
     }
 }
 
@@ -120,4 +123,7 @@ fn read_upstreams(section: &Section<'_>) -> Option<Placed<Vec<Upstream>>> {
     Some(Placed { value: list.value.into_iter().map(|upstream| upstream.value).collect(), line: list.line })
 }
 
+/// Few authorities check persons (`iv`); who asks for an organisation does not mean them.
+const LEVELS: [(&str, ValidationLevel); 3] =
+    [("dv", ValidationLevel::Domain), ("ov", ValidationLevel::Organisation), ("ev", ValidationLevel::Extended)];
 const UPLOADED: &str = "use \"uploaded\" and put the certificate into the drop folder";

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 use ipnet::{IpNet, Ipv4Net};
 
+use super::facts::ValidationLevel;
 use crate::limits::Limits;
 use crate::name::{self, HostPattern};
 
@@ -75,7 +76,8 @@ impl RouteTable {
             .map(|(prefix, upstreams)| Route { prefix: prefix.into(), group: self.group(upstreams, places) })
             .collect();
         routes.sort_by_key(|route| std::cmp::Reverse(route.prefix.len()));
-        Site { name: spec.name.into(), index, hosts: spec.hosts.into(), routes: routes.into() }
+        let (name, hosts, minimum_validation) = (spec.name.into(), spec.hosts.into(), spec.minimum_validation);
+        Site { name, index, hosts, minimum_validation, routes: routes.into() }
     }
 
     /// The place of a group; sites with the same upstreams share one, and with it its connections.
@@ -111,6 +113,8 @@ pub struct SiteSpec {
     pub hosts: Vec<HostPattern>,
     /// Path prefixes with their upstreams; `/` is the rest.
     pub routes: Vec<(String, Vec<Upstream>)>,
+    /// What the authority of its certificates must have checked at least.
+    pub minimum_validation: Option<ValidationLevel>,
 }
 
 /// A configured site.
@@ -122,6 +126,8 @@ pub struct Site {
     pub index: usize,
     /// The names it answers for; the first is its label.
     pub hosts: Box<[HostPattern]>,
+    /// What the authority of its certificates must have checked at least.
+    pub minimum_validation: Option<ValidationLevel>,
     routes: Box<[Route]>,
 }
 
@@ -203,6 +209,7 @@ mod tests {
             name: hosts[0].into(),
             hosts: hosts.iter().map(|host| HostPattern::parse(host).expect("a pattern")).collect(),
             routes: routes.iter().map(|(prefix, port)| ((*prefix).into(), vec![upstream(*port)])).collect(),
+            minimum_validation: None,
         }
     }
 

@@ -1,6 +1,6 @@
 //! The certificates in service.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use http::StatusCode;
@@ -9,8 +9,8 @@ use serde::Serialize;
 use super::{state, timestamp};
 use crate::admin::Sources;
 use crate::admin::problem::{Answer, Problem, json};
-use crate::certs::{Flaw, HeldBack, UsedNames, Verdict, warnings};
-use crate::live::{CertIndex, RouteTable, ServedCert, ValidationLevel};
+use crate::certs::{Flaw, HeldBack, UsedNames, Verdict, below_minimum, warnings};
+use crate::live::{CertIndex, RouteTable, ServedCert, Site, ValidationLevel};
 
 /// One certificate.
 #[derive(Serialize)]
@@ -53,6 +53,12 @@ pub(super) fn list(sources: &Sources, now: i64) -> Vec<Certificate> {
         let sites = serving.get(&*facts.fingerprint);
         let mut warnings = warnings(facts, now);
         warnings.extend(used.unused(&served.names));
+        let sites = sites.into_iter().flatten();
+        warnings.extend(
+            sites
+                .clone()
+                .filter_map(|(_, site)| below_minimum(facts.traits.level, &site.name, site.minimum_validation)),
+        );
         Certificate {
             fingerprint: facts.fingerprint.to_string(),
             subject: facts.subject_cn.to_string(),
@@ -71,7 +77,7 @@ pub(super) fn list(sources: &Sources, now: i64) -> Vec<Certificate> {
             level: facts.traits.level.map(ValidationLevel::label),
             verdict: Verdict::of(&warnings).words(),
             warnings: warnings.into_iter().map(Warning::from).collect(),
-            sites: sites.into_iter().flatten().map(|name| (*name).to_owned()).collect(),
+            sites: sites.map(|(name, _)| (*name).to_owned()).collect(),
         }
     };
     index.certificates().iter().map(certificate).collect()
@@ -109,13 +115,13 @@ impl From<Flaw> for Warning {
     }
 }
 
-/// The names of the sites each certificate serves, by fingerprint.
-fn serving<'a>(index: &CertIndex, routes: &'a RouteTable) -> HashMap<String, BTreeSet<&'a str>> {
-    let mut serving: HashMap<String, BTreeSet<&str>> = HashMap::new();
+/// The sites each certificate serves, by fingerprint, in order of their names.
+fn serving<'a>(index: &CertIndex, routes: &'a RouteTable) -> HashMap<String, BTreeMap<&'a str, &'a Site>> {
+    let mut serving: HashMap<String, BTreeMap<&str, &Site>> = HashMap::new();
     for site in routes.sites() {
         let choices = site.hosts.iter().filter_map(|host| index.find_pattern(host));
         for served in choices.flat_map(|choice| choice.iter()) {
-            serving.entry(served.facts.fingerprint.to_string()).or_default().insert(&site.name);
+            serving.entry(served.facts.fingerprint.to_string()).or_default().insert(&site.name, site);
         }
     }
     serving

@@ -28,6 +28,12 @@ async fn certificates_are_listed_with_the_sites_they_serve() {
         (&list[1]["state"], &list[1]["sites"], list.as_array().map(Vec::len)),
         (&json!("expired"), &json!(["late.example"]), Some(2))
     );
+    let codes: Vec<&Value> =
+        list[1]["warnings"].as_array().expect("a list").iter().map(|warning| &warning["code"]).collect();
+    assert_eq!(
+        (&list[1]["verdict"], codes),
+        (&json!("accepted with warnings"), vec![&json!("expired"), &json!("validation-too-low")])
+    );
 }
 
 #[tokio::test]

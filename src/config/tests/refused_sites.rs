@@ -71,6 +71,10 @@ fn wrong_hosts_names_and_certificates_are_told() {
             "v.toml:3: site.certificate: expected \"uploaded\", \"managed\" or \"self-signed\", found \"acme\"",
         ),
         (
+            site("[\"a.example\"]", &format!("minimum_validation = \"iv\"\n{UP}")),
+            "v.toml:3: site.minimum_validation: expected \"dv\", \"ov\" or \"ev\", found \"iv\"",
+        ),
+        (
             site("[\"a.example\"]", &format!("host = 1\n{UP}")),
             "v.toml:3: site.host: unknown key; did you mean \"hosts\"?",
         ),
