@@ -97,21 +97,24 @@ impl Report {
         }
     }
 
+    /// Whoever made a file chose the words in it: they make no lines of their own, and no commands to the terminal.
     fn text(&self) -> String {
         let row = |File { file, certificates, keys }: &File| [file.clone(), certificates.to_string(), keys.to_string()];
         let mut lines =
             vec![output::table(["FILE", "CERTIFICATES", "KEYS"], &self.files.iter().map(row).collect::<Vec<_>>())];
         lines.extend(self.certificates.iter().map(Certificate::text));
         lines.extend(
-            self.remarks.iter().map(|remark| format!("{}: {}: {}", remark.verdict, remark.file, remark.text())),
+            self.remarks
+                .iter()
+                .map(|remark| format!("{}: {}: {}", remark.verdict, printable(&remark.file), remark.text())),
         );
         lines.extend(self.authorities.iter().map(|Issuer { subject, issuer, not_after, stray }| {
             let stray =
                 if *stray { ", stray: it stands behind none of these certificates, and is not sent" } else { "" };
+            let (subject, issuer) = (printable(subject), printable(issuer));
             format!("authority: {subject}, issued by {issuer}, valid to {not_after}{stray}")
         }));
-        let printable = |text: &String| text.lines().map(printable).collect::<Vec<_>>().join("\n");
-        lines.iter().map(printable).collect::<Vec<_>>().join("\n")
+        lines.join("\n")
     }
 }
 
@@ -142,12 +145,12 @@ impl Certificate {
             self.verdict,
             output::some_of(&self.names, NAMES),
             self.key_type,
-            self.issuer,
+            printable(&self.issuer),
             self.not_before,
             self.not_after,
             self.days_left,
             self.fingerprint,
-            self.file,
+            printable(&self.file),
         );
         for warning in &self.warnings {
             text.push_str("\n  warning      ");

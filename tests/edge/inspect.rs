@@ -4,6 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
+use rcgen::{BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, KeyPair};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -73,6 +74,20 @@ fn an_authority_that_stands_behind_nothing_is_stray() {
     assert_eq!(found, [(&json!("Test Root"), &json!(false)), (&json!("Other"), &json!(true))]);
     let text = said(&place.inspect(&["shop.pem", "other.pem"]).stdout);
     assert!(text.contains("authority: Other, issued by Other, valid to 2") && text.contains(", stray: "), "{text}");
+}
+
+#[test]
+fn the_words_in_a_certificate_make_no_lines_of_their_own() {
+    let place = Place::new();
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, "Evil\naccepted: everything\x1b[2J");
+    let certificate = params.self_signed(&KeyPair::generate().expect("a key")).expect("a certificate");
+    place.put("evil.pem", certificate.pem());
+    let text = said(&place.inspect(&["evil.pem"]).stdout);
+    assert!(text.contains("authority: Evil\\naccepted: everything\\u{1b}[2J, issued by "), "{text}");
+    assert!(!text.lines().any(|line| line.starts_with("accepted")) && !text.contains('\x1b'), "{text}");
 }
 
 #[test]
