@@ -5,7 +5,8 @@
 //! ```
 //!
 //! [`Intake`] is the single writer; it looks at the folder when [`crate::folder_watch`] says so, when a deadline of the shelf
-//! has come, and when it is asked to. What the operator is told of it is the [`Ledger`].
+//! has come, and when it is asked to. What the operator is told of it is the [`Ledger`]. What clients will have against a
+//! certificate is a matter of [`warnings`]; [`inspect`] does all this to files that lie anywhere.
 
 mod alarms;
 mod bundle;

@@ -143,7 +143,7 @@ pub(super) fn key_mismatch() -> Flaw {
 
 /// Whether a file holds keys and certificates for the end of a chain, and none belongs to another.
 pub(super) fn contradicts_itself(parts: &Parts) -> bool {
-    let Parts { certificates, keys } = parts;
+    let Parts { certificates, keys, .. } = parts;
     let matches = |leaf: &Arc<Certificate>| keys.iter().any(|key| key.public.id == leaf.key.id);
     !keys.is_empty()
         && certificates.iter().any(|certificate| certificate.may_be_leaf())

@@ -13,13 +13,15 @@ use super::password::Password;
 pub(crate) struct Parts {
     pub(super) certificates: Vec<Arc<Certificate>>,
     pub(super) keys: Vec<Arc<Key>>,
+    /// Whether whoever reads the file has a key.
+    pub(super) has_open_key: bool,
 }
 
 impl Parts {
     /// Reads a file's content. Certificates that are in `known` are taken from there.
     pub(super) fn read(content: &[u8], password: &Password, known: &Known) -> Result<Self, Flaw> {
         let items = Items::read(content, password)?;
-        let mut parts = Self::default();
+        let mut parts = Self { has_open_key: items.has_open_key, ..Self::default() };
         for der in items.certificates {
             let certificate = known.read(der)?;
             if !parts.certificates.iter().any(|known| known.fingerprint == certificate.fingerprint) {

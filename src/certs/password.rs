@@ -47,6 +47,11 @@ impl Password {
         }
     }
 
+    /// Whether it keeps nobody out.
+    pub(super) fn is_empty(&self) -> bool {
+        self.or_empty().is_ok_and(str::is_empty)
+    }
+
     /// The password, for what may also be open to everybody.
     pub(super) fn or_empty(&self) -> Result<&str, Flaw> {
         match self {

@@ -26,6 +26,8 @@ pub(super) struct Items {
     pub(super) certificates: Vec<CertificateDer<'static>>,
     /// Wiped when dropped, also where reading ends early: the type itself is not.
     pub(super) keys: Vec<Zeroizing<PrivateKeyDer<'static>>>,
+    /// Whether whoever reads the file has a key.
+    pub(super) has_open_key: bool,
 }
 
 impl Items {
@@ -53,7 +55,10 @@ impl Items {
         for block in text.blocks() {
             match block? {
                 Block::Certificates(der) => self.take_certificates(&der)?,
-                Block::Key(key) => self.keys.push(key),
+                Block::Key(key) => {
+                    self.has_open_key = true;
+                    self.keys.push(key);
+                }
                 Block::EncryptedKey(info) => self.keys.push(pkcs12::encrypted_key(&info, password)?),
                 Block::Veiled(veiled) => {
                     let der = traditional::decrypt(&veiled.cipher, &veiled.content, password)?;
@@ -79,7 +84,10 @@ impl Items {
     fn take_value(&mut self, content: &[u8], password: &Password) -> Result<(), Flaw> {
         match Der::of(content) {
             Some(Der::Certificate(certificate)) => self.certificates.push(certificate.to_vec().into()),
-            Some(Der::Key(key)) => self.keys.push(key.clone_key().into()),
+            Some(Der::Key(key)) => {
+                self.has_open_key = true;
+                self.keys.push(key.clone_key().into());
+            }
             Some(Der::Pkcs7(message)) => self.certificates.extend(pkcs7::certificates(message)?),
             Some(Der::EncryptedKey(info)) => self.keys.push(pkcs12::encrypted_key(info, password)?),
             Some(Der::Pkcs12(file)) => *self = pkcs12::read(file, password)?,

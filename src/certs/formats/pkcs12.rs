@@ -17,6 +17,7 @@ pub(super) fn read(file: &[u8], password: &Password) -> Result<Items, Flaw> {
     let items = Items {
         certificates: archive.certs.iter().map(|bag| certificate(&bag.cert)).collect(),
         keys: archive.keys.iter().map(|bag| key(&bag.key)).collect(),
+        has_open_key: !archive.keys.is_empty() && password.is_empty(),
     };
     if items.certificates.is_empty() && items.keys.is_empty() { Err(neither()) } else { Ok(items) }
 }

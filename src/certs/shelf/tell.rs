@@ -105,7 +105,7 @@ impl Shelf {
     /// Key files that more than the owner may read; each is logged once.
     fn exposed_keys(&mut self, files: &Files, readers: Readers) -> Vec<String> {
         let exposed = files.iter().filter(|(_, record)| {
-            record.readable_by == readers && matches!(&record.content, Content::Parts(parts) if !parts.keys.is_empty())
+            record.readable_by == readers && matches!(&record.content, Content::Parts(parts) if parts.has_open_key)
         });
         let mut exposed: Vec<&Arc<Path>> = exposed.map(|(file, _)| file).collect();
         exposed.sort_unstable_by_key(|file| file.as_os_str());

@@ -140,6 +140,26 @@ fn a_file_waits_for_its_password_and_a_wrong_one_is_told_from_a_damaged_file() {
 }
 
 #[test]
+fn an_encrypted_key_may_be_read_by_everybody_and_an_open_one_not() {
+    let origin = Origin::saying("hello");
+    let edge = bare(&origin, &["shop.example", "open.example"]);
+    let [shut, open] = ["shop.example", "open.example"].map(|host| authority().issue(&[host]));
+    let exposed = |name: &str, content: Vec<u8>| {
+        drop_file(&certs(&edge, ".new"), content);
+        fs::set_permissions(certs(&edge, ".new"), Permissions::from_mode(0o644)).expect("set");
+        fs::rename(certs(&edge, ".new"), certs(&edge, name)).expect("renamed");
+    };
+    drop_file(&certs(&edge, "a.pfx.password"), "geheim");
+    exposed("a.pfx", pkcs12(&shut, "geheim", ""));
+    exposed("b.pfx", pkcs12(&open, "", ""));
+    serves(&edge, "shop.example", &shut);
+    serves(&edge, "open.example", &open);
+    let alarm = eventually("an alarm", || edge.api("alarms").into_iter().find(|alarm| alarm["code"] == "key-readable"));
+    let message = alarm["message"].as_str().expect("a text");
+    assert!(message.contains("b.pfx") && !message.contains("a.pfx"), "{message}");
+}
+
+#[test]
 fn what_nobody_should_use_any_more_is_named_with_the_line_that_converts_it() {
     let origin = Origin::saying("hello");
     let edge = bare(&origin, &["rc2.example", "ber.example", "md5.example"]);
