@@ -1,5 +1,7 @@
 //! The password that lies beside a file: `shop.pfx.password` for `shop.pfx`.
 
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use zeroize::Zeroizing;
@@ -82,9 +84,7 @@ impl Password {
     }
 }
 
-#[cfg(unix)]
-fn is_exposed(metadata: &std::fs::Metadata) -> bool {
-    use std::os::unix::fs::MetadataExt;
+fn is_exposed(metadata: &Metadata) -> bool {
     metadata.mode() & 0o077 != 0
 }
 
