@@ -15,7 +15,7 @@
 //! 4  cli
 //! 3  edge
 //! 2  proxy | admin -> certs
-//! 1  live   config
+//! 1  live   config   store
 //! 0  name   limits   telemetry   shutdown   access_log   folder_watch   outbound
 //! ```
 
@@ -32,4 +32,5 @@ pub mod name;
 pub mod outbound;
 pub mod proxy;
 pub mod shutdown;
+pub mod store;
 pub mod telemetry;

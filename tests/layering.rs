@@ -49,6 +49,7 @@ const HOUSE: &[Module] = &[
     // the configuration's last step is a plain value that a table is built from
     Module { beside: &["live"], ..module(1, "config") },
     module(1, "live"),
+    module(1, "store"),
     module(0, "name"),
     module(0, "limits"),
     module(0, "telemetry"),

@@ -1,0 +1,248 @@
+//! State in a folder: plain files that openssl reads and tar saves.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rustix::fs::{FlockOperation, OFlags, flock, syncfs};
+use rustix::io::Errno;
+use zeroize::Zeroizing;
+
+use super::staging::{FILE_MODE, FOLDER_MODE, Staged, Staging, make_folder, sync_folder, write_new};
+use super::{Expected, Key, NewFolder, Storage, StoreError, Trouble};
+
+/// The state folder of this process.
+pub(super) struct Folder {
+    root: PathBuf,
+    staging: Staging,
+    /// One change at a time.
+    changing: Mutex<()>,
+    /// Keeps other processes out as long as it is open.
+    _lock: File,
+}
+
+impl Folder {
+    /// Makes the folder when it is missing, and takes it for this process.
+    pub(super) fn open(root: &Path) -> Result<Self, StoreError> {
+        let doing = || format!("open the state folder {}", root.display());
+        let failed = |error| StoreError::new(doing(), Trouble::of(error));
+        DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(root).map_err(failed)?;
+        let lock = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(FILE_MODE)
+            .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
+            .open(root.join(".lock"))
+            .map_err(failed)?;
+        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(Errno::WOULDBLOCK) => return Err(StoreError::new(doing(), Trouble::InUse)),
+            // A file system without locks: the socket beside it keeps a second edge out.
+            Err(Errno::NOTSUP | Errno::NOLCK | Errno::INVAL) => {}
+            Err(error) => return Err(failed(error.into())),
+        }
+        let staging = Staging::open(root).map_err(failed)?;
+        Ok(Self { root: root.to_owned(), staging, changing: Mutex::new(()), _lock: lock })
+    }
+
+    fn turn(&self) -> MutexGuard<'_, ()> {
+        // Whoever panicked with it left nothing half done: the last step of a change is a rename.
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes the folders above a path, each to last.
+    fn make_way(&self, path: &Path) -> io::Result<PathBuf> {
+        let parent = path.parent().unwrap_or(&self.root).to_owned();
+        if parent.is_dir() {
+            return Ok(parent);
+        }
+        let above = self.make_way(&parent)?;
+        make_folder(&parent)?;
+        sync_folder(&above)?;
+        Ok(parent)
+    }
+
+    fn put_file(&self, key: &Key, content: &[u8], expected: Expected) -> Result<(), Trouble> {
+        let path = key.under(&self.root);
+        let _turn = self.turn();
+        if expected != Expected::Anything {
+            let found = read_file(&path).map_err(Trouble::of)?;
+            if !expected.admits(found.as_ref().map(|content| &content[..])) {
+                return Err(Trouble::Changed);
+            }
+        }
+        let staged = self.staging.name();
+        let put = || {
+            write_new(staged.path(), content, true)?;
+            let parent = self.make_way(&path)?;
+            fs::rename(staged.path(), &path)?;
+            sync_folder(&parent)
+        };
+        put().map_err(Trouble::of)
+    }
+
+    /// Writes a folder's files beside its name. `lasting`: they are on the disk when this returns.
+    fn stage(&self, folder: &NewFolder, lasting: bool) -> io::Result<Staged> {
+        let staged = self.staging.name();
+        make_folder(staged.path())?;
+        for (name, content) in &folder.files {
+            write_new(&staged.path().join(name), content, lasting)?;
+        }
+        if lasting {
+            sync_folder(staged.path())?;
+        }
+        Ok(staged)
+    }
+
+    /// Gives a staged folder its name.
+    fn install(&self, staged: &Staged, key: &Key) -> Result<PathBuf, Trouble> {
+        let path = key.under(&self.root);
+        let parent = self.make_way(&path).map_err(Trouble::of)?;
+        match fs::rename(staged.path(), &path) {
+            Ok(()) => Ok(parent),
+            Err(error) if matches!(error.kind(), ErrorKind::DirectoryNotEmpty | ErrorKind::AlreadyExists) => {
+                Err(Trouble::Changed)
+            }
+            Err(error) => Err(Trouble::of(error)),
+        }
+    }
+
+    fn put_one(&self, folder: &NewFolder) -> Result<(), Trouble> {
+        let _turn = self.turn();
+        let staged = self.stage(folder, true).map_err(Trouble::of)?;
+        let parent = self.install(&staged, &folder.key)?;
+        sync_folder(&parent).map_err(Trouble::of)
+    }
+
+    /// All content on the disk, then all names: two waits for the disk instead of five for each folder.
+    fn put_many(&self, folders: &[NewFolder]) -> Vec<Result<(), Trouble>> {
+        let _turn = self.turn();
+        let staged: Vec<_> = folders.iter().map(|folder| self.stage(folder, false).map_err(Trouble::of)).collect();
+        if let Err(trouble) = self.sync_all() {
+            return all_failed(folders, &trouble);
+        }
+        let named = staged.into_iter().zip(folders).map(|(staged, folder)| self.install(&staged?, &folder.key));
+        let named: Vec<Result<(), Trouble>> = named.map(|installed| installed.map(drop)).collect();
+        match self.sync_all() {
+            Ok(()) => named,
+            Err(trouble) => all_failed(folders, &trouble),
+        }
+    }
+
+    fn sync_all(&self) -> io::Result<()> {
+        Ok(syncfs(File::open(&self.root)?)?)
+    }
+
+    fn delete_named(&self, key: &Key) -> io::Result<bool> {
+        let path = key.under(&self.root);
+        let _turn = self.turn();
+        let staged = self.staging.name();
+        match fs::rename(&path, staged.path()) {
+            Ok(()) => sync_folder(path.parent().unwrap_or(&self.root)).map(|()| true),
+            Err(error) if is_missing(&error) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn append_to(&self, key: &Key, content: &[u8]) -> io::Result<()> {
+        let path = key.under(&self.root);
+        let _turn = self.turn();
+        let parent = self.make_way(&path)?;
+        let is_new = !path.exists();
+        let mut file = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .mode(FILE_MODE)
+            .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
+            .open(&path)?;
+        file.write_all(content)?;
+        file.sync_data()?;
+        if is_new { sync_folder(&parent) } else { Ok(()) }
+    }
+}
+
+impl Storage for Folder {
+    fn read(&self, key: &Key) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
+        read_file(&key.under(&self.root)).map_err(|error| StoreError::new(format!("read {key}"), Trouble::of(error)))
+    }
+
+    fn names(&self, folder: &Key) -> Result<Vec<String>, StoreError> {
+        names_in(&folder.under(&self.root))
+            .map_err(|error| StoreError::new(format!("list {folder}"), Trouble::of(error)))
+    }
+
+    fn put(&self, key: &Key, content: &[u8], expected: Expected) -> Result<(), StoreError> {
+        self.put_file(key, content, expected).map_err(|trouble| StoreError::new(format!("write {key}"), trouble))
+    }
+
+    fn put_folders(&self, folders: &[NewFolder]) -> Vec<Result<(), StoreError>> {
+        let put = match folders {
+            [one] => vec![self.put_one(one)],
+            many => self.put_many(many),
+        };
+        let named = |(put, folder): (Result<(), Trouble>, &NewFolder)| {
+            put.map_err(|trouble| StoreError::new(format!("write {}", folder.key), trouble))
+        };
+        put.into_iter().zip(folders).map(named).collect()
+    }
+
+    fn append(&self, key: &Key, content: &[u8]) -> Result<(), StoreError> {
+        self.append_to(key, content).map_err(|error| StoreError::new(format!("write {key}"), Trouble::of(error)))
+    }
+
+    fn delete(&self, key: &Key) -> Result<bool, StoreError> {
+        self.delete_named(key).map_err(|error| StoreError::new(format!("delete {key}"), Trouble::of(error)))
+    }
+}
+
+fn all_failed(folders: &[NewFolder], error: &io::Error) -> Vec<Result<(), Trouble>> {
+    let again = || error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error);
+    folders.iter().map(|_| Err(Trouble::of(again()))).collect()
+}
+
+/// A regular file of ours; what somebody put in its place is not followed.
+fn read_file(path: &Path) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
+    let file = match OpenOptions::new().read(true).custom_flags(flags).open(path) {
+        Ok(file) => file,
+        Err(error) if is_missing(&error) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(io::Error::new(ErrorKind::InvalidData, "something that is no regular file lies there"));
+    }
+    // Of this size from the start: a buffer that grows leaves copies behind.
+    let size = usize::try_from(metadata.len()).unwrap_or(usize::MAX).min(LARGEST_FILE);
+    let mut content = Zeroizing::new(Vec::with_capacity(size + 1));
+    file.take(LARGEST_FILE as u64 + 1).read_to_end(&mut content)?;
+    if content.len() > LARGEST_FILE {
+        return Err(io::Error::new(ErrorKind::InvalidData, "it is larger than anything that is kept there"));
+    }
+    Ok(Some(content))
+}
+
+fn names_in(folder: &Path) -> io::Result<Vec<String>> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if is_missing(&error) => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        // What has another name than ours can have is not ours.
+        names.extend(entry?.file_name().into_string().ok().filter(|name| Key::of(&[name]).is_some()));
+    }
+    names.sort_unstable();
+    Ok(names)
+}
+
+fn is_missing(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
+}
+
+/// Years of an audit trail; certificates and keys have some kilobytes.
+const LARGEST_FILE: usize = 256 * 1024 * 1024;
