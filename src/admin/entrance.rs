@@ -65,15 +65,15 @@ impl Drop for Stay {
     }
 }
 
-/// `admin.listen` or `admin.metrics_listen`, with the door for the address a connection was made to.
-pub(super) struct Tcp<'a>(pub(super) &'a TcpListener, pub(super) fn(IpAddr) -> Door);
+/// `admin.listen` or `admin.metrics_listen`, with the door for the addresses a connection was made to and from.
+pub(super) struct Tcp<'a>(pub(super) &'a TcpListener, pub(super) fn(IpAddr, IpAddr) -> Door);
 
 impl Entrance for Tcp<'_> {
     type Stream = TcpStream;
 
     async fn accept(&self) -> io::Result<Option<(TcpStream, Door)>> {
-        let (stream, _) = self.0.accept().await?;
-        let door = self.1(stream.local_addr()?.ip());
+        let (stream, peer) = self.0.accept().await?;
+        let door = self.1(stream.local_addr()?.ip(), peer.ip());
         Ok(Some((stream, door)))
     }
 }
@@ -83,18 +83,18 @@ impl Entrance for UnixListener {
 
     async fn accept(&self) -> io::Result<Option<(UnixStream, Door)>> {
         let (stream, _) = Self::accept(self).await?;
-        if is_own(&stream) {
-            return Ok(Some((stream, Door::Socket)));
+        if let Some(user) = own(&stream) {
+            return Ok(Some((stream, Door::Socket { user })));
         }
         tracing::warn!("another user's connection to admin.sock was closed");
         Ok(None)
     }
 }
 
-/// Whether the peer is root or our own user; the socket's mode says so already, but a mode can be changed.
-fn is_own(stream: &UnixStream) -> bool {
+/// The peer, if it is root or our own user; the socket's mode says so already, but a mode can be changed.
+fn own(stream: &UnixStream) -> Option<u32> {
     let own = rustix::process::geteuid().as_raw();
-    stream.peer_cred().is_ok_and(|peer| peer.uid() == 0 || peer.uid() == own)
+    stream.peer_cred().ok().map(|peer| peer.uid()).filter(|user| *user == 0 || *user == own)
 }
 
 /// Descriptors kept back: clients that use up all others must not shut the operator out.

@@ -6,31 +6,39 @@
 
 use std::net::IpAddr;
 
+use http::HeaderName;
 use http::header::{self, HeaderMap};
 use http::request::Parts;
 use http::uri::Authority;
-use http::{HeaderName, StatusCode};
 
-use super::problem::Problem;
+use super::problem::{Kind, Problem};
 use crate::name::{HostName, NameBuffer};
 
 /// The way a request came in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Door {
-    /// `admin.listen`, with the address the connection was made to.
-    Admin(IpAddr),
+    /// `admin.listen`.
+    Admin {
+        /// The address the connection was made to.
+        local: IpAddr,
+        /// The address it comes from.
+        peer: IpAddr,
+    },
     /// `admin.metrics_listen`: metrics and health alone. Behind a container's mapped port the address it is called by is none
     /// of its own; so any literal will do, which no stranger can point anywhere.
     Metrics,
     /// The Unix socket, which file permissions and the peer's user guard. No browser can reach it.
-    Socket,
+    Socket {
+        /// Who is at the other end.
+        user: u32,
+    },
 }
 
 /// Refuses what a page elsewhere may have made a browser send.
 pub(super) fn admit(door: Door, request: &Parts, allowed_hosts: &[HostName]) -> Result<(), Problem> {
     match door {
-        Door::Socket => Ok(()),
-        Door::Admin(_) | Door::Metrics => {
+        Door::Socket { .. } => Ok(()),
+        Door::Admin { .. } | Door::Metrics => {
             let host = host(request)?;
             if !is_ours(&host, door, allowed_hosts) {
                 return Err(refused(format!(
@@ -64,8 +72,8 @@ fn is_ours(host: &Authority, door: Door, allowed_hosts: &[HostName]) -> bool {
     let literal = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(name);
     if let Ok(address) = literal.parse::<IpAddr>() {
         return match door {
-            Door::Admin(local) => address.to_canonical() == local.to_canonical(),
-            Door::Metrics | Door::Socket => true,
+            Door::Admin { local, .. } => address.to_canonical() == local.to_canonical(),
+            Door::Metrics | Door::Socket { .. } => true,
         };
     }
     let mut buffer = NameBuffer::new();
@@ -92,7 +100,7 @@ fn same_site(headers: &HeaderMap) -> Result<(), Problem> {
 }
 
 fn refused(detail: String) -> Problem {
-    Problem::new(StatusCode::FORBIDDEN, detail)
+    Problem::new(Kind::Foreign, detail)
 }
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -103,7 +111,11 @@ mod tests {
 
     use super::*;
 
-    const LOOPBACK: Door = Door::Admin(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST));
+    const LOOPBACK: Door = at(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST));
+
+    const fn at(local: IpAddr) -> Door {
+        Door::Admin { local, peer: local }
+    }
 
     fn admitted(door: Door, target: &str, fields: &[(&str, &str)]) -> bool {
         let mut request = Request::builder().uri(target);
@@ -117,8 +129,8 @@ mod tests {
 
     #[test]
     fn only_names_that_no_stranger_can_point_here_are_answered() {
-        let six = Door::Admin("::1".parse().expect("an address"));
-        let mapped = Door::Admin("::ffff:127.0.0.1".parse().expect("an address"));
+        let six = at("::1".parse().expect("an address"));
+        let mapped = at("::ffff:127.0.0.1".parse().expect("an address"));
         for (door, host, expected) in [
             (LOOPBACK, "127.0.0.1:9180", true),
             (LOOPBACK, "127.0.0.1", true),

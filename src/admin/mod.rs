@@ -2,14 +2,19 @@
 
 mod api;
 mod entrance;
+mod failures;
 mod guard;
 mod health;
 mod problem;
+mod rights;
 mod scrape;
 mod server;
+mod sign_in;
 mod socket;
 #[cfg(test)]
 mod tests;
+mod tokens;
+mod upload;
 
 use std::sync::Arc;
 
@@ -17,6 +22,7 @@ use tokio::sync::watch;
 
 pub use server::{Listeners, serve};
 pub use socket::AdminSocket;
+pub use tokens::Tokens;
 
 use crate::access_log::AccessLog;
 use crate::certs::IntakeHandle;
@@ -44,6 +50,8 @@ pub struct Sources {
     pub configuration: watch::Receiver<Standing>,
     /// For what it could not write.
     pub access_log: AccessLog,
+    /// Who may ask from elsewhere.
+    pub tokens: Tokens,
     /// `admin.allowed_hosts`
     pub allowed_hosts: Vec<HostName>,
 }

@@ -22,59 +22,150 @@ pub(super) fn exposition(content: String) -> Answer {
 /// A JSON document.
 pub(super) fn json(content: &impl Serialize) -> Answer {
     match serde_json::to_vec(content) {
-        Ok(content) => answer(StatusCode::OK, HeaderValue::from_static("application/json"), content.into()),
+        Ok(content) => document(content),
         Err(error) => {
             tracing::error!(%error, "an answer of the API cannot be written as JSON");
-            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the answer could not be written; see the log").into()
+            Problem::new(Kind::Internal, "the answer could not be written; see the log").into()
         }
+    }
+}
+
+/// A JSON document about what has just been made.
+pub(super) fn created(content: &impl Serialize) -> Answer {
+    let mut answer = json(content);
+    if answer.status() == StatusCode::OK {
+        *answer.status_mut() = StatusCode::CREATED;
+    }
+    answer
+}
+
+/// A JSON document that is written already.
+pub(super) fn document(content: impl Into<Bytes>) -> Answer {
+    answer(StatusCode::OK, HeaderValue::from_static("application/json"), content.into())
+}
+
+/// What can be wrong. The code is for programs and stays what it is; the sentence is for people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// The request, its query or its body cannot be read.
+    Malformed,
+    /// No token, or none that holds.
+    Unauthorized,
+    /// The request comes from where no request may come from.
+    Foreign,
+    /// Whoever asks may not do this.
+    NotAllowed,
+    /// There is no such thing.
+    NotFound,
+    /// The resource is there and cannot do this.
+    Method,
+    /// The way things are does not allow it.
+    Conflict,
+    /// What was sent is too long.
+    TooLarge,
+    /// What was sent is in no form that is read here.
+    MediaType,
+    /// Too many failures.
+    TooMany,
+    /// Our fault.
+    Internal,
+}
+
+impl Kind {
+    /// Every kind, for the interface's description.
+    pub(super) const ALL: [Self; 11] = [
+        Self::Malformed,
+        Self::Unauthorized,
+        Self::Foreign,
+        Self::NotAllowed,
+        Self::NotFound,
+        Self::Method,
+        Self::Conflict,
+        Self::TooLarge,
+        Self::MediaType,
+        Self::TooMany,
+        Self::Internal,
+    ];
+
+    /// Its name for programs, its status, and what it is in a word.
+    const fn facts(self) -> (&'static str, StatusCode, &'static str) {
+        match self {
+            Self::Malformed => ("malformed-request", StatusCode::BAD_REQUEST, "Malformed request"),
+            Self::Unauthorized => ("unauthorized", StatusCode::UNAUTHORIZED, "Unauthorized"),
+            Self::Foreign => ("foreign-request", StatusCode::FORBIDDEN, "Foreign request"),
+            Self::NotAllowed => ("not-allowed", StatusCode::FORBIDDEN, "Not allowed"),
+            Self::NotFound => ("not-found", StatusCode::NOT_FOUND, "Not found"),
+            Self::Method => ("method-not-allowed", StatusCode::METHOD_NOT_ALLOWED, "Method not allowed"),
+            Self::Conflict => ("conflict", StatusCode::CONFLICT, "Conflict"),
+            Self::TooLarge => ("content-too-large", StatusCode::PAYLOAD_TOO_LARGE, "Content too large"),
+            Self::MediaType => ("unsupported-media-type", StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unsupported media type"),
+            Self::TooMany => ("too-many-failures", StatusCode::TOO_MANY_REQUESTS, "Too many failures"),
+            Self::Internal => ("internal", StatusCode::INTERNAL_SERVER_ERROR, "Internal error"),
+        }
+    }
+
+    /// Its name for programs.
+    pub(super) const fn code(self) -> &'static str {
+        self.facts().0
     }
 }
 
 /// Why there is no other answer.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Problem {
-    status: StatusCode,
+    kind: Kind,
     detail: String,
-    field: Option<(HeaderName, &'static str)>,
+    field: Option<(HeaderName, HeaderValue)>,
 }
 
 impl Problem {
-    pub(super) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status, detail: detail.into(), field: None }
+    /// `detail` says what was expected, what was found, and the mend; never a secret.
+    pub(super) fn new(kind: Kind, detail: impl Into<String>) -> Self {
+        Self { kind, detail: detail.into(), field: None }
+    }
+
+    /// 400.
+    pub(super) fn malformed(detail: impl Into<String>) -> Self {
+        Self::new(Kind::Malformed, detail)
     }
 
     /// 404.
     pub(super) fn unknown(path: &str) -> Self {
-        Self::new(StatusCode::NOT_FOUND, format!("there is nothing at {path:?}"))
+        Self::new(Kind::NotFound, format!("there is nothing at {path:?}"))
     }
 
     /// 405, with what the resource takes (RFC 9110 §15.5.6).
-    pub(super) fn method(allowed: &'static str) -> Self {
-        let detail = format!("this resource takes {allowed} only");
-        Self { field: Some((header::ALLOW, allowed)), ..Self::new(StatusCode::METHOD_NOT_ALLOWED, detail) }
+    pub(super) fn method(allowed: &str) -> Self {
+        let problem = Self::new(Kind::Method, format!("this resource takes {allowed} only"));
+        problem.with(header::ALLOW, HeaderValue::from_str(allowed).ok())
     }
 
     /// 401, with how one could sign in (RFC 9110 §15.5.2).
     pub(super) fn unauthorized(detail: &'static str) -> Self {
-        Self {
-            field: Some((header::WWW_AUTHENTICATE, "Bearer realm=\"vitrine\"")),
-            ..Self::new(StatusCode::UNAUTHORIZED, detail)
-        }
+        let challenge = HeaderValue::from_static("Bearer realm=\"vitrine\"");
+        Self::new(Kind::Unauthorized, detail).with(header::WWW_AUTHENTICATE, Some(challenge))
+    }
+
+    /// The same with a field beside the document.
+    pub(super) fn with(self, name: HeaderName, value: Option<HeaderValue>) -> Self {
+        Self { field: value.map(|value| (name, value)), ..self }
     }
 }
 
 impl From<Problem> for Answer {
     fn from(problem: Problem) -> Self {
+        let (code, status, title) = problem.kind.facts();
         let document = serde_json::json!({
-            "type": "about:blank",
-            "title": problem.status.canonical_reason().unwrap_or("Error"),
-            "status": problem.status.as_u16(),
+            "type": format!("urn:vitrine:problem:{code}"),
+            "code": code,
+            "title": title,
+            "status": status.as_u16(),
             "detail": problem.detail,
         });
         let content_type = HeaderValue::from_static("application/problem+json");
-        let mut response = answer(problem.status, content_type, document.to_string().into());
+        let mut response = answer(status, content_type, document.to_string().into());
         if let Some((name, value)) = problem.field {
-            response.headers_mut().insert(name, HeaderValue::from_static(value));
+            response.headers_mut().insert(name, value);
         }
         response
     }

@@ -4,11 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use http::StatusCode;
 use tokio::sync::Semaphore;
 
 use super::Sources;
-use super::problem::{Answer, Problem, exposition};
+use super::problem::{Answer, Kind, Problem, exposition};
 use crate::certs::{AlarmCode, IntakeHandle, Ledger, NoticeState};
 use crate::config::{Reloads, Standing};
 use crate::live::{CertIndex, RouteTable, ServedCert, Site};
@@ -25,7 +24,7 @@ pub(super) async fn answer(sources: &Arc<Sources>, one_at_a_time: &Arc<Semaphore
     });
     page.await.map(exposition).map_err(|error| {
         tracing::error!(%error, "the metrics page could not be made");
-        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the page could not be made; see the log")
+        Problem::new(Kind::Internal, "the page could not be made; see the log")
     })
 }
 

@@ -5,10 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::{Method, Request, StatusCode};
-use http_body::Body;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http::{Method, Request};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -21,6 +18,9 @@ use tokio::sync::Semaphore;
 use super::entrance::{self, Entrance, Reserve, Stay, Tcp};
 use super::guard::{self, Door};
 use super::problem::{Answer, Problem};
+use super::rights::Way;
+use super::sign_in::SignIn;
+use super::upload::Upload;
 use super::{AdminSocket, Sources, api, health, scrape};
 
 /// Where the control plane listens.
@@ -40,13 +40,14 @@ pub struct Listeners {
 /// When the Unix socket cannot be taken over by the runtime.
 pub async fn serve(listeners: Listeners, sources: Sources) -> io::Result<()> {
     let mut lifecycle = sources.lifecycle.clone();
-    let desk =
-        Desk { sources: Arc::new(sources), connections: GracefulShutdown::new(), scrape: Arc::new(Semaphore::new(1)) };
+    let sign_in = SignIn::new(sources.tokens.clone());
+    let office = Office { sources: Arc::new(sources), sign_in, scrape: Arc::new(Semaphore::new(1)) };
+    let desk = Desk { office: Arc::new(office), connections: GracefulShutdown::new() };
     let socket = listeners.socket.listener()?;
-    let (reserve, admin) = (Reserve::new(), Tcp(&listeners.admin, Door::Admin));
+    let (reserve, admin) = (Reserve::new(), Tcp(&listeners.admin, |local, peer| Door::Admin { local, peer }));
     let metrics = async {
         match &listeners.metrics {
-            Some(listener) => desk.open(&Tcp(listener, |_| Door::Metrics), &reserve).await,
+            Some(listener) => desk.open(&Tcp(listener, |_, _| Door::Metrics), &reserve).await,
             None => std::future::pending().await,
         }
     };
@@ -62,10 +63,16 @@ pub async fn serve(listeners: Listeners, sources: Sources) -> io::Result<()> {
     Ok(())
 }
 
-/// What every connection needs.
+/// Hands connections to the office, and knows which are open.
 struct Desk {
-    sources: Arc<Sources>,
+    office: Arc<Office>,
     connections: GracefulShutdown,
+}
+
+/// What every request needs.
+struct Office {
+    sources: Arc<Sources>,
+    sign_in: SignIn,
     /// One scrape at a time: a page is work, and two scrapers at once are enough for a shortage.
     scrape: Arc<Semaphore>,
 }
@@ -80,10 +87,10 @@ impl Desk {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let (sources, scrape) = (Arc::clone(&self.sources), Arc::clone(&self.scrape));
+        let office = Arc::clone(&self.office);
         let service = service_fn(move |request| {
-            let (sources, scrape) = (Arc::clone(&sources), Arc::clone(&scrape));
-            async move { Ok::<_, Infallible>(answer(door, request, &sources, &scrape).await) }
+            let office = Arc::clone(&office);
+            async move { Ok::<_, Infallible>(answer(door, request, &office).await) }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -102,11 +109,12 @@ impl Desk {
     }
 }
 
-async fn answer(door: Door, request: Request<Incoming>, sources: &Arc<Sources>, scrape: &Arc<Semaphore>) -> Answer {
+async fn answer(door: Door, request: Request<Incoming>, office: &Office) -> Answer {
+    let Office { sources, sign_in, scrape } = office;
     let (head, body) = request.into_parts();
+    let mut upload = Upload::behind(&head, body);
     let result = async {
         guard::admit(door, &head, &sources.allowed_hosts)?;
-        read(body).await?;
         match head.uri.path() {
             "/livez" => reading(&head.method).map(|()| health::live()),
             "/readyz" => reading(&head.method).map(|()| health::ready(sources.lifecycle.stage())),
@@ -115,28 +123,22 @@ async fn answer(door: Door, request: Request<Incoming>, sources: &Arc<Sources>, 
                 scrape::answer(sources, scrape).await
             }
             path if path == "/api" || path.starts_with("/api/") => match door {
-                Door::Socket => api::answer(&head.method, path, head.uri.query(), sources).await,
-                Door::Admin(_) => Err(Problem::unauthorized(NO_TOKENS)),
+                Door::Socket { user } => {
+                    let caller = sign_in.caller(Way::Socket(user), &head.headers)?;
+                    api::answer(caller, &head, &mut upload, sources).await
+                }
+                Door::Admin { peer, .. } => {
+                    let caller = sign_in.caller(Way::Network(peer), &head.headers)?;
+                    api::answer(caller, &head, &mut upload, sources).await
+                }
                 Door::Metrics => Err(Problem::unknown(path)),
             },
             path => Err(Problem::unknown(path)),
         }
     };
-    result.await.unwrap_or_else(Answer::from)
-}
-
-/// Takes a body off the wire; nothing here needs one, and an unread one would reset the connection under the answer.
-async fn read(body: Incoming) -> Result<Bytes, Problem> {
-    if body.is_end_stream() {
-        return Ok(Bytes::new());
-    }
-    match Limited::new(body, BODY_SIZE).collect().await {
-        Ok(content) => Ok(content.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => {
-            Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("a body may have {BODY_SIZE} octets here")))
-        }
-        Err(_) => Err(Problem::new(StatusCode::BAD_REQUEST, "the body broke off")),
-    }
+    let answer = result.await.unwrap_or_else(Answer::from);
+    upload.pass().await;
+    answer
 }
 
 pub(super) fn reading(method: &Method) -> Result<(), Problem> {
@@ -152,9 +154,5 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(60);
 /// Twice what hyper needs at least.
 const HEAD_SIZE: usize = 16 * 1024;
-/// Orders have no body in this version; a tool may send a small one all the same.
-const BODY_SIZE: usize = 64 * 1024;
 /// What an answer under way may still take when the edge stops.
 const LAST_MOMENT: Duration = Duration::from_secs(1);
-const NO_TOKENS: &str = "the API takes no tokens in this version; ask through admin.sock in the state folder, as the \
-                         commands `vitrine certs` and `vitrine sites` do";

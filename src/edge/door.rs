@@ -10,6 +10,7 @@ use tokio::runtime::Runtime;
 use super::StartError;
 use crate::admin::{self, AdminSocket};
 use crate::config::Config;
+use crate::store::{Store, StoreError, Trouble};
 
 /// Binds everything the operator is answered on.
 pub(super) fn listeners(config: &Config, control: &Runtime) -> Result<admin::Listeners, StartError> {
@@ -28,7 +29,7 @@ pub(super) fn listeners(config: &Config, control: &Runtime) -> Result<admin::Lis
 }
 
 /// The folder is ours: nobody else may look in. One that was there before stays as it is.
-pub(super) fn make_state_directory(path: &Path) -> Result<(), StartError> {
+pub(super) fn open_state(path: &Path) -> Result<Store, StartError> {
     let made = DirBuilder::new().recursive(true).mode(0o700).create(path).and_then(|()| path.metadata());
     let found = made.map_err(|error| {
         StartError::Configuration(format!(
@@ -41,5 +42,11 @@ pub(super) fn make_state_directory(path: &Path) -> Result<(), StartError> {
         let folder = path.display();
         tracing::warn!("certificates.state_directory: others may enter {folder} (mode {mode:04o}); chmod 0700");
     }
-    Ok(())
+    Store::open(path).map_err(unusable)
+}
+
+/// State that cannot be read or written.
+pub(super) fn unusable(error: StoreError) -> StartError {
+    let mend = if matches!(error.trouble, Trouble::System(_)) { "; choose a folder that can be written" } else { "" };
+    StartError::Configuration(format!("certificates.state_directory: {error}{mend}"))
 }

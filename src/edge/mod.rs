@@ -20,7 +20,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::{Notify, Semaphore, watch};
 
 use crate::access_log::{self, AccessLog, Writer};
-use crate::admin;
+use crate::admin::{self, Tokens};
 use crate::certs::{Intake, IntakeHandle};
 use crate::config::{AccessLogTarget, Config, Loaded};
 use crate::live::{self, CertIndex, Publisher, ServedCert, WellKnown};
@@ -85,7 +85,7 @@ impl Edge {
         let sockets = Sockets::bind(&config.edge.https, &config.edge.http, config.edge.workers)?;
         let https_port = sockets.https().first().map_or(443, SocketAddr::port);
         let (https, http) = (sockets.https().to_vec(), sockets.http().to_vec());
-        door::make_state_directory(&config.certificates.state_directory)?;
+        let store = door::open_state(&config.certificates.state_directory)?;
 
         let control = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(CONTROL_THREADS)
@@ -149,6 +149,7 @@ impl Edge {
                 intake: intake.clone(),
                 configuration: reloader.standing(),
                 access_log,
+                tokens: Tokens::open(store).map_err(door::unusable)?,
                 allowed_hosts: config.admin.allowed_hosts.clone(),
             },
         ));

@@ -74,9 +74,10 @@ fn a_state_folder_that_cannot_be_used_is_told_with_its_key_and_the_mend() {
     let output = run(&["run", "--config", "vitrine.toml"], &setup);
     let said = said(&output);
     assert_eq!(output.status.code(), Some(78), "{said}");
-    for part in
-        ["certificates.state_directory: cannot make /proc/self/admin.sock: ", "; choose a folder that can be written"]
-    {
+    for part in [
+        "certificates.state_directory: cannot open the state folder /proc/self: ",
+        "; choose a folder that can be written",
+    ] {
         assert!(said.contains(part), "{part}: {said}");
     }
 }

@@ -3,18 +3,27 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use http::StatusCode;
 use serde::Serialize;
 
-use super::{state, timestamp};
+use super::{Call, Operation, Resource, aside, now, state, timestamp};
 use crate::admin::Sources;
-use crate::admin::problem::{Answer, Problem, json};
+use crate::admin::problem::{Answer, Kind, Problem, json};
 use crate::certs::{Flaw, HeldBack, UsedNames, Verdict, below_minimum, warnings};
 use crate::live::{CertIndex, RouteTable, ServedCert, Site, ValidationLevel};
 
+/// `certificates`
+pub(super) static RESOURCE: Resource = Resource {
+    operations: &[
+        Operation::get("certificates", |call| Box::pin(aside(call, |call| Ok(json(&list(&call.sources, now())))))),
+        Operation::post("certificates/confirm-withdrawal", |call| Box::pin(confirm_withdrawal(call)))
+            .asking(&["names"]),
+    ],
+    description: include_str!("certificates.json"),
+};
+
 /// One certificate.
 #[derive(Serialize)]
-pub(super) struct Certificate {
+struct Certificate {
     fingerprint: String,
     subject: String,
     issuer: String,
@@ -44,7 +53,7 @@ struct Warning {
 }
 
 /// Every certificate of the index, best first, with the sites it serves now.
-pub(super) fn list(sources: &Sources, now: i64) -> Vec<Certificate> {
+fn list(sources: &Sources, now: i64) -> Vec<Certificate> {
     let (index, routes) = (sources.certificates.snapshot(), sources.routes.snapshot());
     let serving = serving(&index, &routes);
     let used = UsedNames::of(routes.sites().iter().flat_map(|site| &site.hosts));
@@ -84,14 +93,10 @@ pub(super) fn list(sources: &Sources, now: i64) -> Vec<Certificate> {
 }
 
 /// Takes the operator's word that certificates are meant to go: `names=N` says of how many names at most.
-pub(super) async fn confirm_withdrawal(sources: &Sources, query: Option<&str>) -> Result<Answer, Problem> {
-    let seen = match query.map(|query| query.strip_prefix("names=").and_then(|names| names.parse().ok())) {
-        Some(None) => {
-            return Err(Problem::new(StatusCode::BAD_REQUEST, "only names=N, a number, can be asked for here"));
-        }
-        seen => seen.flatten(),
-    };
-    let confirmed = match &sources.intake {
+async fn confirm_withdrawal(call: Call) -> Result<Answer, Problem> {
+    let seen =
+        call.query.number("names", u64::from(u32::MAX))?.map(|names| usize::try_from(names).unwrap_or(usize::MAX));
+    let confirmed = match &call.sources.intake {
         Some(intake) => intake.confirm_withdrawal(seen).await,
         None => Ok(0),
     };
@@ -100,11 +105,11 @@ pub(super) async fn confirm_withdrawal(sources: &Sources, query: Option<&str>) -
             "{names} names are held back by now, more than were seen; look again, with `vitrine certs list`, and confirm \
              them with `vitrine certs confirm --names {names}`"
         );
-        Problem::new(StatusCode::CONFLICT, detail)
+        Problem::new(Kind::Conflict, detail)
     })?;
     if confirmed == 0 {
         let detail = "no withdrawal is held back; `vitrine certs list` shows what is served";
-        return Err(Problem::new(StatusCode::CONFLICT, detail));
+        return Err(Problem::new(Kind::Conflict, detail));
     }
     Ok(json(&serde_json::json!({ "confirmed": confirmed })))
 }

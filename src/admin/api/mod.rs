@@ -1,47 +1,68 @@
 //! The resources under `/api/v1`.
 
+mod call;
 mod certificates;
+mod form;
+mod openapi;
+mod query;
 mod rejected;
+mod route;
 mod sites;
+mod tokens;
 
 use std::sync::Arc;
 
-use http::{Method, StatusCode};
+use http::header;
+use http::request::Parts;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use self::call::{Call, Content};
+use self::query::Query;
+use self::route::{Found, Match, Operation, Resource, Takes};
 use super::Sources;
-use super::problem::{Answer, Problem, json};
+use super::problem::{Answer, Kind, Problem};
+use super::rights::Caller;
+use super::upload::Upload;
+use crate::store::StoreError;
 
-/// Answers a request that may ask everything.
+/// Answers a request of whoever it is.
 pub(super) async fn answer(
-    method: &Method,
-    path: &str,
-    query: Option<&str>,
+    caller: Caller,
+    head: &Parts,
+    upload: &mut Upload,
     sources: &Arc<Sources>,
 ) -> Result<Answer, Problem> {
-    let resource = path.strip_prefix("/api/v1/").ok_or_else(|| Problem::unknown(path))?;
-    match resource {
-        "certificates" => listed(method, sources, |sources| json(&certificates::list(sources, now()))).await,
-        "sites" => listed(method, sources, |sources| json(&sites::list(sources, now()))).await,
-        "rejected" => listed(method, sources, |sources| json(&rejected::list(sources))).await,
-        "alarms" => listed(method, sources, |sources| json(&rejected::alarms(sources))).await,
-        "certificates/confirm-withdrawal" => match *method {
-            Method::POST => certificates::confirm_withdrawal(sources, query).await,
-            _ => Err(Problem::method("POST")),
-        },
-        _ => Err(Problem::unknown(path)),
-    }
+    let path = head.uri.path();
+    let below = path.strip_prefix("/api/v1/").ok_or_else(|| Problem::unknown(path))?;
+    let Match { operation, parameters } = route::find(RESOURCES, &head.method, below).map_err(|found| match found {
+        Found::Nothing => Problem::unknown(path),
+        Found::Other(allowed) => Problem::method(&allowed),
+    })?;
+    caller.demand(operation.right)?;
+    let query = Query::read(head.uri.query(), operation.query)?;
+    let media_type = head.headers.get(header::CONTENT_TYPE).map(|value| value.to_str().unwrap_or("what is no text"));
+    let content = Content::take(upload, media_type, operation.takes).await?;
+    (operation.run)(Call { caller, sources: Arc::clone(sources), query, parameters, content }).await
 }
 
-/// A list of some ten thousand entries takes tens of milliseconds: not where connections are attended to.
-async fn listed(method: &Method, sources: &Arc<Sources>, list: fn(&Sources) -> Answer) -> Result<Answer, Problem> {
-    super::server::reading(method)?;
-    let sources = Arc::clone(sources);
-    tokio::task::spawn_blocking(move || list(&sources)).await.map_err(|error| {
-        tracing::error!(%error, "a list of the API could not be made");
-        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the list could not be made; see the log")
+/// What there is. A new resource is a file of its own with its description beside it, and a line here.
+static RESOURCES: &[&Resource] =
+    &[&certificates::RESOURCE, &sites::RESOURCE, &rejected::RESOURCE, &tokens::RESOURCE, &openapi::RESOURCE];
+
+/// Makes an answer where blocking is allowed: a list of some ten thousand entries takes tens of milliseconds, and the state
+/// folder's disk as long as it likes.
+async fn aside(call: Call, make: fn(&Call) -> Result<Answer, Problem>) -> Result<Answer, Problem> {
+    tokio::task::spawn_blocking(move || make(&call)).await.unwrap_or_else(|error| {
+        tracing::error!(%error, "an answer of the API could not be made");
+        Err(Problem::new(Kind::Internal, "the answer could not be made; see the log"))
     })
+}
+
+/// What to say when the state could not be changed.
+fn unwritten(error: &StoreError) -> Problem {
+    tracing::error!(%error, "the state could not be changed");
+    Problem::new(Kind::Internal, error.to_string())
 }
 
 /// Seconds since the Unix epoch.

@@ -4,13 +4,23 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::timestamp;
+use super::{Operation, Resource, aside, timestamp};
 use crate::admin::Sources;
+use crate::admin::problem::json;
 use crate::certs::{IntakeHandle, Ledger, NoticeState};
+
+/// `rejected` and `alarms`
+pub(super) static RESOURCE: Resource = Resource {
+    operations: &[
+        Operation::get("rejected", |call| Box::pin(aside(call, |call| Ok(json(&list(&call.sources)))))),
+        Operation::get("alarms", |call| Box::pin(aside(call, |call| Ok(json(&alarms(&call.sources)))))),
+    ],
+    description: include_str!("rejected.json"),
+};
 
 /// One file.
 #[derive(Serialize)]
-pub(super) struct Rejected {
+struct Rejected {
     file: String,
     state: &'static str,
     code: &'static str,
@@ -20,7 +30,7 @@ pub(super) struct Rejected {
 }
 
 /// Waiting and rejected files, in order of their path.
-pub(super) fn list(sources: &Sources) -> Vec<Rejected> {
+fn list(sources: &Sources) -> Vec<Rejected> {
     let entry = |notice: &crate::certs::Notice| Rejected {
         file: notice.file.clone(),
         state: match notice.state {
@@ -37,14 +47,14 @@ pub(super) fn list(sources: &Sources) -> Vec<Rejected> {
 
 /// A condition that lasts until somebody does something about it.
 #[derive(Serialize)]
-pub(super) struct Alarm {
+struct Alarm {
     code: &'static str,
     message: String,
     since: String,
 }
 
 /// The alarms that are on: those of the configuration, then those of the certificates.
-pub(super) fn alarms(sources: &Sources) -> Vec<Alarm> {
+fn alarms(sources: &Sources) -> Vec<Alarm> {
     let alarm = |code, message: &str, since| Alarm { code, message: message.to_owned(), since: timestamp(since) };
     let standing = sources.configuration.borrow().clone();
     let refused = standing.refused.iter().map(|trouble| alarm(NOT_RELOADED, &trouble.text, trouble.since));

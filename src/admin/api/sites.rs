@@ -5,14 +5,21 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::{state, timestamp};
+use super::{Operation, Resource, aside, now, state, timestamp};
 use crate::admin::Sources;
+use crate::admin::problem::json;
 use crate::live::{CertFacts, CertIndex, RouteTable, ServedCert, Site};
 use crate::name::{self, HostPattern};
 
+/// `sites`
+pub(super) static RESOURCE: Resource = Resource {
+    operations: &[Operation::get("sites", |call| Box::pin(aside(call, |call| Ok(json(&list(&call.sources, now()))))))],
+    description: include_str!("sites.json"),
+};
+
 /// One site.
 #[derive(Serialize)]
-pub(super) struct SiteEntry {
+struct SiteEntry {
     name: String,
     hosts: Vec<Host>,
     routes: Vec<RouteEntry>,
@@ -40,7 +47,7 @@ struct RouteEntry {
 }
 
 /// Every site in the order of the configuration.
-pub(super) fn list(sources: &Sources, now: i64) -> Vec<SiteEntry> {
+fn list(sources: &Sources, now: i64) -> Vec<SiteEntry> {
     let (index, routes) = (sources.certificates.snapshot(), sources.routes.snapshot());
     let candidates = Candidates::of(&index);
     let host = |pattern: &HostPattern| host(pattern, &index, &candidates, now);

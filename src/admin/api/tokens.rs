@@ -1,0 +1,103 @@
+//! Tokens for programs that are not on the edge's machine.
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::{Call, Operation, Resource, Takes, aside, now, timestamp, unwritten};
+use crate::admin::problem::{Answer, Kind, Problem, created, json};
+use crate::admin::rights::{Right, Role};
+use crate::admin::tokens::{NotMade, Record};
+
+/// `tokens`
+pub(super) static RESOURCE: Resource = Resource {
+    operations: &[
+        Operation::get("tokens", |call| Box::pin(aside(call, |call| Ok(json(&list(call)))))).with_right(Right::Own),
+        Operation::post("tokens", |call| Box::pin(aside(call, make))).taking(Takes::Json).with_right(Right::Own),
+        Operation::delete("tokens/{id}", |call| Box::pin(aside(call, revoke))).with_right(Right::Own),
+    ],
+    description: include_str!("tokens.json"),
+};
+
+/// One token, without itself.
+#[derive(Serialize)]
+struct Entry {
+    id: String,
+    name: String,
+    role: Role,
+    state: &'static str,
+    created: String,
+    expires: Option<String>,
+    last_used: Option<String>,
+}
+
+impl Entry {
+    fn of(record: Record, last_used: Option<i64>) -> Self {
+        Self {
+            state: if record.has_expired(now()) { "expired" } else { "valid" },
+            created: timestamp(record.created),
+            expires: record.expires.map(timestamp),
+            last_used: last_used.map(timestamp),
+            id: record.id,
+            name: record.name,
+            role: record.role,
+        }
+    }
+}
+
+/// A token on the day it is made.
+#[derive(Serialize)]
+struct Made<'a> {
+    #[serde(flatten)]
+    entry: Entry,
+    token: &'a str,
+}
+
+fn list(call: &Call) -> Vec<Entry> {
+    call.sources.tokens.list().into_iter().map(|(record, last_used)| Entry::of(record, last_used)).collect()
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Order {
+    name: String,
+    role: Role,
+    expires: Option<String>,
+}
+
+fn make(call: &Call) -> Result<Answer, Problem> {
+    let Order { name, role, expires } = call.json()?;
+    if !(1..=LONGEST_NAME).contains(&name.chars().count()) || name.contains(char::is_control) {
+        return Err(Problem::malformed(format!("name: expected 1 to {LONGEST_NAME} letters on one line")));
+    }
+    let now = now();
+    let expires = expires.map(|expires| OffsetDateTime::parse(&expires, &Rfc3339)).transpose();
+    let expires = expires.map_err(|_| Problem::malformed("expires: expected a time such as 2027-01-31T00:00:00Z"))?;
+    let expires = expires.map(OffsetDateTime::unix_timestamp);
+    if expires.is_some_and(|expires| expires <= now) {
+        return Err(Problem::malformed("expires: expected a time to come, found one that is over"));
+    }
+    let (record, token) = call.sources.tokens.make(&name, role, now, expires).map_err(|error| match error {
+        NotMade::NameTaken => {
+            let text = format!("there is a token of the name {name:?}; revoke it, or choose another name");
+            Problem::new(Kind::Conflict, text)
+        }
+        NotMade::TooMany => Problem::new(Kind::Conflict, "there are as many tokens as there may be; revoke some"),
+        NotMade::NoRandomness => Problem::new(Kind::Internal, "the system gives no random numbers"),
+        NotMade::Unwritten(error) => unwritten(&error),
+    })?;
+    tracing::info!(by = %call.caller, name, id = record.id, role = role.word(), "a token was made");
+    Ok(created(&Made { entry: Entry::of(record, None), token: &token }))
+}
+
+fn revoke(call: &Call) -> Result<Answer, Problem> {
+    let id = call.parameter("id");
+    let revoked = call.sources.tokens.revoke(id).map_err(|error| unwritten(&error))?;
+    let revoked = revoked.ok_or_else(|| {
+        Problem::new(Kind::NotFound, format!("there is no token {id:?}; `vitrine token list` shows those there are"))
+    })?;
+    tracing::info!(by = %call.caller, name = revoked.name, id, "a token was revoked");
+    Ok(json(&Entry::of(revoked, None)))
+}
+
+const LONGEST_NAME: usize = 64;

@@ -1,0 +1,72 @@
+//! Who a request comes from: the door it took, and the token it shows.
+
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Instant, SystemTime};
+
+use http::header::{self, HeaderMap, HeaderValue};
+use time::OffsetDateTime;
+
+use super::failures::Failures;
+use super::problem::{Kind, Problem};
+use super::rights::{Caller, Way};
+use super::tokens::{Shown, Tokens};
+use crate::telemetry::RateLimited;
+
+/// Lets callers in.
+pub(super) struct SignIn {
+    tokens: Tokens,
+    failures: Mutex<(Failures, RateLimited)>,
+}
+
+impl SignIn {
+    pub(super) fn new(tokens: Tokens) -> Self {
+        Self { tokens, failures: Mutex::new((Failures::default(), RateLimited::new("wrong tokens", 1))) }
+    }
+
+    /// Who this is. Through the socket a token may be shown, which then says how far the caller goes; over the network it must.
+    pub(super) fn caller(&self, way: Way, headers: &HeaderMap) -> Result<Caller, Problem> {
+        let mut shown = headers.get_all(header::AUTHORIZATION).iter();
+        let token = match (shown.next(), shown.next(), way) {
+            (None, _, Way::Socket(_)) => return Ok(Caller { way, token: None }),
+            (None, _, Way::Network(_)) => return Err(Problem::unauthorized(MISSING)),
+            (Some(_), Some(_), _) => return Err(Problem::unauthorized("one Authorization is needed, found several")),
+            (Some(value), None, _) => bearer(value).ok_or_else(|| Problem::unauthorized(NO_BEARER))?,
+        };
+        let now = OffsetDateTime::from(SystemTime::now()).unix_timestamp();
+        let detail = match self.tokens.find(token, now) {
+            Shown::Holds(bearer) => return Ok(Caller { way, token: Some(bearer) }),
+            Shown::Expired => "the token has expired; make another with `vitrine token new`",
+            Shown::Unknown => "the token is not known, or was revoked; `vitrine token list` shows those that hold",
+        };
+        match way {
+            Way::Network(peer) => Err(self.failed(peer, detail)),
+            Way::Socket(_) => Err(Problem::unauthorized(detail)),
+        }
+    }
+
+    fn failed(&self, peer: IpAddr, detail: &'static str) -> Problem {
+        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        let (failures, trouble) = &mut *failures;
+        trouble.say(|| tracing::warn!(%peer, "a token was refused at the admin listener: {detail}"));
+        match failures.count(peer, Instant::now()) {
+            None => Problem::unauthorized(detail),
+            Some(wait) => {
+                let seconds = wait.as_secs() + 1;
+                let text =
+                    format!("too many wrong tokens came from this address; wait {seconds} s, or show the right one");
+                Problem::new(Kind::TooMany, text).with(header::RETRY_AFTER, Some(HeaderValue::from(seconds)))
+            }
+        }
+    }
+}
+
+/// The token of an Authorization (RFC 6750 §2.1).
+fn bearer(value: &HeaderValue) -> Option<&str> {
+    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+const MISSING: &str = "a token is needed here: Authorization: Bearer vit_…, as `vitrine token new` makes it; or ask through \
+                       admin.sock in the state folder, as the vitrine command does";
+const NO_BEARER: &str = "expected Authorization: Bearer and a token, found something else";
