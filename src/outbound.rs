@@ -12,11 +12,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, Request, StatusCode, Uri, header};
-use http_body_util::{BodyExt, Empty, Limited};
+use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use tokio::net::UnixStream;
 use tower_service::Service;
 
@@ -24,7 +24,7 @@ use tower_service::Service;
 #[derive(Clone, Debug)]
 pub struct EdgeSocket {
     path: Arc<Path>,
-    client: Client<ToSocket, Empty<Bytes>>,
+    client: Client<ToSocket, Full<Bytes>>,
     patience: Duration,
 }
 
@@ -52,7 +52,7 @@ impl EdgeSocket {
     /// # Errors
     /// [`CallError`], which says who is at fault.
     pub async fn get<T: DeserializeOwned>(&self, target: &str) -> Result<T, CallError> {
-        self.call(Method::GET, target).await
+        self.call(Method::GET, target, None).await
     }
 
     /// Orders something.
@@ -60,23 +60,55 @@ impl EdgeSocket {
     /// # Errors
     /// [`CallError`], which says who is at fault.
     pub async fn post<T: DeserializeOwned>(&self, target: &str) -> Result<T, CallError> {
-        self.call(Method::POST, target).await
+        self.call(Method::POST, target, None).await
     }
 
-    async fn call<T: DeserializeOwned>(&self, method: Method, target: &str) -> Result<T, CallError> {
+    /// Orders something that takes more words.
+    ///
+    /// # Errors
+    /// [`CallError`], which says who is at fault.
+    pub async fn post_json<T: DeserializeOwned>(&self, target: &str, order: &impl Serialize) -> Result<T, CallError> {
+        let order = serde_json::to_vec(order).map_err(|error| CallError::Broken(error.to_string()))?;
+        self.call(Method::POST, target, Some(("application/json".into(), order.into()))).await
+    }
+
+    /// Orders that something goes.
+    ///
+    /// # Errors
+    /// [`CallError`], which says who is at fault.
+    pub async fn delete<T: DeserializeOwned>(&self, target: &str) -> Result<T, CallError> {
+        self.call(Method::DELETE, target, None).await
+    }
+
+    async fn call<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        target: &str,
+        content: Option<Content>,
+    ) -> Result<T, CallError> {
         // One deadline for connecting, asking and the whole answer.
-        match tokio::time::timeout(self.patience, self.exchange(method, target)).await {
+        match tokio::time::timeout(self.patience, self.exchange(method, target, content)).await {
             Ok(answer) => answer,
             Err(_) => Err(CallError::Late { socket: self.path.to_path_buf(), patience: self.patience }),
         }
     }
 
-    async fn exchange<T: DeserializeOwned>(&self, method: Method, target: &str) -> Result<T, CallError> {
-        let request = Request::builder()
+    async fn exchange<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        target: &str,
+        content: Option<Content>,
+    ) -> Result<T, CallError> {
+        let mut request = Request::builder()
             .method(method)
             .uri(format!("http://localhost{target}"))
-            .header(header::ACCEPT, "application/json")
-            .body(Empty::new())
+            .header(header::ACCEPT, "application/json");
+        let (media_type, content) = content.unzip();
+        if let Some(media_type) = media_type {
+            request = request.header(header::CONTENT_TYPE, media_type);
+        }
+        let request = request
+            .body(Full::new(content.unwrap_or_default()))
             .map_err(|error| CallError::Broken(error.to_string()))?;
         let response = self.client.request(request).await.map_err(|error| self.unreachable(&error))?;
         let status = response.status();
@@ -107,6 +139,19 @@ impl EdgeSocket {
         let innermost = std::iter::successors(Some(error as &dyn std::error::Error), |above| above.source()).last();
         CallError::Broken(innermost.map_or_else(|| error.to_string(), ToString::to_string))
     }
+}
+
+/// What is sent along: its Content-Type, and itself.
+type Content = (String, Bytes);
+
+/// A text as a segment of a path or a value of a query (RFC 3986 §2.3).
+#[must_use]
+pub fn escaped(text: &str) -> String {
+    let escape = |octet: u8| match octet {
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(octet).to_string(),
+        _ => format!("%{octet:02X}"),
+    };
+    text.bytes().map(escape).collect()
 }
 
 /// Why a call brought no answer, or not the one that was asked for.
@@ -247,6 +292,7 @@ mod tests {
         let server = answering(&path, "HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\n[\"a\",1]".into());
         let answer: (String, u8) = EdgeSocket::new(&*path).post("/api/v1/x?y").await.expect("an answer");
         assert_eq!(answer, ("a".into(), 1));
+        assert_eq!(escaped("*.bücher-1.example/a b"), "%2A.b%C3%BCcher-1.example%2Fa%20b");
         let head = server.await.expect("a head");
         assert!(
             head.starts_with("POST /api/v1/x?y HTTP/1.1\r\n") && head.contains("\r\nhost: localhost\r\n"),

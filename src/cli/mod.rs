@@ -1,4 +1,4 @@
-//! The command line: `vitrine run`, `check`, `demo`, `inspect`, `certs`, `sites`.
+//! The command line: `vitrine run`, `check`, `demo`, `inspect`, `certs`, `sites`, `token`.
 
 mod certs;
 mod check;
@@ -8,6 +8,7 @@ mod inspect;
 mod output;
 mod run;
 mod sites;
+mod tokens;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -65,6 +66,9 @@ enum Command {
     /// The sites of a running edge
     #[command(subcommand)]
     Sites(SitesCommand),
+    /// Tokens for programs that ask a running edge from elsewhere
+    #[command(subcommand)]
+    Token(tokens::Command),
 }
 
 #[derive(Debug, Subcommand)]
@@ -150,6 +154,7 @@ impl Command {
             Self::Sites(SitesCommand::List(asking)) => {
                 asking.running.ask(async |edge| sites::list(edge, asking.json).await)
             }
+            Self::Token(command) => command.obey(),
         }
     }
 }
@@ -198,6 +203,7 @@ Examples:
   vitrine run --config /etc/vitrine.toml         serve
   vitrine certs list                             what is served, until when, from which file
   vitrine sites list                             which certificate serves which host, and why
+  vitrine token new --name ci --role read        let a program ask from elsewhere
 
 Exit codes: 0 done, 1 failed, 64 wrong usage, 78 wrong configuration";
 

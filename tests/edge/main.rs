@@ -27,4 +27,6 @@ mod serve;
 mod start;
 mod stopping;
 mod tls;
+mod tokens;
+mod uploads;
 mod well_known;

@@ -128,6 +128,26 @@ impl Edge {
         talk.ask(format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\n\r\n"))
     }
 
+    /// The same with a document.
+    pub(crate) fn order_api(&self, method: &str, path: &str, order: &Value) -> Response {
+        let mut talk = Talk::unix(&self.setup.state().join("admin.sock")).expect("admin.sock");
+        let (order, fields) = (order.to_string(), "host: localhost\r\ncontent-type: application/json");
+        talk.ask(format!("{method} {path} HTTP/1.1\r\n{fields}\r\ncontent-length: {}\r\n\r\n{order}", order.len()))
+    }
+
+    /// A new token.
+    pub(crate) fn token(&self, name: &str, role: &str) -> String {
+        let made = self.order_api("POST", "/api/v1/tokens", &serde_json::json!({ "name": name, "role": role }));
+        assert_eq!(made.status, 201, "{}", made.text());
+        made.json()["token"].as_str().expect("a token").to_owned()
+    }
+
+    /// Asks the API over the network.
+    pub(crate) fn ask_with(&self, token: &str, method: &str, path: &str) -> Response {
+        let fields = format!("host: localhost\r\nauthorization: Bearer {token}\r\ncontent-length: 0");
+        Talk::plain(self.admin).ask(format!("{method} {path} HTTP/1.1\r\n{fields}\r\n\r\n"))
+    }
+
     /// A list of the API.
     pub(crate) fn api(&self, resource: &str) -> Vec<Value> {
         let response = self.ask_api("GET", &format!("/api/v1/{resource}"));
