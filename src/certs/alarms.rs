@@ -44,6 +44,8 @@ codes! {
     NotYetValidServing = "not-yet-valid-serving",
     /// A look at the folder failed for a mistake of ours.
     ScanFailed = "scan-failed",
+    /// Certificates in service could not be written to the state folder.
+    StateNotWritten = "state-not-written",
     /// More went at once than looks meant.
     WithdrawalHeld = "withdrawal-held",
 }
@@ -61,6 +63,7 @@ impl AlarmCode {
             | Self::NotWatching
             | Self::NotYetValidServing
             | Self::ScanFailed
+            | Self::StateNotWritten
             | Self::WithdrawalHeld => false,
         }
     }

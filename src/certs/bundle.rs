@@ -6,11 +6,12 @@ use std::sync::Arc;
 use rustls::crypto::aws_lc_rs::sign::any_supported_type;
 use rustls::server::ParsedCertificate;
 use rustls::sign::{CertifiedKey, SigningKey};
-use rustls_pki_types::PrivateKeyDer;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use zeroize::Zeroizing;
 
-use super::certificate::{Certificate, PublicKey, decimal, hexadecimal};
+use super::certificate::{Certificate, Fingerprint, PublicKey, decimal, hexadecimal};
 use super::flaw::Flaw;
-use super::formats::unsupported_key;
+use super::formats::{armour, unsupported_key};
 use super::pairing::{FileParts, Pair, pair};
 use super::parts::Parts;
 use super::password::Password;
@@ -68,6 +69,21 @@ impl Bundle {
         &self.names
     }
 
+    /// Leaf and issuers as they are sent, the leaf first.
+    pub(super) fn chain(&self) -> &[CertificateDer<'static>] {
+        &self.certified.cert
+    }
+
+    /// SHA-256 over the leaf's DER.
+    pub(super) fn fingerprint(&self) -> &Fingerprint {
+        &self.leaf.fingerprint
+    }
+
+    /// What kind of signature its key makes.
+    pub(super) fn key_type(&self) -> KeyType {
+        self.key_type
+    }
+
     /// The entry for the index: `file` is where the leaf was read, `embedded_key` whether its key was there too.
     #[must_use]
     pub fn served(&self, file: &Path, embedded_key: bool) -> Arc<ServedCert> {
@@ -108,9 +124,11 @@ pub(super) fn entry_like(served: &ServedCert, facts: CertFacts) -> Arc<ServedCer
     Arc::new(ServedCert { certified: Arc::clone(certified), key_type: *key_type, names: names.clone(), facts })
 }
 
-/// A private key, ready to sign; it is held inside the crypto library.
+/// A private key, ready to sign.
 pub(crate) struct Key {
     signing: Arc<dyn SigningKey>,
+    /// As it came, to be kept.
+    der: Zeroizing<PrivateKeyDer<'static>>,
     pub(super) public: PublicKey,
 }
 
@@ -119,7 +137,17 @@ impl Key {
     pub(super) fn read(der: &PrivateKeyDer<'static>) -> Result<Self, Flaw> {
         let signing = any_supported_type(der).map_err(|_| unsupported_key())?;
         let public = signing.public_key().and_then(|spki| PublicKey::read(&spki)).ok_or_else(unsupported_key)?;
-        Ok(Self { signing, public })
+        Ok(Self { signing, der: der.clone_key().into(), public })
+    }
+
+    /// The key as a file holds it, unencrypted.
+    pub(super) fn pem(&self) -> Zeroizing<String> {
+        let label = match &*self.der {
+            PrivateKeyDer::Pkcs1(_) => "RSA PRIVATE KEY",
+            PrivateKeyDer::Sec1(_) => "EC PRIVATE KEY",
+            _ => "PRIVATE KEY",
+        };
+        armour(label, self.der.secret_der())
     }
 }
 

@@ -10,30 +10,42 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
 
 use super::alarms::AlarmCode;
+use super::certificate::Certificate;
 use super::ledger::{Alarm, HeldBack, Ledger};
+use super::library::{Library, Version};
 use super::scan::{Root, Scanner};
-use super::shelf::{Moment, Shelf};
+use super::shelf::{Arrival, Moment, NotDeleted, NotGoneBack, NotTaken, Shelf};
+use super::upload::{Matched, NotReceived, Received, Upload, preview};
 use super::well_known::Objects;
 use crate::folder_watch::FolderWatch;
 use crate::live::{CertIndex, Live, Publisher, ServedCert, WellKnown, table};
+use crate::store::{Store, StoreError};
 
 /// Starts the intake.
 pub struct Intake;
 
 impl Intake {
-    /// Watches `drop_directory` on the current runtime until the last handle is dropped. The folder may be missing.
-    #[must_use]
+    /// Watches `drop_directory` on the current runtime until the last handle is dropped. The folder may be missing. `store` is
+    /// what lies in `state_directory`.
+    ///
+    /// # Errors
+    /// When the library of certificates cannot be listed.
     pub fn start(
         drop_directory: PathBuf,
+        store: Store,
+        state_directory: &Path,
         index: Publisher<CertIndex>,
         well_known: Publisher<WellKnown>,
-    ) -> IntakeHandle {
+    ) -> Result<IntakeHandle, StoreError> {
+        let library = Library::open(store, state_directory)?;
         let (ledger, ledger_reader) = table(Ledger::default());
         let (orders, orders_reader) = mpsc::channel(ORDERS);
         let (looks, looks_reader) = watch::channel(0);
         let desk = Desk {
             scanner: Scanner::new(drop_directory.clone()),
-            shelf: Shelf::new(drop_directory.clone()),
+            shelf: Shelf::new(drop_directory.clone(), Some(library)),
+            is_restored: false,
+            not_kept: None,
             objects: Objects::new(drop_directory.clone()),
             index,
             well_known,
@@ -43,7 +55,7 @@ impl Intake {
             places: None,
         };
         tokio::spawn(run(desk, drop_directory, orders_reader, looks));
-        IntakeHandle { ledger: ledger_reader, orders, looks: looks_reader }
+        Ok(IntakeHandle { ledger: ledger_reader, orders, looks: looks_reader })
     }
 }
 
@@ -80,11 +92,44 @@ impl IntakeHandle {
     /// # Errors
     /// [`HeldBack`] when they would take more names away than were `seen`.
     pub async fn confirm_withdrawal(&self, seen: Option<usize>) -> Result<usize, HeldBack> {
+        self.order(|reply| Order::Confirm(seen, reply)).await.unwrap_or(Ok(0))
+    }
+
+    /// Takes in what was sent, or with `only_look` says what would come of it.
+    ///
+    /// # Errors
+    /// [`NotReceived`], and nothing has changed.
+    pub async fn receive(&self, upload: Upload, only_look: bool) -> Result<Received, NotReceived> {
+        self.order(|reply| Order::Receive(upload, only_look, reply)).await.unwrap_or(Err(NotReceived::Stopping))
+    }
+
+    /// Makes an older version of a certificate serve again, by its fingerprint.
+    ///
+    /// # Errors
+    /// [`NotGoneBack`], and nothing has changed.
+    pub async fn go_back_to(&self, fingerprint: String) -> Result<Arrival, NotGoneBack> {
+        self.order(|reply| Order::GoBack(fingerprint, reply)).await.unwrap_or(Err(NotGoneBack::Unknown))
+    }
+
+    /// Deletes a version with its key for good, `even_last_good` too: when names are left with nothing valid.
+    ///
+    /// # Errors
+    /// [`NotDeleted`], and nothing has changed.
+    pub async fn delete(&self, fingerprint: String, even_last_good: bool) -> Result<(), NotDeleted> {
+        let order = |reply| Order::Delete(fingerprint, even_last_good, reply);
+        self.order(order).await.unwrap_or(Err(NotDeleted::Unknown))
+    }
+
+    /// The versions of the certificate that this fingerprint is one of, the newest first; `None` when there is none.
+    pub async fn history(&self, fingerprint: String) -> Option<Vec<Version>> {
+        self.order(|reply| Order::History(fingerprint, reply)).await.flatten()
+    }
+
+    /// Hands in an order and waits for what comes of it; `None` when the intake has ended.
+    async fn order<T>(&self, order: impl FnOnce(oneshot::Sender<T>) -> Order) -> Option<T> {
         let (reply, answer) = oneshot::channel();
-        if self.orders.send(Order::Confirm(seen, reply)).await.is_err() {
-            return Ok(0);
-        }
-        answer.await.unwrap_or(Ok(0))
+        self.orders.send(order(reply)).await.ok()?;
+        answer.await.ok()
     }
 }
 
@@ -100,7 +145,7 @@ pub struct Survey {
 #[must_use]
 pub fn survey(drop_directory: &Path) -> Survey {
     let folder = drop_directory.to_owned();
-    let mut shelf = Shelf::new(folder.clone());
+    let mut shelf = Shelf::new(folder.clone(), None);
     let mut scan = Scanner::new(folder.clone()).scan();
     let refused = Objects::new(folder).look().refused;
     let mut now = moment();
@@ -115,12 +160,20 @@ pub fn survey(drop_directory: &Path) -> Survey {
 enum Order {
     Look,
     Confirm(Option<usize>, oneshot::Sender<Result<usize, HeldBack>>),
+    Receive(Upload, bool, oneshot::Sender<Result<Received, NotReceived>>),
+    GoBack(String, oneshot::Sender<Result<Arrival, NotGoneBack>>),
+    Delete(String, bool, oneshot::Sender<Result<(), NotDeleted>>),
+    History(String, oneshot::Sender<Option<Vec<Version>>>),
 }
 
 /// Everything the writer works with.
 struct Desk {
     scanner: Scanner,
     shelf: Shelf,
+    /// Whether what served before the start serves again.
+    is_restored: bool,
+    /// Since when the library cannot be written.
+    not_kept: Option<i64>,
     objects: Objects,
     index: Publisher<CertIndex>,
     well_known: Publisher<WellKnown>,
@@ -134,11 +187,16 @@ struct Desk {
 async fn run(desk: Desk, folder: PathBuf, mut orders: mpsc::Receiver<Order>, looks: watch::Sender<u64>) {
     // Watch first, then look: what changes in between is looked at again.
     let Ok(mut watch) = tokio::task::spawn_blocking(move || FolderWatch::new(vec![folder])).await else { return };
-    let mut desk = desk;
+    let (mut desk, mut order) = (desk, None);
     loop {
-        let degraded = watch.is_degraded();
+        let (degraded, todo) = (watch.is_degraded(), order.take());
         let looked = tokio::task::spawn_blocking(move || {
-            let next = desk.survive(|desk| desk.look(degraded));
+            let next = desk.survive(|desk| {
+                if let Some(order) = todo {
+                    desk.obey(order);
+                }
+                desk.look(degraded)
+            });
             (desk, next)
         });
         let Ok((returned, next)) = looked.await else { return };
@@ -152,16 +210,9 @@ async fn run(desk: Desk, folder: PathBuf, mut orders: mpsc::Receiver<Order>, loo
         tokio::select! {
             why = watch.changed() => tracing::debug!(why = why.label(), "looks at the drop folder"),
             () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {}
-            order = orders.recv() => match order {
+            received = orders.recv() => match received {
                 None => return,
-                Some(Order::Look) => {}
-                Some(Order::Confirm(seen, reply)) => {
-                    let confirmed = desk.shelf.confirm(seen, Instant::now());
-                    if let Ok(certificates) = confirmed {
-                        tracing::warn!(certificates, "the operator confirms that deleted certificates go");
-                    }
-                    let _ = reply.send(confirmed);
-                }
+                Some(received) => order = Some(received),
             },
         }
     }
@@ -185,21 +236,94 @@ impl Desk {
         }
     }
 
+    /// Does what the operator asked for. Whoever asked may have gone meanwhile; it is done all the same.
+    fn obey(&mut self, order: Order) {
+        let now = moment();
+        match order {
+            Order::Look => {}
+            Order::Confirm(seen, reply) => {
+                let confirmed = self.shelf.confirm(seen, now.steady);
+                if let Ok(certificates) = confirmed {
+                    tracing::warn!(certificates, "the operator confirms that deleted certificates go");
+                }
+                let _ = reply.send(confirmed);
+            }
+            Order::Receive(upload, only_look, reply) => drop(reply.send(self.receive(&upload, only_look, now))),
+            Order::GoBack(fingerprint, reply) => {
+                let gone_back = self.shelf.go_back_to(&fingerprint, now);
+                self.publish(now);
+                drop(reply.send(gone_back.and_then(|own| self.shelf.arrival(&own).ok_or(NotGoneBack::Unknown))));
+            }
+            Order::Delete(fingerprint, even_last_good, reply) => {
+                let deleted = self.shelf.delete(&fingerprint, even_last_good, now);
+                self.publish(now);
+                drop(reply.send(deleted));
+            }
+            Order::History(fingerprint, reply) => drop(reply.send(self.shelf.history(&fingerprint))),
+        }
+    }
+
+    /// Keeps what was sent, then publishes it.
+    fn receive(&mut self, upload: &Upload, only_look: bool, now: Moment) -> Result<Received, NotReceived> {
+        let known: Vec<Arc<Certificate>> = self.shelf.known_authorities();
+        let Matched { pairs, mut left_over } = upload.pairs(&known).map_err(NotReceived::Flawed)?;
+        if only_look {
+            let would = |pair| {
+                let certificate = preview(pair)?;
+                Some(self.shelf.would_be(certificate, now))
+            };
+            return Ok(Received { certificates: pairs.iter().filter_map(would).collect(), left_over });
+        }
+        let (mut taken, mut not_kept) = (Vec::new(), None);
+        for pair in &pairs {
+            match self.shelf.take(pair, upload.by(), now) {
+                Ok(fingerprint) => taken.push(fingerprint),
+                Err(NotTaken::Flaw(flaw)) => left_over.push((pair.certificate_files[0].display().to_string(), flaw)),
+                Err(NotTaken::Store(error)) => not_kept = Some(error),
+            }
+        }
+        self.publish(now);
+        match not_kept {
+            Some(error) => Err(NotReceived::NotKept(error)),
+            None => {
+                let certificates = taken.iter().filter_map(|own| self.shelf.arrival(own)).collect();
+                Ok(Received { certificates, left_over })
+            }
+        }
+    }
+
+    /// Publishes the certificates, when they are others than before.
+    fn publish(&mut self, now: Moment) {
+        if let Some(index) = self.shelf.rank(now) {
+            self.put_out(index);
+        }
+    }
+
+    fn put_out(&mut self, index: CertIndex) {
+        tracing::info!(names = index.name_count(), certificates = index.certificates().len(), "published");
+        self.index.publish(index);
+    }
+
     /// Looks at everything, publishes what is new, and says when to look again if nothing happens.
     fn look(&mut self, degraded: bool) -> Option<Instant> {
         let mut scan = self.scanner.scan();
         self.places = scan.places.take();
         let mut objects = self.objects.look();
         let now = moment();
+        let is_first = !std::mem::replace(&mut self.is_restored, true);
+        if is_first {
+            self.shelf.restore(&scan.files, now);
+        }
         let index = self.shelf.step(&scan, std::mem::take(&mut objects.refused), now);
         let keep = self.shelf.holds_back() || !matches!(scan.root, Root::Readable(..));
         if let Some(table) = self.objects.adopt(objects, keep) {
             self.well_known.publish(table);
         }
         if let Some(index) = index {
-            tracing::info!(names = index.name_count(), certificates = index.certificates().len(), "published");
-            self.index.publish(index);
+            self.put_out(index);
         }
+        // What serves, serves; that it lasts comes after, and nobody waits for it to be ready.
+        let (trouble, is_more) = if is_first { (None, true) } else { self.shelf.keep() };
         let mut ledger = self.shelf.ledger();
         ledger.failed_scans = self.failed;
         ledger.watching = !degraded;
@@ -209,8 +333,35 @@ impl Desk {
                            raise fs.inotify.max_user_watches";
             ledger.raise(Alarm { code: AlarmCode::NotWatching, message: message.into(), since });
         }
+        let keep_again = match (&trouble, is_more) {
+            (Some(_), _) => Some(now.steady + AFTER_NOT_KEPT),
+            (None, true) => Some(now.steady),
+            (None, false) => None,
+        };
+        if let Some(alarm) = self.tell_not_kept(trouble, now) {
+            ledger.raise(alarm);
+        }
         self.ledger.publish(ledger);
-        self.shelf.next_look()
+        self.shelf.next_look().into_iter().chain(keep_again).min()
+    }
+
+    /// What to say of a library that cannot be written; logged when it begins and when it ends.
+    fn tell_not_kept(&mut self, trouble: Option<StoreError>, now: Moment) -> Option<Alarm> {
+        let Some(trouble) = trouble else {
+            if self.not_kept.take().is_some() {
+                tracing::info!("the state folder can be written again");
+            }
+            return None;
+        };
+        let message = format!(
+            "certificates in service are not kept in the state folder, and a start without their files would lack \
+                               them: {trouble}"
+        );
+        if self.not_kept.is_none() {
+            tracing::error!(code = AlarmCode::StateNotWritten.as_str(), "alarm: {message}");
+        }
+        let since = *self.not_kept.get_or_insert(now.unix);
+        Some(Alarm { code: AlarmCode::StateNotWritten, message, since })
     }
 }
 
@@ -223,6 +374,8 @@ fn moment() -> Moment {
 const ORDERS: usize = 16;
 /// No chain of deadlines makes a busy loop.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
+/// A full disk is not mended in less.
+const AFTER_NOT_KEPT: Duration = Duration::from_secs(10);
 /// The next look after one that failed.
 const AFTER_FAILURE: Duration = Duration::from_secs(2);
 

@@ -2,11 +2,15 @@
 //!
 //! ```text
 //! walk ─► scan ─► formats, certificate, parts ─► pairing, chain ─► bundle ─► shelf ─► ranking ─► index
+//!                                  upload ─┘                           │  ▲
+//!                                                                      ▼  │
+//!                                                                     library ─► store
 //! ```
 //!
 //! [`Intake`] is the single writer; it looks at the folder when [`crate::folder_watch`] says so, when a deadline of the shelf
 //! has come, and when it is asked to. What the operator is told of it is the [`Ledger`]. What clients will have against a
-//! certificate is a matter of [`warnings`]; [`inspect`] does all this to files that lie anywhere.
+//! certificate is a matter of [`warnings`]; [`inspect`] does all this to files that lie anywhere. What was accepted lasts in the
+//! library, as versions that can be gone back to.
 
 mod alarms;
 mod bundle;
@@ -19,6 +23,7 @@ mod inspect;
 mod intake;
 mod judgement;
 mod ledger;
+mod library;
 mod local_ca;
 mod pairing;
 mod parts;
@@ -32,6 +37,7 @@ mod testing;
 mod tests;
 mod trails;
 mod traits;
+mod upload;
 mod walk;
 mod well_known;
 
@@ -42,4 +48,7 @@ pub use inspect::{Authority, InspectedFile, Inspection, inspect};
 pub use intake::{Intake, IntakeHandle, Survey, survey};
 pub use judgement::{UsedNames, Verdict, below_minimum, warnings};
 pub use ledger::{Alarm, HeldBack, Ledger, Loads, Notice, NoticeState};
+pub use library::{Source, TurnedDown, Version, verify};
 pub use local_ca::{Issued, KeyKind, LocalCa, LocalCaError, valid_for};
+pub use shelf::{Arrival, NotDeleted, NotGoneBack};
+pub use upload::{NotReceived, Received, Upload};

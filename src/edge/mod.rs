@@ -86,6 +86,7 @@ impl Edge {
         let https_port = sockets.https().first().map_or(443, SocketAddr::port);
         let (https, http) = (sockets.https().to_vec(), sockets.http().to_vec());
         let store = door::open_state(&config.certificates.state_directory)?;
+        let state_directory = config.certificates.state_directory.clone();
 
         let control = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(CONTROL_THREADS)
@@ -121,7 +122,8 @@ impl Edge {
         let (intake, fixed) = match certificates {
             Certificates::Folder => {
                 let folder = config.certificates.drop_directory.clone();
-                (Some(Intake::start(folder, index, well_known_publisher)), None)
+                let intake = Intake::start(folder, store.clone(), &state_directory, index, well_known_publisher);
+                (Some(intake.map_err(door::unusable)?), None)
             }
             Certificates::Fixed(fixed) => {
                 let mut index = index;

@@ -29,6 +29,8 @@ pub enum Trouble {
     Full,
     /// The file system or the folder cannot be written.
     ReadOnly,
+    /// Nothing can be made there.
+    Unusable(io::Error),
     /// The system said no for another reason.
     System(io::Error),
 }
@@ -71,6 +73,7 @@ impl fmt::Display for StoreError {
             Trouble::ReadOnly => f.write_str(
                 "the state folder cannot be written; give it to the user that runs vitrine, on a writable disk",
             ),
+            Trouble::Unusable(error) => write!(f, "{error}; choose a folder that can be written"),
             Trouble::System(error) => error.fmt(f),
         }
     }

@@ -27,7 +27,7 @@ impl Folder {
     /// Makes the folder when it is missing, and takes it for this process.
     pub(super) fn open(root: &Path) -> Result<Self, StoreError> {
         let doing = || format!("open the state folder {}", root.display());
-        let failed = |error| StoreError::new(doing(), Trouble::of(error));
+        let failed = |error| StoreError::new(doing(), Trouble::Unusable(error));
         DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(root).map_err(failed)?;
         let lock = OpenOptions::new()
             .write(true)

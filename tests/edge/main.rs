@@ -17,6 +17,7 @@ mod http2;
 mod http2_pulse;
 mod http2_streams;
 mod inspect;
+mod library;
 mod limits;
 mod names;
 mod plain;

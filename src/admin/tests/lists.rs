@@ -140,7 +140,10 @@ async fn what_the_intake_has_against_a_file_is_listed_and_counted() {
     std::fs::write(drop.path().join("bad.pem"), "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
         .expect("written");
     let (index, well_known) = (table(CertIndex::default()).0, table(WellKnown::default()).0);
-    let intake = Intake::start(drop.path().to_owned(), index, well_known);
+    let intake = {
+        let store = Store::in_memory();
+        Intake::start(drop.path().to_owned(), store, drop.path(), index, well_known).expect("started")
+    };
     let plane = Plane::with_intake(Some(intake.clone())).await;
     let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
     while intake.ledger().rejected.is_empty() {

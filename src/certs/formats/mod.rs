@@ -3,6 +3,7 @@
 //! `text` brings any encoding down to octets, `pem` finds blocks in it, `der` tells what a binary value is, `pkcs7` and `pkcs12`
 //! take certificates and keys out of one, and `traditional` opens what openssl encrypted before there was PKCS#8.
 
+mod armour;
 mod der;
 mod pem;
 mod pkcs12;
@@ -13,6 +14,7 @@ mod traditional;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use zeroize::Zeroizing;
 
+pub(super) use armour::armour;
 pub(super) use der::Der;
 pub(super) use pem::contains;
 

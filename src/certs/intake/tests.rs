@@ -23,7 +23,11 @@ impl Edge {
         let folder = tempfile::tempdir().expect("a folder");
         let (index_publisher, index) = table(CertIndex::default());
         let (publisher, well_known) = table(WellKnown::default());
-        let intake = Intake::start(folder.path().join("certs"), index_publisher, publisher);
+        let intake = {
+            let store = Store::in_memory();
+            Intake::start(folder.path().join("certs"), store, folder.path(), index_publisher, publisher)
+                .expect("started")
+        };
         intake.first_scan().await;
         Self { folder, index, well_known, intake }
     }
@@ -156,7 +160,9 @@ async fn a_look_that_fails_leaves_what_is_served_and_is_not_the_last() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut desk = Desk {
         scanner: Scanner::new(folder.path().to_owned()),
-        shelf: Shelf::new(folder.path().to_owned()),
+        shelf: Shelf::new(folder.path().to_owned(), None),
+        is_restored: false,
+        not_kept: None,
         objects: Objects::new(folder.path().to_owned()),
         index: table(CertIndex::default()).0,
         well_known: table(WellKnown::default()).0,

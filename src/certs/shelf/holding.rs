@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use crate::certs::bundle::{Bundle, entry_like};
+use crate::certs::bundle::{Bundle, Key, entry_like};
 use crate::certs::certificate::Fingerprint;
 use crate::certs::chain::Voucher;
 use crate::certs::flaw::Flaw;
+use crate::certs::library::{Leaf, Stored};
 use crate::certs::pairing::Pair;
 use crate::live::{CertFacts, ServedCert};
 
@@ -24,6 +25,22 @@ pub(in crate::certs) struct Holding {
     certificate_files: Vec<Arc<Path>>,
     key_files: Vec<Arc<Path>>,
     pub(super) state: State,
+    pub(super) owner: Owner,
+    /// The operator went back from it to a version before: it does not serve.
+    pub(super) is_turned_down: bool,
+    /// Its key, as long as the library does not have it.
+    pub(super) unkept: Option<Arc<Key>>,
+    /// Seconds since the Unix epoch.
+    pub(super) since: i64,
+}
+
+/// Who says when it goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Owner {
+    /// Whoever deletes its files in the drop folder.
+    Folder,
+    /// Whoever deletes it from the library.
+    Library,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +57,7 @@ pub(super) enum State {
 
 impl Holding {
     /// `before` is the same certificate out of other files, or with another chain.
-    pub(super) fn new(pair: &Pair, before: Option<&Self>) -> Result<Self, Flaw> {
+    pub(super) fn new(pair: &Pair, before: Option<&Self>, unix: i64) -> Result<Self, Flaw> {
         let bundle = Bundle::new(pair)?;
         let file = &pair.certificate_files[0];
         Ok(Self {
@@ -53,7 +70,34 @@ impl Holding {
             certificate_files: pair.certificate_files.clone(),
             key_files: pair.key_files.clone(),
             state: State::Present,
+            owner: Owner::Folder,
+            is_turned_down: before.is_some_and(|before| before.is_turned_down),
+            unkept: Some(Arc::clone(&pair.key)),
+            since: before.map_or(unix, |before| before.since),
         })
+    }
+
+    /// One that the library has. The look that follows says whether its files are still there.
+    pub(super) fn restored(stored: &Stored) -> Result<Self, Flaw> {
+        let (owner, state) =
+            if stored.is_dropped { (Owner::Folder, State::Kept) } else { (Owner::Library, State::Present) };
+        Ok(Self { owner, state, unkept: None, ..Self::new(&stored.pair, None, stored.record.added)? })
+    }
+
+    /// It is told of as lying there.
+    pub(super) fn moved_to(&mut self, file: &Path) {
+        let facts = CertFacts { file: file.to_owned(), ..self.served.facts.clone() };
+        self.served = entry_like(&self.served, facts);
+    }
+
+    /// What says which version of what it is.
+    pub(super) fn leaf(&self) -> Leaf<'_> {
+        Leaf {
+            fingerprint: self.bundle.fingerprint(),
+            facts: &self.served.facts,
+            names: self.bundle.names(),
+            key_type: self.bundle.key_type(),
+        }
     }
 
     /// Whether the pair is the one that it was made of, files included.

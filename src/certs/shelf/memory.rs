@@ -71,6 +71,11 @@ impl Memory {
         });
     }
 
+    /// What the folder held at the last look.
+    pub(super) fn files(&self) -> Arc<Files> {
+        Arc::clone(&self.last)
+    }
+
     /// Those that are still good for a chain.
     pub(super) fn authorities(&self) -> Vec<Arc<Certificate>> {
         self.lost.values().map(|lost| Arc::clone(&lost.certificate)).collect()

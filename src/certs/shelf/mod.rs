@@ -4,7 +4,9 @@
 //! visibly and on purpose. What is broken, half written, unreadable or gone all at once is not a purpose.
 
 mod holding;
+mod keeping;
 mod memory;
+mod outcome;
 mod sweep;
 mod tell;
 
@@ -21,6 +23,7 @@ use super::certificate::Fingerprint;
 use super::fate;
 use super::flaw::Flaw;
 use super::ledger::{Findings, HeldBack, Ledger, Loads, Notices};
+use super::library::Library;
 use super::pairing::{FileParts, Pairing, Problem, pair};
 use super::ranking::{Ranked, index, ranked};
 use super::scan::{Content, Files, Root, Scan};
@@ -28,14 +31,23 @@ use crate::live::{CertIndex, ServedCert};
 use crate::name::HostPattern;
 
 pub(super) use holding::Holding;
-use holding::State;
+use holding::{Owner, State};
 use memory::Memory;
+use outcome::Departure;
+pub(super) use outcome::NotTaken;
+pub use outcome::{Arrival, NotDeleted, NotGoneBack};
 use sweep::GRACE;
 
-/// The certificates of one folder, whether their files are still as they were or not.
+/// The certificates of one folder, whether their files are still as they were or not, and those that came another way.
 pub(super) struct Shelf {
     folder: PathBuf,
+    /// `None` where nothing is to last.
+    library: Option<Library>,
     holdings: BTreeMap<Fingerprint, Holding>,
+    /// What went since the library was told.
+    departures: Vec<Departure>,
+    /// What came to be again that the library knows.
+    returned: Vec<Fingerprint>,
     memory: Memory,
     /// Device and inode of the folder that the holdings are from.
     origin: Option<(u64, u64)>,
@@ -64,10 +76,13 @@ pub(super) struct Moment {
 
 impl Shelf {
     /// An empty shelf for this folder.
-    pub(super) fn new(folder: PathBuf) -> Self {
+    pub(super) fn new(folder: PathBuf, library: Option<Library>) -> Self {
         Self {
             folder,
+            library,
             holdings: BTreeMap::new(),
+            departures: Vec::new(),
+            returned: Vec::new(),
             memory: Memory::default(),
             origin: None,
             order: Vec::new(),
@@ -109,7 +124,11 @@ impl Shelf {
         }
         let present = self.admit(&pairing, &mut findings, now);
         if let Root::Readable(device, inode) = scan.root {
-            let replaced = self.origin.is_some_and(|origin| origin != (device, inode));
+            let replaced = match self.origin {
+                Some(origin) => origin != (device, inode),
+                // What the library remembers of a folder that is empty now did not go one by one.
+                None => present.is_empty(),
+            };
             let gone = self.judge(&pairing, &scan.files, &present, &mut findings, now);
             self.part_with(&gone, replaced, now);
             let issuers = self.issuers_to_hold(replaced, now);
@@ -191,12 +210,20 @@ impl Shelf {
         for pair in &pairing.pairs {
             let fingerprint = pair.leaf.fingerprint;
             let known = self.holdings.get(&fingerprint);
+            if known.is_some_and(|holding| holding.owner == Owner::Library) {
+                // One certificate, whichever ways it came.
+                present.insert(fingerprint);
+                continue;
+            }
             if !known.is_some_and(|holding| holding.is_of(pair)) {
-                match Holding::new(pair, known) {
-                    Ok(holding) => {
-                        if self.holdings.insert(fingerprint, holding).is_none() {
+                match Holding::new(pair, known, now.unix) {
+                    Ok(mut holding) => {
+                        let is_new = known.is_none();
+                        if is_new {
+                            self.recognise(&mut holding);
                             accepted.push(fingerprint);
                         }
+                        self.holdings.insert(fingerprint, holding);
                     }
                     Err(flaw) => {
                         for file in &pair.certificate_files {
@@ -232,13 +259,18 @@ impl Shelf {
         }
     }
 
+    /// Those that may serve.
+    fn offered(&self) -> impl Iterator<Item = (&Fingerprint, &Holding)> {
+        self.holdings.iter().filter(|(_, holding)| !holding.is_turned_down)
+    }
+
     /// Puts everything in order; gives the new index when the order is another one.
-    fn rank(&mut self, now: Moment) -> Option<CertIndex> {
+    pub(super) fn rank(&mut self, now: Moment) -> Option<CertIndex> {
         for holding in self.holdings.values_mut() {
             holding.refresh();
         }
         let certificates: Vec<Arc<ServedCert>> =
-            self.holdings.values().map(|holding| Arc::clone(&holding.served)).collect();
+            self.offered().map(|(_, holding)| Arc::clone(&holding.served)).collect();
         let order = ranked(&certificates, now.unix);
         let boundaries = certificates.iter().flat_map(|served| [served.facts.not_before, served.facts.not_after + 1]);
         let next = boundaries.filter(|boundary| *boundary > now.unix).min();
@@ -280,7 +312,7 @@ mod tests {
         let put = |name: &str, content: &str| std::fs::write(folder.path().join(name), content).expect("written");
         let chain = Chain::new();
         let (old, new) = (chain.leaf(&["shop.example"]), chain.leaf(&["shop.example"]));
-        let (mut scanner, mut shelf) = (Scanner::new(folder.path().into()), Shelf::new(folder.path().into()));
+        let (mut scanner, mut shelf) = (Scanner::new(folder.path().into()), Shelf::new(folder.path().into(), None));
         let mut look = |shelf: &mut Shelf| {
             let now = Moment { steady: Instant::now(), unix: time::OffsetDateTime::now_utc().unix_timestamp() };
             shelf.step(&scanner.scan(), Vec::new(), now);

@@ -5,10 +5,11 @@ use std::time::Duration;
 use hashbrown::HashSet;
 
 use super::holding::State;
-use super::{Holding, Moment, Shelf};
+use super::{Departure, Holding, Moment, Owner, Shelf};
 use crate::certs::certificate::Fingerprint;
 use crate::certs::fate::{Fate, Sources};
 use crate::certs::ledger::{Findings, shown};
+use crate::certs::library::TurnedDown;
 use crate::certs::pairing::Pairing;
 use crate::certs::ranking::is_covered;
 use crate::certs::scan::Files;
@@ -40,7 +41,9 @@ impl Shelf {
                         fingerprint = %holding.served.facts.fingerprint,
                         "replaced by a new certificate"
                     );
-                    self.holdings.remove(&fingerprint);
+                    if let Some(holding) = self.holdings.remove(&fingerprint) {
+                        self.departures.push(Departure::new(holding, TurnedDown::Replaced));
+                    }
                 }
                 Fate::Deleted => {
                     if matches!(holding.state, State::Present | State::Kept) {
@@ -61,12 +64,16 @@ impl Shelf {
         present: &HashSet<Fingerprint>,
         unix: i64,
     ) -> Vec<(Fingerprint, Fate)> {
-        let mut missing = self.holdings.iter().filter(|(fingerprint, _)| !present.contains(*fingerprint)).peekable();
+        let is_missing = |fingerprint: &Fingerprint, holding: &Holding| {
+            holding.owner == Owner::Folder && !present.contains(fingerprint)
+        };
+        let mut missing =
+            self.holdings.iter().filter(|(fingerprint, holding)| is_missing(fingerprint, holding)).peekable();
         if missing.peek().is_none() {
             return Vec::new();
         }
         let sources = Sources::new(pairing, files, present, unix);
-        let cover = self.cover(unix, |fingerprint, _| present.contains(fingerprint));
+        let cover = self.cover(unix, |fingerprint, holding| !is_missing(fingerprint, holding));
         let fate = |(fingerprint, holding): (&Fingerprint, &Holding)| {
             let fate = match sources.fate(fingerprint, holding) {
                 Fate::Replaced if cover.lacks(holding).next().is_some() => Fate::Deleted,
@@ -94,16 +101,14 @@ impl Shelf {
                 }
             }
         }
-        let loads = &mut self.loads;
-        self.holdings.retain(|_, holding| {
-            let stays = !matches!(holding.state, State::Leaving { since, .. } if since + GRACE <= now.steady);
-            if !stays {
-                loads.withdrawn += 1;
-                let facts = &holding.served.facts;
-                tracing::info!(file = %shown(&facts.file), fingerprint = %facts.fingerprint, "withdrawn");
-            }
-            stays
-        });
+        let is_over =
+            |holding: &Holding| matches!(holding.state, State::Leaving { since, .. } if since + GRACE <= now.steady);
+        for (_, holding) in self.holdings.extract_if(.., |_, holding| is_over(holding)) {
+            self.loads.withdrawn += 1;
+            let facts = &holding.served.facts;
+            tracing::info!(file = %shown(&facts.file), fingerprint = %facts.fingerprint, "withdrawn");
+            self.departures.push(Departure::new(holding, TurnedDown::Withdrawn));
+        }
     }
 
     /// The issuers that must not be forgotten: those of what is held, and those whose going would leave too many without one. The
@@ -152,7 +157,7 @@ impl Shelf {
     /// What those that stay, and are valid, can stand in for.
     fn cover(&self, unix: i64, stays: impl Fn(&Fingerprint, &Holding) -> bool) -> Cover<'_> {
         let mut cover = Cover::default();
-        for (fingerprint, holding) in &self.holdings {
+        for (fingerprint, holding) in self.offered() {
             if stays(fingerprint, holding) && holding.is_valid_at(unix) {
                 cover.all.extend(holding.bundle.names());
                 if holding.served.facts.vouched {

@@ -3,6 +3,7 @@
 mod arrival;
 mod chains;
 mod departure;
+mod keeping;
 mod oddities;
 
 use std::fs;
@@ -14,10 +15,12 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 use super::ledger::NoticeState;
+use super::library::Library;
 use super::scan::Scanner;
 use super::shelf::{Moment, Shelf};
 use super::testing::{Chain, Leaf};
 use crate::live::CertIndex;
+use crate::store::Store;
 
 static CHAIN: LazyLock<Chain> = LazyLock::new(Chain::new);
 
@@ -29,6 +32,9 @@ struct Shop {
     index: CertIndex,
     now: Moment,
     published: usize,
+    /// What lasts from one start to the next.
+    store: Store,
+    is_restored: bool,
 }
 
 impl Shop {
@@ -36,14 +42,17 @@ impl Shop {
         let home = tempfile::tempdir().expect("a folder");
         let folder = home.path().join("certs");
         fs::create_dir(&folder).expect("created");
+        let store = Store::in_memory();
         let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970").as_secs();
         Self {
             home,
             scanner: Scanner::new(folder.clone()),
-            shelf: Shelf::new(folder),
+            shelf: Shelf::new(folder, Some(library(&store))),
             index: CertIndex::default(),
             now: Moment { steady: Instant::now(), unix: i64::try_from(unix).expect("this century") },
             published: 0,
+            store,
+            is_restored: false,
         }
     }
 
@@ -63,10 +72,24 @@ impl Shop {
 
     fn look(&mut self) {
         let scan = self.scanner.scan();
+        if !std::mem::replace(&mut self.is_restored, true) {
+            self.shelf.restore(&scan.files, self.now);
+        }
         if let Some(index) = self.shelf.step(&scan, Vec::new(), self.now) {
             self.index = index;
             self.published += 1;
         }
+        let (trouble, is_more) = self.shelf.keep();
+        assert_eq!((trouble.map(|trouble| trouble.to_string()), is_more), (None, false));
+    }
+
+    /// Begins anew with what lasts.
+    fn restart(&mut self) {
+        let folder = self.home.path().join("certs");
+        self.scanner = Scanner::new(folder.clone());
+        self.shelf = Shelf::new(folder, Some(library(&self.store)));
+        (self.index, self.is_restored) = (CertIndex::default(), false);
+        self.settle();
     }
 
     fn after(&mut self, time: Duration) {
@@ -100,6 +123,10 @@ impl Shop {
     fn alarms(&self) -> Vec<&'static str> {
         self.shelf.ledger().alarms.iter().map(|alarm| alarm.code.as_str()).collect()
     }
+}
+
+fn library(store: &Store) -> Library {
+    Library::open(store.clone(), std::path::Path::new("state")).expect("a library")
 }
 
 fn fingerprint(leaf: &Leaf) -> Option<String> {

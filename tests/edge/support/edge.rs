@@ -187,6 +187,13 @@ impl Edge {
         status
     }
 
+    /// Ends it and gives back what it was started with, to start it again.
+    pub(crate) fn end(mut self, signal: Signal) -> Setup {
+        self.signal(signal);
+        self.wait();
+        std::mem::replace(&mut self.setup, Setup::new())
+    }
+
     /// Writes the changed configuration and has it read.
     pub(crate) fn reload(&self) {
         let before = self.log.all().len();
