@@ -19,6 +19,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::net::UnixStream;
 use tower_service::Service;
+use zeroize::Zeroizing;
 
 /// A running edge, reached through its socket.
 #[derive(Clone, Debug)]
@@ -70,6 +71,14 @@ impl EdgeSocket {
     pub async fn post_json<T: DeserializeOwned>(&self, target: &str, order: &impl Serialize) -> Result<T, CallError> {
         let order = serde_json::to_vec(order).map_err(|error| CallError::Broken(error.to_string()))?;
         self.call(Method::POST, target, Some(("application/json".into(), order.into()))).await
+    }
+
+    /// Brings files and what belongs to them.
+    ///
+    /// # Errors
+    /// [`CallError`], which says who is at fault.
+    pub async fn post_form<T: DeserializeOwned>(&self, target: &str, parts: &[FormPart]) -> Result<T, CallError> {
+        self.call(Method::POST, target, Some(form(parts))).await
     }
 
     /// Orders that something goes.
@@ -141,6 +150,49 @@ impl EdgeSocket {
     }
 }
 
+/// A part of a form (RFC 7578).
+pub struct FormPart {
+    /// What it is.
+    pub name: &'static str,
+    /// The name of a file, to be shown.
+    pub file: Option<String>,
+    /// What is in it; it may be a secret.
+    pub content: Zeroizing<Vec<u8>>,
+}
+
+/// A form as it is sent, in one buffer that is wiped when it has gone.
+fn form(parts: &[FormPart]) -> Content {
+    let holds = |boundary: &str| {
+        parts.iter().any(|part| part.content.windows(boundary.len()).any(|window| window == boundary.as_bytes()))
+    };
+    let boundaries = (0_u64..).map(|number| format!("vitrine-form-boundary-{number}"));
+    let boundary = boundaries.into_iter().find(|boundary| !holds(boundary)).unwrap_or_default();
+    let heads: Vec<String> = parts
+        .iter()
+        .map(|part| {
+            let file = part.file.as_ref().map(|file| {
+                let file: String = file.chars().filter(|letter| !letter.is_control()).collect();
+                format!("; filename=\"{}\"", file.replace('\\', "\\\\").replace('"', "\\\""))
+            });
+            let name = part.name;
+            format!(
+                "--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"{}\r\n\r\n",
+                file.unwrap_or_default()
+            )
+        })
+        .collect();
+    let end = format!("--{boundary}--\r\n");
+    let size = parts.iter().zip(&heads).map(|(part, head)| part.content.len() + head.len() + 2).sum::<usize>();
+    let mut content = Zeroizing::new(Vec::with_capacity(size + end.len()));
+    for (part, head) in parts.iter().zip(&heads) {
+        for piece in [head.as_bytes(), &part.content, b"\r\n"] {
+            content.extend_from_slice(piece);
+        }
+    }
+    content.extend_from_slice(end.as_bytes());
+    (format!("multipart/form-data; boundary={boundary}"), Bytes::from_owner(content))
+}
+
 /// What is sent along: its Content-Type, and itself.
 type Content = (String, Bytes);
 
@@ -186,6 +238,8 @@ pub enum CallError {
         /// Its words.
         detail: String,
     },
+    /// What was meant is not there.
+    NotFound(String),
     /// The exchange broke off or brought something else.
     Broken(String),
 }
@@ -215,6 +269,7 @@ impl fmt::Display for CallError {
                 patience.as_secs_f64()
             ),
             Self::Refused { status, detail } => write!(f, "the edge refused with {status}: {detail}"),
+            Self::NotFound(what) => f.write_str(what),
             Self::Broken(what) => write!(f, "the edge's answer cannot be used: {what}"),
         }
     }

@@ -61,6 +61,8 @@ pub(super) enum Kind {
     Method,
     /// The way things are does not allow it.
     Conflict,
+    /// What was sent can be read, and cannot be served.
+    Rejected,
     /// What was sent is too long.
     TooLarge,
     /// What was sent is in no form that is read here.
@@ -73,7 +75,7 @@ pub(super) enum Kind {
 
 impl Kind {
     /// Every kind, for the interface's description.
-    pub(super) const ALL: [Self; 11] = [
+    pub(super) const ALL: [Self; 12] = [
         Self::Malformed,
         Self::Unauthorized,
         Self::Foreign,
@@ -81,6 +83,7 @@ impl Kind {
         Self::NotFound,
         Self::Method,
         Self::Conflict,
+        Self::Rejected,
         Self::TooLarge,
         Self::MediaType,
         Self::TooMany,
@@ -97,6 +100,7 @@ impl Kind {
             Self::NotFound => ("not-found", StatusCode::NOT_FOUND, "Not found"),
             Self::Method => ("method-not-allowed", StatusCode::METHOD_NOT_ALLOWED, "Method not allowed"),
             Self::Conflict => ("conflict", StatusCode::CONFLICT, "Conflict"),
+            Self::Rejected => ("rejected", StatusCode::UNPROCESSABLE_ENTITY, "Rejected"),
             Self::TooLarge => ("content-too-large", StatusCode::PAYLOAD_TOO_LARGE, "Content too large"),
             Self::MediaType => ("unsupported-media-type", StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unsupported media type"),
             Self::TooMany => ("too-many-failures", StatusCode::TOO_MANY_REQUESTS, "Too many failures"),
@@ -116,12 +120,13 @@ pub(super) struct Problem {
     kind: Kind,
     detail: String,
     field: Option<(HeaderName, HeaderValue)>,
+    flaws: Option<Box<serde_json::Value>>,
 }
 
 impl Problem {
     /// `detail` says what was expected, what was found, and the mend; never a secret.
     pub(super) fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), field: None }
+        Self { kind, detail: detail.into(), field: None, flaws: None }
     }
 
     /// 400.
@@ -146,6 +151,11 @@ impl Problem {
         Self::new(Kind::Unauthorized, detail).with(header::WWW_AUTHENTICATE, Some(challenge))
     }
 
+    /// The same with what is wrong with each piece.
+    pub(super) fn listing(self, flaws: serde_json::Value) -> Self {
+        Self { flaws: Some(Box::new(flaws)), ..self }
+    }
+
     /// The same with a field beside the document.
     pub(super) fn with(self, name: HeaderName, value: Option<HeaderValue>) -> Self {
         Self { field: value.map(|value| (name, value)), ..self }
@@ -155,13 +165,16 @@ impl Problem {
 impl From<Problem> for Answer {
     fn from(problem: Problem) -> Self {
         let (code, status, title) = problem.kind.facts();
-        let document = serde_json::json!({
+        let mut document = serde_json::json!({
             "type": format!("urn:vitrine:problem:{code}"),
             "code": code,
             "title": title,
             "status": status.as_u16(),
             "detail": problem.detail,
         });
+        if let Some(flaws) = problem.flaws {
+            document["flaws"] = *flaws;
+        }
         let content_type = HeaderValue::from_static("application/problem+json");
         let mut response = answer(status, content_type, document.to_string().into());
         if let Some((name, value)) = problem.field {

@@ -1,147 +1,134 @@
-//! `vitrine certs`: what a running edge serves, and what it holds back.
+//! `vitrine certs`: what a running edge serves and holds back, what is brought to it, and the versions of all.
 
-use serde::Deserialize;
-use serde_json::Value;
+mod import;
+mod list;
+mod pick;
+mod versions;
 
-use super::output::{complain, some_of, table};
-use crate::outbound::{CallError, EdgeSocket};
+use std::path::PathBuf;
+use std::process::ExitCode;
 
-/// The certificates in service, soonest to expire first. What else there is to say goes to standard error.
-pub(super) async fn list(edge: &EdgeSocket, json: bool) -> Result<String, CallError> {
-    if json {
-        let answer: Value = edge.get("/api/v1/certificates").await?;
-        return Ok(format!("{answer:#}"));
-    }
-    let certificates: Vec<Certificate> = edge.get("/api/v1/certificates").await?;
-    let rejected: Vec<Rejected> = edge.get("/api/v1/rejected").await?;
-    let alarms: Vec<Alarm> = edge.get("/api/v1/alarms").await?;
-    for line in remarks(&rejected, &alarms) {
-        complain(&line);
-    }
-    Ok(listed(certificates))
+use clap::{Args, Subcommand};
+
+use super::{Asking, Running};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// The certificates in service, soonest to expire first; then what is rejected, waiting or alarming
+    #[command(after_help = "Example: vitrine certs list --json | jq '.[] | select(.days_left < 14) | .file'")]
+    List(Asking),
+    /// Everything about one certificate
+    Show(Choosing),
+    /// Bring certificates with their keys and chains to the edge, in any form and any number of files; they serve at once
+    #[command(after_help = IMPORT)]
+    Import(Importing),
+    /// The versions of a certificate, the newest first
+    History(Choosing),
+    /// Let the version before serve again, or the one named, until something newer comes
+    #[command(after_help = "Example: vitrine certs rollback shop.example")]
+    Rollback(GoingBack),
+    /// Delete a version with its key, for good; the last good one of a name only when that is meant
+    Delete(Deleting),
+    /// Let certificates go whose files were deleted in such numbers that it looked like an accident
+    #[command(after_help = "The alarm that `vitrine certs list` shows has the number of names.")]
+    Confirm(Confirming),
 }
 
-/// Passes on the operator's word that certificates are meant to go.
-pub(super) async fn confirm(edge: &EdgeSocket, names: Option<usize>) -> Result<String, CallError> {
-    let seen = names.map(|names| format!("?names={names}")).unwrap_or_default();
-    let Confirmed { confirmed } = edge.post(&format!("/api/v1/certificates/confirm-withdrawal{seen}")).await?;
-    Ok(format!(
-        "confirmed: {confirmed} certificates whose files are gone are withdrawn in a minute, or go on without their chain where that is gone"
-    ))
+#[derive(Args, Debug)]
+pub(super) struct Choosing {
+    #[command(flatten)]
+    running: Running,
+    /// A name that it is for, or its fingerprint, or at least eight digits of it
+    #[arg(value_name = "NAME|FINGERPRINT")]
+    certificate: String,
+    /// Print the API's answer instead of text
+    #[arg(long)]
+    json: bool,
 }
 
-#[derive(Deserialize)]
-struct Certificate {
-    names: Vec<String>,
-    key_type: String,
-    days_left: i64,
-    file: String,
-    state: String,
-    in_grace: bool,
-    held: bool,
-    warnings: Vec<Warning>,
+#[derive(Args, Debug)]
+pub(super) struct Importing {
+    #[command(flatten)]
+    running: Running,
+    /// PEM, DER, PKCS#7 or PKCS#12; what belongs together is found out
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// One line with the password of what is encrypted, at mode 0600; without it, FILE.password is looked for
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
+    /// Only say what would come of it
+    #[arg(long)]
+    dry_run: bool,
+    /// Print the API's answer instead of text
+    #[arg(long)]
+    json: bool,
 }
 
-#[derive(Deserialize)]
-struct Warning {
-    code: String,
+#[derive(Args, Debug)]
+pub(super) struct GoingBack {
+    #[command(flatten)]
+    running: Running,
+    /// A name that the certificate is for, or its fingerprint, or at least eight digits of it
+    #[arg(value_name = "NAME|FINGERPRINT")]
+    certificate: String,
+    /// The version to go back to, by its fingerprint or at least eight digits of it; without it, the one before
+    #[arg(long, value_name = "FINGERPRINT")]
+    to: Option<String>,
 }
 
-#[derive(Deserialize)]
-struct Rejected {
-    file: String,
-    state: String,
-    code: String,
-    reason: String,
-    mend: String,
+#[derive(Args, Debug)]
+pub(super) struct Deleting {
+    #[command(flatten)]
+    running: Running,
+    /// The whole fingerprint, as `vitrine certs history` shows it
+    #[arg(value_name = "FINGERPRINT")]
+    fingerprint: String,
+    /// Also when names are left with nothing valid
+    #[arg(long)]
+    last_good: bool,
 }
 
-#[derive(Deserialize)]
-struct Alarm {
-    code: String,
-    message: String,
+#[derive(Args, Debug)]
+pub(super) struct Confirming {
+    #[command(flatten)]
+    running: Running,
+    /// As many names as you have seen held back; with more by now, none goes
+    #[arg(long, value_name = "N")]
+    names: Option<usize>,
 }
 
-#[derive(Deserialize)]
-struct Confirmed {
-    confirmed: u64,
-}
-
-fn listed(mut certificates: Vec<Certificate>) -> String {
-    if certificates.is_empty() {
-        return "no certificate is served; drop one into the folder that certificates.drop_directory names".into();
-    }
-    certificates.sort_by_key(|certificate| certificate.days_left);
-    let row = |certificate: &Certificate| {
-        let validity = Some(certificate.state.replace('_', " ")).filter(|state| state != "valid");
-        let leaving = match certificate {
-            Certificate { held: true, .. } => Some("held".to_owned()),
-            Certificate { in_grace: true, .. } => Some("withdrawn".to_owned()),
-            _ => None,
-        };
-        // What the state says already is not said twice.
-        let warnings = certificate.warnings.iter().map(|warning| warning.code.clone());
-        let warnings = warnings.filter(|code| code.replace('-', "_") != certificate.state);
-        let state = validity.into_iter().chain(leaving).chain(warnings).collect::<Vec<_>>().join(", ");
-        [
-            some_of(&certificate.names, NAMES),
-            certificate.key_type.clone(),
-            certificate.days_left.to_string(),
-            certificate.file.clone(),
-            state,
-        ]
-    };
-    let rows: Vec<_> = certificates.iter().map(row).collect();
-    table(["NAMES", "KEY", "DAYS LEFT", "FILE", "STATE"], &rows)
-}
-
-fn remarks(rejected: &[Rejected], alarms: &[Alarm]) -> Vec<String> {
-    let alarms = alarms.iter().map(|alarm| format!("alarm ({}): {}", alarm.code, alarm.message));
-    let rejected = rejected.iter().map(|file| {
-        let Rejected { file, state, code, reason, mend } = file;
-        format!("{state}: {file} ({code}): {reason}; {mend}")
-    });
-    alarms.chain(rejected).collect()
-}
-
-/// As many as leave room for the file on a line; `--json` has them all.
-const NAMES: usize = 3;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn certificate(names: &[&str], days_left: i64, state: &str, in_grace: bool) -> Certificate {
-        Certificate {
-            names: names.iter().map(|name| (*name).to_owned()).collect(),
-            key_type: "ecdsa".into(),
-            days_left,
-            file: "certs/a.pem".into(),
-            state: state.into(),
-            in_grace,
-            held: false,
-            warnings: Vec::new(),
+impl Command {
+    pub(super) fn obey(self) -> ExitCode {
+        match self {
+            Self::List(Asking { running, json }) => running.ask(async |edge| list::list(edge, json).await),
+            Self::Show(Choosing { running, certificate, json }) => {
+                running.ask(async |edge| versions::show(edge, &certificate, json).await)
+            }
+            Self::Import(Importing { running, files, password_file, dry_run, json }) => {
+                match import::Pieces::read(&files, password_file.as_deref()) {
+                    Ok(pieces) => running.ask(async |edge| import::import(edge, &pieces, dry_run, json).await),
+                    Err(complaint) => {
+                        super::output::complain(&complaint);
+                        super::exit::FAILURE
+                    }
+                }
+            }
+            Self::History(Choosing { running, certificate, json }) => {
+                running.ask(async |edge| versions::history(edge, &certificate, json).await)
+            }
+            Self::Rollback(GoingBack { running, certificate, to }) => {
+                running.ask(async |edge| versions::roll_back(edge, &certificate, to.as_deref()).await)
+            }
+            Self::Delete(Deleting { running, fingerprint, last_good }) => {
+                running.ask(async |edge| versions::delete(edge, &fingerprint, last_good).await)
+            }
+            Self::Confirm(Confirming { running, names }) => running.ask(async |edge| list::confirm(edge, names).await),
         }
     }
-
-    #[test]
-    fn who_expires_first_stands_first() {
-        let list = listed(vec![
-            certificate(&["a.example", "b.example", "c.example", "d.example"], 60, "valid", false),
-            certificate(&["old.example"], -2, "expired", true),
-            Certificate { held: true, ..certificate(&["held.example"], 70, "valid", false) },
-        ]);
-        assert_eq!(
-            list,
-            "NAMES                             KEY    DAYS LEFT  FILE         STATE\n\
-             old.example                       ecdsa         -2  certs/a.pem  expired, withdrawn\n\
-             a.example b.example c.example +1  ecdsa         60  certs/a.pem\n\
-             held.example                      ecdsa         70  certs/a.pem  held"
-        );
-    }
-
-    #[test]
-    fn an_empty_edge_says_what_to_do() {
-        assert!(listed(Vec::new()).starts_with("no certificate is served; drop one"));
-    }
 }
+
+const IMPORT: &str = "\
+Examples:
+  vitrine certs import shop.pfx --password-file shop.pfx.password
+  vitrine certs import shop.crt shop.key chain.pem --dry-run
+Exit code: 0 when everything with a key was taken in, 1 when nothing was.";

@@ -60,25 +60,15 @@ enum Command {
     /// Say what files hold, and what would become of them in the drop folder
     #[command(after_help = INSPECT)]
     Inspect(Inspecting),
-    /// What a running edge serves, and what it holds back
+    /// What a running edge serves and holds back; bring certificates to it, and go back to older ones
     #[command(subcommand)]
-    Certs(CertsCommand),
+    Certs(certs::Command),
     /// The sites of a running edge
     #[command(subcommand)]
     Sites(SitesCommand),
     /// Tokens for programs that ask a running edge from elsewhere
     #[command(subcommand)]
     Token(tokens::Command),
-}
-
-#[derive(Debug, Subcommand)]
-enum CertsCommand {
-    /// The certificates in service, soonest to expire first; then what is rejected, waiting or alarming
-    #[command(after_help = "Example: vitrine certs list --json | jq '.[] | select(.days_left < 14) | .file'")]
-    List(Asking),
-    /// Let certificates go whose files were deleted in such numbers that it looked like an accident
-    #[command(after_help = "The alarm that `vitrine certs list` shows has the number of names.")]
-    Confirm(Confirming),
 }
 
 #[derive(Debug, Subcommand)]
@@ -127,15 +117,6 @@ struct Asking {
     json: bool,
 }
 
-#[derive(Args, Debug)]
-struct Confirming {
-    #[command(flatten)]
-    running: Running,
-    /// As many names as you have seen held back; with more by now, none goes
-    #[arg(long, value_name = "N")]
-    names: Option<usize>,
-}
-
 impl Command {
     fn obey(self) -> ExitCode {
         match self {
@@ -145,12 +126,7 @@ impl Command {
             Self::Inspect(Inspecting { files, password_file, json }) => {
                 inspect::inspect(&files, password_file.as_deref(), json)
             }
-            Self::Certs(CertsCommand::List(asking)) => {
-                asking.running.ask(async |edge| certs::list(edge, asking.json).await)
-            }
-            Self::Certs(CertsCommand::Confirm(confirming)) => {
-                confirming.running.ask(async |edge| certs::confirm(edge, confirming.names).await)
-            }
+            Self::Certs(command) => command.obey(),
             Self::Sites(SitesCommand::List(asking)) => {
                 asking.running.ask(async |edge| sites::list(edge, asking.json).await)
             }
@@ -202,6 +178,7 @@ Examples:
   vitrine inspect shop.pfx                       what a file holds, and what clients will have against it
   vitrine run --config /etc/vitrine.toml         serve
   vitrine certs list                             what is served, until when, from which file
+  vitrine certs import shop.pfx                  bring a certificate to the running edge
   vitrine sites list                             which certificate serves which host, and why
   vitrine token new --name ci --role read        let a program ask from elsewhere
 

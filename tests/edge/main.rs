@@ -16,6 +16,7 @@ mod handshake_log;
 mod http2;
 mod http2_pulse;
 mod http2_streams;
+mod imports;
 mod inspect;
 mod library;
 mod limits;

@@ -43,7 +43,6 @@ impl Call {
     }
 
     /// The form that was sent.
-    #[expect(dead_code, reason = "the first form is that of the certificates")]
     pub(super) fn form(&self) -> Result<&Form, Problem> {
         match &self.content {
             Content::Form(form) => Ok(form),

@@ -1,7 +1,6 @@
 //! The certificates in service.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -17,13 +16,14 @@ pub(super) static RESOURCE: Resource = Resource {
         Operation::get("certificates", |call| Box::pin(aside(call, |call| Ok(json(&list(&call.sources, now())))))),
         Operation::post("certificates/confirm-withdrawal", |call| Box::pin(confirm_withdrawal(call)))
             .asking(&["names"]),
+        Operation::get("certificates/{fingerprint}", |call| Box::pin(aside(call, one))),
     ],
     description: include_str!("certificates.json"),
 };
 
 /// One certificate.
 #[derive(Serialize)]
-struct Certificate {
+pub(super) struct Certificate {
     fingerprint: String,
     subject: String,
     issuer: String,
@@ -55,13 +55,53 @@ struct Warning {
 /// Every certificate of the index, best first, with the sites it serves now.
 fn list(sources: &Sources, now: i64) -> Vec<Certificate> {
     let (index, routes) = (sources.certificates.snapshot(), sources.routes.snapshot());
-    let serving = serving(&index, &routes);
-    let used = UsedNames::of(routes.sites().iter().flat_map(|site| &site.hosts));
-    let certificate = |served: &Arc<ServedCert>| {
-        let facts = &served.facts;
-        let sites = serving.get(&*facts.fingerprint);
+    let judge = Judge::new(&index, &routes, now);
+    index.certificates().iter().map(|served| judge.told(served)).collect()
+}
+
+/// The one of a fingerprint.
+fn one(call: &Call) -> Result<Answer, Problem> {
+    let fingerprint = fingerprint_in(call)?;
+    let (index, routes) = (call.sources.certificates.snapshot(), call.sources.routes.snapshot());
+    let served = index.certificates().iter().find(|served| *served.facts.fingerprint == *fingerprint);
+    let served = served.ok_or_else(|| not_in_service(&fingerprint))?;
+    Ok(json(&Judge::new(&index, &routes, now()).told(served)))
+}
+
+/// The fingerprint in the path, in any spelling that openssl, browsers or we write.
+pub(super) fn fingerprint_in(call: &Call) -> Result<String, Problem> {
+    let given = call.parameter("fingerprint");
+    let fingerprint: String = given.chars().filter(|letter| *letter != ':').collect::<String>().to_lowercase();
+    let is_one = fingerprint.len() == 64 && fingerprint.bytes().all(|digit| digit.is_ascii_hexdigit());
+    if is_one { Ok(fingerprint) } else { Err(not_in_service(given)) }
+}
+
+fn not_in_service(fingerprint: &str) -> Problem {
+    let text = format!(
+        "no certificate in service has the fingerprint {fingerprint:?}; `vitrine certs list` shows those there are"
+    );
+    Problem::new(Kind::NotFound, text)
+}
+
+/// What is to be said of certificates, beside each other and the sites.
+pub(super) struct Judge<'a> {
+    serving: HashMap<String, BTreeMap<&'a str, &'a Site>>,
+    used: UsedNames<'a>,
+    now: i64,
+}
+
+impl<'a> Judge<'a> {
+    pub(super) fn new(index: &CertIndex, routes: &'a RouteTable, now: i64) -> Self {
+        let used = UsedNames::of(routes.sites().iter().flat_map(|site| &site.hosts));
+        Self { serving: serving(index, routes), used, now }
+    }
+
+    /// What lists say of a certificate.
+    pub(super) fn told(&self, served: &ServedCert) -> Certificate {
+        let (facts, now) = (&served.facts, self.now);
+        let sites = self.serving.get(&*facts.fingerprint);
         let mut warnings = warnings(facts, now);
-        warnings.extend(used.unused(&served.names));
+        warnings.extend(self.used.unused(&served.names));
         let sites = sites.into_iter().flatten();
         warnings.extend(
             sites
@@ -88,8 +128,7 @@ fn list(sources: &Sources, now: i64) -> Vec<Certificate> {
             warnings: warnings.into_iter().map(Warning::from).collect(),
             sites: sites.map(|(name, _)| (*name).to_owned()).collect(),
         }
-    };
-    index.certificates().iter().map(certificate).collect()
+    }
 }
 
 /// Takes the operator's word that certificates are meant to go: `names=N` says of how many names at most.

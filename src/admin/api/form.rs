@@ -3,8 +3,6 @@
 //! Read in place: forms carry private keys and passwords, so there is one buffer, wiped when dropped, and parts are ranges of it.
 //! The crates for this stream, which copies through buffers that nobody wipes.
 
-#![cfg_attr(not(test), expect(dead_code, reason = "the first form is that of the certificates"))]
-
 use std::ops::Range;
 
 use zeroize::Zeroizing;

@@ -9,6 +9,7 @@ mod rejected;
 mod route;
 mod sites;
 mod tokens;
+mod versions;
 
 use std::sync::Arc;
 
@@ -47,8 +48,14 @@ pub(super) async fn answer(
 }
 
 /// What there is. A new resource is a file of its own with its description beside it, and a line here.
-static RESOURCES: &[&Resource] =
-    &[&certificates::RESOURCE, &sites::RESOURCE, &rejected::RESOURCE, &tokens::RESOURCE, &openapi::RESOURCE];
+static RESOURCES: &[&Resource] = &[
+    &certificates::RESOURCE,
+    &versions::RESOURCE,
+    &sites::RESOURCE,
+    &rejected::RESOURCE,
+    &tokens::RESOURCE,
+    &openapi::RESOURCE,
+];
 
 /// Makes an answer where blocking is allowed: a list of some ten thousand entries takes tens of milliseconds, and the state
 /// folder's disk as long as it likes.

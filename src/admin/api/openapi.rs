@@ -109,7 +109,7 @@ fn problem(text: &str) -> Value {
 }
 
 /// Problems that descriptions refer to by name.
-const COMMON: [(u16, &str, &str); 9] = [
+const COMMON: [(u16, &str, &str); 10] = [
     (400, "Malformed", "The request cannot be read"),
     (401, "Unauthorized", "No token, or none that holds"),
     (403, "NotAllowed", "Whoever asks may not do this"),
@@ -117,6 +117,7 @@ const COMMON: [(u16, &str, &str); 9] = [
     (409, "Conflict", "The way things are does not allow it"),
     (413, "TooLarge", "What was sent is too long"),
     (415, "MediaType", "What was sent is in no form that is read here"),
+    (422, "Rejected", "What was sent can be read, and cannot be served"),
     (429, "TooManyFailures", "Too many wrong tokens from there; the right one is let in"),
     (500, "Internal", "The edge's fault; its log says more"),
 ];

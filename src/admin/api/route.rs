@@ -45,7 +45,6 @@ pub(super) enum Takes {
     /// A JSON document.
     Json,
     /// A form with files (RFC 7578), whose parts have these names.
-    #[expect(dead_code, reason = "the first form is that of the certificates")]
     Form(&'static [&'static str]),
 }
 

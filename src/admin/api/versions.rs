@@ -1,0 +1,213 @@
+//! Certificates that come through the interface, and the versions of all: uploads, history, going back, deleting.
+
+use serde::Serialize;
+use tokio::sync::Semaphore;
+use zeroize::Zeroizing;
+
+use super::certificates::{Certificate, Judge, fingerprint_in};
+use super::{Call, Operation, Resource, Takes, now, state, timestamp, unwritten};
+use crate::admin::Sources;
+use crate::admin::problem::{Answer, Kind, Problem, json};
+use crate::certs::{
+    self, Arrival, Flaw, IntakeHandle, NotDeleted, NotGoneBack, NotReceived, Received, Source, TurnedDown, Upload,
+};
+
+/// `certificates`, as far as they are versions.
+pub(super) static RESOURCE: Resource = Resource {
+    operations: &[
+        Operation::post("certificates", |call| Box::pin(upload(call)))
+            .asking(&["dry_run"])
+            .taking(Takes::Form(&["file", "password"])),
+        Operation::get("certificates/{fingerprint}/history", |call| Box::pin(history(call))),
+        Operation::post("certificates/{fingerprint}/rollback", |call| Box::pin(roll_back(call))),
+        Operation::delete("certificates/{fingerprint}", |call| Box::pin(delete(call))).asking(&["last_good"]),
+    ],
+    description: include_str!("versions.json"),
+};
+
+/// What an upload would bring, or brought.
+#[derive(Serialize)]
+struct Answered {
+    dry_run: bool,
+    certificates: Vec<Arrived>,
+    left_over: Vec<FileFlaw>,
+}
+
+#[derive(Serialize)]
+struct Arrived {
+    id: String,
+    certificate: Certificate,
+    serves: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct FileFlaw {
+    file: String,
+    code: &'static str,
+    reason: String,
+    mend: String,
+}
+
+async fn upload(call: Call) -> Result<Answer, Problem> {
+    let (only_look, intake) = (switch(&call, "dry_run")?, intake(&call)?.clone());
+    let form = call.form()?;
+    let named = |(at, file): (usize, super::form::FormFile<'_>)| {
+        let name = file.name.map_or_else(|| format!("file {}", at + 1), |name| name.escape_debug().to_string());
+        (name, Zeroizing::new(file.content.to_vec()))
+    };
+    let pieces: Vec<_> = form.files("file").enumerate().map(named).collect();
+    let password = form.text("password")?.map(|password| Zeroizing::new(password.to_owned()));
+    let by = call.caller.to_string();
+    // Opening what is encrypted is work by design; one at a time, so that nobody can ask for more than one core of it.
+    let turn = OPENING.acquire().await;
+    let reading = tokio::task::spawn_blocking(move || Upload::read(&pieces, password, Some(by)));
+    let read = reading.await.map_err(|error| {
+        tracing::error!(%error, "an upload could not be read");
+        Problem::new(Kind::Internal, "the files could not be read; see the log")
+    })?;
+    drop(turn);
+    let upload = read.map_err(rejected)?;
+    let Received { certificates, left_over } = intake.receive(upload, only_look).await.map_err(|why| match why {
+        NotReceived::Flawed(flaws) => rejected(flaws),
+        NotReceived::NotKept(error) => unwritten(&error),
+        NotReceived::Stopping => Problem::new(Kind::Conflict, "the edge is stopping and takes nothing in any more"),
+    })?;
+    if !only_look {
+        for Arrival { certificate, .. } in &certificates {
+            tracing::info!(by = %call.caller, fingerprint = %certificate.facts.fingerprint, "uploaded");
+        }
+    }
+    let certificates = told(&call.sources, &certificates);
+    let left_over = left_over.into_iter().map(FileFlaw::of).collect();
+    Ok(json(&Answered { dry_run: only_look, certificates, left_over }))
+}
+
+/// What is told of certificates that have come.
+fn told(sources: &Sources, arrivals: &[Arrival]) -> Vec<Arrived> {
+    let (index, routes) = (sources.certificates.snapshot(), sources.routes.snapshot());
+    let judge = Judge::new(&index, &routes, now());
+    let told = |arrival: &Arrival| Arrived {
+        id: arrival.id.clone(),
+        certificate: judge.told(&arrival.certificate),
+        serves: arrival.serves.iter().map(ToString::to_string).collect(),
+    };
+    arrivals.iter().map(told).collect()
+}
+
+/// One version.
+#[derive(Serialize)]
+struct Version {
+    id: String,
+    version: String,
+    fingerprint: String,
+    names: Vec<String>,
+    key_type: String,
+    not_before: String,
+    not_after: String,
+    state: &'static str,
+    source: Source,
+    added: String,
+    added_by: Option<String>,
+    current: bool,
+    turned_down: Option<TurnedDown>,
+}
+
+impl Version {
+    fn of(version: certs::Version, now: i64) -> Self {
+        Self {
+            not_before: timestamp(version.not_before),
+            not_after: timestamp(version.not_after),
+            state: state(version.not_before, version.not_after, now),
+            id: version.id,
+            version: version.version,
+            fingerprint: version.fingerprint,
+            names: version.names,
+            key_type: version.key_type,
+            source: version.source,
+            added: timestamp(version.added),
+            added_by: version.added_by,
+            current: version.is_current,
+            turned_down: version.turned_down,
+        }
+    }
+}
+
+async fn history(call: Call) -> Result<Answer, Problem> {
+    let fingerprint = fingerprint_in(&call)?;
+    let versions = intake(&call)?.history(fingerprint.clone()).await.ok_or_else(|| unknown(&fingerprint))?;
+    let now = now();
+    Ok(json(&versions.into_iter().map(|version| Version::of(version, now)).collect::<Vec<_>>()))
+}
+
+async fn roll_back(call: Call) -> Result<Answer, Problem> {
+    let fingerprint = fingerprint_in(&call)?;
+    let arrival = intake(&call)?.go_back_to(fingerprint.clone()).await.map_err(|why| match why {
+        NotGoneBack::Unknown => unknown(&fingerprint),
+        NotGoneBack::Untimely => Problem::new(
+            Kind::Conflict,
+            "the version is expired or not valid yet; what serves now stays, choose another version",
+        ),
+        NotGoneBack::Damaged(what) => {
+            Problem::new(Kind::Conflict, format!("the version cannot be served, restore it from a backup: {what}"))
+        }
+        NotGoneBack::Store(error) => unwritten(&error),
+    })?;
+    tracing::info!(by = %call.caller, fingerprint, "gone back to an older version");
+    let mut told = told(&call.sources, &[arrival]);
+    told.pop().map(|arrived| json(&arrived)).ok_or_else(|| unknown(&fingerprint))
+}
+
+async fn delete(call: Call) -> Result<Answer, Problem> {
+    let fingerprint = fingerprint_in(&call)?;
+    let even_last_good = switch(&call, "last_good")?;
+    intake(&call)?.delete(fingerprint.clone(), even_last_good).await.map_err(|why| match why {
+        NotDeleted::Unknown => unknown(&fingerprint),
+        NotDeleted::Dropped(files) => {
+            let text = format!("it lies in the drop folder, which is yours alone: delete {} there", files.join(", "));
+            Problem::new(Kind::Conflict, text)
+        }
+        NotDeleted::LastGood(names) => {
+            let text = format!(
+                "nothing valid would serve {} any more; bring another certificate first, or say that it is meant with \
+                 last_good=true",
+                names.join(", ")
+            );
+            Problem::new(Kind::Conflict, text)
+        }
+        NotDeleted::Store(error) => unwritten(&error),
+    })?;
+    tracing::info!(by = %call.caller, fingerprint, "deleted a version with its key");
+    Ok(json(&serde_json::json!({ "deleted": fingerprint })))
+}
+
+fn intake(call: &Call) -> Result<&IntakeHandle, Problem> {
+    let fixed = || Problem::new(Kind::Conflict, "this edge serves a fixed set of certificates and takes in no other");
+    call.sources.intake.as_ref().ok_or_else(fixed)
+}
+
+fn switch(call: &Call, name: &str) -> Result<bool, Problem> {
+    match call.query.value(name) {
+        None | Some("false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(found) => Err(Problem::malformed(format!("{name}: expected true or false, found {found:?}"))),
+    }
+}
+
+fn unknown(fingerprint: &str) -> Problem {
+    Problem::new(Kind::NotFound, format!("no version of any certificate has the fingerprint {fingerprint:?}"))
+}
+
+fn rejected(flaws: Vec<(String, Flaw)>) -> Problem {
+    let words: Vec<String> = flaws.iter().map(|(file, flaw)| format!("{file}: {flaw}")).collect();
+    let flaws: Vec<FileFlaw> = flaws.into_iter().map(FileFlaw::of).collect();
+    Problem::new(Kind::Rejected, words.join("\n")).listing(serde_json::to_value(flaws).unwrap_or_default())
+}
+
+/// Whoever has its permit opens what is encrypted.
+static OPENING: Semaphore = Semaphore::const_new(1);
+
+impl FileFlaw {
+    fn of((file, Flaw { code, reason, mend }): (String, Flaw)) -> Self {
+        Self { file, code, reason: reason.into_owned(), mend: mend.into_owned() }
+    }
+}
