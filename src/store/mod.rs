@@ -4,6 +4,7 @@
 //! can stand beside the folder later. Everything is written whole or not at all, and is on the disk when a call returns: a kill
 //! at any moment leaves the old or the new state. All calls block; nothing of it is on the way of a request.
 
+pub mod audit;
 mod error;
 mod folder;
 mod key;
