@@ -30,6 +30,7 @@ use crate::config::Standing;
 use crate::live::{CertIndex, Live, RouteTable, WellKnown};
 use crate::name::HostName;
 use crate::shutdown::Lifecycle;
+use crate::store::audit::Audit;
 use crate::telemetry::WorkerCounters;
 
 /// Everything the operator may ask about.
@@ -50,6 +51,8 @@ pub struct Sources {
     pub configuration: watch::Receiver<Standing>,
     /// For what it could not write.
     pub access_log: AccessLog,
+    /// Who did what.
+    pub audit: Audit,
     /// Who may ask from elsewhere.
     pub tokens: Tokens,
     /// `admin.allowed_hosts`

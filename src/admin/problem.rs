@@ -156,6 +156,16 @@ impl Problem {
         Self { flaws: Some(Box::new(flaws)), ..self }
     }
 
+    /// What is wrong.
+    pub(super) fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// In words.
+    pub(super) fn detail(&self) -> &str {
+        &self.detail
+    }
+
     /// The same with a field beside the document.
     pub(super) fn with(self, name: HeaderName, value: Option<HeaderValue>) -> Self {
         Self { field: value.map(|value| (name, value)), ..self }

@@ -1,6 +1,5 @@
 //! Who asks, and what whoever asks may do: the one table of permissions.
 
-use std::fmt;
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
@@ -28,7 +27,6 @@ pub(super) enum Right {
     /// To change what is served.
     Operate,
     /// To take private keys out.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the table is whole before the first export"))]
     Export,
     /// To say who may do what: no token makes another.
     Own,
@@ -79,6 +77,23 @@ impl Caller {
         }
     }
 
+    /// Who it is, for the audit trail.
+    pub(super) fn name(&self) -> String {
+        match (&self.token, self.way) {
+            (Some(Bearer { id, name, .. }), _) => format!("token {name:?} ({id})"),
+            (None, Way::Socket(user)) => format!("user {user}"),
+            (None, Way::Network(_)) => "nobody".into(),
+        }
+    }
+
+    /// Which way it came, for the audit trail.
+    pub(super) fn door(&self) -> String {
+        match self.way {
+            Way::Socket(_) => "admin.sock".into(),
+            Way::Network(peer) => peer.to_canonical().to_string(),
+        }
+    }
+
     /// Refuses who may not, and says who may.
     pub(super) fn demand(&self, right: Right) -> Result<(), Problem> {
         if self.may(right) {
@@ -88,19 +103,6 @@ impl Caller {
             format!("; the token {:?} has the role {}", token.name, token.role.word())
         });
         Err(Problem::new(Kind::NotAllowed, format!("{}{who}", right.terms())))
-    }
-}
-
-/// For the log.
-impl fmt::Display for Caller {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(Bearer { id, name, .. }) = &self.token {
-            write!(f, "token {name:?} ({id}) ")?;
-        }
-        match self.way {
-            Way::Socket(user) => write!(f, "user {user} at admin.sock"),
-            Way::Network(peer) => write!(f, "from {peer}"),
-        }
     }
 }
 

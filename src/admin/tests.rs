@@ -59,6 +59,7 @@ impl Plane {
             intake,
             configuration: configuration.subscribe(),
             access_log: AccessLog::off(),
+            audit: Audit::open(Store::in_memory()).expect("open"),
             tokens: Tokens::open(Store::in_memory()).expect("open"),
             allowed_hosts: vec![HostName::parse("edge.internal").expect("a name")],
         };

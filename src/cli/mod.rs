@@ -1,5 +1,6 @@
-//! The command line: `vitrine run`, `check`, `demo`, `inspect`, `certs`, `sites`, `token`.
+//! The command line: `vitrine run`, `check`, `demo`, `inspect`, `certs`, `sites`, `token`, `audit`.
 
+mod audit;
 mod certs;
 mod check;
 mod demo;
@@ -69,6 +70,9 @@ enum Command {
     /// Tokens for programs that ask a running edge from elsewhere
     #[command(subcommand)]
     Token(tokens::Command),
+    /// Who ordered what of a running edge
+    #[command(subcommand)]
+    Audit(audit::Command),
 }
 
 #[derive(Debug, Subcommand)]
@@ -131,6 +135,7 @@ impl Command {
                 asking.running.ask(async |edge| sites::list(edge, asking.json).await)
             }
             Self::Token(command) => command.obey(),
+            Self::Audit(command) => command.obey(),
         }
     }
 }

@@ -26,6 +26,7 @@ use crate::config::{AccessLogTarget, Config, Loaded};
 use crate::live::{self, CertIndex, Publisher, ServedCert, WellKnown};
 use crate::proxy::{self, Permits, Shared, Sockets};
 use crate::shutdown::{Conductor, Lifecycle, Request, Signals, Stage, lifecycle};
+use crate::store::audit::Audit;
 use crate::telemetry::WorkerCounters;
 
 pub use error::StartError;
@@ -151,6 +152,7 @@ impl Edge {
                 intake: intake.clone(),
                 configuration: reloader.standing(),
                 access_log,
+                audit: Audit::open(store.clone()).map_err(door::unusable)?,
                 tokens: Tokens::open(store).map_err(door::unusable)?,
                 allowed_hosts: config.admin.allowed_hosts.clone(),
             },

@@ -5,6 +5,7 @@ mod support;
 mod access_log;
 mod admin;
 mod answers;
+mod audit;
 mod demo;
 mod descriptors;
 mod desync;

@@ -1,10 +1,12 @@
 //! The resources under `/api/v1`.
 
+mod audit;
 mod call;
 mod certificates;
 mod form;
 mod openapi;
 mod query;
+mod recorded;
 mod rejected;
 mod route;
 mod sites;
@@ -44,7 +46,8 @@ pub(super) async fn answer(
     let query = Query::read(head.uri.query(), operation.query)?;
     let media_type = head.headers.get(header::CONTENT_TYPE).map(|value| value.to_str().unwrap_or("what is no text"));
     let content = Content::take(upload, media_type, operation.takes).await?;
-    (operation.run)(Call { caller, sources: Arc::clone(sources), query, parameters, content }).await
+    let call = Call { caller, sources: Arc::clone(sources), query, parameters, content };
+    if recorded::is_due(operation) { recorded::run(operation, below, call).await } else { (operation.run)(call).await }
 }
 
 /// What there is. A new resource is a file of its own with its description beside it, and a line here.
@@ -54,6 +57,7 @@ static RESOURCES: &[&Resource] = &[
     &sites::RESOURCE,
     &rejected::RESOURCE,
     &tokens::RESOURCE,
+    &audit::RESOURCE,
     &openapi::RESOURCE,
 ];
 

@@ -53,7 +53,7 @@ struct Alarm {
     since: String,
 }
 
-/// The alarms that are on: those of the configuration, then those of the certificates.
+/// The alarms that are on: those of the configuration, those of the certificates, that of the audit trail.
 fn alarms(sources: &Sources) -> Vec<Alarm> {
     let alarm = |code, message: &str, since| Alarm { code, message: message.to_owned(), since: timestamp(since) };
     let standing = sources.configuration.borrow().clone();
@@ -61,7 +61,8 @@ fn alarms(sources: &Sources) -> Vec<Alarm> {
     let rejected = standing.rejected.iter().map(|trouble| alarm(LEFT_OUT, &trouble.text, trouble.since));
     let ledger = ledger(sources);
     let of_certificates = ledger.alarms.iter().map(|on| alarm(on.code.as_str(), &on.message, on.since));
-    refused.chain(rejected).chain(of_certificates).collect()
+    let audit = sources.audit.trouble().map(|trouble| alarm(UNRECORDED, &trouble.text, trouble.since));
+    refused.chain(rejected).chain(of_certificates).chain(audit).collect()
 }
 
 fn ledger(sources: &Sources) -> Arc<Ledger> {
@@ -70,5 +71,7 @@ fn ledger(sources: &Sources) -> Arc<Ledger> {
 
 /// Nothing of the configuration as it is written now applies.
 const NOT_RELOADED: &str = "config-not-reloaded";
+/// What was done since could not be added to the audit trail.
+const UNRECORDED: &str = "audit-unwritten";
 /// This part of an included file does not apply.
 const LEFT_OUT: &str = "config-rejected";

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::recorded::Note;
 use super::{Call, Operation, Resource, Takes, aside, now, timestamp, unwritten};
 use crate::admin::problem::{Answer, Kind, Problem, created, json};
 use crate::admin::rights::{Right, Role};
@@ -86,8 +87,8 @@ fn make(call: &Call) -> Result<Answer, Problem> {
         NotMade::NoRandomness => Problem::new(Kind::Internal, "the system gives no random numbers"),
         NotMade::Unwritten(error) => unwritten(&error),
     })?;
-    tracing::info!(by = %call.caller, name, id = record.id, role = role.word(), "a token was made");
-    Ok(created(&Made { entry: Entry::of(record, None), token: &token }))
+    let done = Note::of(format!("tokens/{}", record.id), format!("{name:?}, role {}", role.word()));
+    Ok(done.on(created(&Made { entry: Entry::of(record, None), token: &token })))
 }
 
 fn revoke(call: &Call) -> Result<Answer, Problem> {
@@ -96,8 +97,8 @@ fn revoke(call: &Call) -> Result<Answer, Problem> {
     let revoked = revoked.ok_or_else(|| {
         Problem::new(Kind::NotFound, format!("there is no token {id:?}; `vitrine token list` shows those there are"))
     })?;
-    tracing::info!(by = %call.caller, name = revoked.name, id, "a token was revoked");
-    Ok(json(&Entry::of(revoked, None)))
+    let done = Note::of(format!("tokens/{id}"), format!("{:?}, role {}", revoked.name, revoked.role.word()));
+    Ok(done.on(json(&Entry::of(revoked, None))))
 }
 
 const LONGEST_NAME: usize = 64;

@@ -1,0 +1,90 @@
+//! What is ordered through the API goes into the audit trail, without any handler having to think of it.
+
+use http::Method;
+
+use super::Call;
+use super::route::Operation;
+use crate::admin::problem::{Answer, Kind, Problem};
+use crate::admin::rights::Right;
+use crate::store::audit::{Deed, Outcome};
+
+/// What a handler has to add to the record of an order.
+#[derive(Clone, Debug)]
+pub(super) struct Note {
+    object: String,
+    detail: String,
+}
+
+impl Note {
+    /// What the order was about, as a path below `/api/v1`, where it is not the one that was asked for; and what else there is
+    /// to say. Never a secret.
+    pub(super) fn of(object: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { object: object.into(), detail: detail.into() }
+    }
+
+    /// The answer with the note on it, which nobody outside sees.
+    pub(super) fn on(self, mut answer: Answer) -> Answer {
+        answer.extensions_mut().insert(self);
+        answer
+    }
+}
+
+/// Whether an operation goes into the trail: all that changes something, and all that takes out a key.
+pub(super) fn is_due(operation: &Operation) -> bool {
+    operation.method != Method::GET || operation.right == Right::Export
+}
+
+/// Runs an operation and records it. A client that hangs up does not keep either from being done.
+pub(super) async fn run(operation: &'static Operation, path: &str, call: Call) -> Result<Answer, Problem> {
+    let path = path.to_owned();
+    tokio::spawn(run_to_the_end(operation, path, call)).await.unwrap_or_else(|error| {
+        tracing::error!(%error, "an order to the API came to no end");
+        Err(Problem::new(Kind::Internal, "the order came to no end, and part of it may be done; see the log"))
+    })
+}
+
+async fn run_to_the_end(operation: &'static Operation, path: String, call: Call) -> Result<Answer, Problem> {
+    let audit = call.sources.audit.clone();
+    let begun = Deed {
+        who: call.caller.name(),
+        door: call.caller.door(),
+        action: format!("{} {}", operation.method, operation.path),
+        object: path,
+        result: Outcome::Begun,
+        detail: String::new(),
+    };
+    // A key that has left cannot be taken back: it does not leave unrecorded.
+    if operation.right == Right::Export {
+        let (audit, deed) = (audit.clone(), begun.clone());
+        let recorded = tokio::task::spawn_blocking(move || audit.record(deed)).await;
+        if !matches!(recorded, Ok(Ok(()))) {
+            let text = "the audit trail cannot be written, and no key leaves without; see the alarms";
+            return Err(Problem::new(Kind::Internal, text));
+        }
+    }
+    let result = (operation.run)(call).await;
+    if let Some(deed) = ended(begun, &result) {
+        // What was done stands. That it is not in the trail is logged and an alarm.
+        let _ = tokio::task::spawn_blocking(move || audit.record(deed)).await;
+    }
+    result
+}
+
+/// The record of how it ended; none of what made no sense from the start.
+fn ended(begun: Deed, result: &Result<Answer, Problem>) -> Option<Deed> {
+    match result {
+        Ok(answer) => {
+            let Note { object, detail } =
+                answer.extensions().get::<Note>().cloned().unwrap_or_else(|| Note::of(&*begun.object, ""));
+            Some(Deed { object, detail, result: Outcome::Done, ..begun })
+        }
+        Err(problem) => {
+            let result = match problem.kind() {
+                Kind::Malformed | Kind::MediaType | Kind::TooLarge => return None,
+                Kind::Internal => Outcome::Failed,
+                _ => Outcome::Refused,
+            };
+            Some(Deed { result, detail: problem.detail().to_owned(), ..begun })
+        }
+    }
+}
