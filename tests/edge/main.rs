@@ -22,6 +22,7 @@ mod inspect;
 mod library;
 mod limits;
 mod names;
+mod openapi;
 mod plain;
 mod reload;
 mod routes;
