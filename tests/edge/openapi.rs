@@ -37,8 +37,9 @@ fn schemathesis(edge: &Edge, document: &Path, address: SocketAddr, token: Option
         .arg("run")
         .arg(document)
         .arg(format!("--url=http://{address}/api/v1"))
-        // A time to come, a name that is free: not every rule fits into a schema.
-        .args(["--checks=all", "--exclude-checks=positive_data_acceptance"])
+        // A time to come, a name that is free: not every rule fits into a schema. And whoever shows so many wrong tokens in so
+        // short a time gets 429 instead of 401; tokens.rs looks at both.
+        .args(["--checks=all", "--exclude-checks=positive_data_acceptance,ignored_auth"])
         .args(["--phases=examples,coverage,fuzzing", "--max-examples=50", "--seed=1", "--no-color"])
         .args(["--request-timeout=20", "--warnings=off", "--generation-database=none"])
         .current_dir(edge.setup.folder.path());

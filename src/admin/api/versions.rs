@@ -5,6 +5,7 @@ use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
 use super::certificates::{Certificate, Judge, fingerprint_in};
+use super::recorded::Note;
 use super::{Call, Operation, Resource, Takes, now, state, timestamp, unwritten};
 use crate::admin::Sources;
 use crate::admin::problem::{Answer, Kind, Problem, json};
@@ -57,7 +58,7 @@ async fn upload(call: Call) -> Result<Answer, Problem> {
     };
     let pieces: Vec<_> = form.files("file").enumerate().map(named).collect();
     let password = form.text("password")?.map(|password| Zeroizing::new(password.to_owned()));
-    let by = call.caller.to_string();
+    let by = call.caller.name();
     // Opening what is encrypted is work by design; one at a time, so that nobody can ask for more than one core of it.
     let turn = OPENING.acquire().await;
     let reading = tokio::task::spawn_blocking(move || Upload::read(&pieces, password, Some(by)));
@@ -72,14 +73,14 @@ async fn upload(call: Call) -> Result<Answer, Problem> {
         NotReceived::NotKept(error) => unwritten(&error),
         NotReceived::Stopping => Problem::new(Kind::Conflict, "the edge is stopping and takes nothing in any more"),
     })?;
-    if !only_look {
-        for Arrival { certificate, .. } in &certificates {
-            tracing::info!(by = %call.caller, fingerprint = %certificate.facts.fingerprint, "uploaded");
-        }
-    }
+    let fingerprints: Vec<&str> = certificates.iter().map(|arrival| &*arrival.certificate.facts.fingerprint).collect();
+    let done = Note::of(
+        "certificates",
+        format!("{}{}", if only_look { "only looked at " } else { "" }, fingerprints.join(" ")),
+    );
     let certificates = told(&call.sources, &certificates);
     let left_over = left_over.into_iter().map(FileFlaw::of).collect();
-    Ok(json(&Answered { dry_run: only_look, certificates, left_over }))
+    Ok(done.on(json(&Answered { dry_run: only_look, certificates, left_over })))
 }
 
 /// What is told of certificates that have come.
@@ -152,7 +153,6 @@ async fn roll_back(call: Call) -> Result<Answer, Problem> {
         }
         NotGoneBack::Store(error) => unwritten(&error),
     })?;
-    tracing::info!(by = %call.caller, fingerprint, "gone back to an older version");
     let mut told = told(&call.sources, &[arrival]);
     told.pop().map(|arrived| json(&arrived)).ok_or_else(|| unknown(&fingerprint))
 }
@@ -176,7 +176,6 @@ async fn delete(call: Call) -> Result<Answer, Problem> {
         }
         NotDeleted::Store(error) => unwritten(&error),
     })?;
-    tracing::info!(by = %call.caller, fingerprint, "deleted a version with its key");
     Ok(json(&serde_json::json!({ "deleted": fingerprint })))
 }
 

@@ -143,7 +143,13 @@ impl Shelf {
         if !stored.pair.leaf.is_valid_at(now.unix) {
             return Err(NotGoneBack::Untimely);
         }
+        let own = stored.pair.leaf.fingerprint;
         let holding = Holding::restored(&stored).map_err(|flaw| NotGoneBack::Damaged(flaw.to_string()))?;
+        let current = library.versions_of(&holding.leaf().lineage()).first().copied();
+        let serves = self.holdings.get(&own).is_some_and(|there| !there.is_turned_down);
+        if serves && current.is_some_and(|current| own.starts_with(&current)) {
+            return Ok(own);
+        }
         library.go_back_to(fingerprint).map_err(NotGoneBack::Store)?;
         let lineage = holding.leaf().lineage();
         self.holdings.insert(stored.pair.leaf.fingerprint, holding);
@@ -162,11 +168,9 @@ impl Shelf {
         now: Moment,
     ) -> Result<(), NotDeleted> {
         let found = self.holdings.iter().find(|(_, holding)| *holding.served.facts.fingerprint == *fingerprint);
-        if let Some((_, holding)) = found
-            && holding.owner == Owner::Folder
-            && holding.has_files()
-        {
-            return Err(NotDeleted::Dropped(holding.certificate_files().iter().map(|file| shown(file)).collect()));
+        let files = found.map(|(own, _)| files_of(&self.memory.files(), own)).unwrap_or_default();
+        if !files.is_empty() {
+            return Err(NotDeleted::Dropped(files));
         }
         let own = found.map(|(own, holding)| (*own, holding.leaf().lineage()));
         if let Some((own, _)) = &own
@@ -318,6 +322,18 @@ fn leaves(files: &Files) -> impl Iterator<Item = &Fingerprint> {
         Content::Flawed(_) => None,
     });
     parts.flat_map(|parts| &parts.certificates).map(|certificate| &certificate.fingerprint)
+}
+
+/// The files in which a certificate lies in the folder.
+fn files_of(files: &Files, own: &Fingerprint) -> Vec<String> {
+    let holds = |content: &Content| match content {
+        Content::Parts(parts) => parts.certificates.iter().any(|certificate| certificate.fingerprint == *own),
+        Content::Flawed(_) => false,
+    };
+    let mut found: Vec<String> =
+        files.iter().filter(|(_, record)| holds(&record.content)).map(|(file, _)| shown(file)).collect();
+    found.sort_unstable();
+    found
 }
 
 /// The names that a certificate of this order serves, nobody before it having its type of key.

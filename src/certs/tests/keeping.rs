@@ -240,6 +240,27 @@ fn deleting_spares_the_last_good_certificate_unless_it_is_meant() {
 }
 
 #[test]
+fn what_lies_in_the_folder_is_deleted_there_whoever_went_back_to_it() {
+    let mut shop = Shop::new();
+    let [old, new] = renewals("shop.example");
+    shop.write("shop.pem", old.whole());
+    shop.settle();
+    shop.go_back_to(&old).expect("it is current already");
+    shop.remove("shop.pem");
+    shop.after(Duration::from_secs(1));
+    shop.after(Duration::from_secs(61));
+    assert_eq!(shop.serving("shop.example"), None);
+    shop.write("old.pem", old.whole());
+    shop.write("new.pem", new.whole());
+    shop.settle();
+    shop.go_back_to(&old).expect("gone back");
+    for leaf in [&old, &new] {
+        assert!(matches!(shop.delete(leaf, true), Err(NotDeleted::Dropped(files)) if files.len() == 1));
+    }
+    assert_eq!(shop.serving("shop.example"), fingerprint(&old));
+}
+
+#[test]
 fn intermediates_that_come_later_are_kept_too() {
     let mut shop = Shop::new();
     let leaf = CHAIN.leaf(&["shop.example"]);
