@@ -15,7 +15,8 @@ use super::formats::{armour, unsupported_key};
 use super::pairing::{FileParts, Pair, pair};
 use super::parts::Parts;
 use super::password::Password;
-use crate::live::{CertFacts, KeyType, ServedCert};
+use super::strength::too_short;
+use crate::live::{CertFacts, CertTraits, KeyType, ServedCert};
 use crate::name::HostPattern;
 
 /// Leaf, chain and key that belong together. Whoever holds one can serve it.
@@ -26,6 +27,7 @@ pub struct Bundle {
     leaf: Arc<Certificate>,
     names: Box<[HostPattern]>,
     vouched: bool,
+    traits: CertTraits,
 }
 
 impl Bundle {
@@ -60,7 +62,12 @@ impl Bundle {
         let certificates = std::iter::once(leaf).chain(chain).map(|certificate| certificate.der.clone()).collect();
         let certified = Arc::new(CertifiedKey::new(certificates, Arc::clone(&key.signing)));
         ParsedCertificate::try_from(&leaf.der).map_err(|_| unreadable_leaf())?;
-        Ok(Self { certified, key_type, leaf: Arc::clone(leaf), names, vouched: voucher.issuer().is_some() })
+        let traits = CertTraits {
+            weak_authority: chain.iter().any(|issuer| issuer.key.is_weak),
+            weak_signature: std::iter::once(leaf).chain(chain).any(|signed| signed.traits.weak_signature),
+            ..leaf.traits
+        };
+        Ok(Self { certified, key_type, leaf: Arc::clone(leaf), names, vouched: voucher.issuer().is_some(), traits })
     }
 
     /// The names it may be served under.
@@ -101,7 +108,7 @@ impl Bundle {
                 serial_decimal: decimal(&leaf.serial).into(),
                 not_before: leaf.not_before,
                 not_after: leaf.not_after,
-                traits: leaf.traits,
+                traits: self.traits,
                 file: file.to_owned(),
                 embedded_key,
                 vouched: self.vouched,
@@ -135,7 +142,7 @@ pub(crate) struct Key {
 impl Key {
     /// Loads a key.
     pub(super) fn read(der: &PrivateKeyDer<'static>) -> Result<Self, Flaw> {
-        let signing = any_supported_type(der).map_err(|_| unsupported_key())?;
+        let signing = any_supported_type(der).map_err(|_| too_short(der).unwrap_or_else(unsupported_key))?;
         let public = signing.public_key().and_then(|spki| PublicKey::read(&spki)).ok_or_else(unsupported_key)?;
         Ok(Self { signing, der: der.clone_key().into(), public })
     }

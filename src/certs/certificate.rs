@@ -11,6 +11,7 @@ use x509_parser::prelude::FromDer;
 use x509_parser::x509::{SubjectPublicKeyInfo, X509Name};
 
 use super::flaw::Flaw;
+use super::strength;
 use super::traits::traits;
 use crate::live::{CertTraits, KeyType};
 use crate::name::HostPattern;
@@ -54,7 +55,7 @@ impl Certificate {
         let mut certificate = Self {
             fingerprint: sha256(&der),
             key: PublicKey::of(parsed.public_key()),
-            names: for_servers(&parsed).and_then(|()| names(&parsed)),
+            names: for_servers(&parsed).and_then(|()| strong_enough(&parsed)).and_then(|()| names(&parsed)),
             traits: traits(&parsed),
             not_before: parsed.validity().not_before.timestamp(),
             not_after: parsed.validity().not_after.timestamp(),
@@ -140,6 +141,8 @@ pub(crate) struct PublicKey {
     pub(super) id: [u8; 32],
     /// `None`: of a kind that is not served.
     pub(super) key_type: Option<KeyType>,
+    /// RSA that is too short.
+    pub(super) is_weak: bool,
 }
 
 impl PublicKey {
@@ -160,7 +163,7 @@ impl PublicKey {
             _ => None,
         };
         let bits = &spki.subject_public_key.data;
-        Self { id: sha256(&[algorithm, curve, bits].concat()), key_type }
+        Self { id: sha256(&[algorithm, curve, bits].concat()), key_type, is_weak: strength::is_weak(spki) }
     }
 }
 
@@ -208,6 +211,10 @@ fn for_servers(parsed: &X509Certificate<'_>) -> Result<(), Flaw> {
             "have it issued again for servers (serverAuth)",
         )),
     }
+}
+
+fn strong_enough(parsed: &X509Certificate<'_>) -> Result<(), Flaw> {
+    if strength::is_weak(parsed.public_key()) { Err(strength::weak_key()) } else { Ok(()) }
 }
 
 /// The DNS names a certificate is for. Never the common name (RFC 9525 §2); IP addresses are no host names.

@@ -75,8 +75,15 @@ pub fn warnings(facts: &CertFacts, now: i64) -> Vec<Flaw> {
         traits.weak_signature.then(|| {
             Flaw::new(
                 "weak-signature",
-                "the certificate is signed with SHA-1 or MD5, which no browser believes any more",
+                "the certificate, or one of its chain, is signed with SHA-1 or MD5, which no browser believes any more",
                 "have it issued again with SHA-256",
+            )
+        }),
+        traits.weak_authority.then(|| {
+            Flaw::new(
+                "weak-key",
+                "an authority in the chain has an RSA key of less than 2048 bits, which most clients refuse",
+                "have the certificate issued again by an authority of today",
             )
         }),
         traits.is_ca.then(|| {
@@ -213,11 +220,17 @@ mod tests {
         assert_eq!(
             codes(|facts| {
                 let level = None;
-                facts.traits =
-                    CertTraits { self_signed: true, is_ca: true, weak_signature: true, must_staple: true, level };
+                facts.traits = CertTraits {
+                    self_signed: true,
+                    is_ca: true,
+                    weak_signature: true,
+                    weak_authority: true,
+                    must_staple: true,
+                    level,
+                };
                 facts.vouched = false;
             }),
-            ["self-signed", "weak-signature", "authority-as-leaf", "must-staple"]
+            ["self-signed", "weak-signature", "weak-key", "authority-as-leaf", "must-staple"]
         );
     }
 

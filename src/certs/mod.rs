@@ -31,6 +31,7 @@ mod password;
 mod ranking;
 mod scan;
 mod shelf;
+mod strength;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

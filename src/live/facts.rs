@@ -42,8 +42,10 @@ pub struct CertTraits {
     pub self_signed: bool,
     /// May issue others, which a server's certificate is not meant for (RFC 5280 §4.2.1.9).
     pub is_ca: bool,
-    /// Signed with SHA-1 or MD5.
+    /// Signed with SHA-1 or MD5, or in its chain one is.
     pub weak_signature: bool,
+    /// In its chain is an authority with an RSA key of less than 2048 bits.
+    pub weak_authority: bool,
     /// Asks for a stapled OCSP response in each handshake (RFC 7633).
     pub must_staple: bool,
     /// What its authority checked; `None` when the certificate does not say.

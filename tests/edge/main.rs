@@ -19,6 +19,7 @@ mod http2_pulse;
 mod http2_streams;
 mod imports;
 mod inspect;
+mod inspect_strength;
 mod library;
 mod limits;
 mod names;

@@ -80,6 +80,26 @@ pub(super) fn next(octets: &[u8]) -> Option<(&[u8], Any<'_>)> {
     Any::from_der(octets).ok()
 }
 
+/// The modulus of an RSA key (RFC 8017 §A.1.2), big-endian; `None` for keys of other kinds.
+pub(in crate::certs) fn modulus<'a>(key: &'a PrivateKeyDer<'_>) -> Option<&'a [u8]> {
+    let of_rsa = |der: &'a [u8]| {
+        let (_, body) = sequence(der)?;
+        let (rest, _version) = next(body)?;
+        next(rest).map(|(_, modulus)| modulus.data)
+    };
+    match key {
+        PrivateKeyDer::Pkcs1(key) => of_rsa(key.secret_pkcs1_der()),
+        PrivateKeyDer::Pkcs8(key) => {
+            let (_, body) = sequence(key.secret_pkcs8_der())?;
+            let (rest, _version) = next(body)?;
+            let (rest, algorithm) = next(rest)?;
+            let (_, octets) = next(rest).filter(|_| algorithm.data.starts_with(RSA))?;
+            of_rsa(octets.data)
+        }
+        _ => None,
+    }
+}
+
 /// A value of these parts.
 pub(super) fn value(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
     let length = parts.iter().map(|part| part.len()).sum::<usize>();
@@ -143,6 +163,8 @@ pub(super) fn unknown() -> Flaw {
 const VERSION_3_SEQUENCE: &[u8] = &[0x02, 0x01, 0x03, 0x30];
 /// 1.2.840.113549.1.7.2, as a value.
 const SIGNED_DATA: &[u8] = &[0x06, 0x09, 0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x07, 0x02];
+/// 1.2.840.113549.1.1.1, as a value.
+const RSA: &[u8] = &[0x06, 0x09, 0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x01, 0x01];
 /// 1.2.840.113549.1.5
 pub(super) const OID_PKCS5: &[u8] = &[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x05];
 /// 1.2.840.113549.1.12.1
