@@ -7,7 +7,7 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use libfuzzer_sys::fuzz_target;
 use vitrine::certs::{Issued, KeyKind, LocalCa, survey, valid_for};
@@ -36,7 +36,7 @@ fuzz_target!(|content: &[u8]| {
         }
         fs::write(FOLDER.join("good.crt"), &GOOD.chain).expect("written");
         fs::write(FOLDER.join("good.key"), GOOD.key.as_bytes()).expect("written");
-        let survey = survey(&FOLDER);
+        let survey = survey(&FOLDER, Arc::default());
         let mut fingerprints: Vec<_> =
             survey.certificates.iter().map(|served| served.facts.fingerprint.clone()).collect();
         fingerprints.sort();

@@ -9,12 +9,13 @@ use rustls::sign::{CertifiedKey, SigningKey};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use zeroize::Zeroizing;
 
-use super::certificate::{Certificate, Fingerprint, PublicKey, decimal, hexadecimal};
+use super::certificate::{Certificate, Fingerprint, decimal, hexadecimal};
 use super::flaw::Flaw;
 use super::formats::{armour, unsupported_key};
 use super::pairing::{FileParts, Pair, pair};
 use super::parts::Parts;
 use super::password::Password;
+use super::public_key::PublicKey;
 use super::strength::too_short;
 use crate::live::{CertFacts, CertTraits, KeyType, ServedCert};
 use crate::name::HostPattern;
@@ -27,6 +28,7 @@ pub struct Bundle {
     leaf: Arc<Certificate>,
     names: Box<[HostPattern]>,
     vouched: bool,
+    trusted: bool,
     traits: CertTraits,
 }
 
@@ -53,7 +55,7 @@ impl Bundle {
     }
 
     /// Joins what was found to belong together.
-    pub(super) fn new(Pair { leaf, key, chain, voucher, .. }: &Pair) -> Result<Self, Flaw> {
+    pub(super) fn new(Pair { leaf, key, chain, voucher, is_trusted, .. }: &Pair) -> Result<Self, Flaw> {
         let names = leaf.names.clone()?;
         if leaf.key.id != key.public.id {
             return Err(super::pairing::key_mismatch());
@@ -67,7 +69,15 @@ impl Bundle {
             weak_signature: std::iter::once(leaf).chain(chain).any(|signed| signed.traits.weak_signature),
             ..leaf.traits
         };
-        Ok(Self { certified, key_type, leaf: Arc::clone(leaf), names, vouched: voucher.issuer().is_some(), traits })
+        Ok(Self {
+            certified,
+            key_type,
+            leaf: Arc::clone(leaf),
+            names,
+            vouched: voucher.makes_whole(),
+            trusted: *is_trusted,
+            traits,
+        })
     }
 
     /// The names it may be served under.
@@ -79,6 +89,11 @@ impl Bundle {
     /// Leaf and issuers as they are sent, the leaf first.
     pub(super) fn chain(&self) -> &[CertificateDer<'static>] {
         &self.certified.cert
+    }
+
+    /// Whose it is.
+    pub(super) fn leaf(&self) -> &Arc<Certificate> {
+        &self.leaf
     }
 
     /// SHA-256 over the leaf's DER.
@@ -112,6 +127,7 @@ impl Bundle {
                 file: file.to_owned(),
                 embedded_key,
                 vouched: self.vouched,
+                trusted: self.trusted,
                 in_grace: false,
                 held: false,
             },

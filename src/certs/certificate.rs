@@ -8,12 +8,13 @@ use rustls_pki_types::CertificateDer;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::{GeneralName, ParsedExtension};
 use x509_parser::prelude::FromDer;
-use x509_parser::x509::{SubjectPublicKeyInfo, X509Name};
+use x509_parser::x509::X509Name;
 
 use super::flaw::Flaw;
+use super::public_key::PublicKey;
 use super::strength;
 use super::traits::traits;
-use crate::live::{CertTraits, KeyType};
+use crate::live::CertTraits;
 use crate::name::HostPattern;
 
 /// A certificate that could be read; not yet whether it can be served.
@@ -36,6 +37,8 @@ pub(crate) struct Certificate {
     issuer: Box<[u8]>,
     subject_key: Option<Box<[u8]>>,
     authority_key: Option<Box<[u8]>>,
+    /// Whose signature was looked for last, and whether it was that one's.
+    verified: Mutex<Option<([u8; 32], bool)>>,
 }
 
 impl Certificate {
@@ -67,6 +70,7 @@ impl Certificate {
             issuer: parsed.issuer().as_raw().into(),
             subject_key: None,
             authority_key: None,
+            verified: Mutex::default(),
             der: CertificateDer::from(Vec::new()),
         };
         for extension in parsed.extensions() {
@@ -89,11 +93,16 @@ impl Certificate {
 
     /// Whether `issuer` may have issued this one, by name and key identifier (RFC 5280 §6.1, §4.2.1.1).
     pub(super) fn may_come_from(&self, issuer: &Self) -> bool {
+        issuer.traits.is_ca && self.is_named_after(issuer)
+    }
+
+    /// The same of a root, which is trusted for what it is and not for what it says of itself.
+    pub(super) fn is_named_after(&self, issuer: &Self) -> bool {
         let keys_differ = match (&self.authority_key, &issuer.subject_key) {
             (Some(wanted), Some(found)) => wanted != found,
             _ => false,
         };
-        issuer.traits.is_ca && self.issuer == issuer.subject && !keys_differ
+        self.issuer == issuer.subject && !keys_differ
     }
 
     /// Whether [`Self::may_come_from`] had more to go by than a name.
@@ -101,8 +110,25 @@ impl Certificate {
         self.authority_key.is_some() && issuer.subject_key.is_some()
     }
 
-    /// Whether `issuer` did issue this one, by signature. Costs more than reading it.
+    /// Whether `issuer` did issue this one, by signature. Costs more than reading it, once.
     pub(super) fn is_signed_by(&self, issuer: &Self) -> bool {
+        let known = *self.verified.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((key, is_signed)) = known
+            && key == issuer.key.id
+        {
+            return is_signed;
+        }
+        let is_signed = self.verify(issuer);
+        *self.verified.lock().unwrap_or_else(PoisonError::into_inner) = Some((issuer.key.id, is_signed));
+        is_signed
+    }
+
+    /// Whether somebody's signature has been looked for.
+    pub(super) fn has_been_verified(&self) -> bool {
+        self.verified.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    fn verify(&self, issuer: &Self) -> bool {
         let (Ok((_, own)), Ok((_, issuer))) =
             (X509Certificate::from_der(&self.der), X509Certificate::from_der(&issuer.der))
         else {
@@ -134,38 +160,6 @@ impl Certificate {
 
 /// SHA-256 over the DER.
 pub(super) type Fingerprint = [u8; 32];
-
-/// A public key as far as pairing needs it. Not the whole SubjectPublicKeyInfo: encoders differ in the parameters of RSA.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct PublicKey {
-    pub(super) id: [u8; 32],
-    /// `None`: of a kind that is not served.
-    pub(super) key_type: Option<KeyType>,
-    /// RSA that is too short.
-    pub(super) is_weak: bool,
-}
-
-impl PublicKey {
-    /// Reads a SubjectPublicKeyInfo.
-    pub(super) fn read(spki: &[u8]) -> Option<Self> {
-        SubjectPublicKeyInfo::from_der(spki).ok().map(|(_, spki)| Self::of(&spki))
-    }
-
-    fn of(spki: &SubjectPublicKeyInfo<'_>) -> Self {
-        let algorithm = spki.algorithm.algorithm.as_bytes();
-        let curve = spki.algorithm.parameters.as_ref().filter(|_| algorithm == OID_EC).map_or(&[][..], |any| any.data);
-        let key_type = match (algorithm, curve) {
-            (OID_RSA, _) => Some(KeyType::Rsa),
-            (OID_ED25519, _) => Some(KeyType::Ed25519),
-            (OID_EC, OID_P256) => Some(KeyType::EcdsaP256),
-            (OID_EC, OID_P384) => Some(KeyType::EcdsaP384),
-            (OID_EC, OID_P521) => Some(KeyType::EcdsaP521),
-            _ => None,
-        };
-        let bits = &spki.subject_public_key.data;
-        Self { id: sha256(&[algorithm, curve, bits].concat()), key_type, is_weak: strength::is_weak(spki) }
-    }
-}
 
 /// SHA-256.
 pub(super) fn sha256(content: &[u8]) -> [u8; 32] {
@@ -286,13 +280,6 @@ impl Known {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
-
-const OID_EC: &[u8] = &[0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x02, 0x01];
-const OID_RSA: &[u8] = &[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x01, 0x01];
-const OID_ED25519: &[u8] = &[0x2B, 0x65, 0x70];
-const OID_P256: &[u8] = &[0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x03, 0x01, 0x07];
-const OID_P384: &[u8] = &[0x2B, 0x81, 0x04, 0x00, 0x22];
-const OID_P521: &[u8] = &[0x2B, 0x81, 0x04, 0x00, 0x23];
 
 #[cfg(test)]
 mod tests {

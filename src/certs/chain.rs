@@ -18,6 +18,8 @@ pub(super) enum Voucher {
     Remembered(Fingerprint),
     /// An authority whose certificate is not there: who does not know it refuses the leaf.
     Missing,
+    /// A root that clients have: there is no more to send.
+    Root,
     /// Nobody else: it is self-signed.
     Itself,
 }
@@ -27,8 +29,13 @@ impl Voucher {
     pub(super) fn issuer(&self) -> Option<Fingerprint> {
         match self {
             Self::Present(issuer) | Self::Remembered(issuer) => Some(*issuer),
-            Self::Missing | Self::Itself => None,
+            Self::Missing | Self::Root | Self::Itself => None,
         }
+    }
+
+    /// Whether clients get everything from the leaf up to a root, as far as the folder tells.
+    pub(super) fn makes_whole(&self) -> bool {
+        matches!(self, Self::Present(_) | Self::Remembered(_) | Self::Root)
     }
 }
 

@@ -12,6 +12,7 @@ use super::pairing::{FileParts, Pair, Pairing, Problem, pair};
 use super::parts::Parts;
 use super::password::Password;
 use super::scan::bounded_read;
+use super::terms::Terms;
 use crate::live::ServedCert;
 
 /// What some files hold together.
@@ -49,9 +50,9 @@ pub struct Authority {
 }
 
 /// Looks at files as if they lay in one folder. `password_file` opens what is encrypted in any of them; without one, each file's
-/// password lies beside it.
+/// password lies beside it. `now` is in seconds since the Unix epoch.
 #[must_use]
-pub fn inspect(paths: &[PathBuf], password_file: Option<&Path>) -> Inspection {
+pub fn inspect(paths: &[PathBuf], password_file: Option<&Path>, terms: &Terms, now: i64) -> Inspection {
     let known = Known::default();
     let (mut files, mut flaws, mut all) = (Vec::new(), Vec::new(), Vec::new());
     for path in paths {
@@ -67,7 +68,8 @@ pub fn inspect(paths: &[PathBuf], password_file: Option<&Path>) -> Inspection {
         all.push((Arc::<Path>::from(path.as_path()), parts));
     }
     let all: Vec<FileParts<'_>> = all.iter().map(|(path, parts)| FileParts { path, parts }).collect();
-    let Pairing { pairs, problems } = pair(&all, &[]);
+    let Pairing { mut pairs, problems } = pair(&all, &[]);
+    terms.roots.judge(&mut pairs, now);
     let mut certificates = Vec::new();
     for pair in &pairs {
         let file = &pair.certificate_files[0];

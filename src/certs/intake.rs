@@ -15,6 +15,7 @@ use super::ledger::{Alarm, HeldBack, Ledger};
 use super::library::{Library, Version};
 use super::scan::{Root, Scanner};
 use super::shelf::{Arrival, Moment, NotDeleted, NotGoneBack, NotTaken, Shelf};
+use super::terms::Terms;
 use super::upload::{Matched, NotReceived, Received, Upload, preview};
 use super::well_known::Objects;
 use crate::folder_watch::FolderWatch;
@@ -26,7 +27,7 @@ pub struct Intake;
 
 impl Intake {
     /// Watches `drop_directory` on the current runtime until the last handle is dropped. The folder may be missing. `store` is
-    /// what lies in `state_directory`.
+    /// what lies in `state_directory`. What comes is judged by the `terms` as they are.
     ///
     /// # Errors
     /// When the library of certificates cannot be listed.
@@ -36,6 +37,7 @@ impl Intake {
         state_directory: &Path,
         index: Publisher<CertIndex>,
         well_known: Publisher<WellKnown>,
+        terms: watch::Receiver<Arc<Terms>>,
     ) -> Result<IntakeHandle, StoreError> {
         let library = Library::open(store, state_directory)?;
         let (ledger, ledger_reader) = table(Ledger::default());
@@ -49,6 +51,7 @@ impl Intake {
             objects: Objects::new(drop_directory.clone()),
             index,
             well_known,
+            terms,
             ledger,
             failed: 0,
             unwatched_since: None,
@@ -143,9 +146,10 @@ pub struct Survey {
 
 /// Looks at a folder once, as `vitrine check` does.
 #[must_use]
-pub fn survey(drop_directory: &Path) -> Survey {
+pub fn survey(drop_directory: &Path, terms: Arc<Terms>) -> Survey {
     let folder = drop_directory.to_owned();
     let mut shelf = Shelf::new(folder.clone(), None);
+    shelf.terms = terms;
     let mut scan = Scanner::new(folder.clone()).scan();
     let refused = Objects::new(folder).look().refused;
     let mut now = moment();
@@ -177,6 +181,7 @@ struct Desk {
     objects: Objects,
     index: Publisher<CertIndex>,
     well_known: Publisher<WellKnown>,
+    terms: watch::Receiver<Arc<Terms>>,
     ledger: Publisher<Ledger>,
     failed: u64,
     unwatched_since: Option<i64>,
@@ -187,6 +192,7 @@ struct Desk {
 async fn run(desk: Desk, folder: PathBuf, mut orders: mpsc::Receiver<Order>, looks: watch::Sender<u64>) {
     // Watch first, then look: what changes in between is looked at again.
     let Ok(mut watch) = tokio::task::spawn_blocking(move || FolderWatch::new(vec![folder])).await else { return };
+    let mut terms = desk.terms.clone();
     let (mut desk, mut order) = (desk, None);
     loop {
         let (degraded, todo) = (watch.is_degraded(), order.take());
@@ -209,12 +215,20 @@ async fn run(desk: Desk, folder: PathBuf, mut orders: mpsc::Receiver<Order>, loo
         let next = next.map(|next| next.max(Instant::now() + SHORTEST_PAUSE));
         tokio::select! {
             why = watch.changed() => tracing::debug!(why = why.label(), "looks at the drop folder"),
+            () = another(&mut terms) => {}
             () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {}
             received = orders.recv() => match received {
                 None => return,
                 Some(received) => order = Some(received),
             },
         }
+    }
+}
+
+/// Waits until other terms hold. Whoever sets no others any more has ended, or never will.
+async fn another(terms: &mut watch::Receiver<Arc<Terms>>) {
+    if terms.changed().await.is_err() {
+        std::future::pending::<()>().await;
     }
 }
 
@@ -266,7 +280,8 @@ impl Desk {
     /// Keeps what was sent, then publishes it.
     fn receive(&mut self, upload: &Upload, only_look: bool, now: Moment) -> Result<Received, NotReceived> {
         let known: Vec<Arc<Certificate>> = self.shelf.known_authorities();
-        let Matched { pairs, mut left_over } = upload.pairs(&known).map_err(NotReceived::Flawed)?;
+        let Matched { mut pairs, mut left_over } = upload.pairs(&known).map_err(NotReceived::Flawed)?;
+        self.shelf.terms.roots.judge(&mut pairs, now.unix);
         if only_look {
             let would = |pair| {
                 let certificate = preview(pair)?;
@@ -306,6 +321,7 @@ impl Desk {
 
     /// Looks at everything, publishes what is new, and says when to look again if nothing happens.
     fn look(&mut self, degraded: bool) -> Option<Instant> {
+        self.shelf.terms = Arc::clone(&self.terms.borrow());
         let mut scan = self.scanner.scan();
         self.places = scan.places.take();
         let mut objects = self.objects.look();

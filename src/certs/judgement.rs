@@ -57,7 +57,7 @@ pub fn warnings(facts: &CertFacts, now: i64) -> Vec<Flaw> {
                 "nothing if that is meant, since it serves only where nothing else does; else look at the clock of this machine",
             )
         }),
-        traits.self_signed.then(|| {
+        (traits.self_signed && !facts.trusted).then(|| {
             Flaw::new(
                 "self-signed",
                 "no authority stands behind the certificate: who was not told to trust it is warned",
@@ -70,6 +70,14 @@ pub fn warnings(facts: &CertFacts, now: i64) -> Vec<Flaw> {
                 "the certificate of its issuer is missing: browsers that do not know it by chance warn, and most other clients \
                  refuse",
                 "add the intermediate certificates that the authority sent along",
+            )
+        }),
+        (facts.vouched && !facts.trusted).then(|| {
+            Flaw::new(
+                "untrusted-root",
+                "no chain of valid certificates leads from it to a root that browsers trust: who was not given that root is warned",
+                "have one issued by a public authority; or, for an authority of your own that clients trust, name its root in \
+                 certificates.trusted_roots",
             )
         }),
         traits.weak_signature.then(|| {
@@ -206,7 +214,7 @@ mod tests {
         let mut facts = Arc::into_inner(served("a", &["a.example"], NOW - A_DAY, NOW + 89 * A_DAY, false))
             .expect("the only one")
             .facts;
-        (facts.traits, facts.vouched) = (CertTraits::default(), true);
+        (facts.traits, facts.vouched, facts.trusted) = (CertTraits::default(), true, true);
         change(&mut facts);
         warnings(&facts, NOW).into_iter().map(|warning| warning.code).collect()
     }
@@ -216,7 +224,11 @@ mod tests {
         assert_eq!(codes(|_| {}), [""; 0]);
         assert_eq!(codes(|facts| facts.not_after = NOW - 1), ["expired"]);
         assert_eq!(codes(|facts| facts.not_before = NOW + 1), ["not-yet-valid"]);
-        assert_eq!(codes(|facts| facts.vouched = false), ["chain-incomplete"]);
+        assert_eq!(codes(|facts| facts.trusted = false), ["untrusted-root"]);
+        let alone = |facts: &mut CertFacts| (facts.vouched, facts.trusted) = (false, false);
+        assert_eq!(codes(alone), ["chain-incomplete"]);
+        // Clients were told to trust this very one.
+        assert_eq!(codes(|facts| (facts.traits.self_signed, facts.vouched) = (true, false)), [""; 0]);
         assert_eq!(
             codes(|facts| {
                 let level = None;
@@ -228,7 +240,7 @@ mod tests {
                     must_staple: true,
                     level,
                 };
-                facts.vouched = false;
+                alone(facts);
             }),
             ["self-signed", "weak-signature", "weak-key", "authority-as-leaf", "must-staple"]
         );

@@ -28,10 +28,13 @@ mod local_ca;
 mod pairing;
 mod parts;
 mod password;
+mod public_key;
 mod ranking;
+mod roots;
 mod scan;
 mod shelf;
 mod strength;
+mod terms;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -51,5 +54,7 @@ pub use judgement::{UsedNames, Verdict, below_minimum, warnings};
 pub use ledger::{Alarm, HeldBack, Ledger, Loads, Notice, NoticeState};
 pub use library::{Source, TurnedDown, Version, verify};
 pub use local_ca::{Issued, KeyKind, LocalCa, LocalCaError, valid_for};
+pub use roots::Roots;
 pub use shelf::{Arrival, NotDeleted, NotGoneBack};
+pub use terms::Terms;
 pub use upload::{NotReceived, Received, Upload};

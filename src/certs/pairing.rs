@@ -29,6 +29,8 @@ pub(super) struct Pair {
     /// The first one is named in lists: with the key if there is one, else the one with the most certificates.
     pub(super) certificate_files: Vec<Arc<Path>>,
     pub(super) key_files: Vec<Arc<Path>>,
+    /// Whether the chain leads to a root that clients trust.
+    pub(super) is_trusted: bool,
 }
 
 /// What is left of a file when pairing is done.
@@ -95,6 +97,7 @@ pub(super) fn pair(files: &[FileParts<'_>], remembered: &[Arc<Certificate>]) -> 
                     voucher: issuers.voucher(leaf, holders),
                     certificate_files: in_order_of_telling(leaf, holders),
                     key_files: key_holders.iter().map(|file| Arc::clone(file.path)).collect(),
+                    is_trusted: false,
                 });
             }
             // An authority's certificate without its key is an intermediate or a root.

@@ -20,7 +20,11 @@ pub(crate) struct Parts {
 impl Parts {
     /// Reads a file's content. Certificates that are in `known` are taken from there.
     pub(super) fn read(content: &[u8], password: &Password, known: &Known) -> Result<Self, Flaw> {
-        let items = Items::read(content, password)?;
+        Self::of(Items::read(content, password)?, known)
+    }
+
+    /// Reads what was found.
+    pub(super) fn of(items: Items, known: &Known) -> Result<Self, Flaw> {
         let mut parts = Self { has_open_key: items.has_open_key, ..Self::default() };
         for der in items.certificates {
             let certificate = known.read(der)?;

@@ -16,11 +16,11 @@ pub(super) struct Ranked {
     names: Option<Box<[HostPattern]>>,
 }
 
-/// Puts certificates in order, best first: valid now, with its issuer, not in grace, issued later, valid longer, fingerprint.
+/// Puts certificates in order, best first: valid now, trusted, with its issuer, not in grace, issued later, valid longer, fingerprint.
 ///
 /// Exact names go before wildcards and each type of key has its own choice, so the order alone does not keep an expired
 /// certificate back where a valid one covers its name otherwise. It therefore stands only for the names that nothing better
-/// covers; the same holds for one without its issuer and for one in grace.
+/// covers; the same holds for one that leads to no root, for one without its issuer and for one in grace.
 pub(super) fn ranked(certificates: &[Arc<ServedCert>], now: i64) -> Vec<Ranked> {
     let mut order: Vec<(Tier, &Arc<ServedCert>)> =
         certificates.iter().map(|certificate| (Tier::of(certificate, now), certificate)).collect();
@@ -89,6 +89,8 @@ pub(super) fn is_covered<H: std::hash::BuildHasher>(
 struct Tier {
     /// Expired or not valid yet.
     untimely: bool,
+    /// Leads to no root that clients trust.
+    untrusted: bool,
     /// Self-signed, or clients must know its issuer by themselves.
     unvouched: bool,
     /// Withdrawn.
@@ -98,7 +100,7 @@ struct Tier {
 impl Tier {
     fn of(ServedCert { facts, .. }: &ServedCert, now: i64) -> Self {
         let valid = (facts.not_before..=facts.not_after).contains(&now);
-        Self { untimely: !valid, unvouched: !facts.vouched, leaving: facts.in_grace }
+        Self { untimely: !valid, untrusted: !facts.trusted, unvouched: !facts.vouched, leaving: facts.in_grace }
     }
 }
 
@@ -204,6 +206,25 @@ mod tests {
         assert_eq!(serving(&[alone("fresh", NOW - 1, false), leaving], "a.example"), ["leaving"]);
         assert_eq!(serving(&[alone("fresh", NOW - 1, false), expired], "a.example"), ["fresh"]);
         assert_eq!(serving(&[alone("1", NOW - 2, false), alone("2", NOW - 1, true)], "a.example"), ["1"]);
+    }
+
+    #[test]
+    fn what_leads_to_no_root_displaces_nothing_valid_that_does() {
+        let unknown = |cn, names: &[&str], not_before, key_type| {
+            let mut served = Arc::into_inner(served(cn, names, not_before, NOW + 900, false)).expect("the only one");
+            (served.facts.trusted, served.key_type) = (false, key_type);
+            Arc::new(served)
+        };
+        let fresh = |names: &[&str]| unknown("fresh", names, NOW - 1, KeyType::EcdsaP256);
+        let old = served("old", &["a.example"], NOW - 100, NOW + 100, false);
+        let leaving = served("leaving", &["a.example"], NOW - 100, NOW + 100, true);
+        let wildcard = served("wildcard", &["*.shop.example"], NOW - 100, NOW + 100, false);
+        let expired = served("expired", &["a.example"], NOW - 100, NOW - 1, false);
+        assert_eq!(serving(&[fresh(&["a.example"]), old.clone()], "a.example"), ["old"]);
+        assert_eq!(serving(&[unknown("rsa", &["a.example"], NOW - 1, KeyType::Rsa), old], "a.example"), ["old"]);
+        assert_eq!(serving(&[fresh(&["a.example"]), leaving], "a.example"), ["leaving"]);
+        assert_eq!(serving(&[fresh(&["a.shop.example"]), wildcard], "a.shop.example"), ["wildcard"]);
+        assert_eq!(serving(&[fresh(&["a.example"]), expired], "a.example"), ["fresh"]);
     }
 
     #[test]

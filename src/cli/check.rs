@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{exit, output};
@@ -10,12 +11,18 @@ use time::OffsetDateTime;
 
 use crate::certs::{self, NoticeState, Survey, UsedNames, below_minimum, warnings};
 use crate::config::{Config, Loaded};
+use crate::edge;
 use crate::live::{CertIndex, SiteSpec};
 
 /// Looks at everything and says what is wrong.
 pub(super) fn check(path: &Path) -> ExitCode {
     let report = match Config::load(path) {
-        Ok(loaded) => Report::of(&loaded, &certs::survey(&loaded.config.certificates.drop_directory)),
+        Ok(loaded) => match edge::terms(&loaded.config) {
+            Ok(terms) => {
+                Report::of(&loaded, &certs::survey(&loaded.config.certificates.drop_directory, Arc::new(terms)))
+            }
+            Err(errors) => Report { errors, ..Report::default() },
+        },
         Err(mistakes) => Report { errors: vec![mistakes.to_string()], ..Report::default() },
     };
     for error in &report.errors {
@@ -159,12 +166,14 @@ mod tests {
     fn report(folder: &Path, sites: &str) -> Report {
         let drop = folder.join("certs");
         let text = format!(
-            "[certificates]\ndrop_directory = {:?}\nstate_directory = {:?}\n{sites}",
+            "[certificates]\ndrop_directory = {:?}\ntrusted_roots = [{:?}]\nstate_directory = {:?}\n{sites}",
             drop.display().to_string(),
+            drop.join("root.pem").display().to_string(),
             folder.join("state").display().to_string()
         );
         let loaded = Config::parse(Path::new("vitrine.toml"), &text).expect("a configuration");
-        Report::of(&loaded, &certs::survey(&drop))
+        let terms = edge::terms(&loaded.config).expect("roots");
+        Report::of(&loaded, &certs::survey(&drop, Arc::new(terms)))
     }
 
     fn folder_with(names: &[&str]) -> tempfile::TempDir {

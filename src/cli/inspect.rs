@@ -7,13 +7,14 @@ use serde::Serialize;
 use time::OffsetDateTime;
 
 use super::{exit, output};
-use crate::certs::{self, Authority, Flaw, Inspection, Verdict, warnings};
+use crate::certs::{self, Authority, Flaw, Inspection, Roots, Terms, Verdict, warnings};
 use crate::live::{ServedCert, ValidationLevel};
 use crate::telemetry::printable;
 
 /// Looks at the files and says what they are. Fails when one of them would be rejected.
 pub(super) fn inspect(files: &[PathBuf], password_file: Option<&Path>, json: bool) -> ExitCode {
-    let report = Report::of(&certs::inspect(files, password_file), OffsetDateTime::now_utc().unix_timestamp());
+    let (terms, now) = (Terms { roots: Roots::of_the_web() }, OffsetDateTime::now_utc().unix_timestamp());
+    let report = Report::of(&certs::inspect(files, password_file, &terms, now), now);
     output::tell(&if json { serde_json::json!(report).to_string() } else { report.text() });
     if report.remarks.iter().any(|remark| remark.verdict == Verdict::Rejected.words()) {
         exit::FAILURE

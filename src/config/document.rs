@@ -113,7 +113,8 @@ impl Syntax {
     }
 }
 
-fn read_regular(file: &Path) -> Result<Vec<u8>, String> {
+/// The content of a regular file of at most [`MAX_SIZE`] octets.
+pub(super) fn read_regular(file: &Path) -> Result<Vec<u8>, String> {
     let facts = fs::metadata(file).map_err(|error| unreadable(&error))?;
     // Asked before opening: opening a named pipe would wait for its other end.
     if !facts.is_file() {

@@ -29,7 +29,7 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
             "connections_per_client",
         ],
     ),
-    ("certificates", &["drop_directory", "state_directory"]),
+    ("certificates", &["drop_directory", "state_directory", "trusted_roots"]),
     ("admin", &["listen", "metrics_listen", "allowed_hosts"]),
     ("log", &["format", "level"]),
     ("access_log", &["to", "mode", "sample", "query", "truncate_client"]),

@@ -54,7 +54,9 @@ fn assemble(main: &Document, serving: Option<&Loaded>) -> Result<Loaded, Mistake
         return Err(Mistakes::new(mistakes));
     }
     warnings.extend(sites.warnings);
-    let sources = std::iter::once(main.file.clone()).chain(included.folders).chain(included.files).collect();
+    let roots = config.certificates.trusted_roots.iter().map(|root| root.path.clone());
+    let sources =
+        std::iter::once(main.file.clone()).chain(included.folders).chain(included.files).chain(roots).collect();
     Ok(Loaded { config, rejected: sites.rejected, kept: sites.kept, warnings, sources, origins: sites.origins })
 }
 

@@ -21,6 +21,7 @@ mod tests;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -132,6 +133,24 @@ pub struct CertificatesConfig {
     pub drop_directory: PathBuf,
     /// Our folder.
     pub state_directory: PathBuf,
+    /// Roots that are trusted besides the web's.
+    pub trusted_roots: Vec<RootFile>,
+}
+
+/// A file of `trusted_roots` as it was when the configuration was read: what is in it is for the certificates' part to judge.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RootFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What it holds.
+    pub content: Arc<[u8]>,
+}
+
+impl std::fmt::Debug for RootFile {
+    // Whoever names the wrong file may have named one with a key.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RootFile").field("path", &self.path).finish_non_exhaustive()
+    }
 }
 
 /// `[admin]`

@@ -4,11 +4,12 @@ use std::net::SocketAddr;
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
+use super::document::read_regular;
 use super::keys::NOT_IN_THIS_VERSION;
 use super::reader::{Placed, Section};
 use super::{
     AccessLogConfig, AccessLogTarget, AdminConfig, CertificatesConfig, EdgeConfig, LogConfig, LogFormat, LogLevel,
-    TlsConfig, TlsVersion, UnknownName, place, value,
+    RootFile, TlsConfig, TlsVersion, UnknownName, place, value,
 };
 
 /// A listen address, to find two that collide.
@@ -99,7 +100,20 @@ pub(super) fn certificates(section: &Section<'_>) -> CertificatesConfig {
         );
         section.pad.mistake(line, "certificates.state_directory", text);
     }
-    CertificatesConfig { drop_directory, state_directory }
+    let trusted_roots = section.list("trusted_roots", value::path).map(|list| list.value).unwrap_or_default();
+    let trusted_roots = trusted_roots.into_iter().filter_map(|path| root_file(section, path)).collect();
+    CertificatesConfig { drop_directory, state_directory, trusted_roots }
+}
+
+/// A file that cannot be read is a mistake: who trusts less than was meant, or checks nothing, must not find it out from customers.
+fn root_file(section: &Section<'_>, path: Placed<PathBuf>) -> Option<RootFile> {
+    match read_regular(&path.value) {
+        Ok(content) => Some(RootFile { path: path.value, content: content.into() }),
+        Err(why) => {
+            section.pad.mistake(path.line, "certificates.trusted_roots", format!("{}: {why}", path.value.display()));
+            None
+        }
+    }
 }
 
 /// The path without "." and with ".." taken back, as far as its text tells.

@@ -32,6 +32,7 @@ use crate::telemetry::WorkerCounters;
 pub use error::StartError;
 use error::system;
 use reload::Reloader;
+pub use tables::terms;
 
 /// An edge that is serving.
 pub struct Edge {
@@ -82,6 +83,8 @@ impl Edge {
     /// [`StartError`] tells whether the configuration or the system is to blame.
     pub fn start(path: Option<&Path>, loaded: Loaded, certificates: Certificates) -> Result<Self, StartError> {
         let config = loaded.config.clone();
+        let terms = terms(&config).map_err(|lines| StartError::Configuration(lines.join("\n")))?;
+        let terms = watch::Sender::new(Arc::new(terms));
         let room = descriptors::raise();
         let sockets = Sockets::bind(&config.edge.https, &config.edge.http, config.edge.workers)?;
         let https_port = sockets.https().first().map_or(443, SocketAddr::port);
@@ -123,7 +126,14 @@ impl Edge {
         let (intake, fixed) = match certificates {
             Certificates::Folder => {
                 let folder = config.certificates.drop_directory.clone();
-                let intake = Intake::start(folder, store.clone(), &state_directory, index, well_known_publisher);
+                let intake = Intake::start(
+                    folder,
+                    store.clone(),
+                    &state_directory,
+                    index,
+                    well_known_publisher,
+                    terms.subscribe(),
+                );
                 (Some(intake.map_err(door::unusable)?), None)
             }
             Certificates::Fixed(fixed) => {
@@ -133,7 +143,7 @@ impl Edge {
             }
         };
         let reloader =
-            Reloader::new(path.map(Path::to_path_buf), loaded, https_port, routes_publisher, policy_publisher);
+            Reloader::new(path.map(Path::to_path_buf), loaded, https_port, routes_publisher, policy_publisher, terms);
         let listeners = door::listeners(&config, &control)?;
         let addresses = Addresses {
             https,

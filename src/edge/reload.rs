@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::{Notify, watch};
 
 use super::tables;
+use crate::certs::Terms;
 use crate::config::{Config, Loaded, Mistakes, Standing, Trouble};
 use crate::folder_watch::FolderWatch;
 use crate::live::{Publisher, RouteTable};
@@ -54,12 +55,13 @@ pub(super) struct Reloader {
     https_port: u16,
     routes: Publisher<RouteTable>,
     policy: Publisher<TlsPolicy>,
+    terms: watch::Sender<Arc<Terms>>,
     drain_timeout: watch::Sender<Duration>,
     standing: watch::Sender<Standing>,
 }
 
-/// What was read, and the policy if anything is new.
-type Read = Result<(Loaded, Option<TlsPolicy>), Vec<String>>;
+/// What was read, and what it comes to if anything is new.
+type Read = Result<(Loaded, Option<(TlsPolicy, Terms)>), Vec<String>>;
 
 impl Reloader {
     pub(super) fn new(
@@ -68,6 +70,7 @@ impl Reloader {
         https_port: u16,
         routes: Publisher<RouteTable>,
         policy: Publisher<TlsPolicy>,
+        terms: watch::Sender<Arc<Terms>>,
     ) -> Self {
         let drain_timeout = watch::Sender::new(serving.config.edge.drain_timeout);
         let standing = watch::Sender::new(Standing {
@@ -75,7 +78,7 @@ impl Reloader {
             ..Standing::default()
         });
         let started_with = serving.config.clone();
-        Self { path, serving, started_with, https_port, routes, policy, drain_timeout, standing }
+        Self { path, serving, started_with, https_port, routes, policy, terms, drain_timeout, standing }
     }
 
     /// How long a stopping edge waits, as it is now.
@@ -105,7 +108,7 @@ impl Reloader {
     fn reload_from(&mut self, asked: bool, source: impl FnOnce(&Loaded) -> Result<Loaded, Mistakes>) -> bool {
         // Nothing is changed before everything is read: a panic leaves what serves, and the next change is read again.
         match panic::catch_unwind(AssertUnwindSafe(|| self.read(source))) {
-            Ok(Ok((next, policy))) => self.apply(next, policy, asked),
+            Ok(Ok((next, new))) => self.apply(next, new, asked),
             Ok(Err(lines)) => self.refuse(lines, asked, false),
             Err(_) => self.refuse(vec!["reading the configuration panicked, which is our fault".into()], asked, true),
         }
@@ -126,7 +129,8 @@ impl Reloader {
             )]);
         }
         let policy = tables::policy(&next.config).map_err(|error| vec![error.to_string()])?;
-        Ok((next, Some(policy)))
+        let terms = tables::terms(&next.config)?;
+        Ok((next, Some((policy, terms))))
     }
 
     /// Keeps what serves. A file that stays broken, or is missing, is looked at again and again, and told of once.
@@ -146,16 +150,17 @@ impl Reloader {
         false
     }
 
-    fn apply(&mut self, next: Loaded, policy: Option<TlsPolicy>, asked: bool) -> bool {
-        let is_new = policy.is_some();
+    fn apply(&mut self, next: Loaded, new: Option<(TlsPolicy, Terms)>, asked: bool) -> bool {
+        let is_new = new.is_some();
         if asked || is_new {
             report(&next);
         }
-        if let Some(policy) = policy {
+        if let Some((policy, terms)) = new {
             for key in self.started_with.restart_needed(&next.config) {
                 tracing::warn!(key, "a changed value needs a restart; the rest of the configuration applies now");
             }
             self.policy.publish(policy);
+            self.terms.send_replace(Arc::new(terms));
             self.drain_timeout.send_replace(next.config.edge.drain_timeout);
             self.routes.publish(tables::routes(&next.config, self.https_port));
             tracing::info!(sites = next.config.sites.len(), "the configuration was reloaded");
@@ -213,7 +218,7 @@ mod tests {
         let serving = parsed(&sites("\"a.example\"")).expect("a configuration");
         let policy = tables::policy(&serving.config).expect("a policy");
         let routes = tables::routes(&serving.config, 443);
-        Reloader::new(Some("v.toml".into()), serving, 443, table(routes).0, table(policy).0)
+        Reloader::new(Some("v.toml".into()), serving, 443, table(routes).0, table(policy).0, watch::Sender::default())
     }
 
     fn refused(reloader: &Reloader) -> Vec<String> {

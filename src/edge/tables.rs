@@ -1,5 +1,8 @@
 //! From what the operator said to what the hot path reads.
 
+use std::path::PathBuf;
+
+use crate::certs::{Flaw, Roots, Terms};
 use crate::config::{Config, TlsVersion, UnknownName};
 use crate::live::RouteTable;
 use crate::proxy::{self, TlsPolicy, TlsPolicyError};
@@ -7,6 +10,19 @@ use crate::proxy::{self, TlsPolicy, TlsPolicyError};
 /// The routes of a configuration. `https_port` is the port the first HTTPS listener really has.
 pub(super) fn routes(config: &Config, https_port: u16) -> RouteTable {
     RouteTable::new(config.sites.clone(), config.limits.clone(), config.edge.trusted_proxies.clone(), https_port)
+}
+
+/// By what certificates are judged.
+///
+/// # Errors
+/// A line for each file of roots that cannot be used.
+pub fn terms(config: &Config) -> Result<Terms, Vec<String>> {
+    let files = config.certificates.trusted_roots.iter().map(|root| (&*root.path, &*root.content));
+    let roots = Roots::of_the_web_and(files).map_err(|flaws| {
+        let line = |(file, flaw): (PathBuf, Flaw)| format!("certificates.trusted_roots: {}: {flaw}", file.display());
+        flaws.into_iter().map(line).collect::<Vec<_>>()
+    })?;
+    Ok(Terms { roots })
 }
 
 /// The TLS policy of a configuration.

@@ -29,6 +29,8 @@ pub struct CertFacts {
     pub embedded_key: bool,
     /// Whether the certificate of the authority that issued it came with it: clients can build the chain.
     pub vouched: bool,
+    /// Whether its chain leads to a root that clients trust.
+    pub trusted: bool,
     /// Withdrawn by the operator and serving only until its grace ends.
     pub in_grace: bool,
     /// Its files went with so many others that the operator must say whether that was meant.

@@ -22,9 +22,10 @@ fn a_certificate_is_told_with_its_judgement() {
     let text = said(&output.stdout);
     for part in [
         "FILE      CERTIFICATES  KEYS\nshop.pfx             2     1\n",
-        "\naccepted: shop.example www.shop.example\n  key          ecdsa\n  issued by    Test Root\n  valid        2",
+        "\naccepted with warnings: shop.example www.shop.example\n  key          ecdsa\n  issued by    Test Root\n  valid        2",
         " days left\n  fingerprint  ",
-        "\n  file         shop.pfx\nauthority: Test Root, issued by Test Root, valid to ",
+        "\n  file         shop.pfx\n  warning      no chain of valid certificates leads from it to a root that browsers trust: ",
+        "\nauthority: Test Root, issued by Test Root, valid to ",
     ] {
         assert!(text.contains(part), "{part:?} in:\n{text}");
     }
@@ -60,7 +61,7 @@ fn everything_that_clients_will_have_against_a_certificate_is_said() {
     );
     let late = authority().issue_for(&["late.example"], KeyKind::Ecdsa, -48, -24);
     place.put("late.pem", format!("{}{}", late.both(), authority().root_pem));
-    assert_eq!(codes(&place.report(&["late.pem"])["certificates"][0]["warnings"]), ["expired"]);
+    assert_eq!(codes(&place.report(&["late.pem"])["certificates"][0]["warnings"]), ["expired", "untrusted-root"]);
 }
 
 #[test]

@@ -33,5 +33,6 @@ mod start;
 mod stopping;
 mod tls;
 mod tokens;
+mod trusted_roots;
 mod uploads;
 mod well_known;

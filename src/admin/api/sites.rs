@@ -127,6 +127,7 @@ impl<'a> Candidates<'a> {
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Standing {
     untimely: bool,
+    untrusted: bool,
     unvouched: bool,
     leaving: bool,
 }
@@ -134,7 +135,7 @@ struct Standing {
 impl Standing {
     fn of(facts: &CertFacts, now: i64) -> Self {
         let valid = state(facts.not_before, facts.not_after, now) == "valid";
-        Self { untimely: !valid, unvouched: !facts.vouched, leaving: facts.in_grace }
+        Self { untimely: !valid, untrusted: !facts.trusted, unvouched: !facts.vouched, leaving: facts.in_grace }
     }
 }
 
@@ -150,6 +151,8 @@ fn decisive(chosen: &CertFacts, other: &CertFacts, now: i64) -> &'static str {
     let (standing, other_standing) = (Standing::of(chosen, now), Standing::of(other, now));
     if standing.untimely != other_standing.untimely {
         "valid now before not valid now"
+    } else if standing.untrusted != other_standing.untrusted {
+        "trusted chain before untrusted"
     } else if standing.unvouched != other_standing.unvouched {
         "complete chain before none"
     } else if standing.leaving != other_standing.leaving {

@@ -87,6 +87,7 @@ async fn sites_tell_what_puts_a_better_certificate_before_one_of_a_worse_kind() 
     };
     for (worse, expected) in [
         (worse(&exact, |served| served.facts.not_after = LONG_AGO + 1), "valid now before not valid now"),
+        (worse(&exact, |served| served.facts.trusted = false), "trusted chain before untrusted"),
         (worse(&exact, |served| served.facts.vouched = false), "complete chain before none"),
         (worse(&exact, |served| served.facts.in_grace = true), "in place before withdrawn"),
         (worse(&exact, rsa_and_expired), "valid now before not valid now"),
@@ -142,7 +143,8 @@ async fn what_the_intake_has_against_a_file_is_listed_and_counted() {
     let (index, well_known) = (table(CertIndex::default()).0, table(WellKnown::default()).0);
     let intake = {
         let store = Store::in_memory();
-        Intake::start(drop.path().to_owned(), store, drop.path(), index, well_known).expect("started")
+        Intake::start(drop.path().to_owned(), store, drop.path(), index, well_known, watch::channel(Arc::default()).1)
+            .expect("started")
     };
     let plane = Plane::with_intake(Some(intake.clone())).await;
     let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
@@ -214,6 +216,7 @@ fn certificate(cn: &str, names: &[&str], not_before: i64, not_after: i64) -> Arc
             file: Path::new("certs").join(format!("{cn}.pem")),
             embedded_key: true,
             vouched: true,
+            trusted: true,
             in_grace: false,
             held: false,
         },

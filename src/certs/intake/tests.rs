@@ -25,8 +25,15 @@ impl Edge {
         let (publisher, well_known) = table(WellKnown::default());
         let intake = {
             let store = Store::in_memory();
-            Intake::start(folder.path().join("certs"), store, folder.path(), index_publisher, publisher)
-                .expect("started")
+            Intake::start(
+                folder.path().join("certs"),
+                store,
+                folder.path(),
+                index_publisher,
+                publisher,
+                watch::channel(Arc::default()).1,
+            )
+            .expect("started")
         };
         intake.first_scan().await;
         Self { folder, index, well_known, intake }
@@ -166,6 +173,7 @@ async fn a_look_that_fails_leaves_what_is_served_and_is_not_the_last() {
         objects: Objects::new(folder.path().to_owned()),
         index: table(CertIndex::default()).0,
         well_known: table(WellKnown::default()).0,
+        terms: watch::channel(Arc::default()).1,
         ledger: table(Ledger::default()).0,
         failed: 0,
         unwatched_since: None,
@@ -189,9 +197,12 @@ fn a_survey_tells_all_at_once() {
     fs::write(folder.path().join("a.pem"), leaf("a.example").whole()).expect("written");
     fs::write(folder.path().join("b.key"), leaf("b.example").key).expect("written");
     fs::write(folder.path().join("c.pem"), "garbage").expect("written");
-    let survey = survey(folder.path());
+    let survey = survey(folder.path(), Arc::default());
     assert_eq!(survey.certificates.len(), 1);
     let codes: Vec<_> = survey.ledger.rejected.iter().map(|notice| notice.code).collect();
     assert_eq!(codes, ["waiting-for-certificate", "nothing"]);
-    assert_eq!(super::survey(&folder.path().join("missing")).ledger.alarms[0].code, AlarmCode::FolderMissing);
+    assert_eq!(
+        super::survey(&folder.path().join("missing"), Arc::default()).ledger.alarms[0].code,
+        AlarmCode::FolderMissing
+    );
 }

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use crate::certs::bundle::{Bundle, Key, entry_like};
-use crate::certs::certificate::Fingerprint;
+use crate::certs::certificate::{Certificate, Fingerprint};
 use crate::certs::chain::Voucher;
 use crate::certs::flaw::Flaw;
 use crate::certs::library::{Leaf, Stored};
 use crate::certs::pairing::Pair;
+use crate::certs::roots::Roots;
 use crate::live::{CertFacts, ServedCert};
 
 /// A certificate in service.
@@ -18,7 +19,7 @@ pub(in crate::certs) struct Holding {
     pub(super) bundle: Bundle,
     pub(super) served: Arc<ServedCert>,
     pub(super) key: [u8; 32],
-    chain: Vec<Fingerprint>,
+    chain: Box<[Arc<Certificate>]>,
     pub(super) voucher: Voucher,
     /// Since when its issuer's certificate is not in the folder.
     pub(super) orphaned: Option<Instant>,
@@ -64,7 +65,7 @@ impl Holding {
             served: bundle.served(file, pair.key_files.contains(file)),
             bundle,
             key: pair.key.public.id,
-            chain: pair.chain.iter().map(|issuer| issuer.fingerprint).collect(),
+            chain: pair.chain.clone().into(),
             voucher: pair.voucher,
             orphaned: before.and_then(|before| before.orphaned),
             certificate_files: pair.certificate_files.clone(),
@@ -105,7 +106,8 @@ impl Holding {
         self.certificate_files == pair.certificate_files
             && self.key_files == pair.key_files
             && self.voucher.issuer() == pair.voucher.issuer()
-            && self.chain.iter().eq(pair.chain.iter().map(|issuer| &issuer.fingerprint))
+            && self.served.facts.trusted == pair.is_trusted
+            && self.chain.iter().map(|issuer| issuer.fingerprint).eq(pair.chain.iter().map(|issuer| issuer.fingerprint))
     }
 
     /// Its pair is there and good.
@@ -113,9 +115,15 @@ impl Holding {
         self.state = State::Present;
         self.voucher = pair.voucher;
         self.orphaned = match pair.voucher {
-            Voucher::Present(_) | Voucher::Itself => None,
+            Voucher::Present(_) | Voucher::Root | Voucher::Itself => None,
             Voucher::Remembered(_) | Voucher::Missing => Some(self.orphaned.unwrap_or(now)),
         };
+    }
+
+    /// How far clients believe it, apart from its time: with more only the same or more makes up for it.
+    pub(super) fn credit(&self) -> usize {
+        let facts = &self.served.facts;
+        if facts.trusted { 2 } else { usize::from(facts.vouched) }
     }
 
     pub(in crate::certs) fn is_valid_at(&self, now: i64) -> bool {
@@ -160,12 +168,18 @@ impl Holding {
         &self.key_files
     }
 
-    /// Makes the index entry say whether it is leaving.
-    pub(super) fn refresh(&mut self) {
-        let (in_grace, held) = (matches!(self.state, State::Leaving { .. }), self.is_held());
+    /// Makes the index entry say whether it is leaving, and whether it is trusted at `unix`, seconds since the Unix epoch.
+    pub(super) fn refresh(&mut self, roots: &Roots, unix: i64) {
         let facts = &self.served.facts;
-        if (facts.in_grace, facts.held) != (in_grace, held) {
-            let facts = CertFacts { in_grace, held, ..facts.clone() };
+        // Of a pair in the folder the last look has said so.
+        let trusted = match (self.owner, self.state) {
+            (Owner::Folder, State::Present) => facts.trusted,
+            _ => roots.trust(self.bundle.leaf(), &self.chain, unix),
+        };
+        let vouched = self.voucher.makes_whole() || trusted;
+        let (in_grace, held) = (matches!(self.state, State::Leaving { .. }), self.is_held());
+        if (facts.in_grace, facts.held, facts.trusted, facts.vouched) != (in_grace, held, trusted, vouched) {
+            let facts = CertFacts { in_grace, held, trusted, vouched, ..facts.clone() };
             self.served = entry_like(&self.served, facts);
         }
     }

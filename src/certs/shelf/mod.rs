@@ -27,6 +27,7 @@ use super::library::Library;
 use super::pairing::{FileParts, Pairing, Problem, pair};
 use super::ranking::{Ranked, index, ranked};
 use super::scan::{Content, Files, Root, Scan};
+use super::terms::Terms;
 use crate::live::{CertIndex, ServedCert};
 use crate::name::HostPattern;
 
@@ -41,6 +42,7 @@ use sweep::GRACE;
 /// The certificates of one folder, whether their files are still as they were or not, and those that came another way.
 pub(super) struct Shelf {
     folder: PathBuf,
+    pub(super) terms: Arc<Terms>,
     /// `None` where nothing is to last.
     library: Option<Library>,
     holdings: BTreeMap<Fingerprint, Holding>,
@@ -80,6 +82,7 @@ impl Shelf {
         Self {
             folder,
             library,
+            terms: Arc::default(),
             holdings: BTreeMap::new(),
             departures: Vec::new(),
             returned: Vec::new(),
@@ -116,7 +119,8 @@ impl Shelf {
             let needed = self.holdings.values().filter_map(|holding| holding.voucher.issuer()).collect();
             self.memory.look(&scan.files, &needed, now.steady);
         }
-        let pairing = pair(&parts_of(&scan.files), &self.memory.authorities());
+        let mut pairing = pair(&parts_of(&scan.files), &self.memory.authorities());
+        self.terms.roots.judge(&mut pairing.pairs, now.unix);
         for (file, problem) in &pairing.problems {
             if let Problem::Unfit(flaw) = problem {
                 findings.reject(file, flaw.clone());
@@ -267,7 +271,7 @@ impl Shelf {
     /// Puts everything in order; gives the new index when the order is another one.
     pub(super) fn rank(&mut self, now: Moment) -> Option<CertIndex> {
         for holding in self.holdings.values_mut() {
-            holding.refresh();
+            holding.refresh(&self.terms.roots, now.unix);
         }
         let certificates: Vec<Arc<ServedCert>> =
             self.offered().map(|(_, holding)| Arc::clone(&holding.served)).collect();

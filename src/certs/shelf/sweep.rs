@@ -159,9 +159,8 @@ impl Shelf {
         let mut cover = Cover::default();
         for (fingerprint, holding) in self.offered() {
             if stays(fingerprint, holding) && holding.is_valid_at(unix) {
-                cover.all.extend(holding.bundle.names());
-                if holding.served.facts.vouched {
-                    cover.vouched.extend(holding.bundle.names());
+                for names in &mut cover.0[..=holding.credit()] {
+                    names.extend(holding.bundle.names());
                 }
             }
         }
@@ -169,18 +168,15 @@ impl Shelf {
     }
 }
 
-/// The names that others answer for.
+/// The names that others answer for, by the least credit that these have.
 #[derive(Default)]
-struct Cover<'a> {
-    all: HashSet<&'a HostPattern>,
-    /// Those of certificates that came with their issuer.
-    vouched: HashSet<&'a HostPattern>,
-}
+struct Cover<'a>([HashSet<&'a HostPattern>; 3]);
 
 impl Cover<'_> {
-    /// The names of a certificate that nothing serves as well. What comes without its issuer is no stand-in for what clients trust.
+    /// The names of a certificate that nothing serves as well. What comes without its issuer, or
+    /// leads to no root, is no stand-in for what clients trust.
     fn lacks<'h>(&self, holding: &'h Holding) -> impl Iterator<Item = &'h HostPattern> {
-        let names = if holding.served.facts.vouched { &self.vouched } else { &self.all };
+        let names = &self.0[holding.credit()];
         holding.bundle.names().iter().filter(move |name| !is_covered(names, name))
     }
 }

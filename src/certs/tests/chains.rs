@@ -1,9 +1,11 @@
 //! What becomes of chains when their files do not stay as they were.
 
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
-use crate::certs::{HeldBack, KeyKind, LocalCa, valid_for};
+use crate::certs::{HeldBack, KeyKind, LocalCa, Roots, Terms, valid_for};
 
 /// A shop with leaf, key and intermediate in a file each.
 fn shop_in_three_files() -> (Shop, Leaf) {
@@ -280,4 +282,29 @@ fn certificates_that_are_held_keep_their_chain_when_they_come_back_before_it() {
     shop.write("chain.pem", &CHAIN.intermediate);
     shop.settle();
     assert_eq!((sent(&shop, &names), shop.alarms()), (vec![2; 6], vec![]));
+}
+
+#[test]
+fn what_is_trusted_is_not_replaced_by_what_is_not() {
+    let stranger = Chain::new();
+    let mut shop = Shop::new();
+    let roots = Roots::of_the_web_and([(Path::new("root.pem"), CHAIN.root.as_bytes())]).expect("a root");
+    shop.shelf.terms = Arc::new(Terms { roots });
+    let (trusted, unknown) = (CHAIN.leaf(&["a.example"]), stranger.timed(&["a.example"], 0, 90));
+    shop.write("a.pem", trusted.whole());
+    shop.settle();
+    shop.write("a.pem", unknown.whole());
+    shop.settle();
+    // As after a deletion, in case that was not meant.
+    assert_eq!(shop.serving("a.example"), fingerprint(&trusted));
+    shop.after(Duration::from_secs(60));
+    assert_eq!(shop.serving("a.example"), fingerprint(&unknown));
+
+    // Other terms change what serves without a change in the folder.
+    shop.write("b.pem", CHAIN.timed(&["a.example"], -2, 90).whole());
+    shop.settle();
+    assert_ne!(shop.serving("a.example"), fingerprint(&unknown));
+    shop.shelf.terms = Arc::default();
+    shop.look();
+    assert_eq!(shop.serving("a.example"), fingerprint(&unknown));
 }

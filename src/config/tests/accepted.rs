@@ -23,7 +23,11 @@ fn an_almost_empty_file_has_every_default() {
     assert_eq!(config.limits, Limits::default());
     assert_eq!(
         config.certificates,
-        CertificatesConfig { drop_directory: "certs".into(), state_directory: "state".into() }
+        CertificatesConfig {
+            drop_directory: "certs".into(),
+            state_directory: "state".into(),
+            trusted_roots: Vec::new()
+        }
     );
     assert_eq!(
         config.admin,
@@ -99,7 +103,11 @@ fn every_other_setting_is_read() {
     assert_eq!(config.tls, TlsConfig { min_version: TlsVersion::V1_3, unknown_name: UnknownName::Default(shop) });
     assert_eq!(
         config.certificates,
-        CertificatesConfig { drop_directory: "a".into(), state_directory: "/var/lib/vitrine".into() }
+        CertificatesConfig {
+            drop_directory: "a".into(),
+            state_directory: "/var/lib/vitrine".into(),
+            trusted_roots: Vec::new()
+        }
     );
     assert_eq!(
         config.admin,
