@@ -143,6 +143,7 @@ fn routes() -> RouteTable {
             .map(|(path, port)| ((*path).into(), vec![Upstream { host: "10.0.0.1".into(), port: *port }]))
             .collect(),
         minimum_validation: (hosts[0] == "late.example").then_some(ValidationLevel::Organisation),
+        staging: false,
     };
     let sites = vec![
         site(&["shop.example", "*.shop.example"], &[("/", 8080), ("/api", 8081)]),

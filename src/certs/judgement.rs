@@ -1,11 +1,11 @@
 //! What is to be said of a certificate that can be served: nothing, or what clients will have against it.
 
-use hashbrown::HashSet;
+mod sites;
 
 use super::flaw::Flaw;
-use super::ledger::some_of;
-use crate::live::{CertFacts, ValidationLevel};
-use crate::name::{self, HostPattern};
+use crate::live::{CertFacts, ServedCert};
+
+pub use sites::{SiteDemands, Sites};
 
 /// What was decided about a certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,9 +36,32 @@ impl Verdict {
     }
 }
 
-/// What clients will have against a certificate that can be served, at `now`, seconds since the Unix epoch.
+/// What a judgement hangs on besides the certificate.
+#[derive(Clone, Copy)]
+pub struct Circumstances<'c> {
+    /// Seconds since the Unix epoch.
+    pub now: i64,
+    /// The sites, where they are known.
+    pub sites: Option<&'c Sites<'c>>,
+}
+
+/// What is to be said of a certificate that can be served: what clients will have against it, and what the sites have that go by
+/// its names. The one judge, whichever way it came.
 #[must_use]
-pub fn warnings(facts: &CertFacts, now: i64) -> Vec<Flaw> {
+pub fn warnings(served: &ServedCert, circumstances: &Circumstances<'_>) -> Vec<Flaw> {
+    let facts = &served.facts;
+    let sites = circumstances.sites.map(|sites| sites.going_by(&served.names)).unwrap_or_default();
+    let mut found = of_clients(facts, circumstances.now);
+    if !sites.is_empty() && sites.iter().all(|site| site.staging) {
+        found.retain(|flaw| !FIT_FOR_STAGING.contains(&flaw.code));
+    }
+    found.extend(circumstances.sites.and_then(|sites| sites.unused(&served.names)));
+    found.extend(sites.into_iter().filter_map(|site| site.above(facts.traits.level)));
+    found
+}
+
+/// What clients will have against it at `now`, seconds since the Unix epoch.
+fn of_clients(facts: &CertFacts, now: i64) -> Vec<Flaw> {
     let traits = &facts.traits;
     let days = (facts.not_after - facts.not_before) / A_DAY;
     let limit = longest_validity(facts.not_before);
@@ -119,76 +142,13 @@ pub fn warnings(facts: &CertFacts, now: i64) -> Vec<Flaw> {
     found.into_iter().flatten().collect()
 }
 
-/// What is to be said of a certificate that serves a site which asks for more than its authority checked.
-#[must_use]
-pub fn below_minimum(level: Option<ValidationLevel>, site: &str, minimum: Option<ValidationLevel>) -> Option<Flaw> {
-    let minimum = minimum.filter(|minimum| level < Some(*minimum))?.label().to_uppercase();
-    let found = level
-        .map_or_else(|| "does not say what was checked".into(), |level| format!("is {}", level.label().to_uppercase()));
-    Some(Flaw::new(
-        "validation-too-low",
-        format!("the site {site} asks for {minimum} (minimum_validation), and the certificate {found}"),
-        format!("have one issued with {minimum}, or ask for less in the site's configuration"),
-    ))
-}
-
-/// The names that sites go by, to find those of certificates that none uses.
-#[derive(Default)]
-pub struct UsedNames<'s> {
-    exact: HashSet<&'s str>,
-    /// The names one label above exact ones, and above the asterisk of wildcards.
-    parents: HashSet<&'s str>,
-    wildcards: HashSet<&'s str>,
-}
-
-impl<'s> UsedNames<'s> {
-    /// Takes the hosts of all sites.
-    pub fn of(hosts: impl IntoIterator<Item = &'s HostPattern>) -> Self {
-        let mut used = Self::default();
-        for host in hosts {
-            match host {
-                HostPattern::Exact(name) => {
-                    used.exact.insert(name.as_str());
-                    used.parents.extend(name::parent(name.as_str()));
-                }
-                HostPattern::Wildcard(base) => {
-                    used.wildcards.insert(base.as_str());
-                    used.parents.insert(base.as_str());
-                }
-            }
-        }
-        used
-    }
-
-    /// What is to be said of a certificate with these names, if no site goes by some of them.
-    #[must_use]
-    pub fn unused(&self, names: &[HostPattern]) -> Option<Flaw> {
-        let unused: Vec<String> = names.iter().filter(|name| !self.has(name)).map(ToString::to_string).collect();
-        (!unused.is_empty()).then(|| {
-            Flaw::new(
-                "names-unused",
-                format!("no site goes by these names of the certificate: {}", some_of(&unused)),
-                "nothing if that is meant; else add the names to the hosts of a site",
-            )
-        })
-    }
-
-    fn has(&self, name: &HostPattern) -> bool {
-        match name {
-            HostPattern::Exact(name) => {
-                let by_wildcard = name::parent(name.as_str()).is_some_and(|parent| self.wildcards.contains(parent));
-                self.exact.contains(name.as_str()) || by_wildcard
-            }
-            HostPattern::Wildcard(base) => self.parents.contains(base.as_str()),
-        }
-    }
-}
-
 /// In days, for what was issued then (CA/Browser Forum, Baseline Requirements §6.3.2); none before there was a limit in days.
 fn longest_validity(issued: i64) -> Option<i64> {
     LONGEST_VALIDITY.into_iter().find(|(since, _)| issued >= *since).map(|(_, days)| days)
 }
 
+/// What a certificate has that `openssl req -x509` makes where nothing is asked of it.
+const FIT_FOR_STAGING: [&str; 3] = ["self-signed", "authority-as-leaf", "untrusted-root"];
 /// From when on, seconds since the Unix epoch, and how many days.
 const LONGEST_VALIDITY: [(i64, i64); 5] = [
     (1_868_227_200, 47),  // 2029-03-15
@@ -205,7 +165,8 @@ mod tests {
 
     use super::*;
     use crate::certs::testing::served;
-    use crate::live::CertTraits;
+    use crate::live::{CertTraits, SiteSpec};
+    use crate::name::HostPattern;
 
     const NOW: i64 = 1_790_000_000;
 
@@ -216,7 +177,7 @@ mod tests {
             .facts;
         (facts.traits, facts.vouched, facts.trusted) = (CertTraits::default(), true, true);
         change(&mut facts);
-        warnings(&facts, NOW).into_iter().map(|warning| warning.code).collect()
+        of_clients(&facts, NOW).into_iter().map(|warning| warning.code).collect()
     }
 
     #[test]
@@ -247,40 +208,27 @@ mod tests {
     }
 
     #[test]
-    fn a_site_may_ask_for_more_than_the_authority_checked() {
-        use ValidationLevel::{Domain, Extended, Organisation};
-        let is_below = |level, minimum| below_minimum(level, "a.example", minimum).is_some();
-        for (level, minimum) in [
-            (None, None),
-            (Some(Domain), None),
-            (Some(Organisation), Some(Organisation)),
-            (Some(Extended), Some(Domain)),
-        ] {
-            assert!(!is_below(level, minimum), "{level:?} {minimum:?}");
-        }
-        for (level, minimum) in [(None, Domain), (Some(Domain), Organisation), (Some(Organisation), Extended)] {
-            assert!(is_below(level, Some(minimum)), "{level:?} {minimum:?}");
-        }
-    }
-
-    #[test]
-    fn names_that_no_site_goes_by_are_named() {
-        let patterns =
-            |names: &[&str]| names.iter().map(|name| HostPattern::parse(name).expect("a name")).collect::<Vec<_>>();
-        let hosts = patterns(&["shop.example", "www.shop.example", "*.cafe.example"]);
-        let used = UsedNames::of(&hosts);
-        let unused = |names: &[&str]| {
-            used.unused(&patterns(names)).map(|flaw| flaw.reason.rsplit(": ").next().unwrap_or_default().to_owned())
+    fn only_where_every_site_is_for_staging_nobody_has_to_vouch() {
+        let site = |host: &str, staging| SiteSpec {
+            name: host.into(),
+            hosts: vec![HostPattern::parse(host).expect("a name")],
+            routes: Vec::new(),
+            minimum_validation: None,
+            staging,
         };
-        assert_eq!(unused(&["shop.example", "*.shop.example", "*.cafe.example", "any.cafe.example"]), None);
-        assert_eq!(
-            unused(&["shop.example", "mail.shop.example", "cafe.example"]).as_deref(),
-            Some("mail.shop.example, cafe.example")
-        );
-        assert_eq!(
-            unused(&["*.www.shop.example", "a.any.cafe.example"]).as_deref(),
-            Some("*.www.shop.example, a.any.cafe.example")
-        );
+        let mut own =
+            Arc::into_inner(served("own", &["a.example", "b.example"], NOW - 1, NOW + 1, false)).expect("one");
+        own.facts.traits = CertTraits { self_signed: true, is_ca: true, ..CertTraits::default() };
+        (own.facts.vouched, own.facts.trusted) = (false, false);
+        let codes = |sites: &[SiteSpec]| -> Vec<&str> {
+            let sites = Sites::of(sites);
+            let circumstances = Circumstances { now: NOW, sites: Some(&sites) };
+            warnings(&own, &circumstances).into_iter().map(|flaw| flaw.code).collect()
+        };
+        assert_eq!(codes(&[site("a.example", true), site("b.example", true)]), [""; 0]);
+        assert_eq!(codes(&[site("a.example", true)]), ["names-unused"]);
+        assert_eq!(codes(&[site("a.example", true), site("b.example", false)]), ["self-signed", "authority-as-leaf"]);
+        assert_eq!(codes(&[]), ["self-signed", "authority-as-leaf", "names-unused"]);
     }
 
     #[test]

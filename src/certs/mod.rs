@@ -50,7 +50,7 @@ pub use bundle::Bundle;
 pub use flaw::Flaw;
 pub use inspect::{Authority, InspectedFile, Inspection, inspect};
 pub use intake::{Intake, IntakeHandle, Survey, survey};
-pub use judgement::{UsedNames, Verdict, below_minimum, warnings};
+pub use judgement::{Circumstances, SiteDemands, Sites, Verdict, warnings};
 pub use ledger::{Alarm, HeldBack, Ledger, Loads, Notice, NoticeState};
 pub use library::{Source, TurnedDown, Version, verify};
 pub use local_ca::{Issued, KeyKind, LocalCa, LocalCaError, valid_for};

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::{exit, output};
 use time::OffsetDateTime;
 
-use crate::certs::{self, NoticeState, Survey, UsedNames, below_minimum, warnings};
+use crate::certs::{self, Circumstances, NoticeState, Sites, Survey, warnings};
 use crate::config::{Config, Loaded};
 use crate::edge;
 use crate::live::{CertIndex, SiteSpec};
@@ -56,8 +56,7 @@ impl Report {
         let mut report = Self::default();
         report.errors.extend(loaded.rejected.iter().map(ToString::to_string));
         report.warnings.extend(loaded.warnings.iter().map(ToString::to_string));
-        report.files(survey);
-        report.names(sites, survey);
+        report.files(sites, survey);
         report.hosts(sites, survey);
         report.upstreams(sites);
         report.found =
@@ -65,7 +64,7 @@ impl Report {
         report
     }
 
-    fn files(&mut self, survey: &Survey) {
+    fn files(&mut self, sites: &[SiteSpec], survey: &Survey) {
         for notice in &survey.ledger.rejected {
             let line = format!("{}: {} ({}); {}", notice.file, notice.reason, notice.code, notice.mend);
             match notice.state {
@@ -74,19 +73,14 @@ impl Report {
             }
         }
         self.warnings.extend(survey.ledger.alarms.iter().map(|alarm| alarm.message.clone()));
+        let sites = Sites::of(sites);
         let now = OffsetDateTime::now_utc().unix_timestamp();
-        for facts in survey.certificates.iter().map(|served| &served.facts) {
-            let warnings = warnings(facts, now).into_iter().filter(|warning| !ALARMED.contains(&warning.code));
-            self.warnings.extend(warnings.map(|warning| format!("{}: {warning}", facts.file.display())));
-        }
-    }
-
-    /// Names cost nothing; one that was meant for a site and is misspelt there costs its visitors.
-    fn names(&mut self, sites: &[SiteSpec], survey: &Survey) {
-        let used = UsedNames::of(sites.iter().flat_map(|site| &site.hosts));
+        let circumstances = Circumstances { now, sites: Some(&sites) };
         for served in &survey.certificates {
-            let unused = used.unused(&served.names);
-            self.warnings.extend(unused.map(|warning| format!("{}: {warning}", served.facts.file.display())));
+            let warnings = warnings(served, &circumstances).into_iter();
+            let file = served.facts.file.display();
+            let untold = warnings.filter(|warning| !ALARMED.contains(&warning.code));
+            self.warnings.extend(untold.map(|warning| format!("{file}: {warning}")));
         }
     }
 
@@ -96,15 +90,6 @@ impl Report {
         for site in sites {
             let uncovered = site.hosts.iter().filter(|host| index.find_pattern(host).is_none());
             let uncovered: Vec<_> = uncovered.map(ToString::to_string).collect();
-            let serving =
-                site.hosts.iter().filter_map(|host| index.find_pattern(host)).flat_map(|choice| choice.iter());
-            let below: BTreeSet<String> = serving
-                .filter_map(|served| {
-                    let warning = below_minimum(served.facts.traits.level, &site.name, site.minimum_validation)?;
-                    Some(format!("{}: {warning}", served.facts.file.display()))
-                })
-                .collect();
-            self.warnings.extend(below);
             if !uncovered.is_empty() {
                 self.warnings.push(format!(
                     "site {:?}: no certificate covers {}; its handshakes are refused until one is dropped",

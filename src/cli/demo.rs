@@ -85,9 +85,11 @@ fn configuration(shop: SocketAddr) -> Result<Loaded, Mistakes> {
         admin.listen = "127.0.0.1:9180"
         [[site]]
         hosts = ["{first}"]
+        staging = true
         upstreams = ["http://{shop}"]
         [[site]]
         hosts = ["{second}"]
+        staging = true
         upstreams = ["http://{shop}"]
         "#
     );

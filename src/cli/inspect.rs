@@ -7,20 +7,42 @@ use serde::Serialize;
 use time::OffsetDateTime;
 
 use super::{exit, output};
-use crate::certs::{self, Authority, Flaw, Inspection, Roots, Terms, Verdict, warnings};
-use crate::live::{ServedCert, ValidationLevel};
+use crate::certs::{self, Authority, Circumstances, Flaw, Inspection, Roots, Sites, Terms, Verdict, warnings};
+use crate::config::Config;
+use crate::edge;
+use crate::live::{ServedCert, SiteSpec, ValidationLevel};
 use crate::telemetry::printable;
 
-/// Looks at the files and says what they are. Fails when one of them would be rejected.
-pub(super) fn inspect(files: &[PathBuf], password_file: Option<&Path>, json: bool) -> ExitCode {
-    let (terms, now) = (Terms { roots: Roots::of_the_web() }, OffsetDateTime::now_utc().unix_timestamp());
-    let report = Report::of(&certs::inspect(files, password_file, &terms, now), now);
+/// Looks at the files and says what they are. Fails when one of them would be rejected. With the configuration at `config`, they
+/// are judged by its sites and roots too.
+pub(super) fn inspect(files: &[PathBuf], password_file: Option<&Path>, config: Option<&Path>, json: bool) -> ExitCode {
+    let (terms, sites) = match config.map(configured) {
+        Some(Ok((terms, sites))) => (terms, Some(sites)),
+        Some(Err(mistakes)) => {
+            output::complain(&mistakes);
+            return exit::configuration();
+        }
+        None => (Terms { roots: Roots::of_the_web() }, None),
+    };
+    let sites = sites.as_ref().map(Sites::of);
+    let circumstances = Circumstances { now: OffsetDateTime::now_utc().unix_timestamp(), sites: sites.as_ref() };
+    let report = Report::of(&certs::inspect(files, password_file, &terms, circumstances.now), &circumstances);
     output::tell(&if json { serde_json::json!(report).to_string() } else { report.text() });
     if report.remarks.iter().any(|remark| remark.verdict == Verdict::Rejected.words()) {
         exit::FAILURE
     } else {
         ExitCode::SUCCESS
     }
+}
+
+/// What the configuration says of certificates.
+fn configured(config: &Path) -> Result<(Terms, Vec<SiteSpec>), String> {
+    let loaded = Config::load(config).map_err(|mistakes| mistakes.to_string())?;
+    for rejected in &loaded.rejected {
+        output::complain(&format!("warning: {rejected}"));
+    }
+    let terms = edge::terms(&loaded.config).map_err(|mistakes| mistakes.join("\n"))?;
+    Ok((terms, loaded.config.sites))
 }
 
 #[derive(Debug, PartialEq, Serialize)]
@@ -74,7 +96,7 @@ struct Issuer {
 }
 
 impl Report {
-    fn of(inspection: &Inspection, now: i64) -> Self {
+    fn of(inspection: &Inspection, circumstances: &Circumstances<'_>) -> Self {
         let file = |file: &certs::InspectedFile| File {
             file: file.path.display().to_string(),
             certificates: file.certificates,
@@ -92,7 +114,7 @@ impl Report {
         };
         Self {
             files: inspection.files.iter().map(file).collect(),
-            certificates: inspection.certificates.iter().map(|served| Certificate::of(served, now)).collect(),
+            certificates: inspection.certificates.iter().map(|served| Certificate::of(served, circumstances)).collect(),
             remarks: inspection.flaws.iter().map(remark).collect(),
             authorities: inspection.authorities.iter().map(issuer).collect(),
         }
@@ -120,9 +142,9 @@ impl Report {
 }
 
 impl Certificate {
-    fn of(served: &ServedCert, now: i64) -> Self {
+    fn of(served: &ServedCert, circumstances: &Circumstances<'_>) -> Self {
         let facts = &served.facts;
-        let warnings = warnings(facts, now);
+        let warnings = warnings(served, circumstances);
         Self {
             verdict: Verdict::of(&warnings).words(),
             names: served.names.iter().map(ToString::to_string).collect(),
@@ -131,7 +153,7 @@ impl Certificate {
             level: facts.traits.level.map(ValidationLevel::label),
             not_before: day(facts.not_before),
             not_after: day(facts.not_after),
-            days_left: (facts.not_after - now).div_euclid(SECONDS_A_DAY),
+            days_left: (facts.not_after - circumstances.now).div_euclid(SECONDS_A_DAY),
             fingerprint: facts.fingerprint.to_string(),
             file: facts.file.display().to_string(),
             warnings: warnings.iter().map(Remark::of).collect(),

@@ -107,6 +107,9 @@ struct Inspecting {
     /// One line with the password of what is encrypted, at mode 0600; without it, that of FILE is looked for in FILE.password
     #[arg(long, value_name = "FILE")]
     password_file: Option<PathBuf>,
+    /// A configuration whose sites and roots judge too: names that no site uses, the level a site asks for, staging, its roots
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// Print JSON instead of text
     #[arg(long)]
     json: bool,
@@ -127,8 +130,8 @@ impl Command {
             Self::Run(configuration) => run::run(&configuration.config),
             Self::Check(configuration) => check::check(&configuration.config),
             Self::Demo => demo::demo(),
-            Self::Inspect(Inspecting { files, password_file, json }) => {
-                inspect::inspect(&files, password_file.as_deref(), json)
+            Self::Inspect(Inspecting { files, password_file, config, json }) => {
+                inspect::inspect(&files, password_file.as_deref(), config.as_deref(), json)
             }
             Self::Certs(command) => command.obey(),
             Self::Sites(SitesCommand::List(asking)) => {

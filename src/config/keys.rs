@@ -33,7 +33,7 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
     ("admin", &["listen", "metrics_listen", "allowed_hosts"]),
     ("log", &["format", "level"]),
     ("access_log", &["to", "mode", "sample", "query", "truncate_client"]),
-    ("site", &["name", "hosts", "certificate", "minimum_validation", "upstreams", "route"]),
+    ("site", &["name", "hosts", "certificate", "minimum_validation", "staging", "upstreams", "route"]),
     ("site.route", &["path", "upstreams"]),
 ];
 

@@ -6,8 +6,8 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::keys::NOT_IN_THIS_VERSION;
-use super::place;
 use super::reader::{Pad, Placed, Section};
+use super::{place, value};
 use crate::live::{SiteSpec, Upstream, ValidationLevel};
 use crate::name::HostPattern;
 
@@ -18,6 +18,7 @@ pub(super) struct ReadSite {
     pub(super) hosts: Vec<Placed<HostPattern>>,
     routes: Vec<(String, Vec<Upstream>)>,
     minimum_validation: Option<ValidationLevel>,
+    staging: bool,
 }
 
 impl ReadSite {
@@ -50,6 +51,7 @@ impl ReadSite {
             pad.mistake(line, "site.certificate", text);
         }
         let minimum_validation = section.word("minimum_validation", &LEVELS).map(|level| level.value);
+        let staging = section.value_or("staging", value::switch, false);
         let upstreams = read_upstreams(&section);
         let mut routes: Vec<Placed<(String, Vec<Upstream>)>> = Vec::new();
         if let Some(upstreams) = upstreams {
@@ -74,7 +76,8 @@ impl ReadSite {
             let text = "is needed: where requests go, such as [\"http://10.0.0.11:8080\"]; or a [[site.route]]";
             pad.missing(section.line, "site.upstreams", text);
         }
-        Self { name, hosts, routes: routes.into_iter().map(|route| route.value).collect(), minimum_validation }
+        let routes = routes.into_iter().map(|route| route.value).collect();
+        Self { name, hosts, routes, minimum_validation, staging }
     }
 
     pub(super) fn name(&self) -> Option<String> {
@@ -85,7 +88,8 @@ impl ReadSite {
     pub(super) fn finish(self) -> Option<SiteSpec> {
         let name = self.name?.value;
         let hosts = self.hosts.into_iter().map(|host| host.value).collect();
-        Some(SiteSpec { name, hosts, routes: self.routes, minimum_validation: self.minimum_validation })
+        let Self { routes, minimum_validation, staging, .. } = self;
+        Some(SiteSpec { name, hosts, routes, minimum_validation, staging })
     }
 }
 

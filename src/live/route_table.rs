@@ -77,7 +77,7 @@ impl RouteTable {
             .collect();
         routes.sort_by_key(|route| std::cmp::Reverse(route.prefix.len()));
         let (name, hosts, minimum_validation) = (spec.name.into(), spec.hosts.into(), spec.minimum_validation);
-        Site { name, index, hosts, minimum_validation, routes: routes.into() }
+        Site { name, index, hosts, minimum_validation, staging: spec.staging, routes: routes.into() }
     }
 
     /// The place of a group; sites with the same upstreams share one, and with it its connections.
@@ -115,6 +115,8 @@ pub struct SiteSpec {
     pub routes: Vec<(String, Vec<Upstream>)>,
     /// What the authority of its certificates must have checked at least.
     pub minimum_validation: Option<ValidationLevel>,
+    /// Whether nobody but who builds the shop comes there.
+    pub staging: bool,
 }
 
 /// A configured site.
@@ -128,6 +130,8 @@ pub struct Site {
     pub hosts: Box<[HostPattern]>,
     /// What the authority of its certificates must have checked at least.
     pub minimum_validation: Option<ValidationLevel>,
+    /// Whether nobody but who builds the shop comes there.
+    pub staging: bool,
     routes: Box<[Route]>,
 }
 
@@ -210,6 +214,7 @@ mod tests {
             hosts: hosts.iter().map(|host| HostPattern::parse(host).expect("a pattern")).collect(),
             routes: routes.iter().map(|(prefix, port)| ((*prefix).into(), vec![upstream(*port)])).collect(),
             minimum_validation: None,
+            staging: false,
         }
     }
 

@@ -29,6 +29,7 @@ mod reload;
 mod routes;
 mod secrets;
 mod serve;
+mod staging;
 mod start;
 mod stopping;
 mod tls;

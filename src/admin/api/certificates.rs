@@ -1,14 +1,15 @@
 //! The certificates in service.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use serde::Serialize;
 
 use super::{Call, Operation, Resource, aside, now, state, timestamp};
 use crate::admin::Sources;
 use crate::admin::problem::{Answer, Kind, Problem, json};
-use crate::certs::{Flaw, HeldBack, UsedNames, Verdict, below_minimum, warnings};
-use crate::live::{CertIndex, RouteTable, ServedCert, Site, ValidationLevel};
+use crate::certs::{Circumstances, Flaw, HeldBack, Sites, Verdict, warnings};
+use crate::live::{CertIndex, RouteTable, ServedCert, ValidationLevel};
 
 /// `certificates`
 pub(super) static RESOURCE: Resource = Resource {
@@ -85,29 +86,22 @@ fn not_in_service(fingerprint: &str) -> Problem {
 
 /// What is to be said of certificates, beside each other and the sites.
 pub(super) struct Judge<'a> {
-    serving: HashMap<String, BTreeMap<&'a str, &'a Site>>,
-    used: UsedNames<'a>,
+    serving: HashMap<String, BTreeSet<&'a str>>,
+    known: Sites<'a>,
     now: i64,
 }
 
 impl<'a> Judge<'a> {
     pub(super) fn new(index: &CertIndex, routes: &'a RouteTable, now: i64) -> Self {
-        let used = UsedNames::of(routes.sites().iter().flat_map(|site| &site.hosts));
-        Self { serving: serving(index, routes), used, now }
+        let known = Sites::of(routes.sites().iter().map(Arc::as_ref));
+        Self { serving: serving(index, routes), known, now }
     }
 
     /// What lists say of a certificate.
     pub(super) fn told(&self, served: &ServedCert) -> Certificate {
         let (facts, now) = (&served.facts, self.now);
+        let warnings = warnings(served, &Circumstances { now, sites: Some(&self.known) });
         let sites = self.serving.get(&*facts.fingerprint);
-        let mut warnings = warnings(facts, now);
-        warnings.extend(self.used.unused(&served.names));
-        let sites = sites.into_iter().flatten();
-        warnings.extend(
-            sites
-                .clone()
-                .filter_map(|(_, site)| below_minimum(facts.traits.level, &site.name, site.minimum_validation)),
-        );
         Certificate {
             fingerprint: facts.fingerprint.to_string(),
             subject: facts.subject_cn.to_string(),
@@ -126,7 +120,7 @@ impl<'a> Judge<'a> {
             level: facts.traits.level.map(ValidationLevel::label),
             verdict: Verdict::of(&warnings).words(),
             warnings: warnings.into_iter().map(Warning::from).collect(),
-            sites: sites.map(|(name, _)| (*name).to_owned()).collect(),
+            sites: sites.into_iter().flatten().map(|name| (*name).to_owned()).collect(),
         }
     }
 }
@@ -160,12 +154,12 @@ impl From<Flaw> for Warning {
 }
 
 /// The sites each certificate serves, by fingerprint, in order of their names.
-fn serving<'a>(index: &CertIndex, routes: &'a RouteTable) -> HashMap<String, BTreeMap<&'a str, &'a Site>> {
-    let mut serving: HashMap<String, BTreeMap<&str, &Site>> = HashMap::new();
+fn serving<'a>(index: &CertIndex, routes: &'a RouteTable) -> HashMap<String, BTreeSet<&'a str>> {
+    let mut serving: HashMap<String, BTreeSet<&str>> = HashMap::new();
     for site in routes.sites() {
         let choices = site.hosts.iter().filter_map(|host| index.find_pattern(host));
         for served in choices.flat_map(|choice| choice.iter()) {
-            serving.entry(served.facts.fingerprint.to_string()).or_default().insert(&site.name, site);
+            serving.entry(served.facts.fingerprint.to_string()).or_default().insert(&*site.name);
         }
     }
     serving

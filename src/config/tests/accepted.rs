@@ -135,7 +135,7 @@ fn an_access_log_with_a_place_records_all_and_sampled_has_a_default() {
 
 #[test]
 fn sites_are_read_with_names_routes_and_upstreams() {
-    let text = "[[site]]\nhosts = [\"Bücher.example\", \"*.Shop.example.\"]\ncertificate = \"uploaded\"\nminimum_validation = \"ov\"\n\
+    let text = "[[site]]\nhosts = [\"Bücher.example\", \"*.Shop.example.\"]\ncertificate = \"uploaded\"\nminimum_validation = \"ov\"\nstaging = true\n\
                 upstreams = [\"http://10.0.0.11:8080\", \"HTTP://Shop_1\", \"http://[2001:DB8::1]:81\", \
                 \"http://[::1]\"]\n\
                 [[site.route]]\npath = \"/api\"\nupstreams = [\"http://10.0.0.12\"]\n\
@@ -152,7 +152,10 @@ fn sites_are_read_with_names_routes_and_upstreams() {
     let rest =
         vec![upstream("10.0.0.11", 8080), upstream("shop_1", 80), upstream("2001:db8::1", 81), upstream("::1", 80)];
     assert_eq!(sites[0].routes, [("/".into(), rest), ("/api".into(), vec![upstream("10.0.0.12", 80)])]);
-    assert_eq!([&sites[0], &sites[1]].map(|site| site.minimum_validation), [Some(ValidationLevel::Organisation), None]);
+    assert_eq!(
+        [&sites[0], &sites[1]].map(|site| (site.minimum_validation, site.staging)),
+        [(Some(ValidationLevel::Organisation), true), (None, false)]
+    );
     assert_eq!(sites[1].routes, [("/".into(), vec![upstream("a", 80)])]);
     assert_eq!(loaded.origins, [PathBuf::from("v.toml"), PathBuf::from("v.toml")]);
     assert_eq!(loaded.sources, [PathBuf::from("v.toml")]);

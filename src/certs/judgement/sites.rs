@@ -1,0 +1,179 @@
+//! The sites as far as certificates are concerned: who goes by which name, and what each asks for.
+
+use std::collections::BTreeSet;
+
+use hashbrown::HashMap;
+
+use crate::certs::flaw::Flaw;
+use crate::certs::ledger::some_of;
+use crate::live::{Site, SiteSpec, ValidationLevel};
+use crate::name::{self, HostPattern};
+
+/// What a site asks of its certificates.
+#[derive(Clone, Copy, Debug)]
+pub struct SiteDemands<'s> {
+    name: &'s str,
+    hosts: &'s [HostPattern],
+    minimum_validation: Option<ValidationLevel>,
+    /// Nobody but who builds the shop comes there: a certificate that nobody vouches for will do.
+    pub(super) staging: bool,
+}
+
+impl<'s> From<&'s Site> for SiteDemands<'s> {
+    fn from(Site { name, hosts, minimum_validation, staging, .. }: &'s Site) -> Self {
+        Self { name, hosts, minimum_validation: *minimum_validation, staging: *staging }
+    }
+}
+
+impl<'s> From<&'s SiteSpec> for SiteDemands<'s> {
+    fn from(SiteSpec { name, hosts, minimum_validation, staging, .. }: &'s SiteSpec) -> Self {
+        Self { name, hosts, minimum_validation: *minimum_validation, staging: *staging }
+    }
+}
+
+impl SiteDemands<'_> {
+    /// What is to be said of a certificate whose authority checked less than the site asks for.
+    pub(super) fn above(&self, level: Option<ValidationLevel>) -> Option<Flaw> {
+        let minimum = self.minimum_validation.filter(|minimum| level < Some(*minimum))?.label().to_uppercase();
+        let found = level.map_or_else(
+            || "does not say what was checked".into(),
+            |level| format!("is {}", level.label().to_uppercase()),
+        );
+        Some(Flaw::new(
+            "validation-too-low",
+            format!("the site {} asks for {minimum} (minimum_validation), and the certificate {found}", self.name),
+            format!("have one issued with {minimum}, or ask for less in the site's configuration"),
+        ))
+    }
+}
+
+/// All sites, by the names that they go by.
+#[derive(Default)]
+pub struct Sites<'s> {
+    all: Vec<SiteDemands<'s>>,
+    exact: HashMap<&'s str, usize>,
+    /// By the name above the asterisk.
+    wildcards: HashMap<&'s str, usize>,
+    /// The sites of exact names, by the name one label above.
+    beneath: HashMap<&'s str, Vec<usize>>,
+}
+
+impl<'s> Sites<'s> {
+    /// Takes all of them.
+    pub fn of<S: Into<SiteDemands<'s>>>(sites: impl IntoIterator<Item = S>) -> Self {
+        let mut of = Self::default();
+        for (at, site) in sites.into_iter().map(Into::into).enumerate() {
+            for host in site.hosts {
+                match host {
+                    HostPattern::Exact(name) => {
+                        of.exact.insert(name.as_str(), at);
+                        if let Some(parent) = name::parent(name.as_str()) {
+                            of.beneath.entry(parent).or_default().push(at);
+                        }
+                    }
+                    HostPattern::Wildcard(base) => {
+                        of.wildcards.insert(base.as_str(), at);
+                    }
+                }
+            }
+            of.all.push(site);
+        }
+        of
+    }
+
+    /// The sites that go by some of these names.
+    pub(super) fn going_by(&self, names: &[HostPattern]) -> Vec<&SiteDemands<'s>> {
+        let places: BTreeSet<usize> = names.iter().flat_map(|name| self.places(name)).collect();
+        places.into_iter().filter_map(|at| self.all.get(at)).collect()
+    }
+
+    /// What is to be said of a certificate with these names, if no site goes by some of them.
+    pub(super) fn unused(&self, names: &[HostPattern]) -> Option<Flaw> {
+        let unused = names.iter().filter(|name| self.places(name).next().is_none());
+        let unused: Vec<String> = unused.map(ToString::to_string).collect();
+        (!unused.is_empty()).then(|| {
+            Flaw::new(
+                "names-unused",
+                format!("no site goes by these names of the certificate: {}", some_of(&unused)),
+                "nothing if that is meant; else add the names to the hosts of a site",
+            )
+        })
+    }
+
+    fn places(&self, name: &HostPattern) -> impl Iterator<Item = usize> {
+        let (one, beneath) = match name {
+            HostPattern::Exact(name) => {
+                let wildcard = || self.wildcards.get(name::parent(name.as_str())?);
+                (self.exact.get(name.as_str()).or_else(wildcard), None)
+            }
+            HostPattern::Wildcard(base) => (self.wildcards.get(base.as_str()), self.beneath.get(base.as_str())),
+        };
+        one.into_iter().chain(beneath.into_iter().flatten()).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn patterns(names: &[&str]) -> Vec<HostPattern> {
+        names.iter().map(|name| HostPattern::parse(name).expect("a name")).collect()
+    }
+
+    fn site(name: &'static str, hosts: &'static [HostPattern]) -> SiteDemands<'static> {
+        SiteDemands { name, hosts, minimum_validation: None, staging: false }
+    }
+
+    #[test]
+    fn a_site_may_ask_for_more_than_the_authority_checked() {
+        use ValidationLevel::{Domain, Extended, Organisation};
+        let is_below = |level, minimum| {
+            SiteDemands { minimum_validation: minimum, ..site("a.example", &[]) }.above(level).is_some()
+        };
+        for (level, minimum) in [
+            (None, None),
+            (Some(Domain), None),
+            (Some(Organisation), Some(Organisation)),
+            (Some(Extended), Some(Domain)),
+        ] {
+            assert!(!is_below(level, minimum), "{level:?} {minimum:?}");
+        }
+        for (level, minimum) in [(None, Domain), (Some(Domain), Organisation), (Some(Organisation), Extended)] {
+            assert!(is_below(level, Some(minimum)), "{level:?} {minimum:?}");
+        }
+    }
+
+    #[test]
+    fn names_that_no_site_goes_by_are_named() {
+        let hosts = patterns(&["shop.example", "www.shop.example", "*.cafe.example"]);
+        let sites = Sites::of([SiteDemands { hosts: &hosts, ..site("shop", &[]) }]);
+        let unused = |names: &[&str]| {
+            sites.unused(&patterns(names)).map(|flaw| flaw.reason.rsplit(": ").next().unwrap_or_default().to_owned())
+        };
+        assert_eq!(unused(&["shop.example", "*.shop.example", "*.cafe.example", "any.cafe.example"]), None);
+        assert_eq!(
+            unused(&["shop.example", "mail.shop.example", "cafe.example"]).as_deref(),
+            Some("mail.shop.example, cafe.example")
+        );
+        assert_eq!(
+            unused(&["*.www.shop.example", "a.any.cafe.example"]).as_deref(),
+            Some("*.www.shop.example, a.any.cafe.example")
+        );
+    }
+
+    #[test]
+    fn a_name_leads_to_its_site_and_a_wildcard_to_all_beneath() {
+        let (one, two) = (patterns(&["a.shop.example", "b.shop.example"]), patterns(&["*.shop.example"]));
+        let sites = Sites::of([
+            SiteDemands { hosts: &one, ..site("one", &[]) },
+            SiteDemands { hosts: &two, ..site("two", &[]) },
+        ]);
+        let found = |names: &[&str]| -> Vec<&str> {
+            sites.going_by(&patterns(names)).into_iter().map(|site| site.name).collect()
+        };
+        assert_eq!(found(&["a.shop.example", "b.shop.example"]), ["one"]);
+        assert_eq!(found(&["c.shop.example"]), ["two"]);
+        assert_eq!(found(&["*.shop.example"]), ["one", "two"]);
+        assert_eq!(found(&["shop.example"]), [""; 0]);
+    }
+}
