@@ -36,7 +36,7 @@ fuzz_target!(|content: &[u8]| {
         }
         fs::write(FOLDER.join("good.crt"), &GOOD.chain).expect("written");
         fs::write(FOLDER.join("good.key"), GOOD.key.as_bytes()).expect("written");
-        let survey = survey(&FOLDER, Arc::default());
+        let survey = survey(&**FOLDER, Arc::default());
         let mut fingerprints: Vec<_> =
             survey.certificates.iter().map(|served| served.facts.fingerprint.clone()).collect();
         fingerprints.sort();

@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use super::certificate::{Certificate, Fingerprint, decimal, hexadecimal};
 use super::flaw::Flaw;
+use super::folders::MAIN;
 use super::formats::{armour, unsupported_key};
 use super::pairing::{FileParts, Pair, pair};
 use super::parts::Parts;
@@ -42,7 +43,7 @@ impl Bundle {
         let password = password.map_or(Password::Absent, |password| Password::Given(password.to_owned().into()));
         let parts = Parts::read(content, &password, &Default::default())?;
         let path: Arc<Path> = Path::new("").into();
-        let mut pairing = pair(&[FileParts { path: &path, parts: &parts }], &[]);
+        let mut pairing = pair(&[FileParts { path: &path, parts: &parts, folder: MAIN }], &[]);
         match (pairing.pairs.pop(), pairing.pairs.is_empty()) {
             (Some(pair), true) => Self::new(&pair),
             (Some(_), false) => Err(Flaw::new(

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use hashbrown::{HashMap, HashSet};
 
 use super::certificate::{Certificate, Fingerprint};
+use super::folders::MAIN;
 use super::pairing::FileParts;
 
 /// Who stands behind a leaf, as far as the folder tells.
@@ -50,16 +51,18 @@ struct Issuer<'a> {
     /// Every file of a shop may bring the same one along: looked up, never walked. None: it is only remembered.
     files: HashSet<&'a Path>,
     folders: HashSet<&'a Path>,
+    /// Which drop folder it is from.
+    drop: usize,
 }
 
 impl<'a> Issuers<'a> {
-    pub(super) fn offer(&mut self, certificate: &'a Arc<Certificate>, files: &[&'a FileParts<'a>]) {
+    pub(super) fn offer(&mut self, certificate: &'a Arc<Certificate>, drop: usize, files: &[&'a FileParts<'a>]) {
         if !certificate.traits.is_ca {
             return;
         }
         let files: HashSet<&Path> = files.iter().map(|file| &**file.path).collect();
         let folders = files.iter().filter_map(|file| file.parent()).collect();
-        self.by_name.entry(certificate.subject_name()).or_default().push(Issuer { certificate, files, folders });
+        self.by_name.entry(certificate.subject_name()).or_default().push(Issuer { certificate, files, folders, drop });
     }
 
     /// Who stands behind a leaf.
@@ -92,8 +95,12 @@ impl<'a> Issuers<'a> {
             return None;
         }
         let named = self.by_name.get(child.issuer_name())?;
-        let mut candidates: Vec<&Issuer<'a>> =
-            named.iter().filter(|issuer| child.may_come_from(issuer.certificate)).collect();
+        // Whoever writes another folder has no word in this one's chains.
+        let drop = holders.first().map_or(MAIN, |holder| holder.folder);
+        let may_be = |issuer: &&Issuer<'a>| {
+            (issuer.drop == MAIN || issuer.drop == drop) && child.may_come_from(issuer.certificate)
+        };
+        let mut candidates: Vec<&Issuer<'a>> = named.iter().filter(may_be).collect();
         // Authorities reuse a name with another key; only the signature tells those apart without key identifiers.
         let first = candidates.first()?.certificate;
         if !child.identifies(first) || candidates.iter().any(|issuer| issuer.certificate.key != first.key) {

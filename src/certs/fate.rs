@@ -7,6 +7,7 @@ use hashbrown::{HashMap, HashSet};
 
 use super::certificate::{Certificate, Fingerprint};
 use super::flaw::Flaw;
+use super::folders::Folders;
 use super::pairing::{Pairing, contradicts_itself};
 use super::scan::{Content, Files};
 use super::shelf::Holding;
@@ -24,23 +25,32 @@ pub(super) enum Fate {
 /// What the folder holds now, by what a missing pair is asked for.
 pub(super) struct Sources<'a> {
     files: &'a Files,
-    /// Certificates and keys that are there, in files that do not contradict themselves.
-    leaves: HashSet<&'a Fingerprint>,
-    keys: HashSet<&'a [u8; 32]>,
+    folders: &'a Folders,
+    /// Certificates and keys that are there, each with its folder, in files that do not contradict themselves.
+    leaves: HashSet<(usize, &'a Fingerprint)>,
+    keys: HashSet<(usize, &'a [u8; 32])>,
     /// The files of pairs that are there, with a leaf of each.
     paired: HashMap<&'a Path, &'a Certificate>,
     now: i64,
 }
 
 impl<'a> Sources<'a> {
-    pub(super) fn new(pairing: &'a Pairing, files: &'a Files, present: &HashSet<Fingerprint>, now: i64) -> Self {
-        let mut sources = Self { files, leaves: HashSet::new(), keys: HashSet::new(), paired: HashMap::new(), now };
-        for record in files.values() {
+    pub(super) fn new(
+        pairing: &'a Pairing,
+        files: &'a Files,
+        folders: &'a Folders,
+        present: &HashSet<Fingerprint>,
+        now: i64,
+    ) -> Self {
+        let (leaves, keys, paired) = (HashSet::new(), HashSet::new(), HashMap::new());
+        let mut sources = Self { files, folders, leaves, keys, paired, now };
+        for (file, record) in files {
+            let folder = folders.place(file);
             if let Content::Parts(parts) = &record.content
                 && !contradicts_itself(parts)
             {
-                sources.leaves.extend(parts.certificates.iter().map(|certificate| &certificate.fingerprint));
-                sources.keys.extend(parts.keys.iter().map(|key| &key.public.id));
+                sources.leaves.extend(parts.certificates.iter().map(|certificate| (folder, &certificate.fingerprint)));
+                sources.keys.extend(parts.keys.iter().map(|key| (folder, &key.public.id)));
             }
         }
         for pair in pairing.pairs.iter().filter(|pair| present.contains(&pair.leaf.fingerprint)) {
@@ -58,10 +68,11 @@ impl<'a> Sources<'a> {
     /// What became of a holding whose pair is not in the folder.
     pub(super) fn fate(&self, leaf: &Fingerprint, holding: &Holding) -> Fate {
         let mut halves = Vec::with_capacity(2);
-        if !self.leaves.contains(leaf) {
+        let folder = self.folders.place(&holding.certificate_files()[0]);
+        if !self.leaves.contains(&(folder, leaf)) {
             halves.push(holding.certificate_files());
         }
-        if !self.keys.contains(holding.key()) {
+        if !self.keys.contains(&(folder, holding.key())) {
             halves.push(holding.key_files());
         }
         let both_there = halves.is_empty();

@@ -8,6 +8,7 @@ use super::bundle::Bundle;
 use super::certificate::{Certificate, Known};
 use super::fate;
 use super::flaw::Flaw;
+use super::folders::MAIN;
 use super::pairing::{FileParts, Pair, Pairing, Problem, pair};
 use super::parts::Parts;
 use super::password::Password;
@@ -67,7 +68,7 @@ pub fn inspect(paths: &[PathBuf], password_file: Option<&Path>, terms: &Terms, n
         });
         all.push((Arc::<Path>::from(path.as_path()), parts));
     }
-    let all: Vec<FileParts<'_>> = all.iter().map(|(path, parts)| FileParts { path, parts }).collect();
+    let all: Vec<FileParts<'_>> = all.iter().map(|(path, parts)| FileParts { path, parts, folder: MAIN }).collect();
     let Pairing { mut pairs, problems } = pair(&all, &[]);
     terms.roots.judge(&mut pairs, now);
     let mut certificates = Vec::new();

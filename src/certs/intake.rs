@@ -11,44 +11,45 @@ use tokio::time::{Instant, sleep_until};
 
 use super::alarms::AlarmCode;
 use super::certificate::Certificate;
+use super::folders::Folders;
 use super::ledger::{Alarm, HeldBack, Ledger};
 use super::library::{Library, Version};
-use super::scan::{Root, Scanner};
+use super::scan::Scanner;
 use super::shelf::{Arrival, Moment, NotDeleted, NotGoneBack, NotTaken, Shelf};
 use super::terms::Terms;
 use super::upload::{Matched, NotReceived, Received, Upload, preview};
-use super::well_known::Objects;
+use super::well_known::AllObjects;
 use crate::folder_watch::FolderWatch;
-use crate::live::{CertIndex, Live, Publisher, ServedCert, WellKnown, table};
+use crate::live::{CertIndex, Live, Publisher, WellKnown, table};
 use crate::store::{Store, StoreError};
 
 /// Starts the intake.
 pub struct Intake;
 
 impl Intake {
-    /// Watches `drop_directory` on the current runtime until the last handle is dropped. The folder may be missing. `store` is
+    /// Watches the drop folders on the current runtime until the last handle is dropped. They may be missing. `store` is
     /// what lies in `state_directory`. What comes is judged by the `terms` as they are.
     ///
     /// # Errors
     /// When the library of certificates cannot be listed.
     pub fn start(
-        drop_directory: PathBuf,
+        folders: impl Into<Folders>,
         store: Store,
         state_directory: &Path,
         index: Publisher<CertIndex>,
         well_known: Publisher<WellKnown>,
         terms: watch::Receiver<Arc<Terms>>,
     ) -> Result<IntakeHandle, StoreError> {
-        let library = Library::open(store, state_directory)?;
+        let (folders, library) = (folders.into(), Library::open(store, state_directory)?);
         let (ledger, ledger_reader) = table(Ledger::default());
         let (orders, orders_reader) = mpsc::channel(ORDERS);
         let (looks, looks_reader) = watch::channel(0);
         let desk = Desk {
-            scanner: Scanner::new(drop_directory.clone()),
-            shelf: Shelf::new(drop_directory.clone(), Some(library)),
+            scanner: Scanner::new(folders.clone()),
+            shelf: Shelf::new(folders.clone(), Some(library)),
             is_restored: false,
             not_kept: None,
-            objects: Objects::new(drop_directory.clone()),
+            objects: AllObjects::new(&folders),
             index,
             well_known,
             terms,
@@ -57,7 +58,7 @@ impl Intake {
             unwatched_since: None,
             places: None,
         };
-        tokio::spawn(run(desk, drop_directory, orders_reader, looks));
+        tokio::spawn(run(desk, folders.directories(), orders_reader, looks));
         Ok(IntakeHandle { ledger: ledger_reader, orders, looks: looks_reader })
     }
 }
@@ -136,31 +137,6 @@ impl IntakeHandle {
     }
 }
 
-/// What a look at a folder found, without an edge.
-pub struct Survey {
-    /// What could be served, best first.
-    pub certificates: Vec<Arc<ServedCert>>,
-    /// What could not, and why.
-    pub ledger: Ledger,
-}
-
-/// Looks at a folder once, as `vitrine check` does.
-#[must_use]
-pub fn survey(drop_directory: &Path, terms: Arc<Terms>) -> Survey {
-    let folder = drop_directory.to_owned();
-    let mut shelf = Shelf::new(folder.clone(), None);
-    shelf.terms = terms;
-    let mut scan = Scanner::new(folder.clone()).scan();
-    let refused = Objects::new(folder).look().refused;
-    let mut now = moment();
-    shelf.step(&scan, refused.clone(), now);
-    // What is there is at rest: nobody waits for a second half.
-    scan.changed = false;
-    now.steady += Duration::from_secs(1);
-    shelf.step(&scan, refused, now);
-    Survey { certificates: shelf.certificates(), ledger: shelf.ledger() }
-}
-
 enum Order {
     Look,
     Confirm(Option<usize>, oneshot::Sender<Result<usize, HeldBack>>),
@@ -178,7 +154,7 @@ struct Desk {
     is_restored: bool,
     /// Since when the library cannot be written.
     not_kept: Option<i64>,
-    objects: Objects,
+    objects: AllObjects,
     index: Publisher<CertIndex>,
     well_known: Publisher<WellKnown>,
     terms: watch::Receiver<Arc<Terms>>,
@@ -189,9 +165,9 @@ struct Desk {
     places: Option<BTreeSet<PathBuf>>,
 }
 
-async fn run(desk: Desk, folder: PathBuf, mut orders: mpsc::Receiver<Order>, looks: watch::Sender<u64>) {
+async fn run(desk: Desk, folders: Vec<PathBuf>, mut orders: mpsc::Receiver<Order>, looks: watch::Sender<u64>) {
     // Watch first, then look: what changes in between is looked at again.
-    let Ok(mut watch) = tokio::task::spawn_blocking(move || FolderWatch::new(vec![folder])).await else { return };
+    let Ok(mut watch) = tokio::task::spawn_blocking(move || FolderWatch::new(folders)).await else { return };
     let mut terms = desk.terms.clone();
     let (mut desk, mut order) = (desk, None);
     loop {
@@ -324,15 +300,16 @@ impl Desk {
         self.shelf.terms = Arc::clone(&self.terms.borrow());
         let mut scan = self.scanner.scan();
         self.places = scan.places.take();
-        let mut objects = self.objects.look();
+        let mut looks = self.objects.look();
         let now = moment();
         let is_first = !std::mem::replace(&mut self.is_restored, true);
         if is_first {
             self.shelf.restore(&scan.files, now);
         }
-        let index = self.shelf.step(&scan, std::mem::take(&mut objects.refused), now);
-        let keep = self.shelf.holds_back() || !matches!(scan.root, Root::Readable(..));
-        if let Some(table) = self.objects.adopt(objects, keep) {
+        let refused = looks.iter_mut().flat_map(|look| std::mem::take(&mut look.refused)).collect();
+        let index = self.shelf.step(&scan, refused, now);
+        let keep = |place: usize| self.shelf.holds_back() || !scan.roots[place].is_readable();
+        if let Some(table) = self.objects.adopt(looks, keep) {
             self.well_known.publish(table);
         }
         if let Some(index) = index {
@@ -381,7 +358,7 @@ impl Desk {
     }
 }
 
-fn moment() -> Moment {
+pub(super) fn moment() -> Moment {
     let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
     Moment { steady: Instant::now(), unix: i64::try_from(unix).unwrap_or(i64::MAX) }
 }

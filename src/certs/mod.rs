@@ -7,7 +7,7 @@
 //!                                                                     library ─► store
 //! ```
 //!
-//! [`Intake`] is the single writer; it looks at the folder when [`crate::folder_watch`] says so, when a deadline of the shelf
+//! [`Folders`] says whose word counts for which name, [`Roots`] whom clients trust. [`Intake`] is the single writer; it looks at the folder when [`crate::folder_watch`] says so, when a deadline of the shelf
 //! has come, and when it is asked to. What the operator is told of it is the [`Ledger`]. What clients will have against a
 //! certificate is a matter of [`warnings`]; [`inspect`] does all this to files that lie anywhere. What was accepted lasts in the
 //! library, as versions that can be gone back to.
@@ -18,7 +18,9 @@ mod certificate;
 mod chain;
 mod fate;
 mod flaw;
+mod folders;
 mod formats;
+mod found;
 mod inspect;
 mod intake;
 mod judgement;
@@ -34,6 +36,7 @@ mod roots;
 mod scan;
 mod shelf;
 mod strength;
+mod survey;
 mod terms;
 #[cfg(test)]
 mod testing;
@@ -48,13 +51,15 @@ mod well_known;
 pub use alarms::AlarmCode;
 pub use bundle::Bundle;
 pub use flaw::Flaw;
+pub use folders::{Folder, Folders};
 pub use inspect::{Authority, InspectedFile, Inspection, inspect};
-pub use intake::{Intake, IntakeHandle, Survey, survey};
+pub use intake::{Intake, IntakeHandle};
 pub use judgement::{Circumstances, SiteDemands, Sites, Verdict, warnings};
 pub use ledger::{Alarm, HeldBack, Ledger, Loads, Notice, NoticeState};
 pub use library::{Source, TurnedDown, Version, verify};
 pub use local_ca::{Issued, KeyKind, LocalCa, LocalCaError, valid_for};
 pub use roots::Roots;
 pub use shelf::{Arrival, NotDeleted, NotGoneBack};
+pub use survey::{Survey, survey};
 pub use terms::Terms;
 pub use upload::{NotReceived, Received, Upload};

@@ -17,10 +17,14 @@ use super::parts::Parts;
 pub(super) struct FileParts<'a> {
     pub(super) path: &'a Arc<Path>,
     pub(super) parts: &'a Parts,
+    /// Which drop folder it lies in.
+    pub(super) folder: usize,
 }
 
 /// A leaf with its key and its chain, each with all files that hold it, in order.
 pub(super) struct Pair {
+    /// Which drop folder it is from.
+    pub(super) folder: usize,
     pub(super) leaf: Arc<Certificate>,
     pub(super) key: Arc<Key>,
     /// The leaf's issuer first; a root is left out, clients have it or do not trust it.
@@ -33,6 +37,9 @@ pub(super) struct Pair {
     pub(super) is_trusted: bool,
 }
 
+/// Something with the files of one folder that hold it.
+type Held<'f, T> = (&'f Arc<T>, Vec<&'f FileParts<'f>>);
+
 /// What is left of a file when pairing is done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Problem {
@@ -44,15 +51,15 @@ pub(super) enum Problem {
     Unfit(Flaw),
 }
 
-/// All pairs, in order of the leaf's fingerprint, and all problems, in order of the path.
+/// All pairs, in order of the leaf's fingerprint and of the folder, and all problems, in order of the path.
 #[derive(Default)]
 pub(super) struct Pairing {
     pub(super) pairs: Vec<Pair>,
     pub(super) problems: Vec<(Arc<Path>, Problem)>,
 }
 
-/// Pairs everything the folder holds; `remembered` are authorities' certificates that it held a moment ago.
-pub(super) fn pair(files: &[FileParts<'_>], remembered: &[Arc<Certificate>]) -> Pairing {
+/// Pairs everything the folders hold, each for itself; `remembered` are authorities' certificates that a folder held a moment ago.
+pub(super) fn pair(files: &[FileParts<'_>], remembered: &[(usize, Arc<Certificate>)]) -> Pairing {
     let mut pairing = Pairing::default();
     let mut files: Vec<&FileParts<'_>> = files.iter().collect();
     files.sort_unstable_by(|one, other| one.path.as_os_str().cmp(other.path.as_os_str()));
@@ -64,33 +71,38 @@ pub(super) fn pair(files: &[FileParts<'_>], remembered: &[Arc<Certificate>]) -> 
         !contradicts
     });
 
-    let mut keys: HashMap<[u8; 32], (&Arc<Key>, Vec<&FileParts<'_>>)> = HashMap::new();
-    let mut certificates: HashMap<Fingerprint, (&Arc<Certificate>, Vec<&FileParts<'_>>)> = HashMap::new();
+    let mut keys: HashMap<(usize, [u8; 32]), Held<'_, Key>> = HashMap::new();
+    let mut certificates: HashMap<(usize, Fingerprint), Held<'_, Certificate>> = HashMap::new();
     for file in &files {
         for key in &file.parts.keys {
-            keys.entry(key.public.id).or_insert_with(|| (key, Vec::new())).1.push(file);
+            keys.entry((file.folder, key.public.id)).or_insert_with(|| (key, Vec::new())).1.push(file);
         }
         for certificate in &file.parts.certificates {
-            certificates.entry(certificate.fingerprint).or_insert_with(|| (certificate, Vec::new())).1.push(file);
+            certificates
+                .entry((file.folder, certificate.fingerprint))
+                .or_insert_with(|| (certificate, Vec::new()))
+                .1
+                .push(file);
         }
     }
     let mut issuers = Issuers::default();
-    for (certificate, files) in certificates.values() {
-        issuers.offer(certificate, files);
+    for ((folder, _), (certificate, files)) in &certificates {
+        issuers.offer(certificate, *folder, files);
     }
-    for certificate in remembered {
-        issuers.offer(certificate, &[]);
+    for (folder, certificate) in remembered {
+        issuers.offer(certificate, *folder, &[]);
     }
 
-    let mut certified: HashSet<[u8; 32]> = HashSet::new();
-    for (leaf, holders) in certificates.values() {
-        let leaf = *leaf;
+    let mut certified: HashSet<(usize, [u8; 32])> = HashSet::new();
+    for ((folder, _), (leaf, holders)) in &certificates {
+        let (leaf, own) = (*leaf, (*folder, leaf.key.id));
         let paths = || holders.iter().map(|file| Arc::clone(file.path));
-        let key = keys.get(&leaf.key.id);
+        let key = keys.get(&own);
         match (key, &leaf.names) {
             (Some((key, key_holders)), Ok(_)) => {
-                certified.insert(leaf.key.id);
+                certified.insert(own);
                 pairing.pairs.push(Pair {
+                    folder: *folder,
                     leaf: Arc::clone(leaf),
                     key: Arc::clone(key),
                     chain: issuers.chain(leaf, holders),
@@ -103,7 +115,7 @@ pub(super) fn pair(files: &[FileParts<'_>], remembered: &[Arc<Certificate>]) -> 
             // An authority's certificate without its key is an intermediate or a root.
             (None, _) if !leaf.may_be_leaf() => {}
             (_, Err(flaw)) => {
-                certified.insert(leaf.key.id);
+                certified.insert(own);
                 pairing.problems.extend(paths().map(|path| (path, Problem::Unfit(flaw.clone()))));
             }
             (None, Ok(_)) => {
@@ -111,13 +123,13 @@ pub(super) fn pair(files: &[FileParts<'_>], remembered: &[Arc<Certificate>]) -> 
             }
         }
     }
-    for (id, (_, holders)) in &keys {
-        if !certified.contains(id) {
+    for (own @ (_, id), (_, holders)) in &keys {
+        if !certified.contains(own) {
             let missing = |file: &&FileParts<'_>| (Arc::clone(file.path), Problem::NoCertificate(*id));
             pairing.problems.extend(holders.iter().map(missing));
         }
     }
-    pairing.pairs.sort_unstable_by_key(|pair| pair.leaf.fingerprint);
+    pairing.pairs.sort_unstable_by_key(|pair| (pair.leaf.fingerprint, pair.folder));
     pairing.problems.sort_by(|(one, first), (other, second)| {
         one.as_os_str().cmp(other.as_os_str()).then_with(|| first.order().cmp(&second.order()))
     });
@@ -199,7 +211,7 @@ mod tests {
     fn paired(files: &[(impl AsRef<Path>, impl AsRef<str>)]) -> Pairing {
         let read: Vec<(Arc<Path>, Parts)> =
             files.iter().map(|(path, text)| (path.as_ref().into(), read(text.as_ref()))).collect();
-        let files: Vec<_> = read.iter().map(|(path, parts)| FileParts { path, parts }).collect();
+        let files: Vec<_> = read.iter().map(|(path, parts)| FileParts { path, parts, folder: 0 }).collect();
         pair(&files, &[])
     }
 

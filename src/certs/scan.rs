@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
+use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -14,38 +15,43 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use hashbrown::HashMap;
 use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 use zeroize::Zeroizing;
 
 use super::certificate::{Known, sha256};
 use super::flaw::Flaw;
+use super::folders::{Folders, leads_outside};
+use super::found::Found;
 use super::parts::Parts;
 use super::password::Password;
-use super::walk::{Found, Stamp, Walk, plain, unfit};
+use super::walk::{Stamp, Walk, plain, unfit};
+use super::well_known::beneath;
 
-/// Reads one folder again and again, each file only when it changed.
+/// Reads folders again and again, each file only when it changed.
 pub(super) struct Scanner {
-    root: PathBuf,
+    folders: Folders,
     files: Arc<Files>,
     known: Known,
 }
 
-/// All files of a folder that could be certificates or keys.
+/// All files of the folders that could be certificates or keys.
 pub(super) type Files = HashMap<Arc<Path>, Arc<Record>>;
 
 /// What one look found.
 pub(super) struct Scan {
-    pub(super) root: Root,
-    /// When the folder could not be read: those of the last look.
+    /// The folders, in their order.
+    pub(super) roots: Vec<Root>,
+    /// Of a folder that could not be read: those of the last look.
     pub(super) files: Arc<Files>,
     /// Folders and links that could not be followed. What was below them stays as it was.
     pub(super) troubles: Vec<(Arc<Path>, Flaw)>,
     /// Whether anything is other than at the last look.
     pub(super) changed: bool,
-    /// Where links lead through outside the folder; `None` when the folder could not be read.
+    /// Where links lead through outside the folders; `None` when one of them could not be read.
     pub(super) places: Option<BTreeSet<PathBuf>>,
 }
 
-/// The state of the drop folder itself.
+/// The state of a drop folder itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Root {
     /// Readable; its device and inode.
@@ -82,23 +88,42 @@ pub(super) enum Readers {
 
 impl Scanner {
     /// A scanner that knows nothing yet.
-    pub(super) fn new(root: PathBuf) -> Self {
-        Self { root, files: Arc::default(), known: Known::default() }
+    pub(super) fn new(folders: impl Into<Folders>) -> Self {
+        Self { folders: folders.into(), files: Arc::default(), known: Known::default() }
     }
 
-    /// Looks at the whole folder.
+    /// Looks at all of every folder.
     pub(super) fn scan(&mut self) -> Scan {
-        let mut walk = Walk::default();
-        let root = match walk.root(&self.root) {
-            Ok(root) => root,
-            Err(root) => {
-                let files = Arc::clone(&self.files);
-                return Scan { root, files, troubles: Vec::new(), changed: false, places: None };
+        let (mut roots, mut found, mut lost, mut places) = (Vec::new(), Vec::new(), Vec::new(), Some(BTreeSet::new()));
+        for (place, folder) in self.folders.all().iter().enumerate() {
+            let mut walk = Walk::of(&self.folders, place);
+            match walk.root(&folder.directory) {
+                Ok(root) => {
+                    roots.push(root);
+                    found.append(&mut walk.found);
+                    lost.append(&mut walk.lost);
+                    let outside = walk.trails.outside(&folder.directory);
+                    places.iter_mut().for_each(|places| places.extend(outside.iter().cloned()));
+                }
+                Err(root) => {
+                    roots.push(root);
+                    places = None;
+                }
             }
-        };
-        let mut files = Files::with_capacity(walk.found.len());
+        }
+        if !roots.iter().any(Root::is_readable) {
+            let files = Arc::clone(&self.files);
+            return Scan { roots, files, troubles: Vec::new(), changed: false, places };
+        }
+        let mut files = Files::with_capacity(found.len());
         let mut unread = Vec::new();
-        for found in walk.found {
+        if let Some(unreadable) = roots.iter().position(|root| !root.is_readable()) {
+            let is_there = |file: &Path| roots.get(self.folders.place(file)).is_none_or(Root::is_readable);
+            tracing::debug!(folder = unreadable, "what was found in a folder stays while it cannot be read");
+            let kept = self.files.iter().filter(|(file, _)| !is_there(file));
+            files.extend(kept.map(|(file, record)| (Arc::clone(file), Arc::clone(record))));
+        }
+        for found in found {
             match self.files.get(&found.path) {
                 Some(record) if record.is_as_in(&found) => {
                     files.insert(found.path, Arc::clone(record));
@@ -112,7 +137,7 @@ impl Scanner {
             changed |= !same;
             files.insert(Arc::clone(&found.path), Arc::new(record));
         }
-        let troubles = walk.lost.into_iter().map(|(path, flaw)| {
+        let troubles = lost.into_iter().map(|(path, flaw)| {
             for (old, record) in self.files.iter().filter(|(old, _)| old.starts_with(&path)) {
                 files.entry(Arc::clone(old)).or_insert_with(|| Arc::clone(record));
             }
@@ -124,8 +149,7 @@ impl Scanner {
             self.known.forget_unused();
         }
         self.files = Arc::new(files);
-        let places = Some(walk.trails.outside(&self.root));
-        Scan { root, files: Arc::clone(&self.files), troubles, changed, places }
+        Scan { roots, files: Arc::clone(&self.files), troubles, changed, places }
     }
 
     /// Reads files on all processors: a certificate costs little, ten thousand keys a second.
@@ -165,12 +189,18 @@ impl Scanner {
     }
 }
 
+impl Root {
+    pub(super) const fn is_readable(&self) -> bool {
+        matches!(self, Self::Readable(..))
+    }
+}
+
 impl Record {
     fn read(found: &Found, old: Option<&Self>, known: &Known) -> Self {
         if let Some(flaw) = &found.flaw {
             return Self { stamp: Some(found.stamp), ..Self::unread(found, flaw.clone()) };
         }
-        let (content, before, stable) = match bounded_read(&found.path) {
+        let (content, before, stable) = match found.read() {
             Ok(read) => read,
             Err(flaw) => return Self::unread(found, flaw),
         };
@@ -239,10 +269,22 @@ impl Readers {
 
 /// A whole file of at most 1 MiB, its metadata, and whether it stayed the same meanwhile.
 pub(super) fn bounded_read(path: &Path) -> Result<(Zeroizing<Vec<u8>>, Metadata, bool), Flaw> {
+    whole(rustix::fs::open(path, HOW | OFlags::CLOEXEC, Mode::empty()).map(File::from))
+}
+
+/// The same of a file that must not lie outside of a folder, wherever links lead.
+pub(super) fn bounded_read_beneath(folder: &Path, path: &Path) -> Result<(Zeroizing<Vec<u8>>, Metadata, bool), Flaw> {
+    let through = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let below = path.strip_prefix(folder).unwrap_or(path);
+    match rustix::fs::open(folder, through, Mode::empty()).and_then(|folder| beneath(folder.as_fd(), below, HOW)) {
+        Err(Errno::XDEV) => Err(leads_outside()),
+        opened => whole(opened),
+    }
+}
+
+fn whole(opened: Result<File, Errno>) -> Result<(Zeroizing<Vec<u8>>, Metadata, bool), Flaw> {
     let failed = |error: io::Error| unreadable(&error);
-    // What was a file at `stat` may be a pipe by now: never wait in open.
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let mut file = File::from(rustix::fs::open(path, flags, Mode::empty()).map_err(|error| failed(error.into()))?);
+    let mut file = opened.map_err(|error| failed(error.into()))?;
     let before = file.metadata().map_err(failed)?;
     if let Some(flaw) = unfit(&before) {
         return Err(flaw);
@@ -271,6 +313,8 @@ fn unexpected() -> Flaw {
     )
 }
 
+/// What was a file at `stat` may be a pipe by now: never wait in open.
+const HOW: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
 /// Fewer are read before threads have started.
 const FILES_PER_THREAD: usize = 32;
 

@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 use super::bundle::Bundle;
 use super::certificate::Certificate;
 use super::flaw::Flaw;
+use super::folders::MAIN;
 use super::pairing::{FileParts, Pair, Pairing, Problem, pair};
 use super::parts::Parts;
 use super::password::Password;
@@ -54,8 +55,10 @@ impl Upload {
     /// # Errors
     /// What is wrong with each piece, when nothing in it can be served.
     pub(super) fn pairs(&self, known: &[Arc<Certificate>]) -> Result<Matched, Vec<(String, Flaw)>> {
-        let files: Vec<FileParts<'_>> = self.parts.iter().map(|(path, parts)| FileParts { path, parts }).collect();
-        let Pairing { pairs, problems } = pair(&files, known);
+        let files: Vec<FileParts<'_>> =
+            self.parts.iter().map(|(path, parts)| FileParts { path, parts, folder: MAIN }).collect();
+        let known: Vec<_> = known.iter().map(|authority| (MAIN, Arc::clone(authority))).collect();
+        let Pairing { pairs, problems } = pair(&files, &known);
         let mut wrong: Vec<(String, Flaw)> =
             problems.into_iter().map(|(file, problem)| (named(&file), of(problem))).collect();
         let mut good = Vec::new();

@@ -4,17 +4,23 @@ use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::fs::{self, Metadata};
 use std::io;
+use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use hashbrown::HashSet;
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 
 use super::flaw::Flaw;
+use super::folders::{Folders, leads_outside};
+use super::found::{Found, PasswordFile};
 use super::password;
 use super::scan::Root;
 use super::trails::Trails;
+use super::well_known::beneath;
 
 /// One walk through all folders.
 #[derive(Default)]
@@ -23,10 +29,45 @@ pub(super) struct Walk {
     /// Where the walk could not go on.
     pub(super) lost: Vec<(PathBuf, Flaw)>,
     pub(super) trails: Trails,
+    /// The folder, where nothing may be read from outside of it.
+    confines: Option<Arc<Path>>,
+    /// Folders with rules of their own.
+    others: Vec<PathBuf>,
+    /// Opens what is encrypted and has no password beside it.
+    password: Option<PasswordFile>,
     seen: HashSet<(u64, u64)>,
 }
 
 impl Walk {
+    /// One through the folder at this place.
+    pub(super) fn of(folders: &Folders, place: usize) -> Self {
+        let mut walk = Self::default();
+        for (other, folder) in folders.all().iter().enumerate().skip(1) {
+            if other != place {
+                walk.others.extend(folder.directory.canonicalize());
+                continue;
+            }
+            walk.confines = Some(folder.directory.as_path().into());
+            walk.password = folder.password_file.clone().and_then(PasswordFile::at);
+        }
+        if let Some(password) = &walk.password {
+            walk.trails.follow(&password.path);
+        }
+        walk
+    }
+
+    /// Whether a link leads to where the folder's own rules do not hold.
+    fn leads_astray(&self, link: &Path) -> bool {
+        if let Some(folder) = &self.confines {
+            let below = link.strip_prefix(folder).unwrap_or(link);
+            let through = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            let opened = rustix::fs::open(&**folder, through, Mode::empty());
+            return opened.and_then(|folder| beneath(folder.as_fd(), below, OFlags::PATH)).err() == Some(Errno::XDEV);
+        }
+        !self.others.is_empty()
+            && link.canonicalize().is_ok_and(|real| self.others.iter().any(|other| real.starts_with(other)))
+    }
+
     pub(super) fn root(&mut self, root: &Path) -> Result<Root, Root> {
         let metadata = fs::metadata(root).map_err(|error| unreachable_root(&error))?;
         if !metadata.is_dir() {
@@ -126,6 +167,10 @@ impl Walk {
                 }
                 continue;
             }
+            if self.leads_astray(&path) {
+                self.lost.push((path, leads_outside()));
+                continue;
+            }
             self.trails.follow(&path);
             match fs::metadata(&path) {
                 Ok(metadata) if metadata.is_dir() => links.push_back(path),
@@ -143,13 +188,15 @@ impl Walk {
 
     /// `passwords` are the names of all password files of the folder.
     fn file(&mut self, path: PathBuf, metadata: &Metadata, passwords: &HashSet<OsString>) {
-        let password = PasswordFile::beside(&path, passwords);
-        if let Some(password) = &password {
-            self.trails.follow(&password.path);
+        let mut password = PasswordFile::beside(&path, passwords);
+        match &password {
+            Some(password) => self.trails.follow(&password.path),
+            None => password.clone_from(&self.password),
         }
         let flaw = unfit(metadata);
         let (stamp, mode, password) = (Stamp::of(metadata), metadata.mode(), password.map(Box::new));
-        self.found.push(Found { path: path.into(), stamp, mode, flaw, password });
+        let confines = self.confines.clone();
+        self.found.push(Found { path: path.into(), stamp, mode, flaw, password, confines });
     }
 }
 
@@ -158,42 +205,6 @@ fn unless_gone<T>(looked: io::Result<T>) -> io::Result<Option<T>> {
         Ok(found) => Ok(Some(found)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
-    }
-}
-
-/// A file that was found, before it is read.
-pub(super) struct Found {
-    pub(super) path: Arc<Path>,
-    pub(super) stamp: Stamp,
-    pub(super) mode: u32,
-    /// Known without reading it.
-    pub(super) flaw: Option<Flaw>,
-    /// Apart: hardly a file has one, and there may be many files.
-    pub(super) password: Option<Box<PasswordFile>>,
-}
-
-impl Found {
-    pub(super) fn password_stamp(&self) -> Option<&Stamp> {
-        self.password.as_ref().map(|password| &password.stamp)
-    }
-}
-
-/// A file that holds the password of the one beside it.
-pub(super) struct PasswordFile {
-    pub(super) path: PathBuf,
-    pub(super) stamp: Stamp,
-}
-
-impl PasswordFile {
-    fn beside(path: &Path, passwords: &HashSet<OsString>) -> Option<Self> {
-        if passwords.is_empty() {
-            return None;
-        }
-        let mut name = path.file_name()?.to_owned();
-        name.push(password::EXTENSION);
-        let path = passwords.contains(&name).then(|| path.with_file_name(name))?;
-        let stamp = Stamp::of(&fs::metadata(&path).ok()?);
-        Some(Self { path, stamp })
     }
 }
 

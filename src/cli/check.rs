@@ -18,9 +18,7 @@ use crate::live::{CertIndex, SiteSpec};
 pub(super) fn check(path: &Path) -> ExitCode {
     let report = match Config::load(path) {
         Ok(loaded) => match edge::terms(&loaded.config) {
-            Ok(terms) => {
-                Report::of(&loaded, &certs::survey(&loaded.config.certificates.drop_directory, Arc::new(terms)))
-            }
+            Ok(terms) => Report::of(&loaded, &certs::survey(edge::folders(&loaded.config), Arc::new(terms))),
             Err(errors) => Report { errors, ..Report::default() },
         },
         Err(mistakes) => Report { errors: vec![mistakes.to_string()], ..Report::default() },
@@ -158,7 +156,7 @@ mod tests {
         );
         let loaded = Config::parse(Path::new("vitrine.toml"), &text).expect("a configuration");
         let terms = edge::terms(&loaded.config).expect("roots");
-        Report::of(&loaded, &certs::survey(&drop, Arc::new(terms)))
+        Report::of(&loaded, &certs::survey(&*drop, Arc::new(terms)))
     }
 
     fn folder_with(names: &[&str]) -> tempfile::TempDir {

@@ -29,7 +29,8 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
             "connections_per_client",
         ],
     ),
-    ("certificates", &["drop_directory", "state_directory", "trusted_roots"]),
+    ("certificates", &["drop_directory", "state_directory", "trusted_roots", "drop"]),
+    ("certificates.drop", &["directory", "hosts", "password_file"]),
     ("admin", &["listen", "metrics_listen", "allowed_hosts"]),
     ("log", &["format", "level"]),
     ("access_log", &["to", "mode", "sample", "query", "truncate_client"]),
@@ -63,7 +64,9 @@ pub(super) fn why_not(section: &str, key: &str) -> String {
         (Some(""), None) if key == "include" => "unknown key; it belongs at the top of the main file".into(),
         (Some(""), None) if key == "site" => "unknown key; it belongs at the top, as [[site]]".into(),
         (Some(""), None) => format!("unknown key; it belongs at the top, as [{key}]"),
-        (Some(home @ ("site" | "site.route")), None) => format!("unknown key; it belongs in [[{home}]]"),
+        (Some(home @ ("site" | "site.route" | "certificates.drop")), None) => {
+            format!("unknown key; it belongs in [[{home}]]")
+        }
         (Some(home), None) => format!("unknown key; it belongs in [{home}]"),
         _ => format!("unknown key; known here are {}", of(section).join(", ")),
     }

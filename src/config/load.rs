@@ -7,7 +7,7 @@ use super::include::Included;
 use super::reader::{Pad, Section};
 use super::remark::{Mistakes, Rejected, Remark};
 use super::sites::{MainSites, Sites};
-use super::{Config, UnknownName, bounds, sections};
+use super::{Config, UnknownName, bounds, certificates, sections};
 use crate::live::SiteSpec;
 
 /// A configuration that holds, with what must be said about it.
@@ -96,7 +96,7 @@ fn settings(top: &Section<'_>, sites: Vec<SiteSpec>, some_rejected: bool) -> Con
         edge,
         tls,
         limits: bounds::limits(&top.table("limits")),
-        certificates: sections::certificates(&top.table("certificates")),
+        certificates: certificates::certificates(&top.table("certificates")),
         admin,
         log: sections::log(&top.table("log")),
         access_log: sections::access_log(&top.table("access_log")),

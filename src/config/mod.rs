@@ -1,6 +1,7 @@
 //! What the operator said, typed and valid: whoever holds a [`Config`] holds the proof that nothing in it is wrong.
 
 mod bounds;
+mod certificates;
 mod claims;
 mod document;
 mod include;
@@ -33,7 +34,7 @@ pub use standing::{Reloads, Standing, Trouble};
 pub use crate::access_log::{Options as AccessLogConfig, Target as AccessLogTarget};
 use crate::limits::Limits;
 use crate::live::SiteSpec;
-use crate::name::HostName;
+use crate::name::{HostName, HostPattern};
 pub use crate::telemetry::{LogFormat, LogLevel};
 
 /// The whole configuration, includes merged.
@@ -135,6 +136,19 @@ pub struct CertificatesConfig {
     pub state_directory: PathBuf,
     /// Roots that are trusted besides the web's.
     pub trusted_roots: Vec<RootFile>,
+    /// `[[certificates.drop]]`: more folders, whose writers may supply certain names only.
+    pub drops: Vec<DropFolder>,
+}
+
+/// `[[certificates.drop]]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DropFolder {
+    /// Where it is.
+    pub directory: PathBuf,
+    /// The names that its certificates may have.
+    pub hosts: Vec<HostPattern>,
+    /// Opens what is encrypted there.
+    pub password_file: Option<PathBuf>,
 }
 
 /// A file of `trusted_roots` as it was when the configuration was read: what is in it is for the certificates' part to judge.

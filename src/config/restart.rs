@@ -13,6 +13,7 @@ pub(super) const RESTART_KEYS: &[(&str, Differs)] = &[
     ("edge.workers", |old, new| old.edge.workers != new.edge.workers),
     // A folder that moves looks like one that lost everything.
     ("certificates.drop_directory", |old, new| old.certificates.drop_directory != new.certificates.drop_directory),
+    ("certificates.drop", |old, new| old.certificates.drops != new.certificates.drops),
     ("certificates.state_directory", |old, new| old.certificates.state_directory != new.certificates.state_directory),
     ("admin.listen", |old, new| old.admin.listen != new.admin.listen),
     ("admin.metrics_listen", |old, new| old.admin.metrics_listen != new.admin.metrics_listen),

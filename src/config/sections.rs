@@ -1,15 +1,13 @@
 //! Every section but `[limits]` and `[[site]]`: its keys, their defaults, and what must hold between them.
 
 use std::net::SocketAddr;
-use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
-use super::document::read_regular;
 use super::keys::NOT_IN_THIS_VERSION;
 use super::reader::{Placed, Section};
 use super::{
-    AccessLogConfig, AccessLogTarget, AdminConfig, CertificatesConfig, EdgeConfig, LogConfig, LogFormat, LogLevel,
-    RootFile, TlsConfig, TlsVersion, UnknownName, place, value,
+    AccessLogConfig, AccessLogTarget, AdminConfig, EdgeConfig, LogConfig, LogFormat, LogLevel, TlsConfig, TlsVersion,
+    UnknownName, place, value,
 };
 
 /// A listen address, to find two that collide.
@@ -84,49 +82,6 @@ pub(super) fn tls(section: &Section<'_>) -> (TlsConfig, usize) {
     };
     let min_version = min_version.map_or(TlsVersion::V1_2, |version| version.value);
     (TlsConfig { min_version, unknown_name }, line)
-}
-
-/// `[certificates]`
-pub(super) fn certificates(section: &Section<'_>) -> CertificatesConfig {
-    let drop_directory = section.value_or("drop_directory", value::path, DROP_DIRECTORY.into());
-    let state = section.value("state_directory", value::path);
-    let line = state.as_ref().map_or(section.line, |state| state.line);
-    let state_directory = state.map_or_else(|| STATE_DIRECTORY.into(), |state| state.value);
-    let (ours, theirs) = (plain(&state_directory), plain(&drop_directory));
-    if ours.starts_with(&theirs) || theirs.starts_with(&ours) {
-        // We write to the one and take in whatever lies in the other.
-        let text = format!(
-            "expected a folder apart from certificates.drop_directory, found {state_directory:?} and {drop_directory:?}"
-        );
-        section.pad.mistake(line, "certificates.state_directory", text);
-    }
-    let trusted_roots = section.list("trusted_roots", value::path).map(|list| list.value).unwrap_or_default();
-    let trusted_roots = trusted_roots.into_iter().filter_map(|path| root_file(section, path)).collect();
-    CertificatesConfig { drop_directory, state_directory, trusted_roots }
-}
-
-/// A file that cannot be read is a mistake: who trusts less than was meant, or checks nothing, must not find it out from customers.
-fn root_file(section: &Section<'_>, path: Placed<PathBuf>) -> Option<RootFile> {
-    match read_regular(&path.value) {
-        Ok(content) => Some(RootFile { path: path.value, content: content.into() }),
-        Err(why) => {
-            section.pad.mistake(path.line, "certificates.trusted_roots", format!("{}: {why}", path.value.display()));
-            None
-        }
-    }
-}
-
-/// The path without "." and with ".." taken back, as far as its text tells.
-fn plain(path: &Path) -> PathBuf {
-    let mut plain = std::env::current_dir().unwrap_or_default();
-    for part in path.components() {
-        match part {
-            Component::CurDir => {}
-            Component::ParentDir => drop(plain.pop()),
-            other => plain.push(other),
-        }
-    }
-    plain
 }
 
 /// `[admin]`
@@ -240,9 +195,5 @@ const MAX_WORKERS: u64 = 1024;
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 const SHORTEST_DRAIN: Duration = Duration::from_millis(1);
 const LONGEST_DRAIN: Duration = Duration::from_secs(24 * 3600);
-/// The folder of this repository made for it.
-const DROP_DIRECTORY: &str = "certs";
-/// Beside the drop folder, never in it.
-const STATE_DIRECTORY: &str = "state";
 /// One in a hundred shows the mix and costs next to nothing.
 const SAMPLE: f64 = 0.01;

@@ -32,7 +32,7 @@ use crate::telemetry::WorkerCounters;
 pub use error::StartError;
 use error::system;
 use reload::Reloader;
-pub use tables::terms;
+pub use tables::{folders, terms};
 
 /// An edge that is serving.
 pub struct Edge {
@@ -125,9 +125,8 @@ impl Edge {
         reload::report(&loaded);
         let (intake, fixed) = match certificates {
             Certificates::Folder => {
-                let folder = config.certificates.drop_directory.clone();
                 let intake = Intake::start(
-                    folder,
+                    folders(&config),
                     store.clone(),
                     &state_directory,
                     index,

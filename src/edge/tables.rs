@@ -2,14 +2,26 @@
 
 use std::path::PathBuf;
 
-use crate::certs::{Flaw, Roots, Terms};
-use crate::config::{Config, TlsVersion, UnknownName};
+use crate::certs::{Flaw, Folder, Folders, Roots, Terms};
+use crate::config::{CertificatesConfig, Config, DropFolder, TlsVersion, UnknownName};
 use crate::live::RouteTable;
 use crate::proxy::{self, TlsPolicy, TlsPolicyError};
 
 /// The routes of a configuration. `https_port` is the port the first HTTPS listener really has.
 pub(super) fn routes(config: &Config, https_port: u16) -> RouteTable {
     RouteTable::new(config.sites.clone(), config.limits.clone(), config.edge.trusted_proxies.clone(), https_port)
+}
+
+/// Where certificates are dropped.
+#[must_use]
+pub fn folders(config: &Config) -> Folders {
+    let CertificatesConfig { drop_directory, drops, .. } = &config.certificates;
+    let limited = drops.iter().cloned().map(|DropFolder { directory, hosts, password_file }| Folder {
+        directory,
+        hosts,
+        password_file,
+    });
+    Folders::new(drop_directory.clone(), limited)
 }
 
 /// By what certificates are judged.

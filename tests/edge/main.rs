@@ -21,6 +21,7 @@ mod imports;
 mod inspect;
 mod inspect_strength;
 mod library;
+mod limited_folders;
 mod limits;
 mod names;
 mod openapi;

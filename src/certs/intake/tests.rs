@@ -170,7 +170,7 @@ async fn a_look_that_fails_leaves_what_is_served_and_is_not_the_last() {
         shelf: Shelf::new(folder.path().to_owned(), None),
         is_restored: false,
         not_kept: None,
-        objects: Objects::new(folder.path().to_owned()),
+        objects: AllObjects::new(&folder.path().into()),
         index: table(CertIndex::default()).0,
         well_known: table(WellKnown::default()).0,
         terms: watch::channel(Arc::default()).1,
@@ -197,12 +197,12 @@ fn a_survey_tells_all_at_once() {
     fs::write(folder.path().join("a.pem"), leaf("a.example").whole()).expect("written");
     fs::write(folder.path().join("b.key"), leaf("b.example").key).expect("written");
     fs::write(folder.path().join("c.pem"), "garbage").expect("written");
-    let survey = survey(folder.path(), Arc::default());
+    let survey = crate::certs::survey(folder.path(), Arc::default());
     assert_eq!(survey.certificates.len(), 1);
     let codes: Vec<_> = survey.ledger.rejected.iter().map(|notice| notice.code).collect();
     assert_eq!(codes, ["waiting-for-certificate", "nothing"]);
     assert_eq!(
-        super::survey(&folder.path().join("missing"), Arc::default()).ledger.alarms[0].code,
+        crate::certs::survey(folder.path().join("missing"), Arc::default()).ledger.alarms[0].code,
         AlarmCode::FolderMissing
     );
 }

@@ -18,6 +18,7 @@ use std::sync::Arc;
 use hashbrown::{HashMap, HashSet};
 
 use super::certificate::{Fingerprint, hexadecimal};
+use super::folders::MAIN;
 use super::formats::armour;
 use super::pairing::{FileParts, Pair, pair};
 use super::parts::Parts;
@@ -226,7 +227,7 @@ impl Library {
         let parts = Parts::read(&both, &Password::Absent, &Default::default())
             .map_err(|flaw| damaged(format!("certificate or key cannot be read: {}", flaw.reason)))?;
         let path: Arc<Path> = self.folder.join(key.to_string()).join(CHAIN).into();
-        let mut pairs = pair(&[FileParts { path: &path, parts: &parts }], &[]).pairs;
+        let mut pairs = pair(&[FileParts { path: &path, parts: &parts, folder: MAIN }], &[]).pairs;
         let is_meant = |pair: &Pair| hexadecimal(&pair.leaf.fingerprint) == record.fingerprint;
         let Some(at) = pairs.iter().position(is_meant) else {
             return Err(damaged("key and certificate do not belong together, or are others than it says".into()));

@@ -9,6 +9,7 @@ use super::{Arrival, Holding, Moment, NotDeleted, NotGoneBack, NotTaken, Owner, 
 use crate::certs::certificate::{Certificate, Fingerprint};
 use crate::certs::chain::Voucher;
 use crate::certs::flaw::Flaw;
+use crate::certs::folders::MAIN;
 use crate::certs::ledger::shown;
 use crate::certs::library::{NewVersion, Source, Version, lineage_id};
 use crate::certs::pairing::Pair;
@@ -211,8 +212,11 @@ impl Shelf {
     pub(in crate::certs) fn known_authorities(&self) -> Vec<Arc<Certificate>> {
         let files = self.memory.files();
         let mut seen = HashSet::new();
-        let mut known: Vec<Arc<Certificate>> = self.memory.authorities();
-        for record in files.values() {
+        let remembered = self.memory.authorities(&self.folders).into_iter();
+        let mut known: Vec<Arc<Certificate>> =
+            remembered.filter(|(folder, _)| *folder == MAIN).map(|(_, authority)| authority).collect();
+        // Whoever writes a limited folder has no word in what comes another way.
+        for (_, record) in files.iter().filter(|(file, _)| self.folders.place(file) == MAIN) {
             if let Content::Parts(parts) = &record.content {
                 let authorities = parts.certificates.iter().filter(|certificate| certificate.traits.is_ca);
                 known.extend(authorities.filter(|authority| seen.insert(authority.fingerprint)).cloned());

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::sweep::GRACE;
 use crate::certs::certificate::{Certificate, Fingerprint};
+use crate::certs::folders::Folders;
 use crate::certs::scan::{Content, Files, Record};
 
 /// What the folder held at the last look, and which authorities it has lost since.
@@ -76,9 +77,11 @@ impl Memory {
         Arc::clone(&self.last)
     }
 
-    /// Those that are still good for a chain.
-    pub(super) fn authorities(&self) -> Vec<Arc<Certificate>> {
-        self.lost.values().map(|lost| Arc::clone(&lost.certificate)).collect()
+    /// Those that are still good for a chain, each with the folders that it lay in.
+    pub(super) fn authorities(&self, folders: &Folders) -> Vec<(usize, Arc<Certificate>)> {
+        let in_folders = |lost: &Lost| lost.files.iter().map(|file| folders.place(file)).collect::<HashSet<_>>();
+        let lost = self.lost.values().flat_map(|lost| in_folders(lost).into_iter().map(move |folder| (folder, lost)));
+        lost.map(|(folder, lost)| (folder, Arc::clone(&lost.certificate))).collect()
     }
 
     /// Whether nothing is lost.

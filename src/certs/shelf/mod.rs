@@ -11,7 +11,7 @@ mod sweep;
 mod tell;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +22,7 @@ use super::alarms::Alarms;
 use super::certificate::Fingerprint;
 use super::fate;
 use super::flaw::Flaw;
+use super::folders::Folders;
 use super::ledger::{Findings, HeldBack, Ledger, Loads, Notices};
 use super::library::Library;
 use super::pairing::{FileParts, Pairing, Problem, pair};
@@ -41,7 +42,7 @@ use sweep::GRACE;
 
 /// The certificates of one folder, whether their files are still as they were or not, and those that came another way.
 pub(super) struct Shelf {
-    folder: PathBuf,
+    folders: Folders,
     pub(super) terms: Arc<Terms>,
     /// `None` where nothing is to last.
     library: Option<Library>,
@@ -51,16 +52,16 @@ pub(super) struct Shelf {
     /// What came to be again that the library knows.
     returned: Vec<Fingerprint>,
     memory: Memory,
-    /// Device and inode of the folder that the holdings are from.
-    origin: Option<(u64, u64)>,
+    /// Device and inode of each folder that holdings are from.
+    origins: Vec<Option<(u64, u64)>>,
     order: Vec<Ranked>,
     notices: Notices,
     alarms: Alarms,
     exposed: HashSet<Arc<Path>>,
     loads: Loads,
     last_scan: i64,
-    /// Whether the folder could be read at the last look; nothing goes while it cannot.
-    readable: bool,
+    /// Whether each folder could be read at the last look; nothing goes from one while it cannot.
+    readable: Vec<bool>,
     next_boundary: Option<Instant>,
     /// When to look again because the last look probably came in the middle of a replacement.
     torn: Option<Instant>,
@@ -77,24 +78,26 @@ pub(super) struct Moment {
 }
 
 impl Shelf {
-    /// An empty shelf for this folder.
-    pub(super) fn new(folder: PathBuf, library: Option<Library>) -> Self {
+    /// An empty shelf for these folders.
+    pub(super) fn new(folders: impl Into<Folders>, library: Option<Library>) -> Self {
+        let folders = folders.into();
+        let count = folders.all().len();
         Self {
-            folder,
+            folders,
             library,
             terms: Arc::default(),
             holdings: BTreeMap::new(),
             departures: Vec::new(),
             returned: Vec::new(),
             memory: Memory::default(),
-            origin: None,
+            origins: vec![None; count],
             order: Vec::new(),
             notices: Notices::default(),
             alarms: Alarms::default(),
             exposed: HashSet::new(),
             loads: Loads::default(),
             last_scan: 0,
-            readable: false,
+            readable: vec![false; count],
             next_boundary: None,
             torn: None,
             untold: None,
@@ -114,12 +117,15 @@ impl Shelf {
                 findings.note(file, flaw.clone());
             }
         }
-        self.readable = matches!(scan.root, Root::Readable(..));
-        if self.readable {
+        self.readable = scan.roots.iter().map(Root::is_readable).collect();
+        let is_readable = self.readable.contains(&true);
+        if is_readable {
             let needed = self.holdings.values().filter_map(|holding| holding.voucher.issuer()).collect();
             self.memory.look(&scan.files, &needed, now.steady);
         }
-        let mut pairing = pair(&parts_of(&scan.files), &self.memory.authorities());
+        let remembered = self.memory.authorities(&self.folders);
+        let mut pairing = pair(&self.parts_of(&scan.files), &remembered);
+        self.folders.limit(&mut pairing, &scan.files);
         self.terms.roots.judge(&mut pairing.pairs, now.unix);
         for (file, problem) in &pairing.problems {
             if let Problem::Unfit(flaw) = problem {
@@ -127,17 +133,13 @@ impl Shelf {
             }
         }
         let present = self.admit(&pairing, &mut findings, now);
-        if let Root::Readable(device, inode) = scan.root {
-            let replaced = match self.origin {
-                Some(origin) => origin != (device, inode),
-                // What the library remembers of a folder that is empty now did not go one by one.
-                None => present.is_empty(),
-            };
+        self.part_with_what_is_not_allowed();
+        if is_readable {
+            let replaced = self.replaced(&scan.roots, &present);
             let gone = self.judge(&pairing, &scan.files, &present, &mut findings, now);
-            self.part_with(&gone, replaced, now);
-            let issuers = self.issuers_to_hold(replaced, now);
+            self.part_with(&gone, &replaced, now);
+            let issuers = self.issuers_to_hold(&replaced, now);
             self.memory.hold(&issuers);
-            self.origin = Some((device, inode));
         }
         self.note_waiting(&pairing, &mut findings);
         self.notices.settle(findings, scan.changed, now.steady, now.unix, &mut self.loads);
@@ -152,10 +154,10 @@ impl Shelf {
     /// When something will change by itself, if nothing changes before.
     pub(super) fn next_look(&self) -> Option<Instant> {
         let leaving = self.holdings.values().filter_map(|holding| match holding.state {
-            State::Leaving { since, .. } if self.readable => Some(since + GRACE),
+            State::Leaving { since, .. } if self.readable[self.place(holding)] => Some(since + GRACE),
             _ => None,
         });
-        let forgotten = self.memory.next_look().filter(|_| self.readable);
+        let forgotten = self.memory.next_look().filter(|_| self.readable.contains(&true));
         let own = [forgotten, self.notices.due(), self.next_boundary, self.torn, self.untold];
         leaving.chain(own.into_iter().flatten()).min()
     }
@@ -205,6 +207,38 @@ impl Shelf {
     /// Every certificate that is held, for a look without an edge.
     pub(super) fn certificates(&self) -> Vec<Arc<ServedCert>> {
         self.order.iter().map(|ranked| Arc::clone(ranked.certificate())).collect()
+    }
+
+    /// Which folders are others than before, though they have the same path.
+    fn replaced(&mut self, roots: &[Root], present: &HashSet<Fingerprint>) -> Vec<bool> {
+        let supply: HashSet<usize> = match self.origins.contains(&None) {
+            true => present.iter().filter_map(|leaf| self.holdings.get(leaf)).map(|own| self.place(own)).collect(),
+            false => HashSet::new(),
+        };
+        let mut replaced = vec![false; roots.len()];
+        for (place, root) in roots.iter().enumerate() {
+            let Root::Readable(device, inode) = *root else { continue };
+            replaced[place] = match self.origins[place] {
+                Some(origin) => origin != (device, inode),
+                // What the library remembers of a folder that is empty now did not go one by one.
+                None => !supply.contains(&place),
+            };
+            self.origins[place] = Some((device, inode));
+        }
+        replaced
+    }
+
+    /// Which folder a certificate is from.
+    fn place(&self, holding: &Holding) -> usize {
+        self.folders.place(&holding.certificate_files()[0])
+    }
+
+    fn parts_of<'f>(&self, files: &'f Files) -> Vec<FileParts<'f>> {
+        let parts = files.iter().filter_map(|(path, record)| match &record.content {
+            Content::Parts(parts) => Some(FileParts { path, parts, folder: self.folders.place(path) }),
+            Content::Flawed(_) => None,
+        });
+        parts.collect()
     }
 
     /// Puts pairs on the shelf. Gives those that are there and good.
@@ -291,14 +325,6 @@ impl Shelf {
     }
 }
 
-fn parts_of(files: &Files) -> Vec<FileParts<'_>> {
-    let parts = files.iter().filter_map(|(path, record)| match &record.content {
-        Content::Parts(parts) => Some(FileParts { path, parts }),
-        Content::Flawed(_) => None,
-    });
-    parts.collect()
-}
-
 /// Certificate and key are renamed one after the other, in microseconds by a program.
 const SECOND_HALF: Duration = Duration::from_millis(100);
 /// The calendar may be set meanwhile; look again after an hour.
@@ -316,7 +342,7 @@ mod tests {
         let put = |name: &str, content: &str| std::fs::write(folder.path().join(name), content).expect("written");
         let chain = Chain::new();
         let (old, new) = (chain.leaf(&["shop.example"]), chain.leaf(&["shop.example"]));
-        let (mut scanner, mut shelf) = (Scanner::new(folder.path().into()), Shelf::new(folder.path().into(), None));
+        let (mut scanner, mut shelf) = (Scanner::new(folder.path()), Shelf::new(folder.path(), None));
         let mut look = |shelf: &mut Shelf| {
             let now = Moment { steady: Instant::now(), unix: time::OffsetDateTime::now_utc().unix_timestamp() };
             shelf.step(&scanner.scan(), Vec::new(), now);

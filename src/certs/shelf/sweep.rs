@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hashbrown::HashSet;
+use hashbrown::{HashMap, HashSet};
 
 use super::holding::State;
 use super::{Departure, Holding, Moment, Owner, Shelf};
@@ -65,14 +65,14 @@ impl Shelf {
         unix: i64,
     ) -> Vec<(Fingerprint, Fate)> {
         let is_missing = |fingerprint: &Fingerprint, holding: &Holding| {
-            holding.owner == Owner::Folder && !present.contains(fingerprint)
+            holding.owner == Owner::Folder && !present.contains(fingerprint) && self.readable[self.place(holding)]
         };
         let mut missing =
             self.holdings.iter().filter(|(fingerprint, holding)| is_missing(fingerprint, holding)).peekable();
         if missing.peek().is_none() {
             return Vec::new();
         }
-        let sources = Sources::new(pairing, files, present, unix);
+        let sources = Sources::new(pairing, files, &self.folders, present, unix);
         let cover = self.cover(unix, |fingerprint, holding| !is_missing(fingerprint, holding));
         let fate = |(fingerprint, holding): (&Fingerprint, &Holding)| {
             let fate = match sources.fate(fingerprint, holding) {
@@ -85,13 +85,14 @@ impl Shelf {
     }
 
     /// Lets go of what was deleted, unless it is too much at once; and of what was held back and is not missed any more.
-    pub(super) fn part_with(&mut self, gone: &HashSet<Fingerprint>, replaced: bool, now: Moment) {
+    pub(super) fn part_with(&mut self, gone: &HashSet<Fingerprint>, replaced: &[bool], now: Moment) {
         if !gone.is_empty() || self.holds_back() {
-            let sweep = self.sweep(gone, now);
-            let hold = !gone.is_empty() && is_an_accident(sweep.lost, sweep.names, replaced);
+            let sweep = self.sweep(gone, replaced, now);
             for (fingerprint, holding) in &mut self.holdings {
                 let missed = sweep.missed.contains(fingerprint);
                 let since = holding.gone_since().unwrap_or(now.steady);
+                let place = self.folders.place(&holding.certificate_files()[0]);
+                let hold = !gone.is_empty() && sweep.accidents.contains(&place);
                 if hold && missed && sweep.certificates.contains(fingerprint) {
                     holding.state = State::Held { since };
                 } else if gone.contains(fingerprint) || holding.is_held() && !missed {
@@ -101,8 +102,11 @@ impl Shelf {
                 }
             }
         }
-        let is_over =
-            |holding: &Holding| matches!(holding.state, State::Leaving { since, .. } if since + GRACE <= now.steady);
+        let (folders, readable) = (&self.folders, &self.readable);
+        let is_over = |holding: &Holding| {
+            matches!(holding.state, State::Leaving { since, .. } if since + GRACE <= now.steady)
+                && readable[folders.place(&holding.certificate_files()[0])]
+        };
         for (_, holding) in self.holdings.extract_if(.., |_, holding| is_over(holding)) {
             self.loads.withdrawn += 1;
             let facts = &holding.served.facts;
@@ -113,7 +117,7 @@ impl Shelf {
 
     /// The issuers that must not be forgotten: those of what is held, and those whose going would leave too many without one. The
     /// chain of a hundred shops may lie in one file.
-    pub(super) fn issuers_to_hold(&self, folder_replaced: bool, now: Moment) -> HashSet<Fingerprint> {
+    pub(super) fn issuers_to_hold(&self, replaced: &[bool], now: Moment) -> HashSet<Fingerprint> {
         if self.memory.is_empty() {
             return HashSet::new();
         }
@@ -122,22 +126,53 @@ impl Shelf {
             leaning.filter(|(issuer, _)| !self.memory.is_confirmed(issuer))
         };
         let cover = self.cover(now.unix, |_, holding| holding.has_files() && holding.leans_on().is_none());
-        let lost: HashSet<&HostPattern> = leaning().flat_map(|(_, holding)| cover.lacks(holding)).collect();
+        let accidents = self.accidents(leaning().map(|(_, holding)| holding), &cover, replaced);
         let held = self.holdings.values().filter(|holding| holding.is_held());
         let mut issuers: HashSet<Fingerprint> = held.filter_map(|holding| holding.voucher.issuer()).collect();
-        if is_an_accident(lost.len(), self.names().len(), folder_replaced) {
-            issuers.extend(leaning().map(|(issuer, _)| issuer));
-        }
+        let held_on = leaning().filter(|(_, holding)| accidents.contains(&self.place(holding)));
+        issuers.extend(held_on.map(|(issuer, _)| issuer));
         issuers
     }
 
-    fn names(&self) -> HashSet<&HostPattern> {
-        self.holdings.values().flat_map(|holding| holding.bundle.names()).collect()
+    /// The folders from which so much would go that it looks like an accident.
+    fn accidents<'h>(
+        &'h self,
+        going: impl Iterator<Item = &'h Holding>,
+        cover: &Cover<'_>,
+        replaced: &[bool],
+    ) -> HashSet<usize> {
+        let mut lost: HashMap<usize, HashSet<&HostPattern>> = HashMap::new();
+        for holding in going {
+            lost.entry(self.place(holding)).or_default().extend(cover.lacks(holding));
+        }
+        let names = |place: usize| -> HashSet<&HostPattern> {
+            let own = self.holdings.values().filter(|holding| self.place(holding) == place);
+            own.flat_map(|holding| holding.bundle.names()).collect()
+        };
+        lost.retain(|place, lost| is_an_accident(lost.len(), names(*place).len(), replaced[*place]));
+        lost.into_keys().collect()
+    }
+
+    /// Lets go of what its folder may not supply any more: the operator has taken the name from its writer.
+    pub(super) fn part_with_what_is_not_allowed(&mut self) {
+        let folders = &self.folders;
+        let is_foreign = |holding: &Holding| {
+            let place = folders.place(&holding.certificate_files()[0]);
+            holding.owner == Owner::Folder && !folders.may_supply(place, holding.bundle.names())
+        };
+        for (_, holding) in self.holdings.extract_if(.., |_, holding| is_foreign(holding)) {
+            let facts = &holding.served.facts;
+            tracing::warn!(
+                file = %shown(&facts.file), fingerprint = %facts.fingerprint,
+                "withdrawn: its folder may not supply all its names any more"
+            );
+            self.departures.push(Departure::new(holding, TurnedDown::Withdrawn));
+        }
     }
 
     /// What one deletion takes away: all that is gone now, and what went in the grace before, since a slow `rm -r` reaches us as
     /// many looks. What the operator has confirmed does not count.
-    fn sweep(&self, gone: &HashSet<Fingerprint>, now: Moment) -> Sweep {
+    fn sweep(&self, gone: &HashSet<Fingerprint>, replaced: &[bool], now: Moment) -> Sweep {
         let went = |fingerprint: &Fingerprint, holding: &Holding| match holding.state {
             State::Leaving { since, confirmed: false } | State::Held { since } => since + GRACE > now.steady,
             _ => gone.contains(fingerprint),
@@ -145,12 +180,10 @@ impl Shelf {
         let cover = self.cover(now.unix, |fingerprint, holding| holding.has_files() && !gone.contains(fingerprint));
         let missed = self.holdings.iter().filter(|(_, holding)| cover.lacks(holding).next().is_some());
         let certificates = self.holdings.iter().filter(|(fingerprint, holding)| went(fingerprint, holding));
-        let lost: HashSet<&HostPattern> = certificates.clone().flat_map(|(_, holding)| cover.lacks(holding)).collect();
         Sweep {
             missed: missed.map(|(fingerprint, _)| *fingerprint).collect(),
-            certificates: certificates.map(|(fingerprint, _)| *fingerprint).collect(),
-            names: self.names().len(),
-            lost: lost.len(),
+            certificates: certificates.clone().map(|(fingerprint, _)| *fingerprint).collect(),
+            accidents: self.accidents(certificates.map(|(_, holding)| holding), &cover, replaced),
         }
     }
 
@@ -186,10 +219,8 @@ struct Sweep {
     certificates: HashSet<Fingerprint>,
     /// All certificates with a name that nothing else serves as well.
     missed: HashSet<Fingerprint>,
-    /// How many names there were.
-    names: usize,
-    /// How many of them go with nothing in their place.
-    lost: usize,
+    /// Folders from which more goes than looks meant.
+    accidents: HashSet<usize>,
 }
 
 /// An unmounted volume reads as an empty folder. `lost` of `names` would go, or lose their issuer.

@@ -1,6 +1,6 @@
 //! What the shelf tells the operator: alarms, open keys, what came in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -17,29 +17,36 @@ use crate::live::ServedCert;
 impl Shelf {
     pub(super) fn raise_alarms(&mut self, scan: &Scan, now: Moment) {
         let mut raised = BTreeMap::new();
-        let folder = shown(&self.folder);
-        match &scan.root {
-            Root::Readable(..) => {}
-            Root::Missing => {
-                raised.insert(
-                    AlarmCode::FolderMissing,
-                    format!("the drop folder {folder} does not exist; create it or mount it"),
-                );
-            }
-            Root::Unreadable(reason) => {
-                raised
-                    .insert(AlarmCode::FolderUnreadable, format!("the drop folder {folder} cannot be read: {reason}"));
-            }
+        let folders = self.folders.all().iter().map(|folder| shown(&folder.directory)).zip(&scan.roots);
+        let missing: Vec<String> =
+            folders.clone().filter(|(_, root)| **root == Root::Missing).map(|(folder, _)| folder).collect();
+        if let [folder] = &missing[..] {
+            let message = format!("the drop folder {folder} does not exist; create it or mount it");
+            raised.insert(AlarmCode::FolderMissing, message);
+        } else if !missing.is_empty() {
+            let message = format!("these drop folders do not exist; create or mount them: {}", some_of(&missing));
+            raised.insert(AlarmCode::FolderMissing, message);
+        }
+        let unreadable = folders.filter_map(|(folder, root)| match root {
+            Root::Unreadable(reason) => Some(format!("the drop folder {folder} cannot be read: {reason}")),
+            Root::Readable(..) | Root::Missing => None,
+        });
+        let unreadable: Vec<String> = unreadable.collect();
+        if !unreadable.is_empty() {
+            raised.insert(AlarmCode::FolderUnreadable, unreadable.join("; "));
         }
         let held: Vec<String> = self.held_names().into_iter().map(ToString::to_string).collect();
         if !held.is_empty() {
             let names = held.len();
+            let places: BTreeSet<usize> = self.held().map(|holding| self.place(holding)).collect();
+            let from = places.into_iter().map(|place| shown(&self.folders.all()[place].directory));
             raised.insert(
                 AlarmCode::WithdrawalHeld,
                 format!(
-                    "the files of {names} names, or those of their chains, went from {folder} at once, which looks like an \
+                    "the files of {names} names, or those of their chains, went from {} at once, which looks like an \
                      accident: {}; their certificates go on serving as before until the files are back, or until you say that it was meant, with: \
                      vitrine certs confirm --names {names}",
+                    some_of(&from.collect::<Vec<_>>()),
                     some_of(&held)
                 ),
             );

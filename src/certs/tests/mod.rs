@@ -3,6 +3,7 @@
 mod arrival;
 mod chains;
 mod departure;
+mod folders;
 mod keeping;
 mod oddities;
 
@@ -14,6 +15,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
+use super::folders::Folders;
 use super::ledger::NoticeState;
 use super::library::Library;
 use super::scan::Scanner;
@@ -27,6 +29,7 @@ static CHAIN: LazyLock<Chain> = LazyLock::new(Chain::new);
 /// A drop folder and what would be served from it.
 struct Shop {
     home: tempfile::TempDir,
+    folders: Folders,
     scanner: Scanner,
     shelf: Shelf,
     index: CertIndex,
@@ -47,7 +50,8 @@ impl Shop {
         Self {
             home,
             scanner: Scanner::new(folder.clone()),
-            shelf: Shelf::new(folder, Some(library(&store))),
+            shelf: Shelf::new(folder.clone(), Some(library(&store))),
+            folders: folder.into(),
             index: CertIndex::default(),
             now: Moment { steady: Instant::now(), unix: i64::try_from(unix).expect("this century") },
             published: 0,
@@ -85,9 +89,8 @@ impl Shop {
 
     /// Begins anew with what lasts.
     fn restart(&mut self) {
-        let folder = self.home.path().join("certs");
-        self.scanner = Scanner::new(folder.clone());
-        self.shelf = Shelf::new(folder, Some(library(&self.store)));
+        self.scanner = Scanner::new(self.folders.clone());
+        self.shelf = Shelf::new(self.folders.clone(), Some(library(&self.store)));
         (self.index, self.is_restored) = (CertIndex::default(), false);
         self.settle();
     }

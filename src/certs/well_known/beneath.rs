@@ -8,7 +8,7 @@ use rustix::fs::{Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
 /// Opens a path that does not lead out of `folder`, whatever links there are on the way.
-pub(super) fn beneath(folder: BorrowedFd<'_>, path: &Path, flags: OFlags) -> Result<File, Errno> {
+pub(in crate::certs) fn beneath(folder: BorrowedFd<'_>, path: &Path, flags: OFlags) -> Result<File, Errno> {
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
     for _ in 0..ATTEMPTS {
         match rustix::fs::openat2(folder, path, flags | OFlags::CLOEXEC, Mode::empty(), resolve) {

@@ -23,19 +23,48 @@ use rustix::fs::{Dir, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::flaw::Flaw;
+use super::folders::{Folders, name_not_allowed};
 use super::walk::{LARGEST_FILE, Stamp, WELL_KNOWN};
 use crate::live::{WellKnown, WellKnownObject};
 use crate::name::HostName;
-use beneath::beneath;
+pub(super) use beneath::beneath;
 use judge::{MOST_OBJECTS, address, flaw_of, holds_secret, not_a_file, secret, too_large, too_many};
 
 /// The objects of the folder, read again only when they change.
 pub(super) struct Objects {
     drop_folder: PathBuf,
+    /// In which its writers may show something for some hosts only.
+    folders: Folders,
     files: Files,
 }
 
-/// What one look found; nothing is replaced before [`Objects::adopt`].
+/// The objects of all drop folders.
+pub(super) struct AllObjects(Vec<Objects>);
+
+impl AllObjects {
+    pub(super) fn new(folders: &Folders) -> Self {
+        Self(folders.directories().into_iter().map(|folder| Objects::new(folders, folder)).collect())
+    }
+
+    /// Looks at all of them.
+    pub(super) fn look(&self) -> Vec<Look> {
+        self.0.iter().map(Objects::look).collect()
+    }
+
+    /// Makes looks the state; gives the new table when it is another one. Nothing goes from folders that `keep` names.
+    pub(super) fn adopt(&mut self, looks: Vec<Look>, keep: impl Fn(usize) -> bool) -> Option<WellKnown> {
+        let adopted = self.0.iter_mut().zip(looks).enumerate();
+        let changed = adopted.fold(false, |changed, (at, (objects, look))| objects.adopt(look, keep(at)) | changed);
+        changed.then(|| {
+            let mut table = WellKnown::default();
+            // The last one of a name wins: the main folder's.
+            self.0.iter().rev().for_each(|objects| objects.put_into(&mut table));
+            table
+        })
+    }
+}
+
+/// What one look found; nothing is replaced before [`AllObjects::adopt`].
 pub(super) struct Look {
     files: Files,
     /// Whether nothing at all could be said: everything stays as it was.
@@ -58,8 +87,8 @@ struct Entry {
 }
 
 impl Objects {
-    pub(super) fn new(drop_folder: PathBuf) -> Self {
-        Self { drop_folder, files: Files::new() }
+    pub(super) fn new(folders: &Folders, drop_folder: PathBuf) -> Self {
+        Self { drop_folder, folders: folders.clone(), files: Files::new() }
     }
 
     /// Looks at the whole folder.
@@ -90,8 +119,8 @@ impl Objects {
         look
     }
 
-    /// Makes a look the state; gives the new table when it is another one. With `keep`, nothing goes.
-    pub(super) fn adopt(&mut self, mut look: Look, keep: bool) -> Option<WellKnown> {
+    /// Makes a look the state, and tells whether it is another one. With `keep`, nothing goes.
+    fn adopt(&mut self, mut look: Look, keep: bool) -> bool {
         for (path, entry) in &self.files {
             if keep || look.blind || look.lost.iter().any(|lost| path.starts_with(lost)) {
                 look.files.entry(path.clone()).or_insert_with(|| entry.clone());
@@ -104,11 +133,10 @@ impl Objects {
                 .zip(&look.files)
                 .all(|((one, old), (other, new))| one == other && old.object == new.object);
         self.files = look.files;
-        (!same).then(|| self.table())
+        !same
     }
 
-    fn table(&self) -> WellKnown {
-        let mut table = WellKnown::default();
+    fn put_into(&self, table: &mut WellKnown) {
         for entry in self.files.values() {
             // Apple asks for the name without ending, and has asked for it with one: a file under either name serves both.
             let twin = match &*entry.name {
@@ -123,7 +151,6 @@ impl Objects {
             }
             table.insert(&entry.host, &entry.name, Arc::clone(&entry.object));
         }
-        table
     }
 
     fn folder(
@@ -171,6 +198,9 @@ impl Objects {
             return Ok(Some(Kind::Folder));
         }
         let Some((host, name)) = address(path)? else { return Ok(None) };
+        if !self.folders.may_show(self.folders.place(&self.drop_folder), &host) {
+            return Err(Refusal::Final(name_not_allowed(&[host.to_string()])));
+        }
         if !metadata.is_file() {
             return Err(Refusal::Final(not_a_file()));
         }

@@ -28,7 +28,17 @@ impl Folder {
     }
 
     fn objects(&self) -> Objects {
-        Objects::new(self.0.path().to_owned())
+        Objects::new(&self.0.path().into(), self.0.path().to_owned())
+    }
+}
+
+impl Objects {
+    fn tabled(&mut self, look: Look, keep: bool) -> Option<WellKnown> {
+        self.adopt(look, keep).then(|| {
+            let mut table = WellKnown::default();
+            self.put_into(&mut table);
+            table
+        })
     }
 }
 
@@ -62,17 +72,17 @@ fn files_are_shown_under_their_host_and_name() {
     let mut objects = folder.objects();
     let look = objects.look();
     assert_eq!(codes(&look), []);
-    let table = objects.adopt(look, false).expect("a table");
+    let table = objects.tabled(look, false).expect("a table");
     assert_eq!(
         shown(&table),
         ["other.example/a=o", "shop.example/pki-validation/x.txt=x", "shop.example/security.txt=s"]
     );
-    assert!(objects.adopt(objects.look(), false).is_none(), "nothing changed");
+    assert!(objects.tabled(objects.look(), false).is_none(), "nothing changed");
     folder.write("other.example/a", "p");
-    let table = objects.adopt(objects.look(), false).expect("a table");
+    let table = objects.tabled(objects.look(), false).expect("a table");
     assert_eq!(table.find("other.example", "/.well-known/a").map(|object| &object.content[..]), Some(&b"p"[..]));
     fs::remove_dir_all(folder.path("other.example")).expect("removed");
-    assert_eq!(shown(&objects.adopt(objects.look(), false).expect("a table")).len(), 2);
+    assert_eq!(shown(&objects.tabled(objects.look(), false).expect("a table")).len(), 2);
 }
 
 #[test]
@@ -83,7 +93,7 @@ fn apple_pay_is_shown_with_and_without_ending() {
     folder.write(&format!("c.example/{APPLE_PAY}"), "c");
     folder.write(&format!("c.example/{APPLE_PAY_TXT}"), "d");
     let mut objects = folder.objects();
-    let table = objects.adopt(objects.look(), false).expect("a table");
+    let table = objects.tabled(objects.look(), false).expect("a table");
     let found = |host: &str, name: &str| {
         let object = table.find(host, &format!("/.well-known/{name}")).expect("an object");
         String::from_utf8_lossy(&object.content).into_owned()
@@ -131,7 +141,7 @@ fn secrets_and_what_is_not_a_plain_file_are_refused() {
         ("stray.txt", "no-host"),
     ];
     assert_eq!(codes(&look), expected.map(|(path, code)| (path.to_owned(), code)));
-    let table = objects.adopt(look, false).expect("a table");
+    let table = objects.tabled(look, false).expect("a table");
     assert_eq!(
         table.iter().map(|(host, name, _)| (host, name)).collect::<Vec<_>>(),
         [("a.example", "certificate.pem")]
@@ -162,7 +172,7 @@ fn nothing_outside_of_the_folder_is_shown() {
         ("b.example", "outside"),
     ];
     assert_eq!(codes(&look), expected.map(|(path, code)| (path.to_owned(), code)));
-    let table = objects.adopt(look, false).expect("a table");
+    let table = objects.tabled(look, false).expect("a table");
     assert_eq!(shown(&table), ["a.example/inside=inside", "a.example/real=inside"]);
 }
 
@@ -188,10 +198,10 @@ fn what_cannot_be_read_is_shown_on() {
     let folder = Folder::new();
     folder.write("a.example/x", "x");
     let mut objects = folder.objects();
-    objects.adopt(objects.look(), false).expect("a table");
+    objects.tabled(objects.look(), false).expect("a table");
     fs::rename(folder.0.path().join("well-known"), folder.0.path().join("gone")).expect("renamed");
-    assert!(objects.adopt(objects.look(), true).is_none(), "held back");
-    assert_eq!(shown(&objects.adopt(objects.look(), false).expect("a table")), Vec::<String>::new());
-    let nowhere = Objects { drop_folder: folder.path("nowhere"), files: Files::new() };
+    assert!(objects.tabled(objects.look(), true).is_none(), "held back");
+    assert_eq!(shown(&objects.tabled(objects.look(), false).expect("a table")), Vec::<String>::new());
+    let nowhere = Objects::new(&folder.0.path().into(), folder.path("nowhere"));
     assert!(nowhere.look().blind);
 }

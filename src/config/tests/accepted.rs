@@ -26,7 +26,8 @@ fn an_almost_empty_file_has_every_default() {
         CertificatesConfig {
             drop_directory: "certs".into(),
             state_directory: "state".into(),
-            trusted_roots: Vec::new()
+            trusted_roots: Vec::new(),
+            drops: Vec::new()
         }
     );
     assert_eq!(
@@ -106,7 +107,8 @@ fn every_other_setting_is_read() {
         CertificatesConfig {
             drop_directory: "a".into(),
             state_directory: "/var/lib/vitrine".into(),
-            trusted_roots: Vec::new()
+            trusted_roots: Vec::new(),
+            drops: Vec::new()
         }
     );
     assert_eq!(

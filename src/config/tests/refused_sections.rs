@@ -287,6 +287,31 @@ fn settings_that_need_each_other_are_checked_together() {
             "v.toml:1: certificates.state_directory: expected a folder apart from certificates.drop_directory, found \
              \"state\" and \".\"",
         ),
+        (
+            "[[certificates.drop]]\ndirectory = \"certs/a\"\nhosts = [\"a.example\"]",
+            "v.toml:2: certificates.drop.directory: expected a folder apart from certificates.drop_directory, found \
+             \"certs/a\" and \"certs\"",
+        ),
+        (
+            "[[certificates.drop]]\ndirectory = \"a\"\nhosts = [\"a.example\"]\n[[certificates.drop]]\ndirectory = \"a/b\"\n\
+             hosts = [\"b.example\"]",
+            "v.toml:5: certificates.drop.directory: expected a folder apart from another certificates.drop.directory, found \
+             \"a/b\" and \"a\"",
+        ),
+        (
+            "[[certificates.drop]]\ndirectory = \"a\"",
+            "v.toml:1: certificates.drop.hosts: is needed: the names that certificates in this folder may have; what may have \
+             any name belongs in certificates.drop_directory",
+        ),
+        (
+            "[[certificates.drop]]\nhosts = []",
+            "v.toml:1: certificates.drop.directory: is needed: the folder\n\
+             v.toml:2: certificates.drop.hosts: expected at least one, found an empty list",
+        ),
+        (
+            "[certificates.drop]\ndirectory = \"a\"",
+            "v.toml:1: certificates.drop: expected tables, found a table; write [[certificates.drop]]",
+        ),
     ];
     for (text, mistake) in said {
         assert_eq!(wrong(text), mistake, "{text}");

@@ -10,6 +10,7 @@ fn each_key_that_needs_a_restart_is_named_and_no_other() {
         ("edge.http", "[edge]\nhttp = []"),
         ("edge.workers", "[edge]\nworkers = 1024"),
         ("certificates.drop_directory", "[certificates]\ndrop_directory = \"x\""),
+        ("certificates.drop", "[[certificates.drop]]\ndirectory = \"x\"\nhosts = [\"a.example\"]"),
         ("certificates.state_directory", "[certificates]\nstate_directory = \"x\""),
         ("admin.listen", "[admin]\nlisten = \"127.0.0.1:1\""),
         ("admin.metrics_listen", "[admin]\nmetrics_listen = \"127.0.0.1:1\""),
