@@ -9,10 +9,11 @@ use serde_json::Value;
 
 use crate::support::{Edge, Issued, KeyKind, Origin, Setup, authority, drop_file, run, shop_client, shown};
 
-/// An edge with a site and no certificate.
+/// An edge with a site and no certificate, which trusts the tests' authority.
 fn bare(origin: &Origin) -> Edge {
     let mut setup = Setup::new();
-    setup.site(&["shop.example"], &[origin]);
+    drop_file(&setup.folder.path().join("root.pem"), &authority().root_pem);
+    setup.site(&["shop.example"], &[origin]).set("certificates", "trusted_roots = [\"root.pem\"]");
     setup.start()
 }
 
