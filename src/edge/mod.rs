@@ -23,7 +23,7 @@ use crate::access_log::{self, AccessLog, Writer};
 use crate::admin::{self, Tokens};
 use crate::certs::{Intake, IntakeHandle};
 use crate::config::{AccessLogTarget, Config, Loaded};
-use crate::live::{self, CertIndex, Publisher, ServedCert, WellKnown};
+use crate::live::{self, CertIndex, OwnCheck, Publisher, ServedCert, WellKnown};
 use crate::proxy::{self, Permits, Shared, Sockets};
 use crate::shutdown::{Conductor, Lifecycle, Request, Signals, Stage, lifecycle};
 use crate::store::audit::Audit;
@@ -115,6 +115,7 @@ impl Edge {
             routes: routes.clone(),
             well_known: well_known.clone(),
             policy,
+            own_check: live::table(OwnCheck::default()).1,
             access_log: access_log.clone(),
             permits: Permits::new(room.upstreams),
             room_for_clients: room.clients,

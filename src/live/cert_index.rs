@@ -106,6 +106,22 @@ impl Choice {
         [&self.ecdsa, &self.ed25519, &self.rsa].into_iter().flatten()
     }
 
+    /// Whether both show the same leaf to every client.
+    #[must_use]
+    pub fn shows_the_same_as(&self, other: &Self) -> bool {
+        [(&self.ecdsa, &other.ecdsa), (&self.ed25519, &other.ed25519), (&self.rsa, &other.rsa)].into_iter().all(
+            |pair| {
+                match pair {
+                    // Mostly nothing has changed, and this is asked of every name after each publish.
+                    (Some(one), Some(another)) => {
+                        Arc::ptr_eq(one, another) || one.facts.fingerprint == another.facts.fingerprint
+                    }
+                    (one, another) => one.is_none() && another.is_none(),
+                }
+            },
+        )
+    }
+
     fn offer(&mut self, certificate: &Arc<ServedCert>) {
         let place = match certificate.key_type.algorithm() {
             SignatureAlgorithm::ECDSA => &mut self.ecdsa,
@@ -181,7 +197,13 @@ impl KeyType {
     }
 
     fn signs_for(self, client_checks: &[SignatureScheme]) -> bool {
-        let ours: &[SignatureScheme] = match self {
+        client_checks.iter().any(|scheme| self.schemes().contains(scheme))
+    }
+
+    /// The kinds of signature that such a key can make.
+    #[must_use]
+    pub const fn schemes(self) -> &'static [SignatureScheme] {
+        match self {
             Self::EcdsaP256 => &[SignatureScheme::ECDSA_NISTP256_SHA256],
             Self::EcdsaP384 => &[SignatureScheme::ECDSA_NISTP384_SHA384],
             Self::EcdsaP521 => &[SignatureScheme::ECDSA_NISTP521_SHA512],
@@ -194,7 +216,6 @@ impl KeyType {
                 SignatureScheme::RSA_PKCS1_SHA384,
                 SignatureScheme::RSA_PKCS1_SHA512,
             ],
-        };
-        client_checks.iter().any(|scheme| ours.contains(scheme))
+        }
     }
 }

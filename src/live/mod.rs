@@ -6,6 +6,7 @@
 mod cert_index;
 mod facts;
 mod name_table;
+mod own_check;
 mod route_table;
 mod well_known;
 
@@ -15,6 +16,7 @@ use arc_swap::{ArcSwap, Cache, Guard};
 
 pub use cert_index::{CertIndex, Choice, KeyType, ServedCert};
 pub use facts::{CertFacts, CertTraits, ValidationLevel};
+pub use own_check::OwnCheck;
 pub use route_table::{Route, RouteTable, Site, SiteSpec, Upstream, UpstreamGroup};
 pub use well_known::{WellKnown, WellKnownObject};
 

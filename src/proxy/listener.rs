@@ -80,8 +80,8 @@ pub(super) async fn accept(worker: Rc<Worker>, listening: Listening, mut lifecyc
                 biased;
                 accepted = listener.accept() => match accepted {
                     Ok((stream, peer)) => {
-                        let permit = permit(&worker).await;
-                        spawn(&worker, stream, peer, permit, tls);
+                        let admitted = admit(&worker, peer).await;
+                        spawn(&worker, stream, peer, admitted, tls);
                     }
                     Err(error) => trouble(&worker, &error).await,
                 },
@@ -93,18 +93,28 @@ pub(super) async fn accept(worker: Rc<Worker>, listening: Listening, mut lifecyc
     let Ok(queue) = listener.into_std() else { return };
     while let Ok((stream, peer)) = queue.accept() {
         if let Ok(stream) = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream)) {
-            let permit = permit(&worker).await;
-            spawn(&worker, stream, peer, permit, tls);
+            let admitted = admit(&worker, peer).await;
+            spawn(&worker, stream, peer, admitted, tls);
         }
     }
 }
 
+/// A connection that may be served.
+struct Admitted {
+    permit: Permit,
+    /// The edge itself is at the other end. It is no client: neither a limit nor a count nor the log is about it.
+    own: bool,
+}
+
 /// Room for the connection that was just accepted. Until there is, the next ones wait in the kernel's queue. It is taken after
 /// accepting: taken before, each idle listener would hold a place that another could fill.
-async fn permit(worker: &Worker) -> Permit {
+async fn admit(worker: &Worker, peer: SocketAddr) -> Admitted {
+    if worker.is_own_check(peer) {
+        return Admitted { permit: Permit::own(), own: true };
+    }
     loop {
         match worker.take_permit() {
-            Some(permit) => return permit,
+            Some(permit) => return Admitted { permit, own: false },
             None => worker.counters.accept_trouble.count(AcceptTrouble::Full),
         }
         tokio::time::sleep(PAUSE).await;
@@ -140,8 +150,11 @@ async fn trouble(worker: &Worker, error: &io::Error) {
     }
 }
 
-fn spawn(worker: &Rc<Worker>, stream: TcpStream, peer: SocketAddr, mut permit: Permit, tls: bool) {
-    worker.counters.accepted.add(1);
+fn spawn(worker: &Rc<Worker>, stream: TcpStream, peer: SocketAddr, admitted: Admitted, tls: bool) {
+    let Admitted { mut permit, own } = admitted;
+    if !own {
+        worker.counters.accepted.add(1);
+    }
     let client = peer.ip().to_canonical();
     if !permit.for_client(client, worker.view().table.limits.connections_per_client) {
         worker.counters.shed.count(Shed::PerClient);
@@ -152,7 +165,7 @@ fn spawn(worker: &Rc<Worker>, stream: TcpStream, peer: SocketAddr, mut permit: P
     tokio::task::spawn_local(async move {
         let socket = Socket::new(stream);
         let connection = if tls {
-            secure(&worker, socket, client, permit, open).await
+            secure(&worker, socket, client, Admitted { permit, own }, open).await
         } else {
             let alarm = worker.alarms.alarm();
             let stream = Stream::Plain(socket);
@@ -170,9 +183,10 @@ async fn secure(
     worker: &Rc<Worker>,
     socket: Socket,
     client: std::net::IpAddr,
-    permit: Permit,
+    admitted: Admitted,
     open: Open,
 ) -> Option<Rc<Connection>> {
+    let Admitted { permit, own } = admitted;
     let handshaking = Handshaking::begin(worker);
     let alarm = worker.alarms.alarm();
     alarm.set(worker.view().table.limits.handshake_timeout);
@@ -183,13 +197,17 @@ async fn secure(
     drop(handshaking);
     match outcome {
         Some(Ok(accepted)) => {
-            worker.counters.handshakes.count(accepted.kind);
+            if !own {
+                worker.counters.handshakes.count(accepted.kind);
+            }
             let protocol = if accepted.http2 { Protocol::Http2 } else { Protocol::Http1 };
             let agreed =
                 Agreed { sni, certificate: accepted.certificate, by_default: accepted.by_default, kind: accepted.kind };
             let stream = Stream::Tls(Box::new(accepted.stream));
             Some(Connection::new(worker, stream, client, protocol, Some(agreed), alarm, open, permit))
         }
+        // The check knows what it has asked for, and tells what came of it.
+        Some(Err(_)) | None if own => None,
         Some(Err(refused)) => {
             failed(worker, client, refused.reason, sni.as_deref(), refused.detail.as_deref());
             None

@@ -22,7 +22,7 @@ use std::thread::JoinHandle;
 use tokio::sync::Semaphore;
 
 use crate::access_log::AccessLog;
-use crate::live::{CertIndex, Live, RouteTable, WellKnown};
+use crate::live::{CertIndex, Live, OwnCheck, RouteTable, WellKnown};
 use crate::shutdown::Lifecycle;
 use crate::telemetry::WorkerCounters;
 use listener::Bound;
@@ -40,6 +40,8 @@ pub struct Shared {
     pub well_known: Live<WellKnown>,
     /// How TLS is spoken.
     pub policy: Live<TlsPolicy>,
+    /// Which connection is the edge's own.
+    pub own_check: Live<OwnCheck>,
     /// Where requests are recorded.
     pub access_log: AccessLog,
     /// How many connections may be open.

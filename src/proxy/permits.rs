@@ -43,7 +43,7 @@ impl Permits {
         self.open
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |open| (open < limit).then_some(open + 1))
             .ok()
-            .map(|_| Permit { permits: Arc::clone(self), client: None })
+            .map(|_| Permit { permits: Some(Arc::clone(self)), client: None })
     }
 
     /// Room for one more connection to an upstream, if there is some now.
@@ -83,18 +83,22 @@ pub(super) struct UpstreamPermit {
 
 /// One connection's right to be open.
 pub(super) struct Permit {
-    permits: Arc<Permits>,
+    /// Where it is given back; nowhere, if it was not counted.
+    permits: Option<Arc<Permits>>,
     client: Option<IpAddr>,
 }
 
 impl Permit {
+    /// The right of the edge's check of itself. There is one at a time and for a moment: clients keep all their places.
+    pub(super) const fn own() -> Self {
+        Self { permits: None, client: None }
+    }
+
     /// Counts the connection for its client too. False: the client has `limit` open already. 0 is no limit.
     pub(super) fn for_client(&mut self, client: IpAddr, limit: usize) -> bool {
-        if limit == 0 {
-            return true;
-        }
+        let Some(permits) = self.permits.as_ref().filter(|_| limit > 0) else { return true };
         let network = network(client);
-        let mut clients = self.permits.shard(&network).lock().unwrap_or_else(PoisonError::into_inner);
+        let mut clients = permits.shard(&network).lock().unwrap_or_else(PoisonError::into_inner);
         let open = clients.entry(network).or_insert(0);
         if *open >= limit {
             return false;
@@ -108,9 +112,10 @@ impl Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.permits.open.fetch_sub(1, Ordering::Relaxed);
+        let Some(permits) = &self.permits else { return };
+        permits.open.fetch_sub(1, Ordering::Relaxed);
         if let Some(network) = self.client {
-            let mut clients = self.permits.shard(&network).lock().unwrap_or_else(PoisonError::into_inner);
+            let mut clients = permits.shard(&network).lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(open) = clients.get_mut(&network) {
                 *open -= 1;
                 if *open == 0 {
@@ -161,6 +166,19 @@ mod tests {
         assert_eq!(permits.upstreams_awaited(), 0);
         drop(second);
         assert!(permits.take_upstream().is_some());
+    }
+
+    #[test]
+    fn the_edges_check_of_itself_takes_no_place_of_a_client() {
+        let permits = Permits::new(0);
+        let mut own = Permit::own();
+        let client = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+        assert!(own.for_client(client, 1));
+        let mut first = permits.take(1).expect("room");
+        assert!(first.for_client(client, 1));
+        drop(own);
+        assert_eq!(permits.open(), 1);
+        assert!(permits.take(1).is_none());
     }
 
     #[test]

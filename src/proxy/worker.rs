@@ -1,6 +1,7 @@
 //! One thread that carries traffic, and what it calls its own: runtime, listeners, pools, counters, deadlines.
 
 use std::cell::{Cell, RefCell};
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,7 +18,7 @@ use super::permits::Permit;
 use super::request_id::{RequestId, RequestIds};
 use super::tls::TlsPolicy;
 use super::upstream::Pools;
-use crate::live::{Cached, CertIndex, RouteTable, WellKnown};
+use crate::live::{Cached, CertIndex, OwnCheck, RouteTable, WellKnown};
 use crate::shutdown::Lifecycle;
 use crate::telemetry::{RateLimited, Shed, SiteCounts, WorkerCounters};
 
@@ -30,6 +31,7 @@ pub(super) struct Worker {
     pub(super) certificates: RefCell<Cached<CertIndex>>,
     pub(super) well_known: RefCell<Cached<WellKnown>>,
     pub(super) policy: RefCell<Cached<TlsPolicy>>,
+    own_check: RefCell<Cached<OwnCheck>>,
     /// A buffer that waits for the next connection that gathers small writes.
     pub(super) spare: Cell<BytesMut>,
     /// Failed handshakes are told, but not more often than a person can read.
@@ -104,6 +106,7 @@ impl Worker {
             certificates: RefCell::new(shared.certificates.cached()),
             well_known: RefCell::new(shared.well_known.cached()),
             policy: RefCell::new(shared.policy.cached()),
+            own_check: RefCell::new(shared.own_check.cached()),
             routes: RefCell::new(routes),
             view: RefCell::new(view),
             alarms: Alarms::new(),
@@ -203,6 +206,11 @@ impl Worker {
         self.shared.permits.take(limit)
     }
 
+    /// Whether the edge itself is at the other end, to see what it serves.
+    pub(super) fn is_own_check(&self, peer: SocketAddr) -> bool {
+        self.own_check.borrow_mut().load().is(peer)
+    }
+
     /// Counts a connection until the guard is dropped.
     pub(super) fn open_connection(self: &Rc<Self>) -> Open {
         self.connections.set(self.connections.get() + 1);
@@ -264,7 +272,7 @@ const EVENT_INTERVAL: u32 = 61;
 
 #[cfg(test)]
 mod tests {
-    use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+    use std::net::{Ipv4Addr, TcpStream};
     use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::sync::atomic::AtomicUsize;
     use std::task::{Context, Wake, Waker};
@@ -325,6 +333,7 @@ mod tests {
             routes: table(routes).1,
             well_known: table(WellKnown::default()).1,
             policy: table(TlsPolicy::new(true, UnknownName::Refuse).expect("a policy")).1,
+            own_check: table(OwnCheck::default()).1,
             access_log: AccessLog::off(),
             permits: Permits::new(9),
             room_for_clients: 9,

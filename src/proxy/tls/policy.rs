@@ -43,6 +43,15 @@ impl TlsPolicy {
         config.ticketer = ticketer()?;
         Ok(Self { config: Arc::new(config), unknown_name })
     }
+
+    /// The name whose certificate clients get that ask for one nobody serves; `None`: they are refused.
+    #[must_use]
+    pub fn default_host(&self) -> Option<&HostName> {
+        match &self.unknown_name {
+            UnknownName::Refuse => None,
+            UnknownName::Default(host) => Some(host),
+        }
+    }
 }
 
 /// The policy cannot be made.
