@@ -25,7 +25,7 @@ pub use socket::AdminSocket;
 pub use tokens::Tokens;
 
 use crate::access_log::AccessLog;
-use crate::certs::IntakeHandle;
+use crate::certs::{IntakeHandle, Truth};
 use crate::config::Standing;
 use crate::live::{CertIndex, Live, RouteTable, WellKnown};
 use crate::name::HostName;
@@ -47,6 +47,8 @@ pub struct Sources {
     pub workers: Arc<[Arc<WorkerCounters>]>,
     /// The drop folder's keeper; `None` when certificates come from elsewhere.
     pub intake: Option<IntakeHandle>,
+    /// What is really served.
+    pub truth: Truth,
     /// What of the configuration does not apply.
     pub configuration: watch::Receiver<Standing>,
     /// For what it could not write.

@@ -1,5 +1,6 @@
 //! The metrics page: gathers what is published and counted at this moment.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -11,7 +12,7 @@ use super::problem::{Answer, Kind, Problem, exposition};
 use crate::certs::{AlarmCode, IntakeHandle, Ledger, NoticeState};
 use crate::config::{Reloads, Standing};
 use crate::live::{CertIndex, RouteTable, ServedCert, Site};
-use crate::telemetry::{CertificateFacts, ConfigurationFacts, IntakeFacts, Scrape, SiteFacts, render};
+use crate::telemetry::{CertificateFacts, ConfigurationFacts, IntakeFacts, Scrape, SiteFacts, TruthFacts, render};
 
 /// Renders the page, one at a time, where blocking is allowed.
 pub(super) async fn answer(sources: &Arc<Sources>, one_at_a_time: &Arc<Semaphore>) -> Result<Answer, Problem> {
@@ -34,9 +35,10 @@ fn page(sources: &Sources) -> String {
     render(&Scrape {
         workers: &sources.workers,
         access_records_lost: sources.access_log.lost(),
-        sites: sites(&routes, &index),
+        sites: sites(&routes, &index, &sources.truth.contradicted_sites()),
         certificates: index.certificates().iter().map(|served| certificate(served)).collect(),
         well_known: sources.well_known.load().iter().count(),
+        truth: TruthFacts { age: sources.truth.age(), checks: sources.truth.checks() },
         intake: ledger.as_deref().map(intake),
         configuration: configuration(&sources.configuration.borrow()),
         now: time::OffsetDateTime::from(SystemTime::now()).unix_timestamp(),
@@ -58,9 +60,11 @@ fn certificate(served: &ServedCert) -> CertificateFacts<'_> {
 }
 
 /// Each site with the smallest end of validity over its hosts, for each type of key.
-fn sites(routes: &RouteTable, index: &CertIndex) -> Vec<SiteFacts> {
+fn sites(routes: &RouteTable, index: &CertIndex, contradicted: &HashSet<String>) -> Vec<SiteFacts> {
     let of_site = |site: &Site| {
-        let mut facts = SiteFacts { label: site.label(), not_after: Vec::new(), uncovered: 0 };
+        let label = site.label();
+        let mismatch = contradicted.contains(&label);
+        let mut facts = SiteFacts { label, not_after: Vec::new(), uncovered: 0, mismatch };
         for host in &site.hosts {
             let mut served = index.find_pattern(host).into_iter().flat_map(|choice| choice.iter()).peekable();
             if served.peek().is_none() {

@@ -57,6 +57,7 @@ impl Plane {
             lifecycle,
             workers: [Arc::default()].into(),
             intake,
+            truth: Truth::default(),
             configuration: configuration.subscribe(),
             access_log: AccessLog::off(),
             audit: Audit::open(Store::in_memory()).expect("open"),

@@ -10,7 +10,8 @@
 //! [`Folders`] says whose word counts for which name, [`Roots`] whom clients trust. [`Intake`] is the single writer; it looks at the folder when [`crate::folder_watch`] says so, when a deadline of the shelf
 //! has come, and when it is asked to. What the operator is told of it is the [`Ledger`]. What clients will have against a
 //! certificate is a matter of [`warnings`]; [`inspect`] does all this to files that lie anywhere. What was accepted lasts in the
-//! library, as versions that can be gone back to.
+//! library, as versions that can be gone back to. [`TruthCheck`] looks from outside whether what was published is what clients
+//! are shown.
 
 mod alarms;
 mod bundle;
@@ -44,6 +45,7 @@ mod testing;
 mod tests;
 mod trails;
 mod traits;
+mod truth;
 mod upload;
 mod walk;
 mod well_known;
@@ -62,4 +64,5 @@ pub use roots::Roots;
 pub use shelf::{Arrival, NotDeleted, NotGoneBack};
 pub use survey::{Survey, survey};
 pub use terms::Terms;
+pub use truth::{Checked, Contradiction, Truth, TruthCheck};
 pub use upload::{NotReceived, Received, Upload};

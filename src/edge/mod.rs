@@ -21,7 +21,7 @@ use tokio::sync::{Notify, Semaphore, watch};
 
 use crate::access_log::{self, AccessLog, Writer};
 use crate::admin::{self, Tokens};
-use crate::certs::{Intake, IntakeHandle};
+use crate::certs::{Intake, IntakeHandle, Truth, TruthCheck};
 use crate::config::{AccessLogTarget, Config, Loaded};
 use crate::live::{self, CertIndex, OwnCheck, Publisher, ServedCert, WellKnown};
 use crate::proxy::{self, Permits, Shared, Sockets};
@@ -105,6 +105,7 @@ impl Edge {
         let (well_known_publisher, well_known) = live::table(WellKnown::default());
         let (routes_publisher, routes) = live::table(tables::routes(&config, https_port));
         let (policy_publisher, policy) = live::table(tables::policy(&config)?);
+        let (own, own_check) = live::table(OwnCheck::default());
         let (conductor, lifecycle) = lifecycle();
         let (access_log, writer) = AccessLog::start(&access_log_options(&config)).map_err(|error| {
             StartError::Configuration(format!("access_log.to: {error}; choose a file that can be written"))
@@ -114,8 +115,8 @@ impl Edge {
             certificates: certificates_live.clone(),
             routes: routes.clone(),
             well_known: well_known.clone(),
-            policy,
-            own_check: live::table(OwnCheck::default()).1,
+            policy: policy.clone(),
+            own_check,
             access_log: access_log.clone(),
             permits: Permits::new(room.upstreams),
             room_for_clients: room.clients,
@@ -151,6 +152,14 @@ impl Edge {
             admin: listeners.admin.local_addr().map_err(system("ask for the admin listener's address"))?,
             metrics: listeners.metrics.as_ref().and_then(|listener| listener.local_addr().ok()),
         };
+        let truth = Truth::default();
+        let truth_check = TruthCheck {
+            listeners: addresses.https.clone(),
+            certificates: certificates_live.clone(),
+            routes: routes.clone(),
+            default_host: Box::new(move || policy.load().default_host().cloned()),
+            own,
+        };
         let admin = control.spawn(admin::serve(
             listeners,
             admin::Sources {
@@ -160,6 +169,7 @@ impl Edge {
                 lifecycle: lifecycle.clone(),
                 workers: counters.clone().into(),
                 intake: intake.clone(),
+                truth: truth.clone(),
                 configuration: reloader.standing(),
                 access_log,
                 audit: Audit::open(store.clone()).map_err(door::unusable)?,
@@ -197,6 +207,7 @@ impl Edge {
             control,
         };
         edge.await_workers(config.edge.workers)?;
+        edge.control.spawn(truth_check.run(truth, edge.lifecycle.clone()));
         if is_scanned {
             edge.become_ready();
         }

@@ -58,6 +58,12 @@ catalogue! {
         "Files that wait for their counterpart now.";
     CERTIFICATE_ALARMS = Gauge "vitrine_certificate_alarms" ["code"]
         "1 while a condition of the certificates asks for the operator, 0 otherwise.";
+    SERVED_MISMATCH = Gauge "vitrine_served_certificate_mismatch" ["site"]
+        "1 while a host of the site is served another certificate than the published one, 0 otherwise.";
+    TRUTH_AGE = Gauge "vitrine_truth_check_age_seconds" []
+        "Time since the check of what is really served of the site for which it is longest ago.";
+    TRUTH_CHECKS = Counter "vitrine_truth_checks_total" ["result"]
+        "Handshakes with the edge's own listeners, by what came of comparing the certificate with the published one.";
     WELL_KNOWN = Gauge "vitrine_well_known_objects" []
         "Objects served under /.well-known/.";
 

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use metrics::{Key, KeyName, Label as MetricLabel, Level, Metadata, Recorder};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
@@ -35,8 +36,19 @@ pub struct Scrape<'a> {
     pub configuration: ConfigurationFacts,
     /// How many well-known objects are served.
     pub well_known: usize,
+    /// What came of looking at what is really served.
+    pub truth: TruthFacts,
     /// The time, seconds since the Unix epoch.
     pub now: i64,
+}
+
+/// What came of looking at what is really served.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TruthFacts {
+    /// How long ago the check of a site is that is the longest ago.
+    pub age: Duration,
+    /// Handshakes, counted by result.
+    pub checks: Vec<(&'static str, u64)>,
 }
 
 /// What of the configuration, as it is written, does not apply.
@@ -59,6 +71,8 @@ pub struct SiteFacts {
     pub not_after: Vec<(&'static str, i64)>,
     /// Its hosts that no certificate serves.
     pub uncovered: usize,
+    /// Whether one of its hosts is served another certificate than the published one.
+    pub mismatch: bool,
 }
 
 /// A published certificate.
@@ -107,6 +121,10 @@ pub fn render(scrape: &Scrape<'_>) -> String {
     let page = Page::new();
     page.gauge(&name::CERTIFICATES_SERVED, &[], scrape.certificates.len() as f64);
     page.gauge(&name::WELL_KNOWN, &[], scrape.well_known as f64);
+    page.gauge(&name::TRUTH_AGE, &[], scrape.truth.age.as_secs_f64());
+    for (result, total) in &scrape.truth.checks {
+        page.count(&name::TRUTH_CHECKS, &[result], *total);
+    }
     if let Some(intake) = &scrape.intake {
         page.intake(intake);
     }
@@ -293,12 +311,14 @@ fn certificate_labels(facts: &CertificateFacts<'_>) -> String {
 
 fn write_sites(text: &mut Text, scrape: &Scrape<'_>) {
     let (mut not_after, mut uncovered, mut requests) = (Vec::new(), Vec::new(), Vec::new());
+    let mut mismatch = Vec::new();
     let counted = by_site(scrape.workers);
     for site in &scrape.sites {
         for (key_type, seconds) in &site.not_after {
             not_after.push((text::labels(&name::SITE_NOT_AFTER, &[&site.label, "uploaded", key_type]), *seconds));
         }
         uncovered.push((text::labels(&name::SITE_UNCOVERED, &[&site.label]), site.uncovered));
+        mismatch.push((text::labels(&name::SERVED_MISMATCH, &[&site.label]), u8::from(site.mismatch)));
         let totals = counted.get(site.label.as_str()).copied().unwrap_or_default();
         for class in StatusClass::ALL {
             requests.push((text::labels(&name::SITE_REQUESTS, &[&site.label, class.label()]), totals[class.index()]));
@@ -306,6 +326,7 @@ fn write_sites(text: &mut Text, scrape: &Scrape<'_>) {
     }
     text.family(&name::SITE_NOT_AFTER, borrowed(&not_after));
     text.family(&name::SITE_UNCOVERED, borrowed(&uncovered));
+    text.family(&name::SERVED_MISMATCH, borrowed(&mismatch));
     text.family(&name::SITE_REQUESTS, borrowed(&requests));
 }
 

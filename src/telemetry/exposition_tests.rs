@@ -2,7 +2,6 @@
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use super::*;
 use crate::telemetry::{GateRule, LocalAnswer};
@@ -28,7 +27,13 @@ fn full_scrape(workers: &[Arc<WorkerCounters>]) -> Scrape<'_> {
     Scrape {
         workers,
         access_records_lost: 3,
-        sites: vec![SiteFacts { label: "*.shop.example".into(), not_after: vec![("ecdsa", 2_000)], uncovered: 1 }],
+        sites: vec![SiteFacts {
+            label: "*.shop.example".into(),
+            not_after: vec![("ecdsa", 2_000)],
+            uncovered: 1,
+            mismatch: true,
+        }],
+        truth: TruthFacts { age: Duration::from_millis(1_500), checks: vec![("match", 9), ("mismatch", 1)] },
         certificates: vec![certificate("shop.example", "certs/shop.pem"), certificate("", "certs/odd \"name\"\n.pem")],
         configuration: ConfigurationFacts {
             is_refused: true,
@@ -106,7 +111,7 @@ fn closed_sets_are_there_at_zero_before_anything_happened() {
     let workers = workers(1);
     let page = render(&Scrape {
         workers: &workers,
-        sites: vec![SiteFacts { label: "shop.example".into(), not_after: Vec::new(), uncovered: 1 }],
+        sites: vec![SiteFacts { label: "shop.example".into(), not_after: Vec::new(), uncovered: 1, mismatch: false }],
         intake: Some(IntakeFacts { alarms: vec![("scan-failed", false)], ..IntakeFacts::default() }),
         ..Scrape::default()
     });
@@ -115,6 +120,7 @@ fn closed_sets_are_there_at_zero_before_anything_happened() {
         r#"vitrine_requests_total{protocol="http/2",code="502"} 0"#,
         r#"vitrine_requests_total{protocol="plain",code="308"} 0"#,
         r#"vitrine_site_requests_total{site="shop.example",class="5xx"} 0"#,
+        r#"vitrine_served_certificate_mismatch{site="shop.example"} 0"#,
         r#"vitrine_accept_errors_total{reason="descriptors"} 0"#,
         r#"vitrine_connections_shed_total{reason="drain"} 0"#,
         r#"vitrine_upstream_failures_total{reason="connect"} 0"#,
@@ -156,6 +162,14 @@ fn a_configuration_that_does_not_apply_is_told() {
     assert_has(&page, r#"vitrine_config_reloads_total{result="applied"} 3"#);
     let page = render(&Scrape::default());
     assert_has(&page, "vitrine_config_last_reload_successful 1");
+}
+
+#[test]
+fn what_is_really_served_is_told() {
+    let page = render(&full_scrape(&[]));
+    assert_has(&page, r#"vitrine_served_certificate_mismatch{site="*.shop.example"} 1"#);
+    assert_has(&page, "vitrine_truth_check_age_seconds 1.5");
+    assert_has(&page, r#"vitrine_truth_checks_total{result="match"} 9"#);
 }
 
 #[test]

@@ -177,6 +177,30 @@ closed_set! {
 }
 
 closed_set! {
+    /// What came of a handshake by which the edge checks what it serves.
+    TruthResult {
+        /// What is published is shown, or nothing is published and the name is refused.
+        Match = "match",
+        /// Another certificate is shown.
+        Mismatch = "mismatch",
+        /// An alert, where a certificate is published.
+        Refused = "refused",
+        /// Nobody is there, hangs up, or says nothing in time.
+        NoAnswer = "no_answer",
+        /// What answers speaks no TLS, or has not the key of the certificate that it shows.
+        Invalid = "invalid",
+    }
+}
+
+impl TruthResult {
+    /// Whether it says what is served and what is not.
+    #[must_use]
+    pub const fn compares(self) -> bool {
+        matches!(self, Self::Match | Self::Mismatch)
+    }
+}
+
+closed_set! {
     /// Why an accepted connection ended without the peer's wish.
     Shed {
         /// The client address has its share of connections.

@@ -10,10 +10,10 @@ mod process;
 mod text;
 
 pub use counters::{BUCKETS, Count, Counts, Histogram, ResponseCounts, SiteCounts, WorkerCounters};
-pub use exposition::{CertificateFacts, ConfigurationFacts, IntakeFacts, Scrape, SiteFacts, render};
+pub use exposition::{CertificateFacts, ConfigurationFacts, IntakeFacts, Scrape, SiteFacts, TruthFacts, render};
 pub use labels::{
     AcceptTrouble, GateRule, HandshakeFailure, HandshakeKind, Label, LocalAnswer, Protocol, Shed, StatusClass,
-    UpstreamFailure,
+    TruthResult, UpstreamFailure,
 };
 pub use log_writer::flush as flush_log;
 pub use logging::{LogFormat, LogLevel, RateLimited, install as install_logging, printable};
