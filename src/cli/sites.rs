@@ -3,16 +3,20 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::output::table;
+use super::output::{complain, table};
 use crate::outbound::{CallError, EdgeSocket};
+use crate::telemetry::printable;
 
-/// Every host of every site, a line for each certificate that serves it.
+/// Every host of every site, a line for each certificate that serves it. What is served otherwise goes to standard error.
 pub(super) async fn list(edge: &EdgeSocket, json: bool) -> Result<String, CallError> {
     if json {
         let answer: Value = edge.get("/api/v1/sites").await?;
         return Ok(format!("{answer:#}"));
     }
     let sites: Vec<Site> = edge.get("/api/v1/sites").await?;
+    for line in remarks(&sites) {
+        complain(&line);
+    }
     Ok(listed(&sites))
 }
 
@@ -26,6 +30,7 @@ struct Site {
 struct Host {
     host: String,
     state: String,
+    served: Option<String>,
     certificates: Vec<Serving>,
 }
 
@@ -34,6 +39,34 @@ struct Serving {
     key_type: String,
     not_after: String,
     rule: String,
+    served: Option<String>,
+}
+
+impl Host {
+    /// Its certificates, or nothing once, each with what is wrong with how it is served.
+    fn lines(&self) -> Vec<(Option<&Serving>, Option<&str>)> {
+        if self.certificates.is_empty() {
+            return vec![(None, wrong(self.served.as_ref()))];
+        }
+        self.certificates.iter().map(|serving| (Some(serving), wrong(serving.served.as_ref()))).collect()
+    }
+}
+
+fn wrong(served: Option<&String>) -> Option<&str> {
+    served.map(String::as_str).filter(|served| *served != AS_PUBLISHED)
+}
+
+/// What is not served as it is published, or could not be asked.
+fn remarks(sites: &[Site]) -> Vec<String> {
+    let mut remarks = Vec::new();
+    for host in sites.iter().flat_map(|site| &site.hosts) {
+        for (serving, wrong) in host.lines() {
+            let key = serving.map(|serving| format!(" ({})", serving.key_type)).unwrap_or_default();
+            remarks
+                .extend(wrong.map(|wrong| format!("not seen as published: {}{key}: {}", host.host, printable(wrong))));
+        }
+    }
+    remarks
 }
 
 fn listed(sites: &[Site]) -> String {
@@ -43,26 +76,25 @@ fn listed(sites: &[Site]) -> String {
     let mut rows = Vec::new();
     for site in sites {
         for host in &site.hosts {
-            let row = |serving: Option<&Serving>| {
+            for (serving, wrong) in host.lines() {
                 let told = |text: fn(&Serving) -> &str| serving.map_or("", text).to_owned();
-                [
+                rows.push([
                     site.name.clone(),
                     host.host.clone(),
-                    host.state.clone(),
+                    format!("{}{}", host.state, if wrong.is_some() { ", not seen as published" } else { "" }),
                     told(|serving| &serving.key_type),
                     // The day is what matters, and it stands first (RFC 3339).
                     told(|serving| serving.not_after.get(..10).unwrap_or(&serving.not_after)),
                     told(|serving| &serving.rule),
-                ]
-            };
-            if host.certificates.is_empty() {
-                rows.push(row(None));
+                ]);
             }
-            rows.extend(host.certificates.iter().map(|serving| row(Some(serving))));
         }
     }
     table(["SITE", "HOST", "STATE", "KEY", "UNTIL", "CHOSEN BECAUSE"], &rows)
 }
+
+/// What the API says of a host where nothing is wrong.
+const AS_PUBLISHED: &str = "as published";
 
 #[cfg(test)]
 mod tests {
@@ -87,6 +119,32 @@ mod tests {
              shop  shop.example    served          ecdsa  2027-01-02  issued later\n\
              shop  shop.example    served          rsa    2027-02-03  only candidate\n\
              shop  *.shop.example  no certificate"
+        );
+    }
+
+    #[test]
+    fn what_is_served_otherwise_is_marked_and_explained() {
+        let sites: Vec<Site> = serde_json::from_value(serde_json::json!([{
+            "name": "shop",
+            "hosts": [
+                { "host": "shop.example", "state": "served", "checked": null, "served": null, "certificates": [
+                    { "key_type": "ecdsa", "not_after": "2027-01-02T03:04:05Z", "rule": "r", "served": "as published" },
+                    { "key_type": "rsa", "not_after": "2027-02-03T03:04:05Z", "rule": "r", "served": "another\none" },
+                ]},
+                { "host": "late.example", "state": "no certificate", "served": "some", "certificates": [] },
+            ],
+        }]))
+        .expect("sites");
+        assert_eq!(
+            listed(&sites),
+            "SITE  HOST          STATE                                  KEY    UNTIL       CHOSEN BECAUSE\n\
+             shop  shop.example  served                                 ecdsa  2027-01-02  r\n\
+             shop  shop.example  served, not seen as published          rsa    2027-02-03  r\n\
+             shop  late.example  no certificate, not seen as published"
+        );
+        assert_eq!(
+            remarks(&sites),
+            ["not seen as published: shop.example (rsa): another\\none", "not seen as published: late.example: some"]
         );
     }
 }

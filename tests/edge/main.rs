@@ -36,5 +36,6 @@ mod stopping;
 mod tls;
 mod tokens;
 mod trusted_roots;
+mod truth;
 mod uploads;
 mod well_known;

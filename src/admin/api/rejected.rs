@@ -53,7 +53,8 @@ struct Alarm {
     since: String,
 }
 
-/// The alarms that are on: those of the configuration, those of the certificates, that of the audit trail.
+/// The alarms that are on: those of the configuration, those of the certificates, what is served otherwise, that of the audit
+/// trail.
 fn alarms(sources: &Sources) -> Vec<Alarm> {
     let alarm = |code, message: &str, since| Alarm { code, message: message.to_owned(), since: timestamp(since) };
     let standing = sources.configuration.borrow().clone();
@@ -61,8 +62,10 @@ fn alarms(sources: &Sources) -> Vec<Alarm> {
     let rejected = standing.rejected.iter().map(|trouble| alarm(LEFT_OUT, &trouble.text, trouble.since));
     let ledger = ledger(sources);
     let of_certificates = ledger.alarms.iter().map(|on| alarm(on.code.as_str(), &on.message, on.since));
+    let contradictions = sources.truth.contradictions();
+    let served = contradictions.iter().map(|served| alarm(SERVED_MISMATCH, &served.message, served.since));
     let audit = sources.audit.trouble().map(|trouble| alarm(UNRECORDED, &trouble.text, trouble.since));
-    refused.chain(rejected).chain(of_certificates).chain(audit).collect()
+    refused.chain(rejected).chain(of_certificates).chain(served).chain(audit).collect()
 }
 
 fn ledger(sources: &Sources) -> Arc<Ledger> {
@@ -75,3 +78,5 @@ const NOT_RELOADED: &str = "config-not-reloaded";
 const UNRECORDED: &str = "audit-unwritten";
 /// This part of an included file does not apply.
 const LEFT_OUT: &str = "config-rejected";
+/// A host is served another certificate than the published one.
+const SERVED_MISMATCH: &str = "served-mismatch";

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::{Operation, Resource, aside, now, state, timestamp};
 use crate::admin::Sources;
 use crate::admin::problem::json;
+use crate::certs::{Checked, Truth};
 use crate::live::{CertFacts, CertIndex, RouteTable, ServedCert, Site};
 use crate::name::{self, HostPattern};
 
@@ -29,6 +30,8 @@ struct SiteEntry {
 struct Host {
     host: String,
     state: &'static str,
+    #[serde(flatten)]
+    check: Check,
     certificates: Vec<Serving>,
 }
 
@@ -38,6 +41,26 @@ struct Serving {
     fingerprint: String,
     not_after: String,
     rule: &'static str,
+    #[serde(flatten)]
+    check: Check,
+}
+
+/// Whether clients are shown what is published.
+#[derive(Serialize)]
+struct Check {
+    /// When this was last looked at; `null`: not yet.
+    checked: Option<String>,
+    /// `as published`, or what is wrong.
+    served: Option<String>,
+}
+
+impl From<Option<Checked>> for Check {
+    fn from(last: Option<Checked>) -> Self {
+        Self {
+            checked: last.as_ref().map(|checked| timestamp(checked.at)),
+            served: last.map(|checked| checked.fault.unwrap_or_else(|| AS_PUBLISHED.to_owned())),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -50,7 +73,7 @@ struct RouteEntry {
 fn list(sources: &Sources, now: i64) -> Vec<SiteEntry> {
     let (index, routes) = (sources.certificates.snapshot(), sources.routes.snapshot());
     let candidates = Candidates::of(&index);
-    let host = |pattern: &HostPattern| host(pattern, &index, &candidates, now);
+    let host = |pattern: &HostPattern| host(pattern, &index, &candidates, &sources.truth, now);
     let entry = |site: &Arc<Site>| SiteEntry {
         name: site.name.to_string(),
         hosts: site.hosts.iter().map(host).collect(),
@@ -59,7 +82,7 @@ fn list(sources: &Sources, now: i64) -> Vec<SiteEntry> {
     routes.sites().iter().map(entry).collect()
 }
 
-fn host(pattern: &HostPattern, index: &CertIndex, candidates: &Candidates<'_>, now: i64) -> Host {
+fn host(pattern: &HostPattern, index: &CertIndex, candidates: &Candidates<'_>, truth: &Truth, now: i64) -> Host {
     let served: Vec<_> = index.find_pattern(pattern).into_iter().flat_map(|choice| choice.iter()).collect();
     let states: Vec<_> =
         served.iter().map(|served| state(served.facts.not_before, served.facts.not_after, now)).collect();
@@ -74,8 +97,14 @@ fn host(pattern: &HostPattern, index: &CertIndex, candidates: &Candidates<'_>, n
         fingerprint: served.facts.fingerprint.to_string(),
         not_after: timestamp(served.facts.not_after),
         rule: candidates.rule(pattern, served, now),
+        check: truth.of_certificate(pattern, served.key_type, &served.facts.fingerprint).into(),
     };
-    Host { host: pattern.to_string(), state, certificates: served.into_iter().map(serving).collect() }
+    Host {
+        host: pattern.to_string(),
+        state,
+        check: truth.of_host(pattern).into(),
+        certificates: served.into_iter().map(serving).collect(),
+    }
 }
 
 fn route_entry(routes: &RouteTable, prefix: &str, group: usize) -> RouteEntry {
@@ -165,3 +194,5 @@ fn decisive(chosen: &CertFacts, other: &CertFacts, now: i64) -> &'static str {
         "fingerprint"
     }
 }
+
+const AS_PUBLISHED: &str = "as published";

@@ -43,7 +43,7 @@ async fn sites_tell_who_serves_each_host_and_why() {
     let older = certificate("older", &["*.shop.example"], LONG_AGO, FAR_AHEAD);
     let late = certificate("late", &["late.example"], LONG_AGO, LONG_AGO + 1);
     plane.certificates.publish(CertIndex::ranked([newest, older, late]));
-    let serving = |print: &str, rule: &str, not_after: &str| json!([{ "key_type": "ecdsa", "fingerprint": format!("print of {print}"), "not_after": not_after, "rule": rule }]);
+    let serving = |print: &str, rule: &str, not_after: &str| json!([{ "key_type": "ecdsa", "fingerprint": format!("print of {print}"), "not_after": not_after, "rule": rule, "checked": null, "served": null }]);
     let (ahead, ago) = ("3000-01-01T00:00:00Z", "2001-09-09T01:46:41Z");
     assert_eq!(
         plane.api("sites").await,
@@ -51,8 +51,8 @@ async fn sites_tell_who_serves_each_host_and_why() {
             {
                 "name": "shop.example",
                 "hosts": [
-                    { "host": "shop.example", "state": "served", "certificates": serving("newest", "only candidate", ahead) },
-                    { "host": "*.shop.example", "state": "served", "certificates": serving("newest", "issued later", ahead) },
+                    { "host": "shop.example", "state": "served", "checked": null, "served": null, "certificates": serving("newest", "only candidate", ahead) },
+                    { "host": "*.shop.example", "state": "served", "checked": null, "served": null, "certificates": serving("newest", "issued later", ahead) },
                 ],
                 "routes": [
                     { "path": "/api", "upstreams": ["10.0.0.1:8081"] },
@@ -62,8 +62,8 @@ async fn sites_tell_who_serves_each_host_and_why() {
             {
                 "name": "late.example",
                 "hosts": [
-                    { "host": "late.example", "state": "expired", "certificates": serving("late", "only candidate", ago) },
-                    { "host": "www.bare.example", "state": "no certificate", "certificates": [] },
+                    { "host": "late.example", "state": "expired", "checked": null, "served": null, "certificates": serving("late", "only candidate", ago) },
+                    { "host": "www.bare.example", "state": "no certificate", "checked": null, "served": null, "certificates": [] },
                 ],
                 "routes": [{ "path": "/", "upstreams": ["10.0.0.1:8082"] }],
             },
