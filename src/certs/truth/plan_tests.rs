@@ -10,6 +10,7 @@ fn table(sites: impl IntoIterator<Item = Vec<String>>) -> RouteTable {
         hosts: hosts.iter().map(|host| HostPattern::parse(host).expect("a pattern")).collect(),
         routes: Vec::new(),
         minimum_validation: None,
+        staging: false,
     };
     RouteTable::new(sites.into_iter().map(spec).collect(), Limits::default(), Vec::new(), 443)
 }

@@ -14,6 +14,7 @@ fn sites(names: &[&str]) -> RouteTable {
         hosts: vec![host(name)],
         routes: Vec::new(),
         minimum_validation: None,
+        staging: false,
     };
     RouteTable::new(names.iter().map(spec).collect(), Limits::default(), Vec::new(), 443)
 }

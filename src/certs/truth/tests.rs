@@ -82,8 +82,13 @@ impl Stage {
         let (own_publisher, own) = table(OwnCheck::default());
         let listener = Listener::start(own.clone()).await;
         let hosts = ["shop.example", "*.shop.example"].map(|host| HostPattern::parse(host).expect("a pattern"));
-        let site =
-            SiteSpec { name: "the shop".into(), hosts: hosts.to_vec(), routes: Vec::new(), minimum_validation: None };
+        let site = SiteSpec {
+            name: "the shop".into(),
+            hosts: hosts.to_vec(),
+            routes: Vec::new(),
+            minimum_validation: None,
+            staging: false,
+        };
         let (routes_publisher, routes) =
             table(RouteTable::new(vec![site], Limits::default(), Vec::new(), listener.address.port()));
         let (publisher, certificates) = table(index(published));
