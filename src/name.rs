@@ -56,6 +56,14 @@ pub enum HostPattern {
 }
 
 impl HostPattern {
+    /// Whether every name that it answers for ends with the labels of `suffix`.
+    #[must_use]
+    pub fn is_under(&self, suffix: &HostName) -> bool {
+        let (Self::Exact(name) | Self::Wildcard(name)) = self;
+        let rest = name.as_str().strip_suffix(suffix.as_str());
+        rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    }
+
     /// Reads a name or a wildcard. The `*` must be the whole leftmost label, and at least two labels must follow it.
     ///
     /// # Errors

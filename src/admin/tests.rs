@@ -145,6 +145,7 @@ fn routes() -> RouteTable {
             .collect(),
         minimum_validation: (hosts[0] == "late.example").then_some(ValidationLevel::Organisation),
         staging: false,
+        provision: Default::default(),
     };
     let sites = vec![
         site(&["shop.example", "*.shop.example"], &[("/", 8080), ("/api", 8081)]),

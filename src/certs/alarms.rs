@@ -38,10 +38,14 @@ codes! {
     KeyGroupReadable = "key-group-readable",
     /// Everybody may read private keys.
     KeyReadable = "key-readable",
+    /// The edge's own authority cannot issue.
+    LocalCaFailed = "local-ca-failed",
     /// The system reports no changes.
     NotWatching = "not-watching",
     /// What serves is not valid yet, and there is nothing better.
     NotYetValidServing = "not-yet-valid-serving",
+    /// What the operator pinned is not valid now.
+    PinIgnored = "pin-ignored",
     /// A look at the folder failed for a mistake of ours.
     ScanFailed = "scan-failed",
     /// Certificates in service could not be written to the state folder.
@@ -62,6 +66,8 @@ impl AlarmCode {
             | Self::KeyReadable
             | Self::NotWatching
             | Self::NotYetValidServing
+            | Self::LocalCaFailed
+            | Self::PinIgnored
             | Self::ScanFailed
             | Self::StateNotWritten
             | Self::WithdrawalHeld => false,

@@ -1,5 +1,7 @@
 //! The single writer: looks at the drop folder whenever it may have changed, and publishes what is to be served.
 
+mod choosing;
+
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -9,12 +11,16 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
 
+pub use choosing::Choosing;
+
 use super::alarms::AlarmCode;
 use super::certificate::Certificate;
+use super::choices::{Choices, NotChosen, SiteChoice};
 use super::folders::Folders;
 use super::ledger::{Alarm, HeldBack, Ledger};
 use super::library::{Library, Version};
 use super::scan::Scanner;
+use super::self_signed::SelfSigned;
 use super::shelf::{Arrival, Moment, NotDeleted, NotGoneBack, NotTaken, Shelf};
 use super::terms::Terms;
 use super::upload::{Matched, NotReceived, Received, Upload, preview};
@@ -40,7 +46,8 @@ impl Intake {
         well_known: Publisher<WellKnown>,
         terms: watch::Receiver<Arc<Terms>>,
     ) -> Result<IntakeHandle, StoreError> {
-        let (folders, library) = (folders.into(), Library::open(store, state_directory)?);
+        let (folders, library) = (folders.into(), Library::open(store.clone(), state_directory)?);
+        let (choices, self_signed) = (Choices::open(store.clone())?, SelfSigned::new(store, state_directory));
         let (ledger, ledger_reader) = table(Ledger::default());
         let (orders, orders_reader) = mpsc::channel(ORDERS);
         let (looks, looks_reader) = watch::channel(0);
@@ -49,6 +56,8 @@ impl Intake {
             shelf: Shelf::new(folders.clone(), Some(library)),
             is_restored: false,
             not_kept: None,
+            choices,
+            self_signed,
             objects: AllObjects::new(&folders),
             index,
             well_known,
@@ -143,6 +152,8 @@ enum Order {
     Receive(Upload, bool, oneshot::Sender<Result<Received, NotReceived>>),
     GoBack(String, oneshot::Sender<Result<Arrival, NotGoneBack>>),
     Delete(String, bool, oneshot::Sender<Result<(), NotDeleted>>),
+    Choose(String, Option<Choosing>, oneshot::Sender<Result<SiteChoice, NotChosen>>),
+    LocalRoot(oneshot::Sender<Result<String, String>>),
     History(String, oneshot::Sender<Option<Vec<Version>>>),
 }
 
@@ -154,6 +165,8 @@ struct Desk {
     is_restored: bool,
     /// Since when the library cannot be written.
     not_kept: Option<i64>,
+    choices: Choices,
+    self_signed: SelfSigned,
     objects: AllObjects,
     index: Publisher<CertIndex>,
     well_known: Publisher<WellKnown>,
@@ -249,6 +262,8 @@ impl Desk {
                 self.publish(now);
                 drop(reply.send(deleted));
             }
+            Order::Choose(site, choosing, reply) => drop(reply.send(self.choose(&site, choosing, now))),
+            Order::LocalRoot(reply) => drop(reply.send(self.local_root())),
             Order::History(fingerprint, reply) => drop(reply.send(self.shelf.history(&fingerprint))),
         }
     }
@@ -306,6 +321,7 @@ impl Desk {
         if is_first {
             self.shelf.restore(&scan.files, now);
         }
+        let not_issued = self.govern(now);
         let refused = looks.iter_mut().flat_map(|look| std::mem::take(&mut look.refused)).collect();
         let index = self.shelf.step(&scan, refused, now);
         let keep = |place: usize| self.shelf.holds_back() || !scan.roots[place].is_readable();
@@ -318,6 +334,10 @@ impl Desk {
         // What serves, serves; that it lasts comes after, and nobody waits for it to be ready.
         let (trouble, is_more) = if is_first { (None, true) } else { self.shelf.keep() };
         let mut ledger = self.shelf.ledger();
+        ledger.choices = self.choices.all();
+        if let Some(message) = not_issued {
+            ledger.raise(Alarm { code: AlarmCode::LocalCaFailed, message, since: now.unix });
+        }
         ledger.failed_scans = self.failed;
         ledger.watching = !degraded;
         self.unwatched_since = degraded.then(|| self.unwatched_since.unwrap_or(now.unix));
@@ -335,7 +355,7 @@ impl Desk {
             ledger.raise(alarm);
         }
         self.ledger.publish(ledger);
-        self.shelf.next_look().into_iter().chain(keep_again).min()
+        self.shelf.next_look().into_iter().chain(keep_again).chain(self.next_renewal(now)).min()
     }
 
     /// What to say of a library that cannot be written; logged when it begins and when it ends.

@@ -215,6 +215,7 @@ mod tests {
             routes: Vec::new(),
             minimum_validation: None,
             staging,
+            provision: Default::default(),
         };
         let mut own =
             Arc::into_inner(served("own", &["a.example", "b.example"], NOW - 1, NOW + 1, false)).expect("one");

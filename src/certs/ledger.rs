@@ -9,6 +9,7 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use super::alarms::AlarmCode;
+use super::choices::Choice;
 use super::flaw::Flaw;
 
 /// The state of the drop folder, as lists and metrics show it. Replaced whole after every look.
@@ -22,6 +23,9 @@ pub struct Ledger {
     pub loads: Loads,
     /// When the folder was last looked at, seconds since the Unix epoch; 0: not yet.
     pub last_scan: i64,
+    /// What was decided about sites' certificates, by the site's name.
+    #[serde(skip)]
+    pub choices: Arc<BTreeMap<String, Choice>>,
     /// Looks that failed in a way that was not foreseen.
     pub failed_scans: u64,
     /// Whether the system reports changes; otherwise they are only found by looking at intervals.

@@ -4,8 +4,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256, RsaKeySize,
+    BasicConstraints, CertificateParams, CidrSubnet, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
+    GeneralSubtree, IsCa, Issuer, KeyPair, KeyUsagePurpose, NameConstraints, PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256,
+    RsaKeySize,
 };
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
@@ -13,7 +14,7 @@ use zeroize::Zeroizing;
 use super::bundle::Bundle;
 use super::flaw::Flaw;
 use crate::live::ServedCert;
-use crate::name::HostPattern;
+use crate::name::{HostName, HostPattern};
 
 /// Issues certificates that only those trust who were given its root.
 pub struct LocalCa {
@@ -27,12 +28,39 @@ impl LocalCa {
     /// # Errors
     /// [`LocalCaError`] when the crypto library makes no key.
     pub fn new(common_name: &str) -> Result<Self, LocalCaError> {
+        Self::limited_to(common_name, &[])
+    }
+
+    /// The same for one that clients believe under these suffixes alone, and for no address (RFC 5280 §4.2.1.10).
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn limited_to(common_name: &str, suffixes: &[HostName]) -> Result<Self, LocalCaError> {
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
-        let mut params = params(common_name, valid_for(ROOT_DAYS))?;
-        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let mut params = root_params(common_name)?;
+        if !suffixes.is_empty() {
+            let names = suffixes.iter().map(|suffix| GeneralSubtree::DnsName(suffix.to_string()));
+            let addresses = [CidrSubnet::V4([0; 4], [0; 4]), CidrSubnet::V6([0; 16], [0; 16])];
+            params.name_constraints = Some(NameConstraints {
+                permitted_subtrees: names.collect(),
+                excluded_subtrees: addresses.map(GeneralSubtree::IpAddress).to_vec(),
+            });
+        }
         let root = params.self_signed(&key)?.pem();
         Ok(Self { root, issuer: Issuer::new(params, key) })
+    }
+
+    /// One that was made before, from its root's certificate and its key, PEM.
+    ///
+    /// # Errors
+    /// [`LocalCaError::Library`] when the key cannot be read.
+    pub fn again(common_name: &str, root: String, key: &str) -> Result<Self, LocalCaError> {
+        Ok(Self { root, issuer: Issuer::new(root_params(common_name)?, KeyPair::from_pem(key)?) })
+    }
+
+    /// The authority's private key, PEM.
+    pub(super) fn key_pem(&self) -> Zeroizing<String> {
+        Zeroizing::new(self.issuer.key().serialize_pem())
     }
 
     /// The root's certificate, for `curl --cacert`.
@@ -132,6 +160,13 @@ impl From<rcgen::Error> for LocalCaError {
     fn from(error: rcgen::Error) -> Self {
         Self::Library(error)
     }
+}
+
+fn root_params(common_name: &str) -> Result<CertificateParams, LocalCaError> {
+    let mut params = params(common_name, valid_for(ROOT_DAYS))?;
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    Ok(params)
 }
 
 /// Without these, rcgen names the subject itself and makes it valid from 1975 to 4096.

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 
-use hashbrown::HashSet;
+use hashbrown::{HashMap, HashSet};
 
 use crate::live::{CertIndex, ServedCert};
 use crate::name::{self, HostPattern};
@@ -46,6 +46,79 @@ pub(super) fn ranked(certificates: &[Arc<ServedCert>], now: i64) -> Vec<Ranked> 
         }
     }
     ranked
+}
+
+/// Whose certificates serve certain hosts whatever ranks better.
+#[derive(Clone, Debug)]
+pub(super) struct Rule {
+    pub(super) hosts: Vec<HostPattern>,
+    pub(super) by: By,
+}
+
+/// What a rule names.
+#[derive(Clone, Debug)]
+pub(super) enum By {
+    /// A certificate that stands for nothing else.
+    Own(Arc<ServedCert>),
+    /// Certificates of the order, by their fingerprints.
+    Fingerprints(Vec<String>),
+}
+
+/// Puts rules above the order. A rule that names nothing valid for a host has no say over it; those hosts are given back.
+pub(super) fn governed(mut order: Vec<Ranked>, rules: &[Rule], now: i64) -> (Vec<Ranked>, Vec<HostPattern>) {
+    let mut ignored = Vec::new();
+    if rules.is_empty() {
+        return (order, ignored);
+    }
+    // By certificate, the hosts it is to serve; and all hosts that are governed.
+    let mut taken: HashMap<*const ServedCert, Vec<HostPattern>> = HashMap::new();
+    let mut hosts: HashSet<&HostPattern> = HashSet::new();
+    let mut own: Vec<Ranked> = Vec::new();
+    for rule in rules {
+        let named: Vec<&Arc<ServedCert>> = match &rule.by {
+            By::Own(certificate) => {
+                let names = Some(rule.hosts.clone().into_boxed_slice());
+                own.push(Ranked { certificate: Arc::clone(certificate), names });
+                hosts.extend(&rule.hosts);
+                continue;
+            }
+            By::Fingerprints(wanted) => {
+                let is_named =
+                    |facts: &crate::live::CertFacts| wanted.iter().any(|wanted| **wanted == *facts.fingerprint);
+                let valid = |facts: &crate::live::CertFacts| (facts.not_before..=facts.not_after).contains(&now);
+                let found = order.iter().map(Ranked::certificate);
+                found.filter(|served| is_named(&served.facts) && valid(&served.facts)).collect()
+            }
+        };
+        for host in &rule.hosts {
+            let fit: Vec<_> = named.iter().filter(|served| is_for(served, host)).collect();
+            if fit.is_empty() {
+                ignored.push(host.clone());
+                continue;
+            }
+            hosts.insert(host);
+            for served in fit {
+                taken.entry(Arc::as_ptr(served)).or_default().push(host.clone());
+            }
+        }
+    }
+    for ranked in &mut order {
+        let given = taken.remove(&Arc::as_ptr(&ranked.certificate)).unwrap_or_default();
+        if !given.is_empty() || ranked.names().iter().any(|name| hosts.contains(name)) {
+            let left = ranked.names().iter().filter(|name| !hosts.contains(name)).cloned();
+            ranked.names = Some(left.chain(given).collect());
+        }
+    }
+    order.extend(own);
+    (order, ignored)
+}
+
+/// Whether a certificate is for a host, or for all that a wildcard answers for.
+fn is_for(served: &ServedCert, host: &HostPattern) -> bool {
+    match host {
+        HostPattern::Exact(name) => served.covers(name.as_str()),
+        HostPattern::Wildcard(_) => served.names.contains(host),
+    }
 }
 
 /// The index of certificates in this order.

@@ -1,10 +1,27 @@
 //! What the operator asks of certificates, as plain values: replaced whole when the configuration is read again.
 
 use super::roots::Roots;
+use crate::live::Provision;
+use crate::name::{HostName, HostPattern};
 
 /// By what certificates are judged and ranked.
 #[derive(Clone, Debug, Default)]
 pub struct Terms {
     /// Where a chain must lead to be trusted.
     pub roots: Roots,
+    /// Where each site's certificates come from, as it is configured.
+    pub sites: Vec<SiteTerms>,
+    /// Under what names the edge's own authority may issue.
+    pub local_ca_suffixes: Vec<HostName>,
+}
+
+/// What is configured about a site's certificates.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SiteTerms {
+    /// The site's name.
+    pub name: String,
+    /// The names it answers for.
+    pub hosts: Vec<HostPattern>,
+    /// Where its certificates come from.
+    pub provision: Provision,
 }

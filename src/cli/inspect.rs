@@ -22,7 +22,7 @@ pub(super) fn inspect(files: &[PathBuf], password_file: Option<&Path>, config: O
             output::complain(&mistakes);
             return exit::configuration();
         }
-        None => (Terms { roots: Roots::of_the_web() }, None),
+        None => (Terms { roots: Roots::of_the_web(), ..Terms::default() }, None),
     };
     let sites = sites.as_ref().map(Sites::of);
     let circumstances = Circumstances { now: OffsetDateTime::now_utc().unix_timestamp(), sites: sites.as_ref() };

@@ -7,6 +7,7 @@ mod demo;
 mod exit;
 mod inspect;
 mod output;
+mod provision;
 mod run;
 mod sites;
 mod tokens;
@@ -79,6 +80,13 @@ enum Command {
 enum SitesCommand {
     /// Every host of every site with the certificate that serves it, and why that one
     List(Asking),
+    /// Decide where a site's certificates come from, above the configuration
+    #[command(after_help = "Example: vitrine sites use staging.shop.test self-signed")]
+    Use(provision::Using),
+    /// What was decided otherwise than the configuration says; `sites use SITE configured` takes it back
+    Diff(Asking),
+    /// Print the root of the edge's own authority, for whoever is to trust self-signed sites
+    Root(Running),
 }
 
 #[derive(Args, Debug)]
@@ -137,6 +145,13 @@ impl Command {
             Self::Sites(SitesCommand::List(asking)) => {
                 asking.running.ask(async |edge| sites::list(edge, asking.json).await)
             }
+            Self::Sites(SitesCommand::Use(using)) => {
+                using.running.ask(async |edge| provision::use_(edge, &using).await)
+            }
+            Self::Sites(SitesCommand::Diff(asking)) => {
+                asking.running.ask(async |edge| provision::diff(edge, asking.json).await)
+            }
+            Self::Sites(SitesCommand::Root(running)) => running.ask(async |edge| provision::root(edge).await),
             Self::Token(command) => command.obey(),
             Self::Audit(command) => command.obey(),
         }

@@ -10,6 +10,7 @@ use toml::de::DeValue;
 use super::document::read_regular;
 use super::reader::{Placed, Section};
 use super::{CertificatesConfig, DropFolder, RootFile, place, value};
+use crate::name::HostName;
 
 /// `[certificates]`
 pub(super) fn certificates(section: &Section<'_>) -> CertificatesConfig {
@@ -21,6 +22,11 @@ pub(super) fn certificates(section: &Section<'_>) -> CertificatesConfig {
     let (drop_directory, state) = (or_default(drop_directory, DROP_DIRECTORY), or_default(state, STATE_DIRECTORY));
     let trusted_roots = section.list("trusted_roots", value::path).map(|list| list.value).unwrap_or_default();
     let trusted_roots = trusted_roots.into_iter().filter_map(|path| root_file(section, path)).collect();
+    let suffixes = section.filled_list("local_ca_suffixes", place::suffix).map(|list| list.value);
+    let local_ca_suffixes = match suffixes {
+        Some(given) => given.into_iter().map(|suffix| suffix.value).collect(),
+        None => LOCAL_CA_SUFFIXES.iter().filter_map(|suffix| HostName::parse(suffix).ok()).collect(),
+    };
     let mut taken = vec![("certificates.drop_directory", drop_directory.value.clone())];
     // We write to the one and take in whatever lies in the other.
     keep_apart(section, "certificates.state_directory", &state, &taken);
@@ -34,7 +40,8 @@ pub(super) fn certificates(section: &Section<'_>) -> CertificatesConfig {
             drops.push(drop);
         }
     }
-    CertificatesConfig { drop_directory: drop_directory.value, state_directory: state.value, trusted_roots, drops }
+    let (drop_directory, state_directory) = (drop_directory.value, state.value);
+    CertificatesConfig { drop_directory, state_directory, local_ca_suffixes, trusted_roots, drops }
 }
 
 /// Gives the line of the folder too.
@@ -106,6 +113,8 @@ fn plain(path: &Path) -> PathBuf {
     plain
 }
 
+/// Nobody has these on the internet (RFC 6761, and what ICANN keeps for private use).
+const LOCAL_CA_SUFFIXES: [&str; 3] = ["test", "localhost", "internal"];
 /// The folder of this repository made for it.
 const DROP_DIRECTORY: &str = "certs";
 /// Beside the drop folder, never in it.

@@ -7,7 +7,7 @@ use super::include::Included;
 use super::reader::{Pad, Section};
 use super::remark::{Mistakes, Rejected, Remark};
 use super::sites::{MainSites, Sites};
-use super::{Config, UnknownName, bounds, certificates, sections};
+use super::{CertificatesConfig, Config, UnknownName, bounds, certificates, sections};
 use crate::live::SiteSpec;
 
 /// A configuration that holds, with what must be said about it.
@@ -62,17 +62,18 @@ fn assemble(main: &Document, serving: Option<&Loaded>) -> Result<Loaded, Mistake
 
 /// The configuration, which is worth something only if the pad of `top` is clean.
 pub(super) fn read_everything(top: &Section<'_>, serving: Option<&Loaded>) -> (Config, Sites, Included) {
-    let mut main = MainSites::default();
+    let certificates = certificates::certificates(&top.table("certificates"));
+    let mut main = MainSites::with(certificates.local_ca_suffixes.clone());
     for table in top.tables("site") {
         main.read(top.pad, table);
     }
     let included = Included::find(top);
     let mut sites = main.with_included(top.pad, &included, serving);
-    let config = settings(top, std::mem::take(&mut sites.specs), !sites.rejected.is_empty());
+    let config = settings(top, certificates, std::mem::take(&mut sites.specs), !sites.rejected.is_empty());
     (config, sites, included)
 }
 
-fn settings(top: &Section<'_>, sites: Vec<SiteSpec>, some_rejected: bool) -> Config {
+fn settings(top: &Section<'_>, certificates: CertificatesConfig, sites: Vec<SiteSpec>, some_rejected: bool) -> Config {
     let mut listeners = Vec::new();
     let edge = sections::edge(&top.table("edge"), &mut listeners);
     let admin = sections::admin(&top.table("admin"), &mut listeners);
@@ -96,7 +97,7 @@ fn settings(top: &Section<'_>, sites: Vec<SiteSpec>, some_rejected: bool) -> Con
         edge,
         tls,
         limits: bounds::limits(&top.table("limits")),
-        certificates: certificates::certificates(&top.table("certificates")),
+        certificates,
         admin,
         log: sections::log(&top.table("log")),
         access_log: sections::access_log(&top.table("access_log")),

@@ -134,6 +134,8 @@ pub struct CertificatesConfig {
     pub drop_directory: PathBuf,
     /// Our folder.
     pub state_directory: PathBuf,
+    /// Under what names the edge's own authority may issue.
+    pub local_ca_suffixes: Vec<HostName>,
     /// Roots that are trusted besides the web's.
     pub trusted_roots: Vec<RootFile>,
     /// `[[certificates.drop]]`: more folders, whose writers may supply certain names only.

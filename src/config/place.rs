@@ -64,6 +64,12 @@ pub(super) fn host(value: &DeValue<'_>) -> Result<HostName, String> {
     HostName::parse(&text(value)?).map_err(|error| error.to_string())
 }
 
+/// What names end with: `.test`, or `test`.
+pub(super) fn suffix(value: &DeValue<'_>) -> Result<HostName, String> {
+    let text = text(value)?;
+    HostName::parse(text.strip_prefix('.').unwrap_or(&text)).map_err(|error| error.to_string())
+}
+
 /// A host name or a wildcard.
 pub(super) fn pattern(value: &DeValue<'_>) -> Result<HostPattern, String> {
     HostPattern::parse(&text(value)?).map_err(|error| error.to_string())

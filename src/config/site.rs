@@ -8,8 +8,8 @@ use toml::de::DeValue;
 use super::keys::NOT_IN_THIS_VERSION;
 use super::reader::{Pad, Placed, Section};
 use super::{place, value};
-use crate::live::{SiteSpec, Upstream, ValidationLevel};
-use crate::name::HostPattern;
+use crate::live::{Provision, SiteSpec, Upstream, ValidationLevel};
+use crate::name::{HostName, HostPattern};
 
 /// What could be read of one site. It is worth something only if its pad is clean.
 pub(super) struct ReadSite {
@@ -19,6 +19,7 @@ pub(super) struct ReadSite {
     routes: Vec<(String, Vec<Upstream>)>,
     minimum_validation: Option<ValidationLevel>,
     staging: bool,
+    provision: Placed<Provision>,
 }
 
 impl ReadSite {
@@ -45,11 +46,16 @@ impl ReadSite {
                 .map(|host| Placed { value: host.value.to_string(), line: host.line }),
             name => name,
         };
-        let later = [("uploaded", None), ("managed", Some("managed")), ("self-signed", Some("self-signed"))];
-        if let Some(Placed { value: Some(later), line }) = section.word("certificate", &later) {
-            let text = format!("{later:?} is {NOT_IN_THIS_VERSION}; {UPLOADED}");
-            pad.mistake(line, "site.certificate", text);
-        }
+        let words =
+            [("uploaded", Some(Provision::Uploaded)), ("self-signed", Some(Provision::SelfSigned)), ("managed", None)];
+        let provision = match section.word("certificate", &words) {
+            Some(Placed { value: Some(provision), line }) => Placed { value: provision, line },
+            Some(Placed { value: None, line }) => {
+                pad.mistake(line, "site.certificate", format!("\"managed\" is {NOT_IN_THIS_VERSION}; {UPLOADED}"));
+                Placed { value: Provision::Uploaded, line }
+            }
+            None => Placed { value: Provision::Uploaded, line: section.line },
+        };
         let minimum_validation = section.word("minimum_validation", &LEVELS).map(|level| level.value);
         let staging = section.value_or("staging", value::switch, false);
         let upstreams = read_upstreams(&section);
@@ -77,7 +83,25 @@ impl ReadSite {
             pad.missing(section.line, "site.upstreams", text);
         }
         let routes = routes.into_iter().map(|route| route.value).collect();
-        Self { name, hosts, routes, minimum_validation, staging }
+        Self { name, hosts, routes, minimum_validation, staging, provision }
+    }
+
+    /// Remarks on hosts that the edge's own authority must not issue for.
+    pub(super) fn check_suffixes(&self, pad: &Pad<'_>, suffixes: &[HostName]) {
+        if self.provision.value != Provision::SelfSigned {
+            return;
+        }
+        let is_outside = |host: &&Placed<HostPattern>| !suffixes.iter().any(|suffix| host.value.is_under(suffix));
+        for host in self.hosts.iter().filter(is_outside) {
+            let known: Vec<String> = suffixes.iter().map(|suffix| format!(".{suffix}")).collect();
+            let text = format!(
+                "\"self-signed\" is for names that end with {}, found {:?}; use \"uploaded\", or add the suffix to \
+                 certificates.local_ca_suffixes if nobody else can have such a name",
+                known.join(", "),
+                host.value.to_string()
+            );
+            pad.mistake(self.provision.line, "site.certificate", text);
+        }
     }
 
     pub(super) fn name(&self) -> Option<String> {
@@ -88,8 +112,8 @@ impl ReadSite {
     pub(super) fn finish(self) -> Option<SiteSpec> {
         let name = self.name?.value;
         let hosts = self.hosts.into_iter().map(|host| host.value).collect();
-        let Self { routes, minimum_validation, staging, .. } = self;
-        Some(SiteSpec { name, hosts, routes, minimum_validation, staging })
+        let Self { routes, minimum_validation, staging, provision, .. } = self;
+        Some(SiteSpec { name, hosts, routes, minimum_validation, staging, provision: provision.value })
     }
 }
 

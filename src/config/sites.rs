@@ -18,6 +18,7 @@ use super::reader::{Pad, Section};
 use super::remark::{Rejected, RejectedPart, Remark};
 use super::site::ReadSite;
 use crate::live::SiteSpec;
+use crate::name::HostName;
 
 /// The sites of all files, and what is said about them.
 #[derive(Default)]
@@ -32,15 +33,23 @@ pub(super) struct Sites {
 /// The sites of the main file; what is wrong with them is on its pad.
 #[derive(Default)]
 pub(super) struct MainSites {
+    /// What the names of self-signed sites end with.
+    suffixes: Vec<HostName>,
     specs: Vec<SiteSpec>,
     claims: Claims,
 }
 
 impl MainSites {
+    /// None yet.
+    pub(super) fn with(suffixes: Vec<HostName>) -> Self {
+        Self { suffixes, ..Self::default() }
+    }
+
     /// Reads one site.
     pub(super) fn read<'a>(&mut self, pad: &Pad<'a>, table: &'a Spanned<DeValue<'a>>) {
         let site_pad = Pad::new(pad.document);
         let site = ReadSite::read(&site_pad, table);
+        site.check_suffixes(&site_pad, &self.suffixes);
         let file = &pad.document.file;
         for Remark { line, key, text, .. } in self.claims.conflicts(file, &site, false) {
             site_pad.mistake(line.unwrap_or(1), &key, text);
@@ -56,14 +65,14 @@ impl MainSites {
     pub(super) fn with_included(self, pad: &Pad<'_>, included: &Included, serving: Option<&Loaded>) -> Sites {
         let main = &pad.document.file;
         let incumbents = serving.map(|serving| Incumbents::of(serving, main)).unwrap_or_default();
-        let mut reading = Reading::default();
+        let mut reading = Reading { suffixes: &self.suffixes, ..Reading::default() };
         for silent in &included.silent {
             reading.hear(silent, pad, incumbents.of_pattern(silent).next().is_some());
         }
         for file in &included.files {
             reading.read_file(file, incumbents.of_file(file).next().is_some());
         }
-        let Reading { candidates, rejected, warnings } = reading;
+        let Reading { candidates, rejected, warnings, .. } = reading;
 
         let mut contest = Contest { main: self.claims, candidates, kept: BTreeSet::new(), incumbents };
         contest.keep_what_was_rejected(&rejected, &included.silent);
@@ -140,13 +149,14 @@ struct Candidate {
 
 /// What the included files say, each by itself.
 #[derive(Default)]
-struct Reading {
+struct Reading<'s> {
+    suffixes: &'s [HostName],
     candidates: Vec<Candidate>,
     rejected: Vec<Rejected>,
     warnings: Vec<Remark>,
 }
 
-impl Reading {
+impl Reading<'_> {
     fn reject(&mut self, file: &Path, part: RejectedPart, mistakes: Vec<Remark>) {
         self.rejected.push(Rejected { file: file.into(), part, mistakes });
     }
@@ -183,6 +193,7 @@ impl Reading {
         for table in top.tables("site") {
             let site_pad = Pad::new(&document);
             let site = ReadSite::read(&site_pad, table);
+            site.check_suffixes(&site_pad, self.suffixes);
             // The rest of a broken file is read to tell everything at once.
             if is_broken {
                 pad.absorb(site_pad);

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::certs::{Flaw, Folder, Folders, Roots, Terms};
+use crate::certs::{Flaw, Folder, Folders, Roots, SiteTerms, Terms};
 use crate::config::{CertificatesConfig, Config, DropFolder, TlsVersion, UnknownName};
 use crate::live::RouteTable;
 use crate::proxy::{self, TlsPolicy, TlsPolicyError};
@@ -34,7 +34,13 @@ pub fn terms(config: &Config) -> Result<Terms, Vec<String>> {
         let line = |(file, flaw): (PathBuf, Flaw)| format!("certificates.trusted_roots: {}: {flaw}", file.display());
         flaws.into_iter().map(line).collect::<Vec<_>>()
     })?;
-    Ok(Terms { roots })
+    let sites = config.sites.iter().map(|site| SiteTerms {
+        name: site.name.clone(),
+        hosts: site.hosts.clone(),
+        provision: site.provision,
+    });
+    let local_ca_suffixes = config.certificates.local_ca_suffixes.clone();
+    Ok(Terms { roots, sites: sites.collect(), local_ca_suffixes })
 }
 
 /// The TLS policy of a configuration.

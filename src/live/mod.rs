@@ -17,7 +17,7 @@ use arc_swap::{ArcSwap, Cache, Guard};
 pub use cert_index::{CertIndex, Choice, KeyType, ServedCert};
 pub use facts::{CertFacts, CertTraits, ValidationLevel};
 pub use own_check::OwnCheck;
-pub use route_table::{Route, RouteTable, Site, SiteSpec, Upstream, UpstreamGroup};
+pub use route_table::{Provision, Route, RouteTable, Site, SiteSpec, Upstream, UpstreamGroup};
 pub use well_known::{WellKnown, WellKnownObject};
 
 /// Makes the two halves of a table, with its first content.

@@ -77,7 +77,8 @@ impl RouteTable {
             .collect();
         routes.sort_by_key(|route| std::cmp::Reverse(route.prefix.len()));
         let (name, hosts, minimum_validation) = (spec.name.into(), spec.hosts.into(), spec.minimum_validation);
-        Site { name, index, hosts, minimum_validation, staging: spec.staging, routes: routes.into() }
+        let (staging, provision) = (spec.staging, spec.provision);
+        Site { name, index, hosts, minimum_validation, staging, provision, routes: routes.into() }
     }
 
     /// The place of a group; sites with the same upstreams share one, and with it its connections.
@@ -117,6 +118,29 @@ pub struct SiteSpec {
     pub minimum_validation: Option<ValidationLevel>,
     /// Whether nobody but who builds the shop comes there.
     pub staging: bool,
+    /// Where its certificates come from.
+    pub provision: Provision,
+}
+
+/// Where a site's certificates come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Provision {
+    /// From the operator: the best of what was dropped or uploaded.
+    #[default]
+    Uploaded,
+    /// From the edge's own authority, which only those trust who were given its root.
+    SelfSigned,
+}
+
+impl Provision {
+    /// The word that configuration and interface have for it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Uploaded => "uploaded",
+            Self::SelfSigned => "self-signed",
+        }
+    }
 }
 
 /// A configured site.
@@ -132,6 +156,8 @@ pub struct Site {
     pub minimum_validation: Option<ValidationLevel>,
     /// Whether nobody but who builds the shop comes there.
     pub staging: bool,
+    /// Where its certificates come from, as it is configured.
+    pub provision: Provision,
     routes: Box<[Route]>,
 }
 
@@ -215,6 +241,7 @@ mod tests {
             routes: routes.iter().map(|(prefix, port)| ((*prefix).into(), vec![upstream(*port)])).collect(),
             minimum_validation: None,
             staging: false,
+            provision: Provision::Uploaded,
         }
     }
 

@@ -6,6 +6,7 @@ mod access_log;
 mod admin;
 mod answers;
 mod audit;
+mod choices;
 mod demo;
 mod descriptors;
 mod desync;

@@ -3,6 +3,7 @@
 mod audit;
 mod call;
 mod certificates;
+mod choices;
 mod form;
 mod openapi;
 mod query;
@@ -55,6 +56,7 @@ static RESOURCES: &[&Resource] = &[
     &certificates::RESOURCE,
     &versions::RESOURCE,
     &sites::RESOURCE,
+    &choices::RESOURCE,
     &rejected::RESOURCE,
     &tokens::RESOURCE,
     &audit::RESOURCE,

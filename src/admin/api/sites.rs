@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::choices::{self, Provided};
 use super::{Operation, Resource, aside, now, state, timestamp};
 use crate::admin::Sources;
 use crate::admin::problem::json;
-use crate::certs::{Checked, Truth};
+use crate::certs::{Checked, Choice, Truth};
 use crate::live::{CertFacts, CertIndex, RouteTable, ServedCert, Site};
 use crate::name::{self, HostPattern};
 
@@ -22,6 +23,7 @@ pub(super) static RESOURCE: Resource = Resource {
 #[derive(Serialize)]
 struct SiteEntry {
     name: String,
+    certificate: Provided,
     hosts: Vec<Host>,
     routes: Vec<RouteEntry>,
 }
@@ -33,6 +35,16 @@ struct Host {
     #[serde(flatten)]
     check: Check,
     certificates: Vec<Serving>,
+}
+
+impl Host {
+    /// What the operator chose stands above all rules.
+    fn chosen_by(mut self, site: &Site, choice: Option<&Choice>) -> Self {
+        for serving in &mut self.certificates {
+            serving.rule = choices::rule(site, choice, &serving.fingerprint).unwrap_or(serving.rule);
+        }
+        self
+    }
 }
 
 #[derive(Serialize)]
@@ -73,10 +85,17 @@ struct RouteEntry {
 fn list(sources: &Sources, now: i64) -> Vec<SiteEntry> {
     let (index, routes) = (sources.certificates.snapshot(), sources.routes.snapshot());
     let candidates = Candidates::of(&index);
-    let host = |pattern: &HostPattern| host(pattern, &index, &candidates, &sources.truth, now);
+    let choices = choices::of(sources);
     let entry = |site: &Arc<Site>| SiteEntry {
         name: site.name.to_string(),
-        hosts: site.hosts.iter().map(host).collect(),
+        certificate: Provided::of(site, choices.get(&*site.name)),
+        hosts: site
+            .hosts
+            .iter()
+            .map(|pattern| {
+                host(pattern, &index, &candidates, &sources.truth, now).chosen_by(site, choices.get(&*site.name))
+            })
+            .collect(),
         routes: site.routes().iter().map(|route| route_entry(&routes, &route.prefix, route.group)).collect(),
     };
     routes.sites().iter().map(entry).collect()

@@ -45,11 +45,12 @@ async fn sites_tell_who_serves_each_host_and_why() {
     plane.certificates.publish(CertIndex::ranked([newest, older, late]));
     let serving = |print: &str, rule: &str, not_after: &str| json!([{ "key_type": "ecdsa", "fingerprint": format!("print of {print}"), "not_after": not_after, "rule": rule, "checked": null, "served": null }]);
     let (ahead, ago) = ("3000-01-01T00:00:00Z", "2001-09-09T01:46:41Z");
+    let as_configured = json!({ "effective": "uploaded", "configured": "uploaded", "pinned": [], "decided_by": null, "decided_at": null });
     assert_eq!(
         plane.api("sites").await,
         json!([
             {
-                "name": "shop.example",
+                "name": "shop.example", "certificate": as_configured,
                 "hosts": [
                     { "host": "shop.example", "state": "served", "checked": null, "served": null, "certificates": serving("newest", "only candidate", ahead) },
                     { "host": "*.shop.example", "state": "served", "checked": null, "served": null, "certificates": serving("newest", "issued later", ahead) },
@@ -60,7 +61,7 @@ async fn sites_tell_who_serves_each_host_and_why() {
                 ],
             },
             {
-                "name": "late.example",
+                "name": "late.example", "certificate": as_configured,
                 "hosts": [
                     { "host": "late.example", "state": "expired", "checked": null, "served": null, "certificates": serving("late", "only candidate", ago) },
                     { "host": "www.bare.example", "state": "no certificate", "checked": null, "served": null, "certificates": [] },

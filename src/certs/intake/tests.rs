@@ -170,6 +170,8 @@ async fn a_look_that_fails_leaves_what_is_served_and_is_not_the_last() {
         shelf: Shelf::new(folder.path().to_owned(), None),
         is_restored: false,
         not_kept: None,
+        choices: Choices::open(Store::in_memory()).expect("none"),
+        self_signed: SelfSigned::new(Store::in_memory(), folder.path()),
         objects: AllObjects::new(&folder.path().into()),
         index: table(CertIndex::default()).0,
         well_known: table(WellKnown::default()).0,

@@ -6,7 +6,7 @@ use hashbrown::HashMap;
 
 use crate::certs::flaw::Flaw;
 use crate::certs::ledger::some_of;
-use crate::live::{Site, SiteSpec, ValidationLevel};
+use crate::live::{Provision, Site, SiteSpec, ValidationLevel};
 use crate::name::{self, HostPattern};
 
 /// What a site asks of its certificates.
@@ -20,14 +20,16 @@ pub struct SiteDemands<'s> {
 }
 
 impl<'s> From<&'s Site> for SiteDemands<'s> {
-    fn from(Site { name, hosts, minimum_validation, staging, .. }: &'s Site) -> Self {
-        Self { name, hosts, minimum_validation: *minimum_validation, staging: *staging }
+    fn from(Site { name, hosts, minimum_validation, staging, provision, .. }: &'s Site) -> Self {
+        let staging = *staging || *provision == Provision::SelfSigned;
+        Self { name, hosts, minimum_validation: *minimum_validation, staging }
     }
 }
 
 impl<'s> From<&'s SiteSpec> for SiteDemands<'s> {
-    fn from(SiteSpec { name, hosts, minimum_validation, staging, .. }: &'s SiteSpec) -> Self {
-        Self { name, hosts, minimum_validation: *minimum_validation, staging: *staging }
+    fn from(SiteSpec { name, hosts, minimum_validation, staging, provision, .. }: &'s SiteSpec) -> Self {
+        let staging = *staging || *provision == Provision::SelfSigned;
+        Self { name, hosts, minimum_validation: *minimum_validation, staging }
     }
 }
 

@@ -233,11 +233,13 @@ impl Library {
             return Err(damaged("key and certificate do not belong together, or are others than it says".into()));
         };
         let mut pair = pairs.swap_remove(at);
-        if record.source == Source::Dropped && !gone_back_to {
+        // One without files has nothing whose going could be noticed.
+        let is_dropped = record.source == Source::Dropped && !gone_back_to && !record.certificate_files.is_empty();
+        if is_dropped {
             pair.certificate_files = record.certificate_files.iter().map(|file| file.as_path().into()).collect();
             pair.key_files = record.key_files.iter().map(|file| file.as_path().into()).collect();
         }
-        Ok(Stored { is_dropped: record.source == Source::Dropped && !gone_back_to, pair, record })
+        Ok(Stored { is_dropped, pair, record })
     }
 
     /// Reads the version of a fingerprint.

@@ -230,6 +230,12 @@ impl Shelf {
         known
     }
 
+    /// The certificate of a fingerprint, if it may serve.
+    pub(in crate::certs) fn in_service(&self, fingerprint: &str) -> Option<&Arc<ServedCert>> {
+        let mut offered = self.offered().map(|(_, holding)| &holding.served);
+        offered.find(|served| *served.facts.fingerprint == *fingerprint)
+    }
+
     /// What is told of a certificate that has just come.
     pub(in crate::certs) fn arrival(&self, fingerprint: &Fingerprint) -> Option<Arrival> {
         let holding = self.holdings.get(fingerprint)?;

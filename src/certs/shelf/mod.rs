@@ -26,7 +26,7 @@ use super::folders::Folders;
 use super::ledger::{Findings, HeldBack, Ledger, Loads, Notices};
 use super::library::Library;
 use super::pairing::{FileParts, Pairing, Problem, pair};
-use super::ranking::{Ranked, index, ranked};
+use super::ranking::{Ranked, Rule, governed, index, ranked};
 use super::scan::{Content, Files, Root, Scan};
 use super::terms::Terms;
 use crate::live::{CertIndex, ServedCert};
@@ -55,6 +55,10 @@ pub(super) struct Shelf {
     /// Device and inode of each folder that holdings are from.
     origins: Vec<Option<(u64, u64)>>,
     order: Vec<Ranked>,
+    /// What the operator chose above the order.
+    pub(super) rules: Vec<Rule>,
+    /// The hosts whose choice names nothing that is valid.
+    ignored: Vec<HostPattern>,
     notices: Notices,
     alarms: Alarms,
     exposed: HashSet<Arc<Path>>,
@@ -92,6 +96,8 @@ impl Shelf {
             memory: Memory::default(),
             origins: vec![None; count],
             order: Vec::new(),
+            rules: Vec::new(),
+            ignored: Vec::new(),
             notices: Notices::default(),
             alarms: Alarms::default(),
             exposed: HashSet::new(),
@@ -199,6 +205,7 @@ impl Shelf {
             alarms: self.alarms.listed(),
             loads: self.loads,
             last_scan: self.last_scan,
+            choices: Arc::default(),
             failed_scans: 0,
             watching: true,
         }
@@ -309,7 +316,8 @@ impl Shelf {
         }
         let certificates: Vec<Arc<ServedCert>> =
             self.offered().map(|(_, holding)| Arc::clone(&holding.served)).collect();
-        let order = ranked(&certificates, now.unix);
+        let (order, ignored) = governed(ranked(&certificates, now.unix), &self.rules, now.unix);
+        self.ignored = ignored;
         let boundaries = certificates.iter().flat_map(|served| [served.facts.not_before, served.facts.not_after + 1]);
         let next = boundaries.filter(|boundary| *boundary > now.unix).min();
         self.next_boundary = next

@@ -71,6 +71,15 @@ impl Shelf {
                 raised.insert(code, message);
             }
         }
+        if !self.ignored.is_empty() {
+            let hosts: Vec<String> = self.ignored.iter().map(ToString::to_string).collect();
+            let message = format!(
+                "the certificate that was pinned for these hosts is gone or not valid now, and the best of the others serves: {}; \
+                 pin another, or take the choice back with: vitrine sites use SITE configured",
+                some_of(&hosts)
+            );
+            raised.insert(AlarmCode::PinIgnored, message);
+        }
         if let Some(message) = self.orphans(now) {
             raised.insert(AlarmCode::ChainIncomplete, message);
         }

@@ -289,7 +289,7 @@ fn what_is_trusted_is_not_replaced_by_what_is_not() {
     let stranger = Chain::new();
     let mut shop = Shop::new();
     let roots = Roots::of_the_web_and([(Path::new("root.pem"), CHAIN.root.as_bytes())]).expect("a root");
-    shop.shelf.terms = Arc::new(Terms { roots });
+    shop.shelf.terms = Arc::new(Terms { roots, ..Terms::default() });
     let (trusted, unknown) = (CHAIN.leaf(&["a.example"]), stranger.timed(&["a.example"], 0, 90));
     shop.write("a.pem", trusted.whole());
     shop.settle();

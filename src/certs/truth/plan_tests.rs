@@ -11,6 +11,7 @@ fn table(sites: impl IntoIterator<Item = Vec<String>>) -> RouteTable {
         routes: Vec::new(),
         minimum_validation: None,
         staging: false,
+        provision: Default::default(),
     };
     RouteTable::new(sites.into_iter().map(spec).collect(), Limits::default(), Vec::new(), 443)
 }

@@ -15,6 +15,7 @@ fn sites(names: &[&str]) -> RouteTable {
         routes: Vec::new(),
         minimum_validation: None,
         staging: false,
+        provision: Default::default(),
     };
     RouteTable::new(names.iter().map(spec).collect(), Limits::default(), Vec::new(), 443)
 }

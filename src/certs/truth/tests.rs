@@ -88,6 +88,7 @@ impl Stage {
             routes: Vec::new(),
             minimum_validation: None,
             staging: false,
+            provision: Default::default(),
         };
         let (routes_publisher, routes) =
             table(RouteTable::new(vec![site], Limits::default(), Vec::new(), listener.address.port()));

@@ -62,13 +62,13 @@ fn wrong_hosts_names_and_certificates_are_told() {
         ),
         (
             site("[\"a.example\"]", &format!("certificate = \"self-signed\"\n{UP}")),
-            "v.toml:3: site.certificate: \"self-signed\" is not in this version; use \"uploaded\" and put the \
-             certificate \
-             into the drop folder",
+            "v.toml:3: site.certificate: \"self-signed\" is for names that end with .test, .localhost, .internal, found \
+             \"a.example\"; use \"uploaded\", or add the suffix to certificates.local_ca_suffixes if nobody else can have \
+             such a name",
         ),
         (
             site("[\"a.example\"]", &format!("certificate = \"acme\"\n{UP}")),
-            "v.toml:3: site.certificate: expected \"uploaded\", \"managed\" or \"self-signed\", found \"acme\"",
+            "v.toml:3: site.certificate: expected \"uploaded\", \"self-signed\" or \"managed\", found \"acme\"",
         ),
         (
             site("[\"a.example\"]", &format!("minimum_validation = \"iv\"\n{UP}")),

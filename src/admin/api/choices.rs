@@ -1,0 +1,141 @@
+//! Where sites' certificates come from, as the operator decides while the edge runs.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::recorded::Note;
+use super::{Call, Operation, Resource, Takes, timestamp, unwritten};
+use crate::admin::Sources;
+use crate::admin::problem::{Answer, Kind, Problem, json};
+use crate::certs::{Choice, Choosing, IntakeHandle, NotChosen, SiteChoice};
+use crate::live::{Provision, Site};
+
+/// `sites/{site}/choice` and `local-ca`
+pub(super) static RESOURCE: Resource = Resource {
+    operations: &[
+        Operation::post("sites/{site}/choice", |call| Box::pin(choose(call))).taking(Takes::Json),
+        Operation::delete("sites/{site}/choice", |call| Box::pin(take_back(call))),
+        Operation::get("local-ca", |call| Box::pin(local_root(call))),
+    ],
+    description: include_str!("choices.json"),
+};
+
+/// Where a site's certificates come from, and who said so.
+#[derive(Serialize)]
+pub(super) struct Provided {
+    effective: &'static str,
+    configured: &'static str,
+    pinned: Vec<String>,
+    decided_by: Option<String>,
+    decided_at: Option<String>,
+}
+
+impl Provided {
+    pub(super) fn of(site: &Site, choice: Option<&Choice>) -> Self {
+        Self::new(site.provision, choice)
+    }
+
+    fn new(configured: Provision, choice: Option<&Choice>) -> Self {
+        Self {
+            effective: choice.map_or(configured, |choice| choice.certificate).word(),
+            configured: configured.word(),
+            pinned: choice.map(|choice| choice.pinned.clone()).unwrap_or_default(),
+            decided_by: choice.map(|choice| choice.by.clone()),
+            decided_at: choice.map(|choice| timestamp(choice.at)),
+        }
+    }
+}
+
+/// What was decided, by site.
+pub(super) fn of(sources: &Sources) -> Arc<BTreeMap<String, Choice>> {
+    sources.intake.as_ref().map(|intake| Arc::clone(&intake.ledger().choices)).unwrap_or_default()
+}
+
+/// Why a certificate serves, if it is because somebody chose it.
+pub(super) fn rule(site: &Site, choice: Option<&Choice>, fingerprint: &str) -> Option<&'static str> {
+    match choice {
+        Some(choice) if choice.pinned.iter().any(|pinned| pinned == fingerprint) => Some("pinned by the operator"),
+        _ if choice.map_or(site.provision, |choice| choice.certificate) == Provision::SelfSigned => {
+            Some("self-signed by choice")
+        }
+        _ => None,
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Order {
+    certificate: Word,
+    #[serde(default)]
+    pinned: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Word {
+    Uploaded,
+    SelfSigned,
+}
+
+async fn choose(call: Call) -> Result<Answer, Problem> {
+    let Order { certificate, pinned } = call.json()?;
+    let provision = match certificate {
+        Word::Uploaded => Provision::Uploaded,
+        Word::SelfSigned if pinned.is_empty() => Provision::SelfSigned,
+        Word::SelfSigned => {
+            return Err(Problem::malformed("pinned: what is self-signed cannot be pinned; leave it out"));
+        }
+    };
+    if pinned.len() > MOST_PINNED {
+        return Err(Problem::malformed(format!(
+            "pinned: expected at most {MOST_PINNED} fingerprints, one for each type of key"
+        )));
+    }
+    let pinned = pinned.iter().map(|given| given.replace(':', "").to_lowercase()).collect();
+    let choosing = Choosing { provision, pinned, by: call.caller.name() };
+    decide(&call, Some(choosing)).await
+}
+
+async fn take_back(call: Call) -> Result<Answer, Problem> {
+    decide(&call, None).await
+}
+
+async fn decide(call: &Call, choosing: Option<Choosing>) -> Result<Answer, Problem> {
+    let site = call.parameter("site").to_owned();
+    let conflict = |text: String| Problem::new(Kind::Conflict, text);
+    let chosen = intake(call)?.choose(site.clone(), choosing).await.map_err(|why| match why {
+        NotChosen::NoSite => {
+            let text = format!("there is no site {site:?}; `vitrine sites list` shows those there are");
+            Problem::new(Kind::NotFound, text)
+        }
+        NotChosen::OutsideSuffixes(host) => conflict(format!(
+            "the edge's own authority does not issue for {host:?}: it ends with none of certificates.local_ca_suffixes"
+        )),
+        NotChosen::NoCertificate(fingerprint) => conflict(format!(
+            "no certificate in service has the fingerprint {fingerprint:?}; `vitrine certs list --json` shows them"
+        )),
+        NotChosen::NotForSite(fingerprint) => {
+            conflict(format!("the certificate {fingerprint} is for none of the site's hosts; pin one that is"))
+        }
+        NotChosen::Store(error) => unwritten(&error),
+    })?;
+    let SiteChoice { configured, decided, .. } = chosen;
+    let provided = Provided::new(configured, decided.as_ref());
+    let done = Note::of(format!("sites/{site}"), format!("{} {}", provided.effective, provided.pinned.join(" ")));
+    Ok(done.on(json(&provided)))
+}
+
+async fn local_root(call: Call) -> Result<Answer, Problem> {
+    let root = intake(&call)?.local_root().await.map_err(|why| Problem::new(Kind::Conflict, why))?;
+    Ok(json(&serde_json::json!({ "root_pem": root })))
+}
+
+fn intake(call: &Call) -> Result<&IntakeHandle, Problem> {
+    let fixed = || Problem::new(Kind::Conflict, "this edge serves a fixed set of certificates and takes in no other");
+    call.sources.intake.as_ref().ok_or_else(fixed)
+}
+
+/// One for each type of key, and room for a change.
+const MOST_PINNED: usize = 8;

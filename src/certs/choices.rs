@@ -1,0 +1,172 @@
+//! Where each site's certificates come from: as configured, unless the operator decided otherwise since.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::live::Provision;
+use crate::store::{Expected, Key, Store, StoreError};
+
+/// What was decided, as `state/sites/<site>.json` has it.
+pub(super) struct Choices {
+    store: Store,
+    /// Handed out whole, seldom changed.
+    decided: Arc<BTreeMap<String, Choice>>,
+}
+
+/// What the operator decided about a site's certificates while the edge was running. It outranks the configuration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Choice {
+    /// `uploaded` or `self-signed`.
+    #[serde(with = "words")]
+    pub certificate: Provision,
+    /// With `uploaded`: the fingerprints of those that are to serve; none: the best.
+    #[serde(default)]
+    pub pinned: Vec<String>,
+    /// Who decided.
+    pub by: String,
+    /// When, seconds since the Unix epoch.
+    pub at: i64,
+}
+
+/// A site's choice beside what is configured.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SiteChoice {
+    /// The site's name.
+    pub site: String,
+    /// As the configuration has it.
+    #[serde(with = "words")]
+    pub configured: Provision,
+    /// What was decided since.
+    pub decided: Option<Choice>,
+}
+
+impl SiteChoice {
+    /// What holds.
+    #[must_use]
+    pub fn provision(&self) -> Provision {
+        self.decided.as_ref().map_or(self.configured, |choice| choice.certificate)
+    }
+}
+
+/// Why nothing was decided.
+#[derive(Debug)]
+pub enum NotChosen {
+    /// There is no such site.
+    NoSite,
+    /// The edge's own authority does not issue for this host.
+    OutsideSuffixes(String),
+    /// No certificate in service has this fingerprint.
+    NoCertificate(String),
+    /// The certificate is for none of the site's hosts.
+    NotForSite(String),
+    /// It could not be written down.
+    Store(StoreError),
+}
+
+impl Choices {
+    /// Reads what was decided. What cannot be read is told and does not hold.
+    pub(super) fn open(store: Store) -> Result<Self, StoreError> {
+        let mut decided = BTreeMap::new();
+        for name in store.names(&Key::known(&[FOLDER]))? {
+            let Some((site, key)) = name.strip_suffix(".json").zip(Key::of(&[FOLDER, &name])) else { continue };
+            let Some(item) = store.read(&key)? else { continue };
+            match serde_json::from_slice::<Document>(&item.content) {
+                Ok(Document { choice: Some(choice) }) => drop(decided.insert(site.to_owned(), choice)),
+                Ok(Document { choice: None }) => {}
+                Err(error) => {
+                    tracing::error!(%key, %error, "what was decided about a site cannot be read, and does not hold")
+                }
+            }
+        }
+        Ok(Self { store, decided: Arc::new(decided) })
+    }
+
+    /// What was decided about a site.
+    pub(super) fn decided(&self, site: &str) -> Option<&Choice> {
+        self.decided.get(site)
+    }
+
+    /// What was decided about every site there is or was.
+    pub(super) fn all(&self) -> Arc<BTreeMap<String, Choice>> {
+        Arc::clone(&self.decided)
+    }
+
+    /// Writes down what was decided; `None` takes it back.
+    pub(super) fn decide(&mut self, site: &str, choice: Option<Choice>) -> Result<(), StoreError> {
+        let Some(key) = Key::of(&[FOLDER, &format!("{site}.json")]) else { return Ok(()) };
+        let there = self.store.read(&key)?;
+        let mut document: Map<String, Value> =
+            there.as_ref().and_then(|item| serde_json::from_slice(&item.content).ok()).unwrap_or_default();
+        match choice.as_ref().map(serde_json::to_value) {
+            Some(Ok(choice)) => drop(document.insert(CHOICE.into(), choice)),
+            _ => drop(document.remove(CHOICE)),
+        }
+        if document.is_empty() {
+            self.store.delete(&key)?;
+        } else {
+            let expected = there.map_or(Expected::Nothing, |item| Expected::Still(item.revision));
+            self.store.put(&key, &serde_json::to_vec_pretty(&document).unwrap_or_default(), expected)?;
+        }
+        match choice {
+            Some(choice) => drop(Arc::make_mut(&mut self.decided).insert(site.into(), choice)),
+            None => drop(Arc::make_mut(&mut self.decided).remove(site)),
+        }
+        Ok(())
+    }
+}
+
+/// As far as it is about certificates; what else stands there belongs to others.
+#[derive(Deserialize)]
+struct Document {
+    choice: Option<Choice>,
+}
+
+/// The words of the configuration.
+mod words {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use crate::live::Provision;
+
+    #[allow(clippy::trivially_copy_pass_by_ref)] // serde wants it so
+    pub(super) fn serialize<S: Serializer>(provision: &Provision, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(provision.word())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Provision, D::Error> {
+        let word = String::deserialize(deserializer)?;
+        let known = [Provision::Uploaded, Provision::SelfSigned].into_iter().find(|known| known.word() == word);
+        known.ok_or_else(|| serde::de::Error::custom("expected uploaded or self-signed"))
+    }
+}
+
+const FOLDER: &str = "sites";
+const CHOICE: &str = "choice";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_decision_lasts_and_leaves_what_else_is_written_about_the_site() {
+        let store = Store::in_memory();
+        let key = Key::of(&["sites", "shop.json"]).expect("a key");
+        store.put(&key, br#"{"site":{"hosts":["shop.test"]}}"#, Expected::Nothing).expect("written");
+        let mut choices = Choices::open(store.clone()).expect("read");
+        assert!(choices.all().is_empty());
+        let choice = Choice { certificate: Provision::SelfSigned, pinned: vec![], by: "ops".into(), at: 7 };
+        choices.decide("shop", Some(choice.clone())).expect("decided");
+        assert_eq!(Choices::open(store.clone()).expect("read").decided("shop"), Some(&choice));
+        choices.decide("shop", None).expect("taken back");
+        let left = store.read(&key).expect("readable").expect("there");
+        assert_eq!(
+            serde_json::from_slice::<Value>(&left.content).expect("JSON"),
+            serde_json::json!({"site":{"hosts":["shop.test"]}})
+        );
+        choices.decide("other", Some(choice)).expect("decided");
+        choices.decide("other", None).expect("taken back");
+        assert_eq!(store.names(&Key::known(&["sites"])).expect("listed"), ["shop.json"]);
+    }
+}
