@@ -1,10 +1,12 @@
 //! What is to be said of a certificate that can be served: nothing, or what clients will have against it.
 
+mod minimums;
 mod sites;
 
 use super::flaw::Flaw;
 use crate::live::{CertFacts, ServedCert};
 
+pub use minimums::Minimums;
 pub use sites::{SiteDemands, Sites};
 
 /// What was decided about a certificate.
@@ -56,7 +58,8 @@ pub fn warnings(served: &ServedCert, circumstances: &Circumstances<'_>) -> Vec<F
         found.retain(|flaw| !FIT_FOR_STAGING.contains(&flaw.code));
     }
     found.extend(circumstances.sites.and_then(|sites| sites.unused(&served.names)));
-    found.extend(sites.into_iter().filter_map(|site| site.above(facts.traits.level)));
+    found.extend(sites.iter().filter_map(|site| site.above(facts.traits.level)));
+    found.extend(sites.iter().filter_map(|site| circumstances.sites?.uncovered(site)));
     found
 }
 

@@ -59,7 +59,7 @@ pub use flaw::Flaw;
 pub use folders::{Folder, Folders};
 pub use inspect::{Authority, InspectedFile, Inspection, inspect};
 pub use intake::{Choosing, Intake, IntakeHandle};
-pub use judgement::{Circumstances, SiteDemands, Sites, Verdict, warnings};
+pub use judgement::{Circumstances, Minimums, SiteDemands, Sites, Verdict, warnings};
 pub use ledger::{Alarm, HeldBack, Ledger, Loads, Notice, NoticeState};
 pub use library::{Source, TurnedDown, Version, verify};
 pub use local_ca::{Issued, KeyKind, LocalCa, LocalCaError, valid_for};

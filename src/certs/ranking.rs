@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use hashbrown::{HashMap, HashSet};
 
+use super::judgement::Minimums;
 use crate::live::{CertIndex, ServedCert};
 use crate::name::{self, HostPattern};
 
@@ -21,7 +22,10 @@ pub(super) struct Ranked {
 /// Exact names go before wildcards and each type of key has its own choice, so the order alone does not keep an expired
 /// certificate back where a valid one covers its name otherwise. It therefore stands only for the names that nothing better
 /// covers; the same holds for one that leads to no root, for one without its issuer and for one in grace.
-pub(super) fn ranked(certificates: &[Arc<ServedCert>], now: i64) -> Vec<Ranked> {
+///
+/// One of which less was checked than a site asks for does not serve that site's names where one does that is valid, trusted and
+/// whole as it is. It does where nothing else could: a browser that is content is better than one that is refused.
+pub(super) fn ranked(certificates: &[Arc<ServedCert>], minimums: &Minimums, now: i64) -> Vec<Ranked> {
     let mut order: Vec<(Tier, &Arc<ServedCert>)> =
         certificates.iter().map(|certificate| (Tier::of(certificate, now), certificate)).collect();
     order.sort_by(|(tier, one), (other_tier, other)| {
@@ -32,17 +36,30 @@ pub(super) fn ranked(certificates: &[Arc<ServedCert>], now: i64) -> Vec<Ranked> 
     });
     let mut covered: HashSet<&HostPattern> = HashSet::new();
     let mut ranked = Vec::with_capacity(order.len());
-    let mut tiers = order.chunk_by(|(tier, _), (next, _)| tier == next).peekable();
-    while let Some(of_tier) = tiers.next() {
-        for (_, served) in of_tier {
-            let left: Box<[HostPattern]> =
-                served.names.iter().filter(|name| !is_covered(&covered, name)).cloned().collect();
-            let names = (left.len() < served.names.len()).then_some(left);
-            ranked.push(Ranked { certificate: Arc::clone(served), names });
+    for of_credit in order.chunk_by(|(tier, _), (next, _)| tier.credit() == next.credit()) {
+        let mut enough: HashSet<&HostPattern> = HashSet::new();
+        if !minimums.is_empty() {
+            let names = of_credit.iter().flat_map(|(_, served)| served.names.iter().map(move |name| (served, name)));
+            enough.extend(names.filter(|(served, name)| !minimums.exceed(served, name)).map(|(_, name)| name));
         }
-        // Nearly always there is one tier only, and nothing to look up.
-        if tiers.peek().is_some() {
-            covered.extend(of_tier.iter().flat_map(|(_, served)| &served.names));
+        let gives_way = |served: &ServedCert, name: &HostPattern| {
+            !enough.is_empty() && minimums.exceed(served, name) && is_covered(&enough, name)
+        };
+        for of_tier in of_credit.chunk_by(|(tier, _), (next, _)| tier == next) {
+            let first = ranked.len();
+            let stands_for =
+                |served: &ServedCert, name: &HostPattern| !is_covered(&covered, name) && !gives_way(served, name);
+            for (_, served) in of_tier {
+                let left: Box<[HostPattern]> =
+                    served.names.iter().filter(|name| stands_for(served, name)).cloned().collect();
+                let names = (left.len() < served.names.len()).then_some(left);
+                ranked.push(Ranked { certificate: Arc::clone(served), names });
+            }
+            // Nearly always there is one tier only, and nothing to look up.
+            if first + of_tier.len() < order.len() {
+                let served = of_tier.iter().flat_map(|(_, served)| served.names.iter().map(move |name| (served, name)));
+                covered.extend(served.filter(|(served, name)| !gives_way(served, name)).map(|(_, name)| name));
+            }
         }
     }
     ranked
@@ -171,6 +188,11 @@ struct Tier {
 }
 
 impl Tier {
+    /// What of it no validation makes up for.
+    const fn credit(&self) -> (bool, bool, bool) {
+        (self.untimely, self.untrusted, self.unvouched)
+    }
+
     fn of(ServedCert { facts, .. }: &ServedCert, now: i64) -> Self {
         let valid = (facts.not_before..=facts.not_after).contains(&now);
         Self { untimely: !valid, untrusted: !facts.trusted, unvouched: !facts.vouched, leaving: facts.in_grace }
@@ -181,12 +203,12 @@ impl Tier {
 mod tests {
     use super::*;
     use crate::certs::testing::served;
-    use crate::live::KeyType;
+    use crate::live::{KeyType, SiteSpec, ValidationLevel};
 
     const NOW: i64 = 1_000_000;
 
     fn index(certificates: &[Arc<ServedCert>]) -> CertIndex {
-        super::index(&ranked(certificates, NOW))
+        super::index(&ranked(certificates, &Minimums::default(), NOW))
     }
 
     fn serving(certificates: &[Arc<ServedCert>], name: &str) -> Vec<String> {
@@ -298,6 +320,47 @@ mod tests {
         assert_eq!(serving(&[fresh(&["a.example"]), leaving], "a.example"), ["leaving"]);
         assert_eq!(serving(&[fresh(&["a.shop.example"]), wildcard], "a.shop.example"), ["wildcard"]);
         assert_eq!(serving(&[fresh(&["a.example"]), expired], "a.example"), ["fresh"]);
+    }
+
+    #[test]
+    fn one_below_what_its_site_asks_for_serves_only_where_nothing_else_could() {
+        let hosts = [HostPattern::parse("ev.example").expect("a name")];
+        let site = SiteSpec {
+            name: "ev".into(),
+            hosts: hosts.to_vec(),
+            routes: Vec::new(),
+            minimum_validation: Some(ValidationLevel::Extended),
+            staging: false,
+            provision: Default::default(),
+        };
+        let minimums = Minimums::of([&site]);
+        let chosen = |certificates: &[&Arc<ServedCert>], name: &str| -> Vec<String> {
+            let certificates: Vec<_> = certificates.iter().map(|served| Arc::clone(served)).collect();
+            let index = super::index(&ranked(&certificates, &minimums, NOW));
+            let choice = index.find(name).into_iter().flat_map(|choice| choice.iter());
+            choice.map(|served| served.facts.subject_cn.to_string()).collect()
+        };
+        let made = |cn, from: i64, level, change: fn(&mut ServedCert)| {
+            let served = served(cn, &["ev.example", "any.example"], NOW - from, NOW + 900, false);
+            let mut served = Arc::into_inner(served).expect("the only one");
+            served.facts.traits.level = Some(level);
+            change(&mut served);
+            Arc::new(served)
+        };
+        let dv = made("dv", 1, ValidationLevel::Domain, |_| {});
+        let ev = made("ev", 100, ValidationLevel::Extended, |_| {});
+        assert_eq!(chosen(&[&dv, &ev], "ev.example"), ["ev"]);
+        assert_eq!(chosen(&[&dv, &ev], "any.example"), ["dv"]);
+        assert_eq!(chosen(&[&dv], "ev.example"), ["dv"]);
+        let rsa = made("rsa", 1, ValidationLevel::Domain, |served| served.key_type = KeyType::Rsa);
+        assert_eq!(chosen(&[&rsa, &ev], "ev.example"), ["ev"]);
+        // Withdrawn, it serves until its grace is over. Nothing makes up for time and trust.
+        let leaving = made("leaving", 100, ValidationLevel::Extended, |served| served.facts.in_grace = true);
+        assert_eq!(chosen(&[&dv, &leaving], "ev.example"), ["leaving"]);
+        assert_eq!(chosen(&[&dv, &leaving], "any.example"), ["dv"]);
+        let expired = made("expired", 100, ValidationLevel::Extended, |served| served.facts.not_after = NOW - 1);
+        let unknown = made("unknown", 100, ValidationLevel::Extended, |served| served.facts.trusted = false);
+        assert_eq!(chosen(&[&dv, &expired, &unknown], "ev.example"), ["dv"]);
     }
 
     #[test]

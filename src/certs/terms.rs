@@ -1,5 +1,6 @@
 //! What the operator asks of certificates, as plain values: replaced whole when the configuration is read again.
 
+use super::judgement::Minimums;
 use super::roots::Roots;
 use crate::live::Provision;
 use crate::name::{HostName, HostPattern};
@@ -9,6 +10,8 @@ use crate::name::{HostName, HostPattern};
 pub struct Terms {
     /// Where a chain must lead to be trusted.
     pub roots: Roots,
+    /// What must have been checked of those that are chosen.
+    pub minimums: Minimums,
     /// Where each site's certificates come from, as it is configured.
     pub sites: Vec<SiteTerms>,
     /// Under what names the edge's own authority may issue.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::certs::{Flaw, Folder, Folders, Roots, SiteTerms, Terms};
+use crate::certs::{Flaw, Folder, Folders, Minimums, Roots, SiteTerms, Terms};
 use crate::config::{CertificatesConfig, Config, DropFolder, TlsVersion, UnknownName};
 use crate::live::RouteTable;
 use crate::proxy::{self, TlsPolicy, TlsPolicyError};
@@ -40,7 +40,8 @@ pub fn terms(config: &Config) -> Result<Terms, Vec<String>> {
         provision: site.provision,
     });
     let local_ca_suffixes = config.certificates.local_ca_suffixes.clone();
-    Ok(Terms { roots, sites: sites.collect(), local_ca_suffixes })
+    let minimums = Minimums::of(&config.sites);
+    Ok(Terms { roots, minimums, sites: sites.collect(), local_ca_suffixes })
 }
 
 /// The TLS policy of a configuration.

@@ -31,6 +31,7 @@ mod reload;
 mod routes;
 mod secrets;
 mod serve;
+mod site_demands;
 mod staging;
 mod start;
 mod stopping;

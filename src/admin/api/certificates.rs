@@ -93,7 +93,7 @@ pub(super) struct Judge<'a> {
 
 impl<'a> Judge<'a> {
     pub(super) fn new(index: &CertIndex, routes: &'a RouteTable, now: i64) -> Self {
-        let known = Sites::of(routes.sites().iter().map(Arc::as_ref));
+        let known = Sites::of(routes.sites().iter().map(Arc::as_ref)).served_by(index);
         Self { serving: serving(index, routes), known, now }
     }
 

@@ -10,7 +10,7 @@ use super::{Operation, Resource, aside, now, state, timestamp};
 use crate::admin::Sources;
 use crate::admin::problem::json;
 use crate::certs::{Checked, Choice, Truth};
-use crate::live::{CertFacts, CertIndex, RouteTable, ServedCert, Site};
+use crate::live::{CertFacts, CertIndex, RouteTable, ServedCert, Site, ValidationLevel};
 use crate::name::{self, HostPattern};
 
 /// `sites`
@@ -86,25 +86,23 @@ fn list(sources: &Sources, now: i64) -> Vec<SiteEntry> {
     let (index, routes) = (sources.certificates.snapshot(), sources.routes.snapshot());
     let candidates = Candidates::of(&index);
     let choices = choices::of(sources);
+    let host = |site: &Site, pattern: &HostPattern| {
+        let asked = Asked { minimum: site.minimum_validation, now };
+        host(pattern, &index, &candidates, &sources.truth, asked).chosen_by(site, choices.get(&*site.name))
+    };
     let entry = |site: &Arc<Site>| SiteEntry {
         name: site.name.to_string(),
         certificate: Provided::of(site, choices.get(&*site.name)),
-        hosts: site
-            .hosts
-            .iter()
-            .map(|pattern| {
-                host(pattern, &index, &candidates, &sources.truth, now).chosen_by(site, choices.get(&*site.name))
-            })
-            .collect(),
+        hosts: site.hosts.iter().map(|pattern| host(site, pattern)).collect(),
         routes: site.routes().iter().map(|route| route_entry(&routes, &route.prefix, route.group)).collect(),
     };
     routes.sites().iter().map(entry).collect()
 }
 
-fn host(pattern: &HostPattern, index: &CertIndex, candidates: &Candidates<'_>, truth: &Truth, now: i64) -> Host {
+fn host(pattern: &HostPattern, index: &CertIndex, candidates: &Candidates<'_>, truth: &Truth, asked: Asked) -> Host {
     let served: Vec<_> = index.find_pattern(pattern).into_iter().flat_map(|choice| choice.iter()).collect();
     let states: Vec<_> =
-        served.iter().map(|served| state(served.facts.not_before, served.facts.not_after, now)).collect();
+        served.iter().map(|served| state(served.facts.not_before, served.facts.not_after, asked.now)).collect();
     let state = match states.first() {
         None => "no certificate",
         Some(_) if states.contains(&"valid") => "served",
@@ -115,7 +113,7 @@ fn host(pattern: &HostPattern, index: &CertIndex, candidates: &Candidates<'_>, t
         key_type: served.key_type.label(),
         fingerprint: served.facts.fingerprint.to_string(),
         not_after: timestamp(served.facts.not_after),
-        rule: candidates.rule(pattern, served, now),
+        rule: candidates.rule(pattern, served, asked),
         check: truth.of_certificate(pattern, served.key_type, &served.facts.fingerprint).into(),
     };
     Host {
@@ -147,14 +145,14 @@ impl<'a> Candidates<'a> {
 
     /// The first rule, in the order they are applied, by which `chosen` goes before the next best. With another type of key that
     /// is one of a worse standing alone: of the same standing, both serve.
-    fn rule(&self, pattern: &HostPattern, chosen: &Arc<ServedCert>, now: i64) -> &'static str {
-        let standing = |served: &ServedCert| Standing::of(&served.facts, now);
+    fn rule(&self, pattern: &HostPattern, chosen: &Arc<ServedCert>, asked: Asked) -> &'static str {
+        let standing = |served: &ServedCert| Standing::of(&served.facts, asked);
         let best = |place: &HostPattern| {
             let is_rival = |other: &&&Arc<ServedCert>| {
                 other.facts.fingerprint != chosen.facts.fingerprint
                     && (other.key_type.label() == chosen.key_type.label() || standing(other) != standing(chosen))
             };
-            self.0.get(place).into_iter().flatten().find(is_rival).copied()
+            self.0.get(place).into_iter().flatten().filter(is_rival).min_by_key(|rival| standing(rival)).copied()
         };
         let is_exact = chosen.names.contains(pattern);
         let wildcard = wildcard_of(pattern);
@@ -166,9 +164,17 @@ impl<'a> Candidates<'a> {
             Some((exact, rival)) if exact != is_exact && standing(rival) == standing(chosen) => {
                 "exact name before wildcard"
             }
-            Some((_, rival)) => decisive(&chosen.facts, &rival.facts, now),
+            Some((_, rival)) => decisive(&chosen.facts, &rival.facts, asked),
         }
     }
+}
+
+/// What a site asks of its certificates, and when.
+#[derive(Clone, Copy)]
+struct Asked {
+    minimum: Option<ValidationLevel>,
+    /// Seconds since the Unix epoch.
+    now: i64,
 }
 
 /// What goes before an exact name and the newest issue, the gravest first.
@@ -177,13 +183,21 @@ struct Standing {
     untimely: bool,
     untrusted: bool,
     unvouched: bool,
+    too_low: bool,
     leaving: bool,
 }
 
 impl Standing {
-    fn of(facts: &CertFacts, now: i64) -> Self {
+    fn of(facts: &CertFacts, Asked { minimum, now }: Asked) -> Self {
         let valid = state(facts.not_before, facts.not_after, now) == "valid";
-        Self { untimely: !valid, untrusted: !facts.trusted, unvouched: !facts.vouched, leaving: facts.in_grace }
+        let too_low = minimum.is_some_and(|minimum| facts.traits.level < Some(minimum));
+        Self {
+            untimely: !valid,
+            untrusted: !facts.trusted,
+            unvouched: !facts.vouched,
+            too_low,
+            leaving: facts.in_grace,
+        }
     }
 }
 
@@ -195,14 +209,16 @@ fn wildcard_of(pattern: &HostPattern) -> Option<HostPattern> {
     }
 }
 
-fn decisive(chosen: &CertFacts, other: &CertFacts, now: i64) -> &'static str {
-    let (standing, other_standing) = (Standing::of(chosen, now), Standing::of(other, now));
+fn decisive(chosen: &CertFacts, other: &CertFacts, asked: Asked) -> &'static str {
+    let (standing, other_standing) = (Standing::of(chosen, asked), Standing::of(other, asked));
     if standing.untimely != other_standing.untimely {
         "valid now before not valid now"
     } else if standing.untrusted != other_standing.untrusted {
         "trusted chain before untrusted"
     } else if standing.unvouched != other_standing.unvouched {
         "complete chain before none"
+    } else if standing.too_low != other_standing.too_low {
+        "validation that the site asks for before less"
     } else if standing.leaving != other_standing.leaving {
         "in place before withdrawn"
     } else if chosen.not_before != other.not_before {

@@ -32,7 +32,10 @@ async fn certificates_are_listed_with_the_sites_they_serve() {
         list[1]["warnings"].as_array().expect("a list").iter().map(|warning| &warning["code"]).collect();
     assert_eq!(
         (&list[1]["verdict"], codes),
-        (&json!("accepted with warnings"), vec![&json!("expired"), &json!("validation-too-low")])
+        (
+            &json!("accepted with warnings"),
+            vec![&json!("expired"), &json!("validation-too-low"), &json!("site-names-uncovered")]
+        )
     );
 }
 

@@ -6,15 +6,15 @@ use hashbrown::HashMap;
 
 use crate::certs::flaw::Flaw;
 use crate::certs::ledger::some_of;
-use crate::live::{Provision, Site, SiteSpec, ValidationLevel};
+use crate::live::{CertIndex, Provision, Site, SiteSpec, ValidationLevel};
 use crate::name::{self, HostPattern};
 
 /// What a site asks of its certificates.
 #[derive(Clone, Copy, Debug)]
 pub struct SiteDemands<'s> {
-    name: &'s str,
-    hosts: &'s [HostPattern],
-    minimum_validation: Option<ValidationLevel>,
+    pub(super) name: &'s str,
+    pub(super) hosts: &'s [HostPattern],
+    pub(super) minimum_validation: Option<ValidationLevel>,
     /// Nobody but who builds the shop comes there: a certificate that nobody vouches for will do.
     pub(super) staging: bool,
 }
@@ -58,6 +58,8 @@ pub struct Sites<'s> {
     wildcards: HashMap<&'s str, usize>,
     /// The sites of exact names, by the name one label above.
     beneath: HashMap<&'s str, Vec<usize>>,
+    /// The hosts of each site that nothing serves, by its name; none where all or nothing is served, or where that is not known.
+    uncovered: HashMap<&'s str, Vec<String>>,
 }
 
 impl<'s> Sites<'s> {
@@ -81,6 +83,29 @@ impl<'s> Sites<'s> {
             of.all.push(site);
         }
         of
+    }
+
+    /// Looks up which of the sites' names are served.
+    #[must_use]
+    pub fn served_by(mut self, index: &CertIndex) -> Self {
+        for site in &self.all {
+            let uncovered = site.hosts.iter().filter(|host| index.find_pattern(host).is_none());
+            let uncovered: Vec<String> = uncovered.map(ToString::to_string).collect();
+            if !uncovered.is_empty() && uncovered.len() < site.hosts.len() {
+                self.uncovered.insert(site.name, uncovered);
+            }
+        }
+        self
+    }
+
+    /// What is to be said of a certificate for some names of a site of which others have none.
+    pub(super) fn uncovered(&self, site: &SiteDemands<'_>) -> Option<Flaw> {
+        let uncovered = self.uncovered.get(site.name)?;
+        Some(Flaw::new(
+            "site-names-uncovered",
+            format!("no certificate covers these names of the site {}: {}", site.name, some_of(uncovered)),
+            "have one issued with them, or take them out of the site's hosts; their handshakes are refused until then",
+        ))
     }
 
     /// The sites that go by some of these names.

@@ -252,7 +252,7 @@ impl Shelf {
             .map(|(_, holding)| Arc::clone(&holding.served))
             .collect();
         certificates.push(Arc::clone(&certificate));
-        let order = ranked(&certificates, now.unix);
+        let order = ranked(&certificates, &self.terms.minimums, now.unix);
         Arrival { serves: stands_for(&order, &certificate), certificate, id }
     }
 

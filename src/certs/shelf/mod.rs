@@ -316,7 +316,8 @@ impl Shelf {
         }
         let certificates: Vec<Arc<ServedCert>> =
             self.offered().map(|(_, holding)| Arc::clone(&holding.served)).collect();
-        let (order, ignored) = governed(ranked(&certificates, now.unix), &self.rules, now.unix);
+        let order = ranked(&certificates, &self.terms.minimums, now.unix);
+        let (order, ignored) = governed(order, &self.rules, now.unix);
         self.ignored = ignored;
         let boundaries = certificates.iter().flat_map(|served| [served.facts.not_before, served.facts.not_after + 1]);
         let next = boundaries.filter(|boundary| *boundary > now.unix).min();
