@@ -9,6 +9,7 @@ use hashbrown::{HashMap, HashSet};
 use super::certificate::{Certificate, Fingerprint};
 use super::folders::MAIN;
 use super::pairing::FileParts;
+use super::roots::Roots;
 
 /// Who stands behind a leaf, as far as the folder tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,8 +42,10 @@ impl Voucher {
 }
 
 /// Every certificate in the folder that may issue others, by its name.
-#[derive(Default)]
 pub(super) struct Issuers<'a> {
+    roots: &'a Roots,
+    /// Seconds since the Unix epoch.
+    now: i64,
     by_name: HashMap<&'a [u8], Vec<Issuer<'a>>>,
 }
 
@@ -56,6 +59,10 @@ struct Issuer<'a> {
 }
 
 impl<'a> Issuers<'a> {
+    pub(super) fn trusting(roots: &'a Roots, now: i64) -> Self {
+        Self { roots, now, by_name: HashMap::new() }
+    }
+
     pub(super) fn offer(&mut self, certificate: &'a Arc<Certificate>, drop: usize, files: &[&'a FileParts<'a>]) {
         if !certificate.traits.is_ca {
             return;
@@ -112,7 +119,9 @@ impl<'a> Issuers<'a> {
         candidates.into_iter().min_by_key(|issuer| {
             let certificate = issuer.certificate;
             let validity = (Reverse(certificate.not_after), Reverse(certificate.not_before));
-            (issuer.distance(holders), validity, certificate.fingerprint)
+            // Cross-signed, an authority has several certificates, and one of them may lead nowhere by now.
+            let leads_nowhere = !self.roots.know_authority(certificate, self.now);
+            (issuer.files.is_empty(), leads_nowhere, issuer.distance(holders), validity, certificate.fingerprint)
         })
     }
 }

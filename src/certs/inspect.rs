@@ -9,7 +9,7 @@ use super::certificate::{Certificate, Known};
 use super::fate;
 use super::flaw::Flaw;
 use super::folders::MAIN;
-use super::pairing::{FileParts, Pair, Pairing, Problem, pair};
+use super::pairing::{FileParts, Pair, Pairing, Problem, pair_trusting};
 use super::parts::Parts;
 use super::password::Password;
 use super::scan::bounded_read;
@@ -69,8 +69,7 @@ pub fn inspect(paths: &[PathBuf], password_file: Option<&Path>, terms: &Terms, n
         all.push((Arc::<Path>::from(path.as_path()), parts));
     }
     let all: Vec<FileParts<'_>> = all.iter().map(|(path, parts)| FileParts { path, parts, folder: MAIN }).collect();
-    let Pairing { mut pairs, problems } = pair(&all, &[]);
-    terms.roots.judge(&mut pairs, now);
+    let Pairing { pairs, problems } = pair_trusting(&all, &[], &terms.roots, now);
     let mut certificates = Vec::new();
     for pair in &pairs {
         let file = &pair.certificate_files[0];

@@ -271,8 +271,8 @@ impl Desk {
     /// Keeps what was sent, then publishes it.
     fn receive(&mut self, upload: &Upload, only_look: bool, now: Moment) -> Result<Received, NotReceived> {
         let known: Vec<Arc<Certificate>> = self.shelf.known_authorities();
-        let Matched { mut pairs, mut left_over } = upload.pairs(&known).map_err(NotReceived::Flawed)?;
-        self.shelf.terms.roots.judge(&mut pairs, now.unix);
+        let matched = upload.pairs(&known, &self.shelf.terms.roots, now.unix);
+        let Matched { pairs, mut left_over } = matched.map_err(NotReceived::Flawed)?;
         if only_look {
             let would = |pair| {
                 let certificate = preview(pair)?;

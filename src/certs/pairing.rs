@@ -12,6 +12,7 @@ use super::certificate::{Certificate, Fingerprint};
 use super::chain::{Issuers, Voucher};
 use super::flaw::Flaw;
 use super::parts::Parts;
+use super::roots::Roots;
 
 /// A file with what it holds.
 pub(super) struct FileParts<'a> {
@@ -60,6 +61,17 @@ pub(super) struct Pairing {
 
 /// Pairs everything the folders hold, each for itself; `remembered` are authorities' certificates that a folder held a moment ago.
 pub(super) fn pair(files: &[FileParts<'_>], remembered: &[(usize, Arc<Certificate>)]) -> Pairing {
+    pair_trusting(files, remembered, &Roots::default(), 0)
+}
+
+/// The same, for who trusts these roots at `now`, seconds since the Unix epoch: of several ways up, one that leads to a root is taken,
+/// and each pair says whether it leads there.
+pub(super) fn pair_trusting(
+    files: &[FileParts<'_>],
+    remembered: &[(usize, Arc<Certificate>)],
+    roots: &Roots,
+    now: i64,
+) -> Pairing {
     let mut pairing = Pairing::default();
     let mut files: Vec<&FileParts<'_>> = files.iter().collect();
     files.sort_unstable_by(|one, other| one.path.as_os_str().cmp(other.path.as_os_str()));
@@ -85,7 +97,7 @@ pub(super) fn pair(files: &[FileParts<'_>], remembered: &[(usize, Arc<Certificat
                 .push(file);
         }
     }
-    let mut issuers = Issuers::default();
+    let mut issuers = Issuers::trusting(roots, now);
     for ((folder, _), (certificate, files)) in &certificates {
         issuers.offer(certificate, *folder, files);
     }
@@ -129,6 +141,7 @@ pub(super) fn pair(files: &[FileParts<'_>], remembered: &[(usize, Arc<Certificat
             pairing.problems.extend(holders.iter().map(missing));
         }
     }
+    roots.judge(&mut pairing.pairs, now);
     pairing.pairs.sort_unstable_by_key(|pair| (pair.leaf.fingerprint, pair.folder));
     pairing.problems.sort_by(|(one, first), (other, second)| {
         one.as_os_str().cmp(other.as_os_str()).then_with(|| first.order().cmp(&second.order()))

@@ -100,6 +100,11 @@ impl Roots {
         (0..sent.len()).any(|top| self.know(sent[top], top == 0, now) && (0..top).rev().all(is_passed_on))
     }
 
+    /// Whether an authority is a root, or comes from one.
+    pub(super) fn know_authority(&self, authority: &Certificate, now: i64) -> bool {
+        authority.is_valid_at(now) && self.know(authority, false, now)
+    }
+
     /// Whether a certificate is a root or comes from one.
     fn know(&self, certificate: &Certificate, is_leaf: bool, now: i64) -> bool {
         let named = |name: &[u8]| self.0.get(name).into_iter().flatten().filter(|root| root.is_valid_at(now));

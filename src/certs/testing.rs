@@ -57,6 +57,12 @@ impl Chain {
         cross.pem()
     }
 
+    /// The intermediate, issued by another root.
+    pub(super) fn crossed_intermediate(&self) -> String {
+        let older = Issuer::new(authority("Older Root"), KeyPair::generate().expect("a key"));
+        authority("Test Intermediate").signed_by(self.issuer.key(), &older).expect("an intermediate").pem()
+    }
+
     pub(super) fn leaf(&self, names: &[&str]) -> Leaf {
         self.with_key(names, &KeyPair::generate().expect("a key"), 30)
     }

@@ -9,9 +9,10 @@ use super::bundle::Bundle;
 use super::certificate::Certificate;
 use super::flaw::Flaw;
 use super::folders::MAIN;
-use super::pairing::{FileParts, Pair, Pairing, Problem, pair};
+use super::pairing::{FileParts, Pair, Pairing, Problem, pair_trusting};
 use super::parts::Parts;
 use super::password::Password;
+use super::roots::Roots;
 use crate::live::ServedCert;
 
 /// What was sent, read; not yet whether it belongs together.
@@ -50,15 +51,21 @@ impl Upload {
         self.by.as_deref()
     }
 
-    /// The pairs in it. `known` are authorities' certificates for chains that lack them.
+    /// The pairs in it. `known` are authorities' certificates for chains that lack them; the chains should lead to one of
+    /// the roots at `now`, seconds since the Unix epoch.
     ///
     /// # Errors
     /// What is wrong with each piece, when nothing in it can be served.
-    pub(super) fn pairs(&self, known: &[Arc<Certificate>]) -> Result<Matched, Vec<(String, Flaw)>> {
+    pub(super) fn pairs(
+        &self,
+        known: &[Arc<Certificate>],
+        roots: &Roots,
+        now: i64,
+    ) -> Result<Matched, Vec<(String, Flaw)>> {
         let files: Vec<FileParts<'_>> =
             self.parts.iter().map(|(path, parts)| FileParts { path, parts, folder: MAIN }).collect();
         let known: Vec<_> = known.iter().map(|authority| (MAIN, Arc::clone(authority))).collect();
-        let Pairing { pairs, problems } = pair(&files, &known);
+        let Pairing { pairs, problems } = pair_trusting(&files, &known, roots, now);
         let mut wrong: Vec<(String, Flaw)> =
             problems.into_iter().map(|(file, problem)| (named(&file), of(problem))).collect();
         let mut good = Vec::new();
@@ -173,7 +180,7 @@ mod tests {
 
     fn codes(texts: &[&str]) -> Vec<(String, &'static str)> {
         let wrong = match Upload::read(&pieces(texts), None, None) {
-            Ok(upload) => upload.pairs(&[]).err().unwrap_or_default(),
+            Ok(upload) => upload.pairs(&[], &Roots::default(), 0).err().unwrap_or_default(),
             Err(wrong) => wrong,
         };
         wrong.into_iter().map(|(name, flaw)| (name, flaw.code)).collect()
@@ -205,7 +212,9 @@ mod tests {
         let leaf = chain.leaf(&["one.example"]);
         let known = Parts::read(chain.intermediate.as_bytes(), &Password::Absent, &Default::default()).expect("parts");
         let upload = Upload::read(&pieces(&[&leaf.certificate, &leaf.key]), None, None).expect("read");
-        let sent = |known: &[Arc<Certificate>]| upload.pairs(known).expect("a pair").pairs[0].chain.len();
+        let sent = |known: &[Arc<Certificate>]| {
+            upload.pairs(known, &Roots::default(), 0).expect("a pair").pairs[0].chain.len()
+        };
         assert_eq!((sent(&[]), sent(&known.certificates)), (0, 1));
     }
 }

@@ -15,7 +15,7 @@ use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
 use super::flaw::Flaw;
-use super::folders::{Folders, leads_outside};
+use super::folders::{Folders, MAIN, leads_outside};
 use super::found::{Found, PasswordFile};
 use super::password;
 use super::scan::Root;
@@ -31,7 +31,7 @@ pub(super) struct Walk {
     pub(super) trails: Trails,
     /// The folder, where nothing may be read from outside of it.
     confines: Option<Arc<Path>>,
-    /// Folders with rules of their own.
+    /// Folders with rules of their own, which the main one's links do not lead into.
     others: Vec<PathBuf>,
     /// Opens what is encrypted and has no password beside it.
     password: Option<PasswordFile>,
@@ -42,11 +42,10 @@ impl Walk {
     /// One through the folder at this place.
     pub(super) fn of(folders: &Folders, place: usize) -> Self {
         let mut walk = Self::default();
-        for (other, folder) in folders.all().iter().enumerate().skip(1) {
-            if other != place {
-                walk.others.extend(folder.directory.canonicalize());
-                continue;
-            }
+        if place == MAIN {
+            walk.others = folders.all()[1..].iter().flat_map(|folder| folder.directory.canonicalize()).collect();
+        } else {
+            let folder = &folders.all()[place];
             walk.confines = Some(folder.directory.as_path().into());
             walk.password = folder.password_file.clone().and_then(PasswordFile::at);
         }

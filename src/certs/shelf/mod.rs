@@ -25,7 +25,7 @@ use super::flaw::Flaw;
 use super::folders::Folders;
 use super::ledger::{Findings, HeldBack, Ledger, Loads, Notices};
 use super::library::Library;
-use super::pairing::{FileParts, Pairing, Problem, pair};
+use super::pairing::{FileParts, Pairing, Problem, pair_trusting};
 use super::ranking::{Ranked, Rule, governed, index, ranked};
 use super::scan::{Content, Files, Root, Scan};
 use super::terms::Terms;
@@ -130,9 +130,8 @@ impl Shelf {
             self.memory.look(&scan.files, &needed, now.steady);
         }
         let remembered = self.memory.authorities(&self.folders);
-        let mut pairing = pair(&self.parts_of(&scan.files), &remembered);
+        let mut pairing = pair_trusting(&self.parts_of(&scan.files), &remembered, &self.terms.roots, now.unix);
         self.folders.limit(&mut pairing, &scan.files);
-        self.terms.roots.judge(&mut pairing.pairs, now.unix);
         for (file, problem) in &pairing.problems {
             if let Problem::Unfit(flaw) = problem {
                 findings.reject(file, flaw.clone());

@@ -308,3 +308,23 @@ fn what_is_trusted_is_not_replaced_by_what_is_not() {
     shop.look();
     assert_eq!(shop.serving("a.example"), fingerprint(&unknown));
 }
+
+#[test]
+fn of_two_ways_up_the_one_that_leads_to_a_root_is_sent() {
+    let mut shop = Shop::new();
+    let roots = Roots::of_the_web_and([(Path::new("root.pem"), CHAIN.root.as_bytes())]).expect("a root");
+    shop.shelf.terms = Arc::new(Terms { roots, ..Terms::default() });
+    // The fingerprint of one made anew decides nothing, whatever it is.
+    for number in 0..8 {
+        let name = format!("s{number}.example");
+        let leaf = CHAIN.leaf(&[&name]);
+        shop.write(
+            &format!("{number}/a.pem"),
+            format!("{}{}{}", leaf.key, leaf.certificate, CHAIN.crossed_intermediate()),
+        );
+        shop.write("chain.pem", &CHAIN.intermediate);
+        shop.settle();
+        let served = shop.index.find(&name).and_then(|choice| choice.iter().next()).expect("served");
+        assert!(served.facts.trusted, "{name}");
+    }
+}

@@ -12,7 +12,8 @@ impl Shop {
     fn upload(&mut self, text: &str) -> Vec<String> {
         let pieces = [("upload".to_owned(), Zeroizing::new(text.as_bytes().to_vec()))];
         let upload = Upload::read(&pieces, None, Some("ops".into())).expect("read");
-        let matched = upload.pairs(&self.shelf.known_authorities()).expect("a pair");
+        let matched =
+            upload.pairs(&self.shelf.known_authorities(), &self.shelf.terms.roots, self.now.unix).expect("a pair");
         let taken: Vec<_> =
             matched.pairs.iter().map(|pair| self.shelf.take(pair, upload.by(), self.now).expect("taken")).collect();
         self.publish();
