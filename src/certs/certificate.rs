@@ -26,6 +26,8 @@ pub(crate) struct Certificate {
     /// The names it may be served under, or why there are none.
     pub(super) names: Result<Box<[HostPattern]>, Flaw>,
     pub(super) traits: CertTraits,
+    /// How many authorities may be between it and a leaf.
+    pub(super) path_length: Option<u32>,
     pub(super) not_before: i64,
     pub(super) not_after: i64,
     pub(super) subject_cn: Box<str>,
@@ -60,6 +62,7 @@ impl Certificate {
             key: PublicKey::of(parsed.public_key()),
             names: for_servers(&parsed).and_then(|()| strong_enough(&parsed)).and_then(|()| names(&parsed)),
             traits: traits(&parsed),
+            path_length: parsed.basic_constraints().ok().flatten().and_then(|basic| basic.value.path_len_constraint),
             not_before: parsed.validity().not_before.timestamp(),
             not_after: parsed.validity().not_after.timestamp(),
             subject_cn: common_name(parsed.subject()),

@@ -98,7 +98,8 @@ fn of_clients(facts: &CertFacts, now: i64) -> Vec<Flaw> {
                 "add the intermediate certificates that the authority sent along",
             )
         }),
-        (facts.vouched && !facts.trusted).then(|| {
+        // Of what is too weak to be believed that is said already.
+        (facts.vouched && !facts.trusted && !traits.weak_signature).then(|| {
             Flaw::new(
                 "untrusted-root",
                 "no chain of valid certificates leads from it to a root that browsers trust: who was not given that root is warned",

@@ -95,7 +95,12 @@ impl Roots {
     /// Whether somebody who trusts the roots, and is sent the leaf and its chain, trusts the leaf. Its own time is another matter.
     pub(super) fn trust(&self, leaf: &Arc<Certificate>, chain: &[Arc<Certificate>], now: i64) -> bool {
         let sent: Vec<&Certificate> = std::iter::once(leaf).chain(chain).map(Arc::as_ref).collect();
-        let is_passed_on = |at: usize| sent[at + 1].is_valid_at(now) && sent[at].is_signed_by(sent[at + 1]);
+        let is_passed_on = |at: usize| {
+            let (own, issuer) = (sent[at], sent[at + 1]);
+            // So many authorities are below this one (RFC 5280 §4.2.1.9).
+            let may_be_so_far = issuer.path_length.is_none_or(|most| at <= most as usize);
+            issuer.is_valid_at(now) && may_be_so_far && !own.traits.weak_signature && own.is_signed_by(issuer)
+        };
         // From the root down, for the signatures of authorities are known already.
         (0..sent.len()).any(|top| self.know(sent[top], top == 0, now) && (0..top).rev().all(is_passed_on))
     }
@@ -114,8 +119,9 @@ impl Roots {
             false => root.key.id == certificate.key.id,
         });
         is_root
-            || named(certificate.issuer_name())
-                .any(|root| certificate.is_named_after(root) && certificate.is_signed_by(root))
+            || !certificate.traits.weak_signature
+                && named(certificate.issuer_name())
+                    .any(|root| certificate.is_named_after(root) && certificate.is_signed_by(root))
     }
 }
 
@@ -191,6 +197,51 @@ mod tests {
         assert!(!trusts(&trusted, &other.leaf(&["shop.example"]).certificate, &[&chain.intermediate]));
         assert!(!trusts(&trusted, &leaf, &[]));
         assert!(!trusts(&Roots::default(), &leaf, &[&chain.intermediate]));
+    }
+
+    #[test]
+    fn what_no_client_believes_leads_nowhere() {
+        let chain = Chain::new();
+        let trusted = roots(&[&chain.root]);
+        let leads = |leaf: fn(&mut Certificate), intermediate: fn(&mut Certificate)| {
+            let changed = |pem: &str, change: fn(&mut Certificate)| {
+                let mut certificate = Arc::into_inner(certificates(pem).remove(0)).expect("the only one");
+                change(&mut certificate);
+                Arc::new(certificate)
+            };
+            let leaf = changed(&chain.leaf(&["shop.example"]).certificate, leaf);
+            trusted.trust(&leaf, &[changed(&chain.intermediate, intermediate)], now())
+        };
+        assert!(leads(|_| {}, |_| {}));
+        assert!(leads(|_| {}, |intermediate| intermediate.path_length = Some(0)));
+        assert!(!leads(|leaf| leaf.traits.weak_signature = true, |_| {}));
+        assert!(!leads(|_| {}, |intermediate| intermediate.traits.weak_signature = true));
+    }
+
+    #[test]
+    fn an_authority_stands_behind_no_more_others_than_it_may() {
+        let trusts = |allowed| {
+            let authority = |name: &str, constraint| {
+                let mut params = rcgen::CertificateParams::default();
+                params.distinguished_name.push(rcgen::DnType::CommonName, name);
+                params.is_ca = rcgen::IsCa::Ca(constraint);
+                (params, rcgen::KeyPair::generate().expect("a key"))
+            };
+            let (params, key) = authority("Top", rcgen::BasicConstraints::Unconstrained);
+            let root = params.self_signed(&key).expect("a root").pem();
+            let root_issuer = rcgen::Issuer::new(params, key);
+            let (params, key) = authority("Upper", rcgen::BasicConstraints::Constrained(allowed));
+            let upper = params.signed_by(&key, &root_issuer).expect("an authority").pem();
+            let upper_issuer = rcgen::Issuer::new(params, key);
+            let (params, key) = authority("Lower", rcgen::BasicConstraints::Unconstrained);
+            let lower = params.signed_by(&key, &upper_issuer).expect("an authority").pem();
+            let lower_issuer = rcgen::Issuer::new(params, key);
+            let params = rcgen::CertificateParams::new(vec!["shop.example".to_owned()]).expect("names");
+            let leaf = params.signed_by(&rcgen::KeyPair::generate().expect("a key"), &lower_issuer).expect("a leaf");
+            trusts(&roots(&[&root]), &leaf.pem(), &[&lower, &upper])
+        };
+        assert!(trusts(1));
+        assert!(!trusts(0));
     }
 
     #[test]

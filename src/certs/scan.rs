@@ -117,9 +117,8 @@ impl Scanner {
         }
         let mut files = Files::with_capacity(found.len());
         let mut unread = Vec::new();
-        if let Some(unreadable) = roots.iter().position(|root| !root.is_readable()) {
+        if !roots.iter().all(Root::is_readable) {
             let is_there = |file: &Path| roots.get(self.folders.place(file)).is_none_or(Root::is_readable);
-            tracing::debug!(folder = unreadable, "what was found in a folder stays while it cannot be read");
             let kept = self.files.iter().filter(|(file, _)| !is_there(file));
             files.extend(kept.map(|(file, record)| (Arc::clone(file), Arc::clone(record))));
         }
