@@ -205,3 +205,23 @@ fn what_may_not_be_meant_is_warned_about() {
     404"
     );
 }
+
+#[test]
+fn drop_folders_have_their_names() {
+    let text = "[[certificates.drop]]\ndirectory = \"/srv/a/\"\nhosts = [\"A.example\", \"*.a.example\"]\n\
+                [[certificates.drop]]\ndirectory = \"/srv/ab\"\nhosts = [\"b.example\"]\npassword_file = \"/nowhere/b\"\n";
+    let pattern = |name: &str| HostPattern::parse(name).expect("a name");
+    let expected = [
+        DropFolder {
+            directory: "/srv/a/".into(),
+            hosts: vec![pattern("a.example"), pattern("*.a.example")],
+            password_file: None,
+        },
+        DropFolder {
+            directory: "/srv/ab".into(),
+            hosts: vec![pattern("b.example")],
+            password_file: Some("/nowhere/b".into()),
+        },
+    ];
+    assert_eq!(good(text).config.certificates.drops, expected);
+}
