@@ -10,16 +10,18 @@ use crate::store::audit::{Deed, Outcome};
 
 /// What a handler has to add to the record of an order.
 #[derive(Clone, Debug)]
-pub(super) struct Note {
-    object: String,
-    detail: String,
+pub(super) enum Note {
+    /// What it was about, and what else there is to say.
+    Done { object: String, detail: String },
+    /// It was only asked what would happen.
+    Nothing,
 }
 
 impl Note {
     /// What the order was about, as a path below `/api/v1`, where it is not the one that was asked for; and what else there is
     /// to say. Never a secret.
     pub(super) fn of(object: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { object: object.into(), detail: detail.into() }
+        Self::Done { object: object.into(), detail: detail.into() }
     }
 
     /// The answer with the note on it, which nobody outside sees.
@@ -73,11 +75,11 @@ async fn run_to_the_end(operation: &'static Operation, path: String, call: Call)
 /// The record of how it ended; none of what made no sense from the start.
 fn ended(begun: Deed, result: &Result<Answer, Problem>) -> Option<Deed> {
     match result {
-        Ok(answer) => {
-            let Note { object, detail } =
-                answer.extensions().get::<Note>().cloned().unwrap_or_else(|| Note::of(&*begun.object, ""));
-            Some(Deed { object, detail, result: Outcome::Done, ..begun })
-        }
+        Ok(answer) => match answer.extensions().get::<Note>().cloned() {
+            Some(Note::Nothing) => None,
+            Some(Note::Done { object, detail }) => Some(Deed { object, detail, result: Outcome::Done, ..begun }),
+            None => Some(Deed { result: Outcome::Done, ..begun }),
+        },
         Err(problem) => {
             let result = match problem.kind() {
                 Kind::Malformed | Kind::MediaType | Kind::TooLarge => return None,

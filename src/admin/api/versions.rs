@@ -73,14 +73,12 @@ async fn upload(call: Call) -> Result<Answer, Problem> {
         NotReceived::NotKept(error) => unwritten(&error),
         NotReceived::Stopping => Problem::new(Kind::Conflict, "the edge is stopping and takes nothing in any more"),
     })?;
-    let fingerprints: Vec<&str> = certificates.iter().map(|arrival| &*arrival.certificate.facts.fingerprint).collect();
-    let done = Note::of(
-        "certificates",
-        format!("{}{}", if only_look { "only looked at " } else { "" }, fingerprints.join(" ")),
-    );
+    let fingerprints = certificates.iter().map(|arrival| arrival.certificate.facts.fingerprint.to_string());
+    let fingerprints = fingerprints.collect::<Vec<_>>().join(" ");
+    let note = if only_look { Note::Nothing } else { Note::of("certificates", fingerprints) };
     let certificates = told(&call.sources, &certificates);
     let left_over = left_over.into_iter().map(FileFlaw::of).collect();
-    Ok(done.on(json(&Answered { dry_run: only_look, certificates, left_over })))
+    Ok(note.on(json(&Answered { dry_run: only_look, certificates, left_over })))
 }
 
 /// What is told of certificates that have come.
