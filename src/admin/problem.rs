@@ -63,6 +63,10 @@ pub(super) enum Kind {
     Conflict,
     /// What was sent can be read, and cannot be served.
     Rejected,
+    /// It is not as the request expects.
+    Changed,
+    /// The request must say what it expects.
+    Unconditional,
     /// What was sent is too long.
     TooLarge,
     /// What was sent is in no form that is read here.
@@ -75,7 +79,7 @@ pub(super) enum Kind {
 
 impl Kind {
     /// Every kind, for the interface's description.
-    pub(super) const ALL: [Self; 12] = [
+    pub(super) const ALL: [Self; 14] = [
         Self::Malformed,
         Self::Unauthorized,
         Self::Foreign,
@@ -84,6 +88,8 @@ impl Kind {
         Self::Method,
         Self::Conflict,
         Self::Rejected,
+        Self::Changed,
+        Self::Unconditional,
         Self::TooLarge,
         Self::MediaType,
         Self::TooMany,
@@ -101,6 +107,8 @@ impl Kind {
             Self::Method => ("method-not-allowed", StatusCode::METHOD_NOT_ALLOWED, "Method not allowed"),
             Self::Conflict => ("conflict", StatusCode::CONFLICT, "Conflict"),
             Self::Rejected => ("rejected", StatusCode::UNPROCESSABLE_ENTITY, "Rejected"),
+            Self::Changed => ("changed-meanwhile", StatusCode::PRECONDITION_FAILED, "Changed meanwhile"),
+            Self::Unconditional => ("if-match-needed", StatusCode::PRECONDITION_REQUIRED, "If-Match needed"),
             Self::TooLarge => ("content-too-large", StatusCode::PAYLOAD_TOO_LARGE, "Content too large"),
             Self::MediaType => ("unsupported-media-type", StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unsupported media type"),
             Self::TooMany => ("too-many-failures", StatusCode::TOO_MANY_REQUESTS, "Too many failures"),

@@ -7,6 +7,7 @@ mod admin;
 mod answers;
 mod audit;
 mod choices;
+mod conditions;
 mod demo;
 mod descriptors;
 mod desync;

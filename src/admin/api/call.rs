@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 use zeroize::Zeroizing;
 
+use super::conditions::Conditions;
 use super::form::Form;
 use super::query::Query;
 use super::route::Takes;
@@ -26,6 +27,8 @@ pub(super) struct Call {
     pub(super) parameters: Vec<(&'static str, String)>,
     /// What was sent along.
     pub(super) content: Content,
+    /// What must be so.
+    pub(super) conditions: Conditions,
 }
 
 impl Call {

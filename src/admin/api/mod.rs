@@ -4,6 +4,7 @@ mod audit;
 mod call;
 mod certificates;
 mod choices;
+mod conditions;
 mod form;
 mod openapi;
 mod query;
@@ -16,12 +17,13 @@ mod versions;
 
 use std::sync::Arc;
 
-use http::header;
 use http::request::Parts;
+use http::{Method, header};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use self::call::{Call, Content};
+use self::conditions::Conditions;
 use self::query::Query;
 use self::route::{Found, Match, Operation, Resource, Takes};
 use super::Sources;
@@ -47,8 +49,14 @@ pub(super) async fn answer(
     let query = Query::read(head.uri.query(), operation.query)?;
     let media_type = head.headers.get(header::CONTENT_TYPE).map(|value| value.to_str().unwrap_or("what is no text"));
     let content = Content::take(upload, media_type, operation.takes).await?;
-    let call = Call { caller, sources: Arc::clone(sources), query, parameters, content };
-    if recorded::is_due(operation) { recorded::run(operation, below, call).await } else { (operation.run)(call).await }
+    let conditions = Conditions::read(&head.headers);
+    let sources = Arc::clone(sources);
+    let call = Call { caller, sources, query, parameters, content, conditions: conditions.clone() };
+    let answer = match recorded::is_due(operation) {
+        true => recorded::run(operation, below, call).await?,
+        false => (operation.run)(call).await?,
+    };
+    Ok(if operation.method == Method::GET { conditions.tagged(answer).await } else { answer })
 }
 
 /// What there is. A new resource is a file of its own with its description beside it, and a line here.

@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use http::Method;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -62,7 +63,9 @@ fn assemble(resources: &[&Resource]) -> Result<Value, String> {
         "info": {
             "title": "Vitrine",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "The operator's interface of an HTTPS edge. Through admin.sock in the state folder no token is needed.",
+            "description": "The operator's interface of an HTTPS edge. Through admin.sock in the state folder no token is needed. Every \
+                answer to a GET has a strong ETag: If-None-Match asks for it only when it is another, If-Match orders something \
+                only while it is the same.",
             "license": { "name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0" },
         },
         "servers": [{ "url": "/api/v1" }],
@@ -70,7 +73,7 @@ fn assemble(resources: &[&Resource]) -> Result<Value, String> {
         "paths": paths,
         "components": {
             "schemas": schemas,
-            "responses": Value::Object(COMMON.iter().map(|(_, name, text)| ((*name).to_owned(), problem(text))).collect()),
+            "responses": common(),
             "securitySchemes": {
                 "token": { "type": "http", "scheme": "bearer", "description": "As `vitrine token new` makes it" },
             },
@@ -85,11 +88,19 @@ fn complete(operation: &Operation, described: &mut Map<String, Value>) {
     described.insert("x-vitrine-right".into(), json!(operation.right.word()));
     let terms = operation.right.terms();
     described.entry("description").or_insert_with(|| json!(terms));
+    let replaces = matches!(operation.method, Method::PUT | Method::PATCH);
     let Some(responses) = described.entry("responses").or_insert_with(|| json!({})).as_object_mut() else { return };
+    if let Some(answer) = responses.get_mut("200").filter(|_| operation.method == Method::GET) {
+        answer["headers"] =
+            json!({ "ETag": { "schema": { "type": "string" }, "description": "For If-None-Match and If-Match" } });
+    }
     for (status, name, _) in COMMON {
         let can_be = match status {
             // Any query can have one parameter too many.
             400 | 401 | 403 | 429 | 500 => true,
+            304 => operation.method == Method::GET,
+            412 => operation.method != Method::GET,
+            428 => replaces,
             404 => operation.path.contains('{'),
             413 | 415 => operation.takes != Takes::Nothing,
             _ => false,
@@ -101,6 +112,14 @@ fn complete(operation: &Operation, described: &mut Map<String, Value>) {
     }
 }
 
+/// What descriptions refer to by name.
+fn common() -> Value {
+    let response = |(status, name, text): &(u16, &str, &str)| {
+        ((*name).to_owned(), if *status == 304 { json!({ "description": text }) } else { problem(text) })
+    };
+    Value::Object(COMMON.iter().map(response).collect())
+}
+
 fn problem(text: &str) -> Value {
     json!({
         "description": text,
@@ -109,15 +128,18 @@ fn problem(text: &str) -> Value {
 }
 
 /// Problems that descriptions refer to by name.
-const COMMON: [(u16, &str, &str); 10] = [
+const COMMON: [(u16, &str, &str); 13] = [
+    (304, "NotModified", "It is what If-None-Match says"),
     (400, "Malformed", "The request cannot be read"),
     (401, "Unauthorized", "No token, or none that holds"),
     (403, "NotAllowed", "Whoever asks may not do this"),
     (404, "NotFound", "There is no such thing"),
     (409, "Conflict", "The way things are does not allow it"),
+    (412, "Changed", "It is not as If-Match says"),
     (413, "TooLarge", "What was sent is too long"),
     (415, "MediaType", "What was sent is in no form that is read here"),
     (422, "Rejected", "What was sent can be read, and cannot be served"),
+    (428, "Unconditional", "What replaces something needs If-Match"),
     (429, "TooManyFailures", "Too many wrong tokens from there; the right one is let in"),
     (500, "Internal", "The edge's fault; its log says more"),
 ];

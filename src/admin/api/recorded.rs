@@ -2,8 +2,8 @@
 
 use http::Method;
 
-use super::Call;
 use super::route::Operation;
+use super::{Call, conditions};
 use crate::admin::problem::{Answer, Kind, Problem};
 use crate::admin::rights::Right;
 use crate::store::audit::{Deed, Outcome};
@@ -51,7 +51,7 @@ async fn run_to_the_end(operation: &'static Operation, path: String, call: Call)
         who: call.caller.name(),
         door: call.caller.door(),
         action: format!("{} {}", operation.method, operation.path),
-        object: path,
+        object: path.clone(),
         result: Outcome::Begun,
         detail: String::new(),
     };
@@ -64,7 +64,10 @@ async fn run_to_the_end(operation: &'static Operation, path: String, call: Call)
             return Err(Problem::new(Kind::Internal, text));
         }
     }
-    let result = (operation.run)(call).await;
+    let result = match conditions::hold(operation, &path, &call).await {
+        Ok(_turn) => (operation.run)(call).await,
+        Err(problem) => Err(problem),
+    };
     if let Some(deed) = ended(begun, &result) {
         // What was done stands. That it is not in the trail is logged and an alarm.
         let _ = tokio::task::spawn_blocking(move || audit.record(deed)).await;

@@ -15,6 +15,7 @@ pub(super) static RESOURCE: Resource = Resource {
     operations: &[
         Operation::get("tokens", |call| Box::pin(aside(call, |call| Ok(json(&list(call)))))).with_right(Right::Own),
         Operation::post("tokens", |call| Box::pin(aside(call, make))).taking(Takes::Json).with_right(Right::Own),
+        Operation::get("tokens/{id}", |call| Box::pin(aside(call, one))).with_right(Right::Own),
         Operation::delete("tokens/{id}", |call| Box::pin(aside(call, revoke))).with_right(Right::Own),
     ],
     description: include_str!("tokens.json"),
@@ -58,6 +59,12 @@ fn list(call: &Call) -> Vec<Entry> {
     call.sources.tokens.list().into_iter().map(|(record, last_used)| Entry::of(record, last_used)).collect()
 }
 
+fn one(call: &Call) -> Result<Answer, Problem> {
+    let id = call.parameter("id");
+    let found = call.sources.tokens.list().into_iter().find(|(record, _)| record.id == id);
+    found.map(|(record, last_used)| json(&Entry::of(record, last_used))).ok_or_else(|| unknown(id))
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Order {
@@ -94,11 +101,13 @@ fn make(call: &Call) -> Result<Answer, Problem> {
 fn revoke(call: &Call) -> Result<Answer, Problem> {
     let id = call.parameter("id");
     let revoked = call.sources.tokens.revoke(id).map_err(|error| unwritten(&error))?;
-    let revoked = revoked.ok_or_else(|| {
-        Problem::new(Kind::NotFound, format!("there is no token {id:?}; `vitrine token list` shows those there are"))
-    })?;
+    let revoked = revoked.ok_or_else(|| unknown(id))?;
     let done = Note::of(format!("tokens/{id}"), format!("{:?}, role {}", revoked.name, revoked.role.word()));
     Ok(done.on(json(&Entry::of(revoked, None))))
+}
+
+fn unknown(id: &str) -> Problem {
+    Problem::new(Kind::NotFound, format!("there is no token {id:?}; `vitrine token list` shows those there are"))
 }
 
 const LONGEST_NAME: usize = 64;
