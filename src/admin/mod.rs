@@ -26,7 +26,7 @@ pub use tokens::Tokens;
 
 use crate::access_log::AccessLog;
 use crate::certs::{IntakeHandle, Truth};
-use crate::config::Standing;
+use crate::config::{Origins, SiteDesk, Standing};
 use crate::live::{CertIndex, Live, RouteTable, WellKnown};
 use crate::name::HostName;
 use crate::shutdown::Lifecycle;
@@ -51,6 +51,10 @@ pub struct Sources {
     pub truth: Truth,
     /// What of the configuration does not apply.
     pub configuration: watch::Receiver<Standing>,
+    /// Where each site is written.
+    pub origins: watch::Receiver<Origins>,
+    /// Where sites are added and removed.
+    pub site_desk: SiteDesk,
     /// For what it could not write.
     pub access_log: AccessLog,
     /// Who did what.

@@ -59,6 +59,8 @@ impl Plane {
             intake,
             truth: Truth::default(),
             configuration: configuration.subscribe(),
+            origins: watch::Sender::new(Origins::default()).subscribe(),
+            site_desk: crate::config::site_orders().0,
             access_log: AccessLog::off(),
             audit: Audit::open(Store::in_memory()).expect("open"),
             tokens: Tokens::open(Store::in_memory()).expect("open"),

@@ -78,6 +78,10 @@ enum Command {
 
 #[derive(Debug, Subcommand)]
 enum SitesCommand {
+    /// Have a site served from now on, without the configuration file
+    Add(Adding),
+    /// Have a site that was added served no longer
+    Remove(Removing),
     /// Every host of every site with the certificate that serves it, and why that one
     List(Asking),
     /// Decide where a site's certificates come from, above the configuration
@@ -87,6 +91,32 @@ enum SitesCommand {
     Diff(Asking),
     /// Print the root of the edge's own authority, for whoever is to trust self-signed sites
     Root(Running),
+}
+
+#[derive(Args, Debug)]
+struct Adding {
+    #[command(flatten)]
+    running: Running,
+    /// A name it answers for, such as shop.example or *.shop.example
+    #[arg(long = "host", value_name = "HOST", required = true)]
+    hosts: Vec<String>,
+    /// Where its requests go, such as http://10.0.0.11:8080
+    #[arg(long = "upstream", value_name = "URL", required = true)]
+    upstreams: Vec<String>,
+    /// What to call it by; without it, its first host
+    #[arg(long)]
+    name: Option<String>,
+    /// The least that the authority of its certificates must have checked
+    #[arg(long, value_name = "LEVEL", value_parser = ["dv", "ov", "ev"])]
+    minimum_validation: Option<String>,
+}
+
+#[derive(Args, Debug)]
+struct Removing {
+    #[command(flatten)]
+    running: Running,
+    /// The site's name
+    name: String,
 }
 
 #[derive(Args, Debug)]
@@ -142,6 +172,18 @@ impl Command {
                 inspect::inspect(&files, password_file.as_deref(), config.as_deref(), json)
             }
             Self::Certs(command) => command.obey(),
+            Self::Sites(SitesCommand::Add(Adding { running, hosts, upstreams, name, minimum_validation })) => {
+                let site = sites::NewSite {
+                    name: name.as_deref(),
+                    hosts: &hosts,
+                    upstreams: &upstreams,
+                    minimum_validation: minimum_validation.as_deref(),
+                };
+                running.ask(async |edge| sites::add(edge, &site).await)
+            }
+            Self::Sites(SitesCommand::Remove(Removing { running, name })) => {
+                running.ask(async |edge| sites::remove(edge, &name).await)
+            }
             Self::Sites(SitesCommand::List(asking)) => {
                 asking.running.ask(async |edge| sites::list(edge, asking.json).await)
             }

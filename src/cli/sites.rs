@@ -1,10 +1,10 @@
 //! `vitrine sites`: which certificate serves which host of a running edge, and why.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::output::{complain, table};
-use crate::outbound::{CallError, EdgeSocket};
+use crate::outbound::{CallError, EdgeSocket, escaped};
 use crate::telemetry::printable;
 
 /// Every host of every site, a line for each certificate that serves it. What is served otherwise goes to standard error.
@@ -20,9 +20,33 @@ pub(super) async fn list(edge: &EdgeSocket, json: bool) -> Result<String, CallEr
     Ok(listed(&sites))
 }
 
+/// A site as the edge takes it, with the keys of `[[site]]`.
+#[derive(Serialize)]
+pub(super) struct NewSite<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) name: Option<&'a str>,
+    pub(super) hosts: &'a [String],
+    pub(super) upstreams: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) minimum_validation: Option<&'a str>,
+}
+
+/// Has a site served from now on.
+pub(super) async fn add(edge: &EdgeSocket, site: &NewSite<'_>) -> Result<String, CallError> {
+    let added: Site = edge.post_json("/api/v1/sites", site).await?;
+    Ok(format!("added: {}, written in {}", added.name, added.origin))
+}
+
+/// Has a site that was added served no longer.
+pub(super) async fn remove(edge: &EdgeSocket, name: &str) -> Result<String, CallError> {
+    let _: Value = edge.delete(&format!("/api/v1/sites/{}", escaped(name))).await?;
+    Ok(format!("removed: {name}; its certificates stay where they are"))
+}
+
 #[derive(Deserialize)]
 struct Site {
     name: String,
+    origin: String,
     hosts: Vec<Host>,
 }
 
@@ -86,11 +110,12 @@ fn listed(sites: &[Site]) -> String {
                     // The day is what matters, and it stands first (RFC 3339).
                     told(|serving| serving.not_after.get(..10).unwrap_or(&serving.not_after)),
                     told(|serving| &serving.rule),
+                    site.origin.clone(),
                 ]);
             }
         }
     }
-    table(["SITE", "HOST", "STATE", "KEY", "UNTIL", "CHOSEN BECAUSE"], &rows)
+    table(["SITE", "HOST", "STATE", "KEY", "UNTIL", "CHOSEN BECAUSE", "WRITTEN IN"], &rows)
 }
 
 /// What the API says of a host where nothing is wrong.
@@ -104,6 +129,7 @@ mod tests {
     fn every_host_has_a_line_for_each_key_and_one_when_there_is_none() {
         let sites: Vec<Site> = serde_json::from_value(serde_json::json!([{
             "name": "shop",
+            "origin": "v.toml",
             "hosts": [
                 { "host": "shop.example", "state": "served", "certificates": [
                     { "key_type": "ecdsa", "not_after": "2027-01-02T03:04:05Z", "rule": "issued later" },
@@ -115,10 +141,10 @@ mod tests {
         .expect("sites");
         assert_eq!(
             listed(&sites),
-            "SITE  HOST            STATE           KEY    UNTIL       CHOSEN BECAUSE\n\
-             shop  shop.example    served          ecdsa  2027-01-02  issued later\n\
-             shop  shop.example    served          rsa    2027-02-03  only candidate\n\
-             shop  *.shop.example  no certificate"
+            "SITE  HOST            STATE           KEY    UNTIL       CHOSEN BECAUSE  WRITTEN IN\n\
+             shop  shop.example    served          ecdsa  2027-01-02  issued later    v.toml\n\
+             shop  shop.example    served          rsa    2027-02-03  only candidate  v.toml\n\
+             shop  *.shop.example  no certificate                                     v.toml"
         );
     }
 
@@ -126,6 +152,7 @@ mod tests {
     fn what_is_served_otherwise_is_marked_and_explained() {
         let sites: Vec<Site> = serde_json::from_value(serde_json::json!([{
             "name": "shop",
+            "origin": "v.toml",
             "hosts": [
                 { "host": "shop.example", "state": "served", "checked": null, "served": null, "certificates": [
                     { "key_type": "ecdsa", "not_after": "2027-01-02T03:04:05Z", "rule": "r", "served": "as published" },
@@ -137,10 +164,10 @@ mod tests {
         .expect("sites");
         assert_eq!(
             listed(&sites),
-            "SITE  HOST          STATE                                  KEY    UNTIL       CHOSEN BECAUSE\n\
-             shop  shop.example  served                                 ecdsa  2027-01-02  r\n\
-             shop  shop.example  served, not seen as published          rsa    2027-02-03  r\n\
-             shop  late.example  no certificate, not seen as published"
+            "SITE  HOST          STATE                                  KEY    UNTIL       CHOSEN BECAUSE  WRITTEN IN\n\
+             shop  shop.example  served                                 ecdsa  2027-01-02  r               v.toml\n\
+             shop  shop.example  served, not seen as published          rsa    2027-02-03  r               v.toml\n\
+             shop  late.example  no certificate, not seen as published                                     v.toml"
         );
         assert_eq!(
             remarks(&sites),

@@ -1,13 +1,15 @@
 //! `include = ["sites.d/*.toml"]`: which files a pattern means.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use toml::de::DeValue;
 
+use super::document::Document;
 use super::reader::{Placed, Section};
+use super::remark::Remark;
 use super::value::expected;
 
 /// A folder and a pattern for the names in it.
@@ -22,6 +24,8 @@ pub(super) struct Included {
     pub(super) files: BTreeSet<PathBuf>,
     pub(super) folders: BTreeSet<PathBuf>,
     pub(super) silent: Vec<Silent>,
+    /// What is recorded in the state folder.
+    pub(super) recorded: BTreeMap<PathBuf, Result<Document, Remark>>,
 }
 
 /// A pattern that nothing comes from.

@@ -1,13 +1,15 @@
 //! From a file and what it includes to a [`Config`], or to everything that is wrong with them.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::document::{Document, NO_SUCH_FILE};
 use super::include::Included;
 use super::reader::{Pad, Section};
 use super::remark::{Mistakes, Rejected, Remark};
 use super::sites::{MainSites, Sites};
-use super::{CertificatesConfig, Config, UnknownName, bounds, certificates, sections};
+use super::{CertificatesConfig, Config, Draft, UnknownName, bounds, certificates, recorded, sections};
 use crate::live::SiteSpec;
 
 /// A configuration that holds, with what must be said about it.
@@ -27,26 +29,45 @@ pub struct Loaded {
     pub origins: Vec<PathBuf>,
 }
 
+/// Where each site is written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Origins(Arc<HashMap<String, PathBuf>>);
+
+impl Origins {
+    /// Those of what serves.
+    #[must_use]
+    pub fn of(loaded: &Loaded) -> Self {
+        let named = loaded.config.sites.iter().map(|site| site.name.clone());
+        Self(Arc::new(named.zip(loaded.origins.iter().cloned()).collect()))
+    }
+
+    /// The file of a site, by its name.
+    #[must_use]
+    pub fn of_site(&self, name: &str) -> Option<&Path> {
+        self.0.get(name).map(PathBuf::as_path)
+    }
+}
+
 /// Reads `path` and what it includes, beside what serves now.
-pub(super) fn load(path: &Path, serving: Option<&Loaded>) -> Result<Loaded, Mistakes> {
+pub(super) fn load(path: &Path, serving: Option<&Loaded>, draft: &Draft) -> Result<Loaded, Mistakes> {
     let document = Document::read(path).map_err(|mut remark| {
         if remark.text == NO_SUCH_FILE {
             remark.text += "; try `vitrine demo`, or begin with a copy of config/vitrine.toml";
         }
         remark
     })?;
-    assemble(&document, serving)
+    assemble(&document, serving, Some(draft))
 }
 
-/// The same for a text that is already there.
+/// The same for a text that is already there. No state belongs to it.
 pub(super) fn parse(path: &Path, text: String) -> Result<Loaded, Mistakes> {
-    assemble(&Document::new(path, text), None)
+    assemble(&Document::new(path, text), None, None)
 }
 
-fn assemble(main: &Document, serving: Option<&Loaded>) -> Result<Loaded, Mistakes> {
+fn assemble(main: &Document, serving: Option<&Loaded>, draft: Option<&Draft>) -> Result<Loaded, Mistakes> {
     let (table, syntax) = main.parse();
     let pad = Pad::new(main);
-    let (config, sites, included) = read_everything(&Section::top(&pad, &table), serving);
+    let (config, sites, included) = read_everything(&Section::top(&pad, &table), serving, draft);
 
     let (mut mistakes, mut warnings) = pad.finish(syntax);
     if !mistakes.is_empty() {
@@ -61,13 +82,20 @@ fn assemble(main: &Document, serving: Option<&Loaded>) -> Result<Loaded, Mistake
 }
 
 /// The configuration, which is worth something only if the pad of `top` is clean.
-pub(super) fn read_everything(top: &Section<'_>, serving: Option<&Loaded>) -> (Config, Sites, Included) {
+pub(super) fn read_everything(
+    top: &Section<'_>,
+    serving: Option<&Loaded>,
+    draft: Option<&Draft>,
+) -> (Config, Sites, Included) {
     let certificates = certificates::certificates(&top.table("certificates"));
     let mut main = MainSites::with(certificates.local_ca_suffixes.clone());
     for table in top.tables("site") {
         main.read(top.pad, table);
     }
-    let included = Included::find(top);
+    let mut included = Included::find(top);
+    if let Some(draft) = draft {
+        included.recorded = recorded::find(draft.state.as_ref().unwrap_or(&certificates.state_directory), draft);
+    }
     let mut sites = main.with_included(top.pad, &included, serving);
     let config = settings(top, certificates, std::mem::take(&mut sites.specs), !sites.rejected.is_empty());
     (config, sites, included)

@@ -9,10 +9,12 @@ mod keys;
 mod load;
 mod place;
 mod reader;
+mod recorded;
 mod remark;
 mod restart;
 mod sections;
 mod site;
+mod site_orders;
 mod sites;
 mod standing;
 mod value;
@@ -27,8 +29,10 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-pub use load::Loaded;
+pub use load::{Loaded, Origins};
+pub use recorded::{Draft, NewSite, file_of as site_file};
 pub use remark::{Mistakes, Rejected, RejectedPart, Remark};
+pub use site_orders::{SiteDesk, SiteOrder, SiteOrders, SiteRefusal, site_orders};
 pub use standing::{Reloads, Standing, Trouble};
 
 pub use crate::access_log::{Options as AccessLogConfig, Target as AccessLogTarget};
@@ -65,7 +69,7 @@ impl Config {
     /// Every mistake of the main file, and then those of included files too. Mistakes of included files alone leave out
     /// what they concern: [`Loaded::rejected`].
     pub fn load(path: &Path) -> Result<Loaded, Mistakes> {
-        load::load(path, None)
+        load::load(path, None, &Draft::default())
     }
 
     /// Reads them again beside what serves now: a mistake in an included file takes nothing from a site that serves.
@@ -73,7 +77,15 @@ impl Config {
     /// # Errors
     /// As [`Config::load`].
     pub fn reload(path: &Path, serving: &Loaded) -> Result<Loaded, Mistakes> {
-        load::load(path, Some(serving))
+        load::load(path, Some(serving), &Draft::default())
+    }
+
+    /// Reads them as they would be with a change to the sites that are recorded in the state folder.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn reload_with(path: &Path, serving: &Loaded, draft: &Draft) -> Result<Loaded, Mistakes> {
+        load::load(path, Some(serving), draft)
     }
 
     /// Reads a configuration from a text, as if it stood in the file `path`.

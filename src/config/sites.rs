@@ -70,7 +70,10 @@ impl MainSites {
             reading.hear(silent, pad, incumbents.of_pattern(silent).next().is_some());
         }
         for file in &included.files {
-            reading.read_file(file, incumbents.of_file(file).next().is_some());
+            reading.read_file(file, Document::read(file).as_ref(), incumbents.of_file(file).next().is_some());
+        }
+        for (file, document) in &included.recorded {
+            reading.read_file(file, document.as_ref(), incumbents.of_file(file).next().is_some());
         }
         let Reading { candidates, rejected, warnings, .. } = reading;
 
@@ -175,23 +178,23 @@ impl Reading<'_> {
     }
 
     /// Reads one file. A mistake in a site leaves out that site, broken syntax the file.
-    fn read_file(&mut self, file: &Path, serves: bool) {
-        let document = match Document::read(file) {
+    fn read_file(&mut self, file: &Path, document: Result<&Document, &Remark>, serves: bool) {
+        let document = match document {
             Ok(document) => document,
-            Err(remark) => return self.reject(file, RejectedPart::File, vec![remark]),
+            Err(remark) => return self.reject(file, RejectedPart::File, vec![remark.clone()]),
         };
         let (table, syntax) = document.parse();
         let is_broken = !syntax.remarks.is_empty();
         if table.is_empty() && !is_broken {
-            return self.find_empty(&document, serves);
+            return self.find_empty(document, serves);
         }
-        let pad = Pad::new(&document);
+        let pad = Pad::new(document);
         let top = Section::top_of_included(&pad, &table);
         for entry in top.entries().filter(|entry| entry.value != "site") {
             pad.mistake(entry.line, &entry.value.escape_debug().to_string(), keys::why_not_included(entry.value));
         }
         for table in top.tables("site") {
-            let site_pad = Pad::new(&document);
+            let site_pad = Pad::new(document);
             let site = ReadSite::read(&site_pad, table);
             site.check_suffixes(&site_pad, self.suffixes);
             // The rest of a broken file is read to tell everything at once.

@@ -5,6 +5,7 @@ mod door;
 mod error;
 mod readiness;
 mod reload;
+mod site_book;
 mod tables;
 
 use std::io;
@@ -22,7 +23,7 @@ use tokio::sync::{Notify, Semaphore, watch};
 use crate::access_log::{self, AccessLog, Writer};
 use crate::admin::{self, Tokens};
 use crate::certs::{Intake, IntakeHandle, Truth, TruthCheck};
-use crate::config::{AccessLogTarget, Config, Loaded};
+use crate::config::{AccessLogTarget, Config, Loaded, site_orders};
 use crate::live::{self, CertIndex, OwnCheck, Publisher, ServedCert, WellKnown};
 use crate::proxy::{self, Permits, Shared, Sockets};
 use crate::shutdown::{Conductor, Lifecycle, Request, Signals, Stage, lifecycle};
@@ -143,6 +144,7 @@ impl Edge {
                 (None, Some((index, well_known_publisher)))
             }
         };
+        let (site_desk, site_orders) = site_orders();
         let reloader =
             Reloader::new(path.map(Path::to_path_buf), loaded, https_port, routes_publisher, policy_publisher, terms);
         let listeners = door::listeners(&config, &control)?;
@@ -171,16 +173,18 @@ impl Edge {
                 intake: intake.clone(),
                 truth: truth.clone(),
                 configuration: reloader.standing(),
+                origins: reloader.origins(),
+                site_desk,
                 access_log,
                 audit: Audit::open(store.clone()).map_err(door::unusable)?,
-                tokens: Tokens::open(store).map_err(door::unusable)?,
+                tokens: Tokens::open(store.clone()).map_err(door::unusable)?,
                 allowed_hosts: config.admin.allowed_hosts.clone(),
             },
         ));
 
         let reload = Arc::new(Notify::new());
         let drain_timeout = reloader.drain_timeout();
-        control.spawn(reload::mind(reloader, Arc::clone(&reload)));
+        control.spawn(reload::mind(reloader, Arc::clone(&reload), site_orders, store));
 
         // The sockets are bound: who connects now waits in the kernel's queue and is served once certificates are there.
         let is_scanned = match &intake {

@@ -9,25 +9,33 @@ use tokio::sync::{Notify, watch};
 
 use super::tables;
 use crate::certs::Terms;
-use crate::config::{Config, Loaded, Mistakes, Standing, Trouble};
+use crate::config::{Config, Draft, Loaded, Mistakes, Origins, SiteOrder, SiteOrders, Standing, Trouble};
 use crate::folder_watch::FolderWatch;
 use crate::live::{Publisher, RouteTable};
 use crate::proxy::TlsPolicy;
+use crate::store::Store;
 
 /// Reloads when asked, and when what the configuration was read from has changed.
-pub(super) async fn mind(mut reloader: Reloader, asked: Arc<Notify>) {
+pub(super) async fn mind(mut reloader: Reloader, asked: Arc<Notify>, mut orders: SiteOrders, store: Store) {
     let mut watch = reloader.watch();
     // At once when the watch is new: what changed before it was set is not reported by it.
-    let mut is_asked = false;
+    let mut next = Task::Reload { is_asked: false };
     loop {
+        let store = store.clone();
         let done = tokio::task::spawn_blocking(move || {
-            let watch_anew = reloader.reload(is_asked);
+            let watch_anew = match next {
+                Task::Reload { is_asked } => reloader.reload(is_asked),
+                // Everything is tried out before anything is changed: a panic leaves what serves.
+                Task::Obey(order) => {
+                    panic::catch_unwind(AssertUnwindSafe(|| reloader.obey(order, &store))).unwrap_or(false)
+                }
+            };
             (reloader, watch_anew)
         });
         // Cancelled: the edge has ended.
         let Ok((back, watch_anew)) = done.await else { return };
         reloader = back;
-        is_asked = false;
+        next = Task::Reload { is_asked: false };
         if watch_anew {
             watch = reloader.watch();
             continue;
@@ -39,10 +47,17 @@ pub(super) async fn mind(mut reloader: Reloader, asked: Arc<Notify>) {
             }
         };
         tokio::select! {
-            () = asked.notified() => is_asked = true,
+            () = asked.notified() => next = Task::Reload { is_asked: true },
+            Some(order) = orders.recv() => next = Task::Obey(order),
             () = changed => {}
         }
     }
+}
+
+/// What there is to do.
+enum Task {
+    Reload { is_asked: bool },
+    Obey(SiteOrder),
 }
 
 /// The one owner of the published configuration.
@@ -58,10 +73,20 @@ pub(super) struct Reloader {
     terms: watch::Sender<Arc<Terms>>,
     drain_timeout: watch::Sender<Duration>,
     standing: watch::Sender<Standing>,
+    origins: watch::Sender<Origins>,
 }
 
 /// What was read, and what it comes to if anything is new.
-type Read = Result<(Loaded, Option<(TlsPolicy, Terms)>), Vec<String>>;
+type Read = Result<(Loaded, Option<Outcome>), Vec<String>>;
+
+/// What a configuration comes to, beside the routes.
+pub(super) type Outcome = (TlsPolicy, Terms);
+
+/// Works it out.
+pub(super) fn outcome(config: &Config) -> Result<Outcome, Vec<String>> {
+    let policy = tables::policy(config).map_err(|error| vec![error.to_string()])?;
+    Ok((policy, tables::terms(config)?))
+}
 
 impl Reloader {
     pub(super) fn new(
@@ -78,7 +103,38 @@ impl Reloader {
             ..Standing::default()
         });
         let started_with = serving.config.clone();
-        Self { path, serving, started_with, https_port, routes, policy, terms, drain_timeout, standing }
+        let origins = watch::Sender::new(Origins::of(&serving));
+        Self { path, serving, started_with, https_port, routes, policy, terms, drain_timeout, standing, origins }
+    }
+
+    /// Where each site is written, as it is now.
+    pub(super) fn origins(&self) -> watch::Receiver<Origins> {
+        self.origins.subscribe()
+    }
+
+    /// What serves.
+    pub(super) fn serving(&self) -> &Loaded {
+        &self.serving
+    }
+
+    /// The state folder that is in use.
+    pub(super) fn state_directory(&self) -> &Path {
+        &self.started_with.certificates.state_directory
+    }
+
+    /// The configuration's own file, if there is one.
+    pub(super) fn configuration(&self) -> Option<PathBuf> {
+        self.path.clone()
+    }
+
+    /// Where a site that serves is written.
+    pub(super) fn origin(&self, site: &str) -> Option<PathBuf> {
+        self.origins.borrow().of_site(site).map(Path::to_path_buf)
+    }
+
+    /// Serves what was tried out. True: what is to be watched has changed.
+    pub(super) fn publish(&mut self, next: Loaded, outcome: Outcome) -> bool {
+        self.apply(next, Some(outcome), false)
     }
 
     /// How long a stopping edge waits, as it is now.
@@ -100,7 +156,10 @@ impl Reloader {
     /// to be watched has changed.
     pub(super) fn reload(&mut self, asked: bool) -> bool {
         match self.path.clone() {
-            Some(path) => self.reload_from(asked, |serving| Config::reload(&path, serving)),
+            Some(path) => {
+                let draft = Draft { state: Some(self.state_directory().to_owned()), ..Draft::default() };
+                self.reload_from(asked, |serving| Config::reload_with(&path, serving, &draft))
+            }
             None => false,
         }
     }
@@ -128,9 +187,8 @@ impl Reloader {
                 "{file}: no site is left, which is taken for an accident and not reloaded; restart to serve none"
             )]);
         }
-        let policy = tables::policy(&next.config).map_err(|error| vec![error.to_string()])?;
-        let terms = tables::terms(&next.config)?;
-        Ok((next, Some((policy, terms))))
+        let outcome = outcome(&next.config)?;
+        Ok((next, Some(outcome)))
     }
 
     /// Keeps what serves. A file that stays broken, or is missing, is looked at again and again, and told of once.
@@ -163,6 +221,7 @@ impl Reloader {
             self.terms.send_replace(Arc::new(terms));
             self.drain_timeout.send_replace(next.config.edge.drain_timeout);
             self.routes.publish(tables::routes(&next.config, self.https_port));
+            self.origins.send_replace(Origins::of(&next));
             tracing::info!(sites = next.config.sites.len(), "the configuration was reloaded");
         } else if asked || !self.standing.borrow().refused.is_empty() {
             tracing::info!("the configuration holds and is what serves already");

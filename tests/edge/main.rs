@@ -3,6 +3,7 @@
 mod support;
 
 mod access_log;
+mod added_sites;
 mod admin;
 mod answers;
 mod audit;

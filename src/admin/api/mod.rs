@@ -73,7 +73,10 @@ static RESOURCES: &[&Resource] = &[
 
 /// Makes an answer where blocking is allowed: a list of some ten thousand entries takes tens of milliseconds, and the state
 /// folder's disk as long as it likes.
-async fn aside(call: Call, make: fn(&Call) -> Result<Answer, Problem>) -> Result<Answer, Problem> {
+async fn aside(
+    call: Call,
+    make: impl FnOnce(&Call) -> Result<Answer, Problem> + Send + 'static,
+) -> Result<Answer, Problem> {
     tokio::task::spawn_blocking(move || make(&call)).await.unwrap_or_else(|error| {
         tracing::error!(%error, "an answer of the API could not be made");
         Err(Problem::new(Kind::Internal, "the answer could not be made; see the log"))

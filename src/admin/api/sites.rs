@@ -4,18 +4,26 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde::Serialize;
+use serde_json::Value;
 
 use super::choices::{self, Provided};
-use super::{Operation, Resource, aside, now, state, timestamp};
+use super::recorded::Note;
+use super::{Call, Operation, Resource, Takes, aside, now, state, timestamp};
 use crate::admin::Sources;
-use crate::admin::problem::json;
+use crate::admin::problem::{Answer, Kind, Problem, created, json};
 use crate::certs::{Checked, Choice, Truth};
+use crate::config::SiteRefusal;
 use crate::live::{CertFacts, CertIndex, RouteTable, ServedCert, Site, ValidationLevel};
 use crate::name::{self, HostPattern};
 
 /// `sites`
 pub(super) static RESOURCE: Resource = Resource {
-    operations: &[Operation::get("sites", |call| Box::pin(aside(call, |call| Ok(json(&list(&call.sources, now()))))))],
+    operations: &[
+        Operation::get("sites", |call| Box::pin(aside(call, |call| Ok(json(&list(&call.sources, now())))))),
+        Operation::get("sites/{name}", |call| Box::pin(aside(call, one))),
+        Operation::post("sites", |call| Box::pin(add(call))).taking(Takes::Json),
+        Operation::delete("sites/{name}", |call| Box::pin(remove(call))),
+    ],
     description: include_str!("sites.json"),
 };
 
@@ -23,6 +31,8 @@ pub(super) static RESOURCE: Resource = Resource {
 #[derive(Serialize)]
 struct SiteEntry {
     name: String,
+    /// The file it is written in.
+    origin: String,
     certificate: Provided,
     hosts: Vec<Host>,
     routes: Vec<RouteEntry>,
@@ -90,13 +100,52 @@ fn list(sources: &Sources, now: i64) -> Vec<SiteEntry> {
         let asked = Asked { minimum: site.minimum_validation, now };
         host(pattern, &index, &candidates, &sources.truth, asked).chosen_by(site, choices.get(&*site.name))
     };
+    let origins = sources.origins.borrow().clone();
+    let origin = |site: &str| origins.of_site(site).map(|file| file.display().to_string()).unwrap_or_default();
     let entry = |site: &Arc<Site>| SiteEntry {
         name: site.name.to_string(),
+        origin: origin(&site.name),
         certificate: Provided::of(site, choices.get(&*site.name)),
         hosts: site.hosts.iter().map(|pattern| host(site, pattern)).collect(),
         routes: site.routes().iter().map(|route| route_entry(&routes, &route.prefix, route.group)).collect(),
     };
     routes.sites().iter().map(entry).collect()
+}
+
+fn one(call: &Call) -> Result<Answer, Problem> {
+    entry(call, call.parameter("name")).map(|entry| json(&entry))
+}
+
+fn entry(call: &Call, name: &str) -> Result<SiteEntry, Problem> {
+    let found = list(&call.sources, now()).into_iter().find(|entry| entry.name == name);
+    found.ok_or_else(|| refused(SiteRefusal::Unknown, name))
+}
+
+/// Adds a site with the keys of `[[site]]`.
+async fn add(call: Call) -> Result<Answer, Problem> {
+    let site: Value = call.json()?;
+    let name = call.sources.site_desk.add(site).await.map_err(|refusal| refused(refusal, ""))?;
+    let note = Note::of(format!("sites/{name}"), "");
+    aside(call, move |call| entry(call, &name).map(|entry| note.on(created(&entry)))).await
+}
+
+/// Removes a site that was added.
+async fn remove(call: Call) -> Result<Answer, Problem> {
+    let name = call.parameter("name");
+    call.sources.site_desk.remove(name).await.map_err(|refusal| refused(refusal, name))?;
+    Ok(json(&serde_json::json!({ "removed": name })))
+}
+
+fn refused(refusal: SiteRefusal, name: &str) -> Problem {
+    match refusal {
+        SiteRefusal::Flawed(mistakes) => Problem::new(Kind::Rejected, mistakes.join("; ")),
+        SiteRefusal::Unknown => {
+            let text = format!("there is no site {name:?}; `vitrine sites list` shows those there are");
+            Problem::new(Kind::NotFound, text)
+        }
+        SiteRefusal::Conflict(text) => Problem::new(Kind::Conflict, text),
+        SiteRefusal::Unwritten(text) => Problem::new(Kind::Internal, text),
+    }
 }
 
 fn host(pattern: &HostPattern, index: &CertIndex, candidates: &Candidates<'_>, truth: &Truth, asked: Asked) -> Host {

@@ -54,6 +54,7 @@ async fn sites_tell_who_serves_each_host_and_why() {
         json!([
             {
                 "name": "shop.example", "certificate": as_configured,
+                "origin": "",
                 "hosts": [
                     { "host": "shop.example", "state": "served", "checked": null, "served": null, "certificates": serving("newest", "only candidate", ahead) },
                     { "host": "*.shop.example", "state": "served", "checked": null, "served": null, "certificates": serving("newest", "issued later", ahead) },
@@ -65,6 +66,7 @@ async fn sites_tell_who_serves_each_host_and_why() {
             },
             {
                 "name": "late.example", "certificate": as_configured,
+                "origin": "",
                 "hosts": [
                     { "host": "late.example", "state": "expired", "checked": null, "served": null, "certificates": serving("late", "only candidate", ago) },
                     { "host": "www.bare.example", "state": "no certificate", "checked": null, "served": null, "certificates": [] },

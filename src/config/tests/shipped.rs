@@ -44,7 +44,7 @@ fn the_reader_asks_for_every_known_key_and_every_one_is_shipped_and_explained() 
     let everything = Document::new(Path::new("v.toml"), uncomment(|_| true));
     let (table, _) = everything.parse();
     let pad = Pad::new(&everything);
-    load::read_everything(&Section::top(&pad, &table), None);
+    load::read_everything(&Section::top(&pad, &table), None, None);
     assert_eq!(*pad.asked.borrow(), known);
     assert_eq!(standing(&table, ""), known);
 
