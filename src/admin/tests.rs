@@ -62,7 +62,7 @@ impl Plane {
             origins: watch::Sender::new(Origins::default()).subscribe(),
             site_desk: crate::config::site_orders().0,
             access_log: AccessLog::off(),
-            audit: Audit::open(Store::in_memory()).expect("open"),
+            audit: Audit::open(Store::in_memory()),
             tokens: Tokens::open(Store::in_memory()).expect("open"),
             allowed_hosts: vec![HostName::parse("edge.internal").expect("a name")],
         };

@@ -176,7 +176,7 @@ impl Edge {
                 origins: reloader.origins(),
                 site_desk,
                 access_log,
-                audit: Audit::open(store.clone()).map_err(door::unusable)?,
+                audit: Audit::open(store.clone()),
                 tokens: Tokens::open(store.clone()).map_err(door::unusable)?,
                 allowed_hosts: config.admin.allowed_hosts.clone(),
             },

@@ -47,6 +47,12 @@ pub(super) struct End {
     pub(super) hash: String,
 }
 
+impl Default for End {
+    fn default() -> Self {
+        Self { number: 0, hash: NOTHING.into() }
+    }
+}
+
 impl End {
     /// The end of whole lines, broken or not: what comes next is held together again.
     pub(super) fn of(content: &[u8], verified: &Verified) -> Self {

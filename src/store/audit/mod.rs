@@ -14,6 +14,7 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use zeroize::Zeroizing;
 
 pub use chain::{Broken, Verified, verify};
 
@@ -98,16 +99,22 @@ pub struct Trouble {
 }
 
 impl Audit {
-    /// Goes on with the trail of a state. What a kill left of a last line is put aside into `audit.jsonl.torn`.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the trail cannot be read.
-    pub fn open(store: Store) -> Result<Self, StoreError> {
-        let (end, broken) = resume(&store)?;
-        if let Some(Broken { line, reason }) = broken {
-            tracing::error!(line, "audit.jsonl: {reason}: somebody has changed the trail; compare it with a backup");
+    /// Goes on with the trail of a state. What a kill left of a last line is put aside into `audit.jsonl.torn`. A trail that cannot
+    /// be read is an alarm and keeps no edge from serving; it is tried again with each line.
+    #[must_use]
+    pub fn open(store: Store) -> Self {
+        let mut trail = Trail { store, end: chain::End::default(), is_uncertain: true, trouble: None };
+        match trail.resume() {
+            Ok(None) => {}
+            Ok(Some(Broken { line, reason })) => {
+                tracing::error!(
+                    line,
+                    "audit.jsonl: {reason}: somebody has changed the trail; compare it with a backup"
+                );
+            }
+            Err(error) => trail.suffer(&error, OffsetDateTime::from(SystemTime::now())),
         }
-        Ok(Self(Arc::new(Mutex::new(Trail { store, end, is_uncertain: false, trouble: None }))))
+        Self(Arc::new(Mutex::new(trail)))
     }
 
     /// Writes a line; it is on the disk when this returns.
@@ -124,9 +131,7 @@ impl Audit {
                 Ok(())
             }
             Err(error) => {
-                tracing::error!(%error, "the audit trail cannot be written");
-                let since = trail.trouble.as_ref().map_or(now.unix_timestamp(), |trouble| trouble.since);
-                trail.trouble = Some(Trouble { text: error.to_string(), since });
+                trail.suffer(&error, now);
                 Err(error)
             }
         }
@@ -171,7 +176,7 @@ impl Audit {
         self.trail().trouble.clone()
     }
 
-    fn content(&self) -> Result<Vec<u8>, StoreError> {
+    fn content(&self) -> Result<Zeroizing<Vec<u8>>, StoreError> {
         let store = self.trail().store.clone();
         read(&store)
     }
@@ -188,9 +193,36 @@ impl fmt::Debug for Audit {
 }
 
 impl Trail {
+    fn suffer(&mut self, error: &StoreError, now: OffsetDateTime) {
+        tracing::error!(%error, "the audit trail cannot be written");
+        let since = self.trouble.as_ref().map_or(now.unix_timestamp(), |trouble| trouble.since);
+        self.trouble = Some(Trouble { text: error.to_string(), since });
+    }
+
+    /// Finds the end of the trail, and where it is broken. Half a line at its end is put aside.
+    fn resume(&mut self) -> Result<Option<Broken>, StoreError> {
+        let content = read(&self.store)?;
+        let whole = content.iter().rposition(|octet| *octet == b'\n').map_or(0, |at| at + 1);
+        let (whole, torn) = content.split_at(whole);
+        if !torn.is_empty() {
+            // Put aside first: a kill between the two leaves it in both places, and never in none.
+            let aside = Key::known(&["audit.jsonl.torn"]);
+            self.store.append(&aside, &[torn, b"\n"].concat())?;
+            self.store.put(&key(), whole, Expected::Anything)?;
+            tracing::warn!(
+                octets = torn.len(),
+                "audit.jsonl ended within a line, as after a kill; that is in {aside} now"
+            );
+        }
+        let verified = verify(whole);
+        self.end = chain::End::of(whole, &verified);
+        self.is_uncertain = false;
+        Ok(verified.broken)
+    }
+
     fn write(&mut self, deed: Deed, now: OffsetDateTime) -> Result<(), StoreError> {
         if self.is_uncertain {
-            self.end = resume(&self.store)?.0;
+            self.resume()?;
         }
         let Deed { who, door, action, object, result, detail } = deed;
         let line = Line {
@@ -216,24 +248,8 @@ impl Trail {
     }
 }
 
-/// Where the trail ends, and where it is broken. Half a line at its end is put aside.
-fn resume(store: &Store) -> Result<(chain::End, Option<Broken>), StoreError> {
-    let content = read(store)?;
-    let whole = content.iter().rposition(|octet| *octet == b'\n').map_or(0, |at| at + 1);
-    let (whole, torn) = content.split_at(whole);
-    if !torn.is_empty() {
-        // Put aside first: a kill between the two leaves it in both places, and never in none.
-        let aside = Key::known(&["audit.jsonl.torn"]);
-        store.append(&aside, &[torn, b"\n"].concat())?;
-        store.put(&key(), whole, Expected::Anything)?;
-        tracing::warn!(octets = torn.len(), "audit.jsonl ended within a line, as after a kill; that is in {aside} now");
-    }
-    let verified = verify(whole);
-    Ok((chain::End::of(whole, &verified), verified.broken))
-}
-
-fn read(store: &Store) -> Result<Vec<u8>, StoreError> {
-    Ok(store.read(&key())?.map(|item| item.content.to_vec()).unwrap_or_default())
+fn read(store: &Store) -> Result<Zeroizing<Vec<u8>>, StoreError> {
+    Ok(store.read(&key())?.map(|item| item.content).unwrap_or_default())
 }
 
 /// Whatever somebody calls something, it does not fill the disk.

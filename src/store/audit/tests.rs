@@ -16,7 +16,7 @@ fn deed(action: &str) -> Deed {
 
 fn written(actions: &[&str]) -> (Store, Audit) {
     let store = Store::in_memory();
-    let audit = Audit::open(store.clone()).expect("open");
+    let audit = Audit::open(store.clone());
     for action in actions {
         audit.record(deed(action)).expect("written");
     }
@@ -24,7 +24,7 @@ fn written(actions: &[&str]) -> (Store, Audit) {
 }
 
 fn content(store: &Store) -> String {
-    String::from_utf8(read(store).expect("read")).expect("UTF-8")
+    String::from_utf8(read(store).expect("read").to_vec()).expect("UTF-8")
 }
 
 fn broken(text: &str) -> Option<(u64, String)> {
@@ -35,7 +35,7 @@ fn broken(text: &str) -> Option<(u64, String)> {
 fn lines_are_chained_numbered_and_listed_across_restarts() {
     let (store, audit) = written(&["one", "two \"\n\u{1b}"]);
     drop(audit);
-    let audit = Audit::open(store.clone()).expect("open");
+    let audit = Audit::open(store.clone());
     audit.record(deed("three")).expect("written");
     let lines = audit.lines(Some(0), 10).expect("lines");
     let told: Vec<_> = lines.iter().map(|line| (line.number, line.action.as_str())).collect();
@@ -85,7 +85,7 @@ fn whatever_octet_a_kill_comes_at_the_trail_goes_on_and_nothing_is_lost() {
     for end in first..text.len() {
         let store = Store::in_memory();
         store.put(&key(), &text.as_bytes()[..end], Expected::Nothing).expect("put");
-        let audit = Audit::open(store.clone()).expect("open");
+        let audit = Audit::open(store.clone());
         audit.record(deed("three")).expect("written");
         let lines = audit.lines(Some(0), 10).expect("lines");
         let actions: Vec<_> = lines.iter().map(|line| line.action.as_str()).collect();
@@ -102,7 +102,7 @@ fn a_trail_that_somebody_changed_goes_on_and_stays_broken_where_it_is() {
     let (store, _) = written(&["one", "two"]);
     let changed = content(&store).replace("\"one\"", "\"won\"");
     store.put(&key(), changed.as_bytes(), Expected::Anything).expect("put");
-    let audit = Audit::open(store).expect("open");
+    let audit = Audit::open(store);
     audit.record(deed("three")).expect("written");
     assert_eq!(audit.lines(Some(2), 9).expect("lines")[0].number, 3);
     assert_eq!(audit.verify().expect("read").broken.map(|broken| broken.line), Some(1));
@@ -112,7 +112,7 @@ fn a_trail_that_somebody_changed_goes_on_and_stays_broken_where_it_is() {
 fn what_cannot_be_written_is_an_alarm_until_it_can() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = Store::open(folder.path()).expect("open");
-    let audit = Audit::open(store).expect("open");
+    let audit = Audit::open(store);
     audit.record(deed("one")).expect("written");
     let (file, aside) = (folder.path().join("audit.jsonl"), folder.path().join("aside"));
     std::fs::rename(&file, &aside).expect("moved");
@@ -128,6 +128,20 @@ fn what_cannot_be_written_is_an_alarm_until_it_can() {
     let actions: Vec<_> = audit.lines(Some(0), 9).expect("lines").into_iter().map(|line| line.action).collect();
     assert_eq!(actions, ["one", "two"]);
     assert_eq!(audit.verify().expect("read").broken, None);
+}
+
+#[test]
+fn a_trail_that_cannot_be_read_is_an_alarm_and_found_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = Store::open(folder.path()).expect("open");
+    let file = folder.path().join("audit.jsonl");
+    std::fs::create_dir(&file).expect("in the way");
+    let audit = Audit::open(store);
+    assert!(audit.trouble().is_some_and(|trouble| trouble.text.contains("audit.jsonl")));
+    audit.record(deed("lost")).expect_err("unwritten");
+    std::fs::remove_dir(&file).expect("removed");
+    audit.record(deed("one")).expect("written");
+    assert_eq!((audit.trouble(), audit.verify().expect("read").lines), (None, 1));
 }
 
 #[test]
