@@ -94,8 +94,8 @@ fn what_the_configuration_says_goes_before_what_was_added() {
     edge.reload();
     let origins: Vec<_> = edge.api("sites").iter().map(|site| site["origin"].clone()).collect();
     assert_eq!(origins, ["vitrine.toml", "vitrine.toml"]);
-    let alarms = edge.api("alarms");
-    let message = alarms.iter().find(|alarm| alarm["code"] == "config-rejected").expect("an alarm")["message"].clone();
+    let rejected = || edge.api("alarms").into_iter().find(|alarm| alarm["code"] == "config-rejected");
+    let message = eventually("an alarm", rejected)["message"].clone();
     assert!(message.as_str().is_some_and(|text| text.starts_with("state/sites/new.example.json:1: ")), "{message}");
 }
 

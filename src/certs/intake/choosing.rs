@@ -6,6 +6,7 @@ use tokio::time::Instant;
 
 use super::{Desk, IntakeHandle, Order};
 use crate::certs::choices::{Choice, NotChosen, SiteChoice};
+use crate::certs::ledger::Ledger;
 use crate::certs::ranking::{By, Rule};
 use crate::certs::shelf::Moment;
 use crate::certs::terms::SiteTerms;
@@ -63,6 +64,10 @@ impl Desk {
         self.choices.decide(site, choice).map_err(NotChosen::Store)?;
         self.govern(now);
         self.publish(now);
+        // Whoever asks right after the answer is told so.
+        let mut ledger = Ledger::clone(&self.ledger.current());
+        ledger.choices = self.choices.all();
+        self.ledger.publish(ledger);
         Ok(SiteChoice {
             site: site.to_owned(),
             configured: configured.provision,
