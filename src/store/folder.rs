@@ -4,39 +4,43 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::{FlockOperation, OFlags, flock, syncfs};
 use rustix::io::Errno;
 use zeroize::Zeroizing;
 
 use super::staging::{FILE_MODE, FOLDER_MODE, Staged, Staging, make_folder, sync_folder, write_new};
-use super::{Expected, Key, NewFolder, Storage, StoreError, Trouble};
+use super::turn::{Turn, Turns, lock_file};
+use super::{Expected, Key, NewFolder, Storage, StoreError, Trouble, tree};
 
 /// The state folder of this process.
 pub(super) struct Folder {
     root: PathBuf,
     staging: Staging,
-    /// One change at a time.
-    changing: Mutex<()>,
+    turns: Turns,
     /// Keeps other processes out as long as it is open.
     _lock: File,
 }
 
 impl Folder {
+    /// Takes a folder that is there, and was a state folder before, for this process.
+    pub(super) fn existing(root: &Path) -> Result<Self, StoreError> {
+        match fs::metadata(root.join("schema.json")) {
+            Ok(_) => Self::open(root),
+            Err(error) if is_missing(&error) => {
+                let text = "there is no state folder; name the one that certificates.state_directory names";
+                Err(StoreError::new(format!("open {}", root.display()), Trouble::System(io::Error::other(text))))
+            }
+            Err(error) => Err(StoreError::new(format!("open {}", root.display()), Trouble::of(error))),
+        }
+    }
+
     /// Makes the folder when it is missing, and takes it for this process.
     pub(super) fn open(root: &Path) -> Result<Self, StoreError> {
         let doing = || format!("open the state folder {}", root.display());
         let failed = |error| StoreError::new(doing(), Trouble::Unusable(error));
         DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(root).map_err(failed)?;
-        let lock = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(FILE_MODE)
-            .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
-            .open(root.join(".lock"))
-            .map_err(failed)?;
+        let lock = lock_file(root, ".lock").map_err(failed)?;
         match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
             Err(Errno::WOULDBLOCK) => return Err(StoreError::new(doing(), Trouble::InUse)),
@@ -45,12 +49,33 @@ impl Folder {
             Err(error) => return Err(failed(error.into())),
         }
         let staging = Staging::open(root).map_err(failed)?;
-        Ok(Self { root: root.to_owned(), staging, changing: Mutex::new(()), _lock: lock })
+        let turns = Turns::open(root).map_err(failed)?;
+        Ok(Self { root: root.to_owned(), staging, turns, _lock: lock })
     }
 
-    fn turn(&self) -> MutexGuard<'_, ()> {
-        // Whoever panicked with it left nothing half done: the last step of a change is a rename.
-        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Every file there is.
+    pub(super) fn files(&self) -> Result<Vec<Key>, StoreError> {
+        tree::files(&self.root).map_err(|error| StoreError::new("list the state folder", Trouble::of(error)))
+    }
+
+    /// Replaces many files, each at once, for the price of a few. On an error some are replaced and the others are not.
+    pub(super) fn replace(&self, files: &[(Key, Zeroizing<Vec<u8>>)]) -> io::Result<()> {
+        let _turn = self.turn()?;
+        let mut staged = Vec::new();
+        for (key, content) in files {
+            let new = self.staging.name();
+            write_new(new.path(), content, false, self.staging.owner())?;
+            staged.push((new, key.under(&self.root)));
+        }
+        self.sync_all()?;
+        for (new, path) in &staged {
+            fs::rename(new.path(), path)?;
+        }
+        self.sync_all()
+    }
+
+    fn turn(&self) -> io::Result<Turn<'_>> {
+        self.turns.take()
     }
 
     /// Makes the folders above a path, each to last.
@@ -60,14 +85,14 @@ impl Folder {
             return Ok(parent);
         }
         let above = self.make_way(&parent)?;
-        make_folder(&parent)?;
+        make_folder(&parent, self.staging.owner())?;
         sync_folder(&above)?;
         Ok(parent)
     }
 
     fn put_file(&self, key: &Key, content: &[u8], expected: Expected) -> Result<(), Trouble> {
         let path = key.under(&self.root);
-        let _turn = self.turn();
+        let _turn = self.turn().map_err(Trouble::of)?;
         if expected != Expected::Anything {
             let found = read_file(&path).map_err(Trouble::of)?;
             if !expected.admits(found.as_ref().map(|content| &content[..])) {
@@ -76,7 +101,7 @@ impl Folder {
         }
         let staged = self.staging.name();
         let put = || {
-            write_new(staged.path(), content, true)?;
+            write_new(staged.path(), content, true, self.staging.owner())?;
             let parent = self.make_way(&path)?;
             fs::rename(staged.path(), &path)?;
             sync_folder(&parent)
@@ -87,9 +112,9 @@ impl Folder {
     /// Writes a folder's files beside its name. `lasting`: they are on the disk when this returns.
     fn stage(&self, folder: &NewFolder, lasting: bool) -> io::Result<Staged> {
         let staged = self.staging.name();
-        make_folder(staged.path())?;
+        make_folder(staged.path(), self.staging.owner())?;
         for (name, content) in &folder.files {
-            write_new(&staged.path().join(name), content, lasting)?;
+            write_new(&staged.path().join(name), content, lasting, self.staging.owner())?;
         }
         if lasting {
             sync_folder(staged.path())?;
@@ -111,15 +136,18 @@ impl Folder {
     }
 
     fn put_one(&self, folder: &NewFolder) -> Result<(), Trouble> {
-        let _turn = self.turn();
+        let _turn = self.turn().map_err(Trouble::of)?;
         let staged = self.stage(folder, true).map_err(Trouble::of)?;
         let parent = self.install(&staged, &folder.key)?;
         sync_folder(&parent).map_err(Trouble::of)
     }
 
     /// All content on the disk, then all names: two waits for the disk instead of five for each folder.
-    fn put_many(&self, folders: &[NewFolder]) -> Vec<Result<(), Trouble>> {
-        let _turn = self.turn();
+    fn put_many(&self, folders: &[&NewFolder]) -> Vec<Result<(), Trouble>> {
+        let _turn = match self.turn() {
+            Ok(turn) => turn,
+            Err(error) => return all_failed(folders, &error),
+        };
         let staged: Vec<_> = folders.iter().map(|folder| self.stage(folder, false).map_err(Trouble::of)).collect();
         if let Err(trouble) = self.sync_all() {
             return all_failed(folders, &trouble);
@@ -138,7 +166,7 @@ impl Folder {
 
     fn delete_named(&self, key: &Key) -> io::Result<bool> {
         let path = key.under(&self.root);
-        let _turn = self.turn();
+        let _turn = self.turn()?;
         let staged = self.staging.name();
         match fs::rename(&path, staged.path()) {
             Ok(()) => sync_folder(path.parent().unwrap_or(&self.root)).map(|()| true),
@@ -149,7 +177,7 @@ impl Folder {
 
     fn append_to(&self, key: &Key, content: &[u8]) -> io::Result<()> {
         let path = key.under(&self.root);
-        let _turn = self.turn();
+        let _turn = self.turn()?;
         let parent = self.make_way(&path)?;
         let is_new = !path.exists();
         let mut file = OpenOptions::new()
@@ -160,7 +188,11 @@ impl Folder {
             .open(&path)?;
         file.write_all(content)?;
         file.sync_data()?;
-        if is_new { sync_folder(&parent) } else { Ok(()) }
+        if is_new {
+            self.staging.owner().give(&path)?;
+            sync_folder(&parent)?;
+        }
+        Ok(())
     }
 }
 
@@ -178,12 +210,12 @@ impl Storage for Folder {
         self.put_file(key, content, expected).map_err(|trouble| StoreError::new(format!("write {key}"), trouble))
     }
 
-    fn put_folders(&self, folders: &[NewFolder]) -> Vec<Result<(), StoreError>> {
+    fn put_folders(&self, folders: &[&NewFolder]) -> Vec<Result<(), StoreError>> {
         let put = match folders {
             [one] => vec![self.put_one(one)],
             many => self.put_many(many),
         };
-        let named = |(put, folder): (Result<(), Trouble>, &NewFolder)| {
+        let named = |(put, folder): (Result<(), Trouble>, &&NewFolder)| {
             put.map_err(|trouble| StoreError::new(format!("write {}", folder.key), trouble))
         };
         put.into_iter().zip(folders).map(named).collect()
@@ -198,7 +230,7 @@ impl Storage for Folder {
     }
 }
 
-fn all_failed(folders: &[NewFolder], error: &io::Error) -> Vec<Result<(), Trouble>> {
+fn all_failed(folders: &[&NewFolder], error: &io::Error) -> Vec<Result<(), Trouble>> {
     let again = || error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error);
     folders.iter().map(|_| Err(Trouble::of(again()))).collect()
 }

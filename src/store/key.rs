@@ -36,6 +36,22 @@ impl Key {
         Self::of(&[part]).map(|Self(part)| Self(format!("{}/{part}", self.0)))
     }
 
+    /// Whether what lies there is a secret. The name of the file tells, so that whoever writes it, whoever changes its key
+    /// later and whoever looks into the folder agree: it is `key`, `account` or `secret`, alone or at the end behind a hyphen,
+    /// before the extension. `key.pem`, `root-key.pem` and `account.json` are secrets.
+    #[must_use]
+    pub fn is_secret(&self) -> bool {
+        let name = self.0.rsplit('/').next().unwrap_or_default();
+        let stem = name.split('.').next().unwrap_or_default();
+        SECRETS.contains(&stem.rsplit('-').next().unwrap_or_default())
+    }
+
+    #[cfg(test)]
+    /// The key of a path with slashes; `None` as with [`Key::of`].
+    pub(super) fn parse(path: &str) -> Option<Self> {
+        Self::of(&path.split('/').collect::<Vec<_>>())
+    }
+
     /// The path below `root`.
     pub(super) fn under(&self, root: &Path) -> PathBuf {
         root.join(&self.0)
@@ -55,6 +71,8 @@ impl fmt::Display for Key {
 
 /// File systems end at 255 octets; an extension and a number are to fit behind.
 const LONGEST_PART: usize = 200;
+/// What is sealed when the state has a key.
+const SECRETS: [&str; 3] = ["key", "account", "secret"];
 
 #[cfg(test)]
 mod tests {
@@ -71,5 +89,20 @@ mod tests {
             assert_eq!(Key::known(&["sites"]).below(part), None, "{part:?}");
         }
         assert_eq!(Key::of(&[]), None);
+    }
+
+    #[test]
+    fn the_name_of_a_file_tells_whether_it_is_secret() {
+        let is_secret = |path: &str| Key::parse(path).expect("a key").is_secret();
+        for path in
+            ["certificates/a/1/key.pem", "local-ca/root-key.pem", "acme/le/account.json", "key", "a/hook-secret.txt"]
+        {
+            assert!(is_secret(path), "{path}");
+        }
+        for path in
+            ["certificates/key/1/chain.pem", "sites/monkey.json", "a/meta.json", "audit.jsonl", "a/key-usage.json"]
+        {
+            assert!(!is_secret(path), "{path}");
+        }
     }
 }

@@ -52,7 +52,7 @@ impl Storage for Memory {
         })
     }
 
-    fn put_folders(&self, folders: &[NewFolder]) -> Vec<Result<(), StoreError>> {
+    fn put_folders(&self, folders: &[&NewFolder]) -> Vec<Result<(), StoreError>> {
         let put = |folder: &NewFolder| {
             self.with(|files| {
                 if files.keys().any(|path| is_below(path, folder.key.as_str())) {
@@ -64,7 +64,7 @@ impl Storage for Memory {
                 Ok(())
             })
         };
-        folders.iter().map(put).collect()
+        folders.iter().copied().map(put).collect()
     }
 
     fn append(&self, key: &Key, content: &[u8]) -> Result<(), StoreError> {

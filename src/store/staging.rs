@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, lchown};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -12,6 +12,7 @@ use rustix::fs::OFlags;
 pub(super) struct Staging {
     folder: PathBuf,
     next: AtomicU64,
+    owner: Owner,
 }
 
 impl Staging {
@@ -22,8 +23,14 @@ impl Staging {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        make_folder(&folder)?;
-        Ok(Self { folder, next: AtomicU64::new(0) })
+        let owner = Owner::of(root)?;
+        make_folder(&folder, owner)?;
+        Ok(Self { folder, next: AtomicU64::new(0), owner })
+    }
+
+    /// Whom everything new belongs to.
+    pub(super) fn owner(&self) -> Owner {
+        self.owner
     }
 
     /// A name that nothing has yet.
@@ -50,20 +57,41 @@ impl Drop for Staged {
     }
 }
 
+/// Whom the files of a state folder belong to.
+#[derive(Clone, Copy)]
+pub(super) struct Owner(Option<(u32, u32)>);
+
+impl Owner {
+    /// What root makes in the folder of somebody else is to be that one's: the edge must be able to read it.
+    pub(super) fn of(root: &Path) -> io::Result<Self> {
+        let folder = fs::metadata(root)?;
+        let is_given = rustix::process::geteuid().is_root() && folder.uid() != 0;
+        Ok(Self(is_given.then(|| (folder.uid(), folder.gid()))))
+    }
+
+    pub(super) fn give(self, path: &Path) -> io::Result<()> {
+        match self.0 {
+            Some((user, group)) => lchown(path, Some(user), Some(group)),
+            None => Ok(()),
+        }
+    }
+}
+
 /// Writes a new file that nobody else can read. `lasting`: it is on the disk when this returns.
-pub(super) fn write_new(path: &Path, content: &[u8], lasting: bool) -> io::Result<()> {
+pub(super) fn write_new(path: &Path, content: &[u8], lasting: bool, owner: Owner) -> io::Result<()> {
     let flags = OFlags::NOFOLLOW.bits();
     let mut file =
         OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).custom_flags(flags.cast_signed()).open(path)?;
+    owner.give(path)?;
     file.write_all(content)?;
     if lasting { file.sync_all() } else { Ok(()) }
 }
 
 /// Makes a folder that nobody else can enter; one that is there stays as it is.
-pub(super) fn make_folder(path: &Path) -> io::Result<()> {
+pub(super) fn make_folder(path: &Path, owner: Owner) -> io::Result<()> {
     match DirBuilder::new().mode(FOLDER_MODE).create(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        made => made,
+        made => made.and_then(|()| owner.give(path)),
     }
 }
 
