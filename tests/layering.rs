@@ -78,7 +78,7 @@ const DOORS: &[Door] = &[
     Door { crates: &["arc_swap"], rooms: &["live/mod.rs"] },
     Door { crates: &["toml"], rooms: &["config"] },
     Door { crates: &["metrics", "metrics_exporter_prometheus"], rooms: &["telemetry"] },
-    Door { crates: &["base64ct"], rooms: &["store"] },
+    Door { crates: &["base64ct", "tar"], rooms: &["store"] },
     Door { crates: &["clap"], rooms: &["cli"] },
 ];
 

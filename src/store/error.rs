@@ -29,6 +29,8 @@ pub enum Trouble {
     Damaged(&'static str),
     /// What was to be written must not be written there.
     Refused(&'static str),
+    /// A backup, or where it is to go, is not as it should be.
+    Backup(String),
     /// It is sealed with this key, and none is given.
     NoKey(KeyId),
     /// It is sealed with the first key, and the second is given.
@@ -37,6 +39,8 @@ pub enum Trouble {
     UnknownKey(KeyId),
     /// A change of keys was not ended.
     HalfRekeyed,
+    /// A restore was not ended.
+    HalfRestored,
     /// The disk is full.
     Full,
     /// The file system cannot be written.
@@ -96,6 +100,7 @@ impl fmt::Display for Trouble {
             ),
             Self::Damaged(what) => write!(f, "{what}; restore it from a backup"),
             Self::Refused(why) => f.write_str(why),
+            Self::Backup(what) => f.write_str(what),
             Self::NoKey(id) => write!(
                 f,
                 "it is encrypted with the key {id}, and no key is given; name the file that holds it in certificates.state_key_file"
@@ -112,6 +117,9 @@ impl fmt::Display for Trouble {
             Self::HalfRekeyed => f.write_str(
                 "a change of its key was not ended; run the same vitrine state rekey again, it goes on where it was",
             ),
+            Self::HalfRestored => {
+                f.write_str("a restore into it was not ended; empty the folder and run vitrine restore again")
+            }
             Self::Full => f.write_str("the disk is full; make room, what was there before is untouched"),
             Self::ReadOnly => f.write_str("the file system is read-only; mount it writable, or name another folder"),
             Self::NotAllowed => f.write_str(

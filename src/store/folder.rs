@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::staging::{FILE_MODE, FOLDER_MODE, Staged, Staging, make_folder, sync_folder, write_new};
 use super::turn::{Turn, Turns, lock_file};
-use super::{Expected, Key, NewFolder, Storage, StoreError, Trouble, tree};
+use super::{Expected, Key, NewFolder, Storage, StoreError, Trouble, restore, snapshot, tree};
 
 /// The state folder of this process.
 pub(super) struct Folder {
@@ -48,6 +48,10 @@ impl Folder {
             Err(Errno::NOTSUP | Errno::NOLCK | Errno::INVAL) => {}
             Err(error) => return Err(failed(error.into())),
         }
+        if restore::is_under_way(root) {
+            return Err(StoreError::new(doing(), Trouble::HalfRestored));
+        }
+        snapshot::sweep(root).map_err(failed)?;
         let staging = Staging::open(root).map_err(failed)?;
         let turns = Turns::open(root).map_err(failed)?;
         Ok(Self { root: root.to_owned(), staging, turns, _lock: lock })
@@ -236,7 +240,7 @@ fn all_failed(folders: &[&NewFolder], error: &io::Error) -> Vec<Result<(), Troub
 }
 
 /// A regular file of ours; what somebody put in its place is not followed.
-fn read_file(path: &Path) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+pub(super) fn read_file(path: &Path) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
     let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
     let file = match OpenOptions::new().read(true).custom_flags(flags).open(path) {
         Ok(file) => file,
@@ -272,9 +276,9 @@ fn names_in(folder: &Path) -> io::Result<Vec<String>> {
     Ok(names)
 }
 
-fn is_missing(error: &io::Error) -> bool {
+pub(super) fn is_missing(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
 }
 
 /// Years of an audit trail; certificates and keys have some kilobytes.
-const LARGEST_FILE: usize = 256 * 1024 * 1024;
+pub(super) const LARGEST_FILE: usize = 256 * 1024 * 1024;

@@ -46,7 +46,11 @@ impl Key {
         SECRETS.contains(&stem.rsplit('-').next().unwrap_or_default())
     }
 
-    #[cfg(test)]
+    /// Whether what lies there is added to in place, as its name tells; all else is replaced.
+    pub(super) fn grows(&self) -> bool {
+        self.0.rsplit('/').next().is_some_and(|name| name.contains(".jsonl"))
+    }
+
     /// The key of a path with slashes; `None` as with [`Key::of`].
     pub(super) fn parse(path: &str) -> Option<Self> {
         Self::of(&path.split('/').collect::<Vec<_>>())
@@ -57,7 +61,6 @@ impl Key {
         root.join(&self.0)
     }
 
-    #[cfg(test)]
     pub(super) fn as_str(&self) -> &str {
         &self.0
     }

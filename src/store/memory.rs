@@ -1,4 +1,4 @@
-//! State in memory: keeps the trait honest, and tests quick.
+//! State in memory: keeps the trait honest and tests quick, and holds a backup that is looked at.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -15,6 +15,11 @@ type Files = BTreeMap<String, Zeroizing<Vec<u8>>>;
 impl Memory {
     fn with<T>(&self, look: impl FnOnce(&mut Files) -> T) -> T {
         look(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Every file there is, in order.
+    pub(super) fn files(&self) -> Vec<Key> {
+        self.with(|files| files.keys().filter_map(|path| Key::parse(path)).collect())
     }
 }
 

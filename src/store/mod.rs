@@ -5,15 +5,17 @@
 //! at any moment leaves the old or the new state. All calls block; nothing of it is on the way of a request.
 
 pub mod audit;
+mod backup;
 mod encryption;
 mod error;
 mod folder;
 mod key;
-#[cfg(test)]
 mod memory;
 mod rekey;
+mod restore;
 mod schema;
 mod seal;
+mod snapshot;
 mod staging;
 mod state_key;
 mod tree;
@@ -27,11 +29,13 @@ use std::sync::Arc;
 use aws_lc_rs::digest::{SHA256, digest};
 use zeroize::Zeroizing;
 
+pub use backup::{BackedUp, back_up, back_up_to_file};
 use encryption::{Encryption, Extent};
 pub use error::{StoreError, Trouble};
 use folder::Folder;
 pub use key::Key;
 pub use rekey::{Rekeyed, rekey};
+pub use restore::{Backup, check_backup, restore};
 pub use state_key::{KeyFileError, KeyId, StateKey};
 
 /// The state, to read and to change. Clones are the same state.
@@ -129,6 +133,10 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when they cannot be written.
     pub fn append(&self, key: &Key, content: &[u8]) -> Result<(), StoreError> {
+        if !key.grows() {
+            let why = "only a file with .jsonl in its name grows: any other is replaced, so that a backup can hold on to it";
+            return Err(StoreError::new(format!("write {key}"), Trouble::Refused(why)));
+        }
         self.storage.append(key, content)
     }
 

@@ -49,6 +49,26 @@ impl Drop for Turn<'_> {
     }
 }
 
+/// Nobody changes the folder, in this process or another, as long as it lives.
+pub(super) struct Standstill {
+    _gate: File,
+    _changing: File,
+}
+
+impl Standstill {
+    /// Waits until the change that is under way has ended.
+    pub(super) fn begin(root: &Path) -> io::Result<Self> {
+        let (gate, changing) = (lock_file(root, GATE)?, lock_file(root, CHANGING)?);
+        for file in [&gate, &changing] {
+            retried(|| flock(file, FlockOperation::LockExclusive)).map_err(|error| match error {
+                Errno::NOTSUP | Errno::NOLCK | Errno::INVAL => io::Error::other(NO_LOCKS),
+                error => error.into(),
+            })?;
+        }
+        Ok(Self { _gate: gate, _changing: changing })
+    }
+}
+
 /// A file in the folder that is there to be locked.
 pub(super) fn lock_file(root: &Path, name: &str) -> io::Result<File> {
     let path = root.join(name);
@@ -83,3 +103,5 @@ fn retried(mut lock: impl FnMut() -> Result<(), Errno>) -> Result<(), Errno> {
 
 const GATE: &str = ".gate";
 const CHANGING: &str = ".changing";
+const NO_LOCKS: &str = "its file system has no locks (flock), so the edge cannot be kept from changing it meanwhile; stop the edge \
+                        and copy the folder";

@@ -1,5 +1,6 @@
 //! What holds for state wherever it lies, and what holds for the folder.
 
+mod backup;
 mod rekey;
 
 use std::os::unix::fs::PermissionsExt;

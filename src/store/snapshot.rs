@@ -1,0 +1,109 @@
+//! A picture of the state folder as it is at one moment, while the edge goes on changing it.
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+
+use super::staging::{FILE_MODE, Owner, make_folder};
+use super::turn::{Standstill, lock_file};
+use super::{Key, StoreError, Trouble, tree};
+
+/// The picture: hard links, since a file that has its name is replaced and never changed; the one kind that grows is copied.
+/// It goes when dropped, or with the next one, or when an edge starts.
+pub(super) struct Snapshot {
+    folder: PathBuf,
+    /// One at a time.
+    _lock: File,
+    /// All files in it, in order.
+    pub(super) files: Vec<Key>,
+}
+
+impl Snapshot {
+    /// Takes it. All changes wait meanwhile: some microseconds for each file.
+    pub(super) fn take(root: &Path) -> Result<Self, StoreError> {
+        let failed = |error| StoreError::new(format!("take a picture of {}", root.display()), Trouble::of(error));
+        let lock = lock_file(root, LOCK).map_err(failed)?;
+        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(Errno::WOULDBLOCK) => return Err(failed(io::Error::other(ANOTHER))),
+            Err(error) => return Err(failed(error.into())),
+        }
+        let folder = root.join(FOLDER);
+        clear(&folder).map_err(failed)?;
+        let owner = Owner::of(root).map_err(failed)?;
+        // From here on it goes by itself, whatever happens.
+        let mut snapshot = Self { folder, _lock: lock, files: Vec::new() };
+        make_folder(&snapshot.folder, owner).map_err(failed)?;
+        let standstill = Standstill::begin(root).map_err(failed)?;
+        snapshot.files = tree::files(root).map_err(failed)?;
+        for key in &snapshot.files {
+            link(root, key, &snapshot.folder, owner).map_err(failed)?;
+        }
+        drop(standstill);
+        Ok(snapshot)
+    }
+
+    /// Where a file of it lies.
+    pub(super) fn path(&self, key: &Key) -> PathBuf {
+        key.under(&self.folder)
+    }
+}
+
+impl Drop for Snapshot {
+    fn drop(&mut self) {
+        let _ = clear(&self.folder);
+    }
+}
+
+/// Removes what one that was killed left behind: its links keep content that was deleted since.
+pub(super) fn sweep(root: &Path) -> io::Result<()> {
+    let folder = root.join(FOLDER);
+    if fs::symlink_metadata(&folder).is_err() {
+        return Ok(());
+    }
+    let lock = lock_file(root, LOCK)?;
+    match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => clear(&folder),
+        // Somebody is at it.
+        Err(_) => Ok(()),
+    }
+}
+
+fn clear(folder: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn link(root: &Path, key: &Key, into: &Path, owner: Owner) -> io::Result<()> {
+    let (from, to) = (key.under(root), key.under(into));
+    make_way(&to, owner)?;
+    let linked = if key.grows() { Err(ErrorKind::Unsupported.into()) } else { fs::hard_link(&from, &to) };
+    linked.or_else(|_| copy(&from, &to, owner))
+}
+
+fn make_way(path: &Path, owner: Owner) -> io::Result<()> {
+    match path.parent() {
+        Some(parent) if !parent.is_dir() => {
+            make_way(parent, owner)?;
+            make_folder(parent, owner)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// For a file that grows, and where the file system has no hard links.
+fn copy(from: &Path, to: &Path, owner: Owner) -> io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut copy = fs::OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(to)?;
+    owner.give(to)?;
+    io::copy(&mut File::open(from)?, &mut copy).map(drop)
+}
+
+const FOLDER: &str = ".backup";
+const LOCK: &str = ".backup.lock";
+const ANOTHER: &str = "another backup is under way; let it end";
