@@ -13,6 +13,7 @@ use crate::certs::{self, Circumstances, NoticeState, Sites, Survey, warnings};
 use crate::config::{Config, Loaded};
 use crate::edge;
 use crate::live::{CertIndex, SiteSpec};
+use crate::store::StateKey;
 
 /// Looks at everything and says what is wrong.
 pub(super) fn check(path: &Path) -> ExitCode {
@@ -57,6 +58,7 @@ impl Report {
         report.files(sites, survey);
         report.hosts(sites, survey);
         report.upstreams(sites);
+        report.state_key(loaded.config.certificates.state_key_file.as_deref());
         report.found =
             format!("nothing is wrong (sites: {}, certificates: {})", sites.len(), survey.certificates.len());
         report
@@ -95,6 +97,17 @@ impl Report {
                     uncovered.join(", ")
                 ));
             }
+        }
+    }
+
+    /// Without its key the edge does not start.
+    fn state_key(&mut self, file: Option<&Path>) {
+        match file.map(StateKey::read) {
+            Some(Err(error)) if error.is_for_the_unit() => {
+                self.warnings.push(format!("certificates.state_key_file: it is not looked at here: {error}"));
+            }
+            Some(Err(error)) => self.errors.push(format!("certificates.state_key_file: {error}")),
+            Some(Ok(_)) | None => {}
         }
     }
 
@@ -195,6 +208,22 @@ mod tests {
         let report = report(folder.path(), SHOP);
         assert_eq!((report.errors.len(), report.warnings), (1, Vec::new()));
         assert!(report.errors[0].contains("bad.pem: "), "{:?}", report.errors);
+    }
+
+    #[test]
+    fn a_key_of_the_state_that_cannot_be_used_is_wrong() {
+        let folder = folder_with(&["shop.example", "late.example"]);
+        let said = |file: &Path| {
+            let mut report = Report::default();
+            report.state_key(Some(file));
+            (report.errors.len(), report.warnings.len())
+        };
+        let file = folder.path().join("key");
+        fs::write(&file, [7; 32]).expect("written");
+        assert_eq!(said(&file), (1, 0), "others may read it");
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("private");
+        assert_eq!(said(&file), (0, 0));
+        assert_eq!(said(Path::new("$CREDENTIALS_DIRECTORY/key")), (0, 1));
     }
 
     #[test]

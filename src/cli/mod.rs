@@ -1,6 +1,7 @@
-//! The command line: `vitrine run`, `check`, `demo`, `inspect`, `certs`, `sites`, `token`, `audit`.
+//! The command line: `vitrine run`, `check`, `demo`, `inspect`, `certs`, `sites`, `token`, `audit`, `backup`, `restore`, `state`.
 
 mod audit;
+mod backup;
 mod certs;
 mod check;
 mod demo;
@@ -10,6 +11,7 @@ mod output;
 mod provision;
 mod run;
 mod sites;
+mod state;
 mod tokens;
 
 use std::path::PathBuf;
@@ -18,7 +20,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 
-use crate::config::Config;
+use crate::config::{Config, Loaded};
 use crate::outbound::EdgeSocket;
 
 /// Does what the arguments of the process say.
@@ -74,6 +76,14 @@ enum Command {
     /// Who ordered what of a running edge
     #[command(subcommand)]
     Audit(audit::Command),
+    /// Write the state as it is at this moment into one file; an edge that runs goes on
+    #[command(after_help = BACKUP)]
+    Backup(backup::BackingUp),
+    /// Make a state folder of a backup
+    Restore(backup::Restoring),
+    /// What is done to the state folder while no edge has it
+    #[command(subcommand)]
+    State(state::Command),
 }
 
 #[derive(Debug, Subcommand)]
@@ -137,6 +147,42 @@ struct Running {
     socket: Option<PathBuf>,
 }
 
+/// How to find the state folder itself.
+#[derive(Args, Debug)]
+struct StateFolder {
+    /// The configuration file, which names the state folder
+    #[arg(long, value_name = "FILE", default_value = CONFIG)]
+    config: PathBuf,
+    /// The state folder; the configuration is not read then
+    #[arg(long, value_name = "FOLDER", conflicts_with = "config")]
+    state_directory: Option<PathBuf>,
+}
+
+impl StateFolder {
+    /// Where it is.
+    fn path(&self) -> Result<PathBuf, ExitCode> {
+        match &self.state_directory {
+            Some(folder) => Ok(folder.clone()),
+            None => self.load().map(|loaded| loaded.config.certificates.state_directory),
+        }
+    }
+
+    /// The file of its key, where the configuration is asked and names one.
+    fn key_file(&self) -> Result<Option<PathBuf>, ExitCode> {
+        match &self.state_directory {
+            Some(_) => Ok(None),
+            None => self.load().map(|loaded| loaded.config.certificates.state_key_file),
+        }
+    }
+
+    fn load(&self) -> Result<Loaded, ExitCode> {
+        Config::load(&self.config).map_err(|mistakes| {
+            output::complain(&format!("{mistakes}\nname the state folder with --state-directory instead"));
+            exit::configuration()
+        })
+    }
+}
+
 #[derive(Args, Debug)]
 struct Inspecting {
     /// Certificates, keys and chains in any form; what belongs together is found out
@@ -196,6 +242,9 @@ impl Command {
             Self::Sites(SitesCommand::Root(running)) => running.ask(async |edge| provision::root(edge).await),
             Self::Token(command) => command.obey(),
             Self::Audit(command) => command.obey(),
+            Self::Backup(backing_up) => backing_up.obey(),
+            Self::Restore(restoring) => restoring.obey(),
+            Self::State(command) => command.obey(),
         }
     }
 }
@@ -236,6 +285,12 @@ impl Running {
 const CONFIG: &str = "config/vitrine.toml";
 const INSPECT: &str = "\
 Exit code: 0 when nothing would be rejected, 1 when something would. Warnings do not count, nor does what waits for its other half.";
+const BACKUP: &str = "\
+Examples:
+  vitrine backup --to state.tar                               readable by its owner alone; never overwrites
+  vitrine backup --to - | age -r age1... > state.tar.age      encrypted on its way
+  vitrine restore state.tar --check                           whole, and every key with its certificate?
+  vitrine restore state.tar --to /var/lib/vitrine             into an empty folder";
 const EXAMPLES: &str = "\
 Examples:
   vitrine demo                                   look at it, with nothing prepared

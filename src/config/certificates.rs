@@ -40,8 +40,26 @@ pub(super) fn certificates(section: &Section<'_>) -> CertificatesConfig {
             drops.push(drop);
         }
     }
-    let (drop_directory, state_directory) = (drop_directory.value, state.value);
-    CertificatesConfig { drop_directory, state_directory, local_ca_suffixes, trusted_roots, drops }
+    let state_key_file = section.value("state_key_file", value::path);
+    if let Some(file) = &state_key_file {
+        let inside = |(_, folder): &&(&str, PathBuf)| plain(&file.value).starts_with(plain(folder));
+        if let Some((key, _)) = taken.iter().find(inside) {
+            let text = format!(
+                "expected a file outside of {key}, found {:?}; beside what it seals it would go along in every backup",
+                file.value
+            );
+            section.pad.mistake(file.line, "certificates.state_key_file", text);
+        }
+    }
+    let state_key_file = state_key_file.map(|file| file.value);
+    CertificatesConfig {
+        drop_directory: drop_directory.value,
+        state_directory: state.value,
+        state_key_file,
+        local_ca_suffixes,
+        trusted_roots,
+        drops,
+    }
 }
 
 /// Gives the line of the folder too.

@@ -29,7 +29,10 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
             "connections_per_client",
         ],
     ),
-    ("certificates", &["drop_directory", "state_directory", "trusted_roots", "local_ca_suffixes", "drop"]),
+    (
+        "certificates",
+        &["drop_directory", "state_directory", "state_key_file", "trusted_roots", "local_ca_suffixes", "drop"],
+    ),
     ("certificates.drop", &["directory", "hosts", "password_file"]),
     ("admin", &["listen", "metrics_listen", "allowed_hosts"]),
     ("log", &["format", "level"]),

@@ -148,6 +148,9 @@ pub struct CertificatesConfig {
     pub state_directory: PathBuf,
     /// Under what names the edge's own authority may issue.
     pub local_ca_suffixes: Vec<HostName>,
+    /// The file of the key that its secrets are sealed with; plain without it. It is not read here: it may begin with
+    /// `$CREDENTIALS_DIRECTORY`, which only the edge's own process has.
+    pub state_key_file: Option<PathBuf>,
     /// Roots that are trusted besides the web's.
     pub trusted_roots: Vec<RootFile>,
     /// `[[certificates.drop]]`: more folders, whose writers may supply certain names only.

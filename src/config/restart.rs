@@ -15,6 +15,8 @@ pub(super) const RESTART_KEYS: &[(&str, Differs)] = &[
     ("certificates.drop_directory", |old, new| old.certificates.drop_directory != new.certificates.drop_directory),
     ("certificates.drop", |old, new| old.certificates.drops != new.certificates.drops),
     ("certificates.state_directory", |old, new| old.certificates.state_directory != new.certificates.state_directory),
+    // The store holds the key from its opening on.
+    ("certificates.state_key_file", |old, new| old.certificates.state_key_file != new.certificates.state_key_file),
     ("admin.listen", |old, new| old.admin.listen != new.admin.listen),
     ("admin.metrics_listen", |old, new| old.admin.metrics_listen != new.admin.metrics_listen),
     ("admin.allowed_hosts", |old, new| old.admin.allowed_hosts != new.admin.allowed_hosts),

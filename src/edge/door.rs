@@ -10,7 +10,7 @@ use tokio::runtime::Runtime;
 use super::StartError;
 use crate::admin::{self, AdminSocket};
 use crate::config::Config;
-use crate::store::{Store, StoreError, Trouble};
+use crate::store::{StateKey, Store, StoreError, Trouble};
 
 /// Binds everything the operator is answered on.
 pub(super) fn listeners(config: &Config, control: &Runtime) -> Result<admin::Listeners, StartError> {
@@ -29,7 +29,7 @@ pub(super) fn listeners(config: &Config, control: &Runtime) -> Result<admin::Lis
 }
 
 /// The folder is ours: nobody else may look in. One that was there before stays as it is.
-pub(super) fn open_state(path: &Path) -> Result<Store, StartError> {
+pub(super) fn open_state(path: &Path, key_file: Option<&Path>) -> Result<Store, StartError> {
     let made = DirBuilder::new().recursive(true).mode(0o700).create(path).and_then(|()| path.metadata());
     let found = made.map_err(|error| {
         StartError::Configuration(format!(
@@ -42,7 +42,16 @@ pub(super) fn open_state(path: &Path) -> Result<Store, StartError> {
         let folder = path.display();
         tracing::warn!("certificates.state_directory: others may enter {folder} (mode {mode:04o}); chmod 0700");
     }
-    Store::open(path).map_err(unusable)
+    let key = key_file.map(StateKey::read).transpose();
+    let key = key.map_err(|error| StartError::Configuration(format!("certificates.state_key_file: {error}")))?;
+    let store = Store::open_with(path, key).map_err(unusable)?;
+    if store.has_plain_secrets() {
+        tracing::warn!(
+            "certificates.state_key_file: secrets that were written before it was set lie there unencrypted; stop the edge and run \
+             vitrine state rekey"
+        );
+    }
+    Ok(store)
 }
 
 /// State that cannot be read or written.

@@ -90,7 +90,8 @@ impl Edge {
         let sockets = Sockets::bind(&config.edge.https, &config.edge.http, config.edge.workers)?;
         let https_port = sockets.https().first().map_or(443, SocketAddr::port);
         let (https, http) = (sockets.https().to_vec(), sockets.http().to_vec());
-        let store = door::open_state(&config.certificates.state_directory)?;
+        let store =
+            door::open_state(&config.certificates.state_directory, config.certificates.state_key_file.as_deref())?;
         let state_directory = config.certificates.state_directory.clone();
 
         let control = tokio::runtime::Builder::new_multi_thread()

@@ -78,7 +78,8 @@ pub fn back_up(root: &Path, to: impl Write) -> Result<BackedUp, StoreError> {
     }
     let snapshot = Snapshot::take(root)?;
     let failed = |error| StoreError::new("write the backup", written(error));
-    let now = OffsetDateTime::now_utc();
+    // Fractions of a second tell nobody anything.
+    let now = OffsetDateTime::now_utc().truncate_to_second();
     let mut tar = Tar { builder: tar::Builder::new(BufWriter::new(to)), sums: String::new(), taken: now };
     let head = Head { format: FORMAT, program: PROGRAM.to_owned(), taken: now.format(&Rfc3339).unwrap_or_default() };
     tar.add(HEAD, &serde_json::to_vec(&head).map_err(|error| failed(error.into()))?).map_err(failed)?;

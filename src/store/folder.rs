@@ -38,7 +38,10 @@ impl Folder {
     /// Makes the folder when it is missing, and takes it for this process.
     pub(super) fn open(root: &Path) -> Result<Self, StoreError> {
         let doing = || format!("open the state folder {}", root.display());
-        let failed = |error| StoreError::new(doing(), Trouble::Unusable(error));
+        let failed = |error| match Trouble::of(error) {
+            Trouble::System(error) => StoreError::new(doing(), Trouble::Unusable(error)),
+            trouble => StoreError::new(doing(), trouble),
+        };
         DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(root).map_err(failed)?;
         let lock = lock_file(root, ".lock").map_err(failed)?;
         match flock(&lock, FlockOperation::NonBlockingLockExclusive) {

@@ -35,7 +35,7 @@ pub use error::{StoreError, Trouble};
 use folder::Folder;
 pub use key::Key;
 pub use rekey::{Rekeyed, rekey};
-pub use restore::{Backup, check_backup, restore};
+pub use restore::{Backup, can_be_restored_to, check_backup, restore};
 pub use state_key::{KeyFileError, KeyId, StateKey};
 
 /// The state, to read and to change. Clones are the same state.
@@ -134,7 +134,8 @@ impl Store {
     /// [`StoreError`] when they cannot be written.
     pub fn append(&self, key: &Key, content: &[u8]) -> Result<(), StoreError> {
         if !key.grows() {
-            let why = "only a file with .jsonl in its name grows: any other is replaced, so that a backup can hold on to it";
+            let why =
+                "only a file with .jsonl in its name grows: any other is replaced, so that a backup can hold on to it";
             return Err(StoreError::new(format!("write {key}"), Trouble::Refused(why)));
         }
         self.storage.append(key, content)

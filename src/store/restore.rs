@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::backup::{FORMAT, HEAD, Head, SCHEMA, STATE, SUMS, sum_line};
 use super::encryption::{Encryption, Extent};
-use super::folder::LARGEST_FILE;
+use super::folder::{LARGEST_FILE, is_missing};
 use super::memory::Memory;
 use super::staging::{FOLDER_MODE, Owner, make_folder, sync_folder, write_new};
 use super::turn::lock_file;
@@ -72,18 +72,13 @@ pub fn check_backup(file: &Path, key: Option<StateKey>) -> Result<Backup, StoreE
 /// [`StoreError`] when the backup is not whole, the folder is not empty, or it cannot be written.
 pub fn restore(file: &Path, to: &Path) -> Result<(), StoreError> {
     let failed = |error| StoreError::new(format!("restore into {}", to.display()), Trouble::of(error));
-    let refused = |why| StoreError::new(format!("restore into {}", to.display()), Trouble::Backup(why));
     let is_made = !to.exists();
     DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(to).map_err(failed)?;
     let lock = lock_file(to, ".lock").map_err(failed)?;
     if flock(&lock, FlockOperation::NonBlockingLockExclusive) == Err(rustix::io::Errno::WOULDBLOCK) {
         return Err(StoreError::new(format!("restore into {}", to.display()), Trouble::InUse));
     }
-    if let Some(name) = somebody(to).map_err(failed)? {
-        return Err(refused(format!(
-            "{name:?} lies there; name a folder that is empty or missing, and nothing is overwritten"
-        )));
-    }
+    can_be_restored_to(to)?;
     let staging = to.join(RESTORING);
     let owner = Owner::of(to).map_err(failed)?;
     let filled = make_folder(&staging, owner).map_err(failed).and_then(|()| fill(file, &staging, owner));
@@ -109,7 +104,23 @@ pub fn restore(file: &Path, to: &Path) -> Result<(), StoreError> {
     moved().map_err(failed)
 }
 
-/// Refuses a folder that a restore has not filled yet.
+/// Whether a folder is missing or empty.
+///
+/// # Errors
+/// [`StoreError`] when something lies there, or it cannot be listed.
+pub fn can_be_restored_to(folder: &Path) -> Result<(), StoreError> {
+    let failed = |trouble| StoreError::new(format!("restore into {}", folder.display()), trouble);
+    match somebody(folder) {
+        Ok(None) => Ok(()),
+        Ok(Some(name)) => Err(failed(Trouble::Backup(format!(
+            "{name:?} lies there; name a folder that is empty or missing, nothing is overwritten"
+        )))),
+        Err(error) if is_missing(&error) => Ok(()),
+        Err(error) => Err(failed(Trouble::of(error))),
+    }
+}
+
+/// Whether it is a folder that a restore has not filled yet.
 pub(super) fn is_under_way(root: &Path) -> bool {
     fs::symlink_metadata(root.join(RESTORING)).is_ok()
 }

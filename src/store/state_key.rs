@@ -96,6 +96,14 @@ pub struct KeyFileError {
     what: String,
 }
 
+impl KeyFileError {
+    /// Whether it is a credential, and this process is not the unit that gets it.
+    #[must_use]
+    pub fn is_for_the_unit(&self) -> bool {
+        self.what == NO_CREDENTIALS
+    }
+}
+
 impl fmt::Display for KeyFileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the key file {}: {}", self.file.display(), self.what)
@@ -111,7 +119,7 @@ fn read_private(said: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
         Ok(name) => std::env::var_os(&CREDENTIALS[1..]).map(|folder| Path::new(&folder).join(name)),
         Err(_) => Some(said.to_owned()),
     };
-    let path = path.ok_or("systemd gives this process no credentials; put LoadCredential= into its unit")?;
+    let path = path.ok_or(NO_CREDENTIALS)?;
     let failed = |error: io::Error| format!("{error}; name a file that the user that runs vitrine can read");
     let file =
         OpenOptions::new().read(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed()).open(path).map_err(failed)?;
@@ -168,6 +176,7 @@ const ID_DOMAIN: &[u8] = b"vitrine state key\0";
 /// 64 hexadecimal digits with an end of line, and room to find that it is something else.
 const LONGEST: usize = 128;
 const CREDENTIALS: &str = "$CREDENTIALS_DIRECTORY";
+const NO_CREDENTIALS: &str = "systemd gives this process no credentials; put LoadCredential= into its unit";
 const NO_KEY: &str =
     "it holds no key; expected 32 octets, raw, in hexadecimal or in base64, as openssl rand -hex 32 makes them";
 
@@ -225,6 +234,13 @@ mod tests {
     fn a_missing_key_is_named() {
         let refused = StateKey::read(Path::new("/nowhere/key")).expect_err("missing").to_string();
         assert!(refused.starts_with("the key file /nowhere/key: No such file"), "{refused}");
+    }
+
+    #[test]
+    fn a_credential_is_asked_for_where_systemd_puts_it() {
+        let refused = StateKey::read(Path::new("$CREDENTIALS_DIRECTORY/state-key")).expect_err("no unit");
+        assert!(refused.is_for_the_unit(), "{refused}");
+        assert!(!StateKey::read(Path::new("/nowhere/key")).expect_err("missing").is_for_the_unit());
     }
 
     #[test]

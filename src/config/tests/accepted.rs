@@ -29,6 +29,7 @@ fn an_almost_empty_file_has_every_default() {
             local_ca_suffixes: ["test", "localhost", "internal"]
                 .map(|suffix| HostName::parse(suffix).expect("a name"))
                 .to_vec(),
+            state_key_file: None,
             trusted_roots: Vec::new(),
             drops: Vec::new()
         }
@@ -87,7 +88,8 @@ fn every_other_setting_is_read() {
                 trusted_proxies = [\"10.0.0.0/8\", \"fd00::/8\"]\n[tls]\nmin_version = \"1.3\"\n\
                 unknown_name = \"default\"\ndefault_site = \"SHOP.example.\"\n[certificates]\ndrop_directory = \
                 \"a\"\n\
-                state_directory = \"/var/lib/vitrine\"\nlocal_ca_suffixes = [\".corp.example\"]\n[admin]\nlisten = \"[::1]:1\"\nmetrics_listen = \
+                state_directory = \"/var/lib/vitrine\"\n\
+                state_key_file = \"$CREDENTIALS_DIRECTORY/key\"\nlocal_ca_suffixes = [\".corp.example\"]\n[admin]\nlisten = \"[::1]:1\"\nmetrics_listen = \
                 \"0.0.0.0:2\"\n\
                 allowed_hosts = [\"ops.example\"]\n[log]\nformat = \"json\"\nlevel = \"debug\"\n[access_log]\n\
                 to = \"access.log\"\nmode = \"sampled\"\nsample = 0.5\nquery = true\ntruncate_client = true\n";
@@ -111,6 +113,7 @@ fn every_other_setting_is_read() {
             drop_directory: "a".into(),
             state_directory: "/var/lib/vitrine".into(),
             local_ca_suffixes: vec![HostName::parse("corp.example").expect("a name")],
+            state_key_file: Some("$CREDENTIALS_DIRECTORY/key".into()),
             trusted_roots: Vec::new(),
             drops: Vec::new()
         }

@@ -312,6 +312,11 @@ fn settings_that_need_each_other_are_checked_together() {
             "[certificates.drop]\ndirectory = \"a\"",
             "v.toml:1: certificates.drop: expected tables, found a table; write [[certificates.drop]]",
         ),
+        (
+            "[certificates]\nstate_key_file = \"state/key\"",
+            "v.toml:2: certificates.state_key_file: expected a file outside of certificates.state_directory, found \"state/key\"; beside \
+             what it seals it would go along in every backup",
+        ),
     ];
     for (text, mistake) in said {
         assert_eq!(wrong(text), mistake, "{text}");

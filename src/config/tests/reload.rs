@@ -12,6 +12,7 @@ fn each_key_that_needs_a_restart_is_named_and_no_other() {
         ("certificates.drop_directory", "[certificates]\ndrop_directory = \"x\""),
         ("certificates.drop", "[[certificates.drop]]\ndirectory = \"x\"\nhosts = [\"a.example\"]"),
         ("certificates.state_directory", "[certificates]\nstate_directory = \"x\""),
+        ("certificates.state_key_file", "[certificates]\nstate_key_file = \"x\""),
         ("admin.listen", "[admin]\nlisten = \"127.0.0.1:1\""),
         ("admin.metrics_listen", "[admin]\nmetrics_listen = \"127.0.0.1:1\""),
         ("admin.allowed_hosts", "[admin]\nallowed_hosts = [\"a.example\"]"),

@@ -61,6 +61,13 @@ impl Setup {
         self
     }
 
+    /// Takes a key out of a section.
+    pub(crate) fn forget(&mut self, section: &'static str, key: &str) -> &mut Self {
+        let lines = self.sections.entry(section).or_default();
+        lines.retain(|line| line.split('=').next().unwrap_or_default().trim() != key);
+        self
+    }
+
     /// Puts a line before all sections.
     pub(crate) fn top(&mut self, line: &str) -> &mut Self {
         self.top.push_str(line);
