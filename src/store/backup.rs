@@ -1,11 +1,14 @@
 //! A backup: one tar file that holds the state at one moment, and the hash of every file in it.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, BufWriter, Write};
+use std::ffi::OsStr;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, ErrorKind, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::fs::{AtFlags, CWD, OFlags, RenameFlags, linkat, renameat_with};
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -46,16 +49,12 @@ pub fn back_up_to_file(root: &Path, to: &Path) -> Result<BackedUp, StoreError> {
     if is_inside(folder, root).map_err(named)? {
         return Err(failed(Trouble::Refused("it would become a part of the state; choose a place outside")));
     }
-    let young = Young(folder.join(format!(".{}.{}", name.display(), std::process::id())));
-    let file = OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(&young.0).map_err(named)?;
-    let backed_up = back_up(root, &file)?;
-    file.sync_all().map_err(named)?;
-    match renameat_with(CWD, &young.0, CWD, to, RenameFlags::NOREPLACE) {
-        Ok(()) => {}
-        Err(rustix::io::Errno::EXIST) => return Err(failed(Trouble::Refused(EXISTS))),
-        // A file system that cannot promise it.
-        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => fs::hard_link(&young.0, to).map_err(named)?,
-        Err(error) => return Err(named(error.into())),
+    let young = Young::beside(folder, name).map_err(named)?;
+    let backed_up = back_up(root, &young.file)?;
+    young.file.sync_all().map_err(named)?;
+    match young.take_name(to) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => return Err(failed(Trouble::Refused(EXISTS))),
+        taken => taken.map_err(named)?,
     }
     sync_folder(folder).map_err(named)?;
     Ok(backed_up)
@@ -85,7 +84,7 @@ pub fn back_up(root: &Path, to: impl Write) -> Result<BackedUp, StoreError> {
     tar.add(HEAD, &serde_json::to_vec(&head).map_err(|error| failed(error.into()))?).map_err(failed)?;
     let mut backed_up = BackedUp { files: 0, plain_secrets: 0, key: None };
     for key in &snapshot.files {
-        let content = read_file(&snapshot.path(key)).and_then(|content| content.ok_or(io::ErrorKind::NotFound.into()));
+        let content = read_file(&snapshot.path(key)).and_then(|content| content.ok_or(ErrorKind::NotFound.into()));
         let content = content.map_err(|error| StoreError::new(format!("back up {key}"), Trouble::of(error)))?;
         match seal::sealed_with(&content) {
             Some(Ok(id)) => backed_up.key = Some(id),
@@ -129,12 +128,44 @@ impl<W: Write> Tar<W> {
     }
 }
 
-/// A file that has not got its name yet. It goes when dropped; what was moved is not there any more.
-struct Young(PathBuf);
+/// A file that has not got its name yet. Where the file system can, it has none at all, and goes with whoever is killed.
+struct Young {
+    file: File,
+    name: Option<PathBuf>,
+}
+
+impl Young {
+    fn beside(folder: &Path, name: &OsStr) -> io::Result<Self> {
+        let nameless = OFlags::TMPFILE.bits().cast_signed();
+        if let Ok(file) = OpenOptions::new().write(true).mode(FILE_MODE).custom_flags(nameless).open(folder) {
+            return Ok(Self { file, name: None });
+        }
+        let path = folder.join(format!(".{}.{}", name.display(), std::process::id()));
+        let file = OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(&path)?;
+        Ok(Self { file, name: Some(path) })
+    }
+
+    /// Takes nobody's place.
+    fn take_name(&self, to: &Path) -> io::Result<()> {
+        match &self.name {
+            Some(path) => match renameat_with(CWD, path, CWD, to, RenameFlags::NOREPLACE) {
+                // A file system that cannot promise it.
+                Err(Errno::INVAL | Errno::NOSYS) => fs::hard_link(path, to),
+                taken => Ok(taken?),
+            },
+            None => {
+                let path = format!("/proc/self/fd/{}", self.file.as_raw_fd());
+                Ok(linkat(CWD, path, CWD, to, AtFlags::SYMLINK_FOLLOW)?)
+            }
+        }
+    }
+}
 
 impl Drop for Young {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
+        if let Some(path) = &self.name {
+            let _ = fs::remove_file(path);
+        }
     }
 }
 

@@ -5,12 +5,11 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, OFlags, flock, syncfs};
-use rustix::io::Errno;
+use rustix::fs::{OFlags, syncfs};
 use zeroize::Zeroizing;
 
 use super::staging::{FILE_MODE, FOLDER_MODE, Staged, Staging, make_folder, sync_folder, write_new};
-use super::turn::{Turn, Turns, lock_file};
+use super::turn::{Turn, Turns, lock_file, take_lock};
 use super::{Expected, Key, NewFolder, Storage, StoreError, Trouble, restore, snapshot, tree};
 
 /// The state folder of this process.
@@ -44,12 +43,9 @@ impl Folder {
         };
         DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(root).map_err(failed)?;
         let lock = lock_file(root, ".lock").map_err(failed)?;
-        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(Errno::WOULDBLOCK) => return Err(StoreError::new(doing(), Trouble::InUse)),
-            // A file system without locks: the socket beside it keeps a second edge out.
-            Err(Errno::NOTSUP | Errno::NOLCK | Errno::INVAL) => {}
-            Err(error) => return Err(failed(error.into())),
+        // On a file system without locks the socket beside it keeps a second edge out.
+        if !take_lock(&lock).map_err(failed)? {
+            return Err(StoreError::new(doing(), Trouble::InUse));
         }
         if restore::is_under_way(root) {
             return Err(StoreError::new(doing(), Trouble::HalfRestored));
@@ -193,8 +189,12 @@ impl Folder {
             .mode(FILE_MODE)
             .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
             .open(&path)?;
-        file.write_all(content)?;
-        file.sync_data()?;
+        let before = file.metadata()?.len();
+        if let Err(error) = file.write_all(content).and_then(|()| file.sync_data()) {
+            // Half a line at the end of a full disk would spoil the next one.
+            let _ = file.set_len(before);
+            return Err(error);
+        }
         if is_new {
             self.staging.owner().give(&path)?;
             sync_folder(&parent)?;

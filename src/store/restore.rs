@@ -7,7 +7,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use rustix::fs::{FlockOperation, flock, syncfs};
+use rustix::fs::syncfs;
 use zeroize::Zeroizing;
 
 use super::backup::{FORMAT, HEAD, Head, SCHEMA, STATE, SUMS, sum_line};
@@ -15,7 +15,7 @@ use super::encryption::{Encryption, Extent};
 use super::folder::{LARGEST_FILE, is_missing};
 use super::memory::Memory;
 use super::staging::{FOLDER_MODE, Owner, make_folder, sync_folder, write_new};
-use super::turn::lock_file;
+use super::turn::{lock_file, take_lock};
 use super::{Expected, Key, KeyId, Revision, StateKey, Storage, Store, StoreError, Trouble, schema, seal};
 
 /// A backup that was found whole.
@@ -75,7 +75,7 @@ pub fn restore(file: &Path, to: &Path) -> Result<(), StoreError> {
     let is_made = !to.exists();
     DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(to).map_err(failed)?;
     let lock = lock_file(to, ".lock").map_err(failed)?;
-    if flock(&lock, FlockOperation::NonBlockingLockExclusive) == Err(rustix::io::Errno::WOULDBLOCK) {
+    if !take_lock(&lock).map_err(failed)? {
         return Err(StoreError::new(format!("restore into {}", to.display()), Trouble::InUse));
     }
     can_be_restored_to(to)?;

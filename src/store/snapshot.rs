@@ -5,20 +5,21 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
-use rustix::io::Errno;
 
 use super::staging::{FILE_MODE, Owner, make_folder};
-use super::turn::{Standstill, lock_file};
+use super::turn::{Standstill, lock_file, take_lock};
 use super::{Key, StoreError, Trouble, tree};
 
 /// The picture: hard links, since a file that has its name is replaced and never changed; the one kind that grows is copied.
-/// It goes when dropped, or with the next one, or when an edge starts.
+/// Where there is no room for links, as on a full disk, it is the folder itself, and changes wait as long as it lives.
 pub(super) struct Snapshot {
     folder: PathBuf,
-    /// One at a time.
-    _lock: File,
     /// All files in it, in order.
     pub(super) files: Vec<Key>,
+    _links: Links,
+    _standstill: Option<Standstill>,
+    /// One at a time.
+    _lock: File,
 }
 
 impl Snapshot {
@@ -26,24 +27,19 @@ impl Snapshot {
     pub(super) fn take(root: &Path) -> Result<Self, StoreError> {
         let failed = |error| StoreError::new(format!("take a picture of {}", root.display()), Trouble::of(error));
         let lock = lock_file(root, LOCK).map_err(failed)?;
-        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(Errno::WOULDBLOCK) => return Err(failed(io::Error::other(ANOTHER))),
-            Err(error) => return Err(failed(error.into())),
+        if !take_lock(&lock).map_err(failed)? {
+            return Err(failed(io::Error::other(ANOTHER)));
         }
-        let folder = root.join(FOLDER);
-        clear(&folder).map_err(failed)?;
-        let owner = Owner::of(root).map_err(failed)?;
-        // From here on it goes by itself, whatever happens.
-        let mut snapshot = Self { folder, _lock: lock, files: Vec::new() };
-        make_folder(&snapshot.folder, owner).map_err(failed)?;
+        let links = Links(root.join(FOLDER));
+        clear(&links.0).map_err(failed)?;
         let standstill = Standstill::begin(root).map_err(failed)?;
-        snapshot.files = tree::files(root).map_err(failed)?;
-        for key in &snapshot.files {
-            link(root, key, &snapshot.folder, owner).map_err(failed)?;
-        }
-        drop(standstill);
-        Ok(snapshot)
+        let files = tree::files(root).map_err(failed)?;
+        let (folder, standstill) = match links.make(root, &files).map_err(Trouble::of) {
+            Ok(()) => (links.0.clone(), None),
+            Err(Trouble::Full) => (root.to_owned(), Some(standstill)),
+            Err(trouble) => return Err(StoreError::new(format!("take a picture of {}", root.display()), trouble)),
+        };
+        Ok(Self { folder, files, _links: links, _standstill: standstill, _lock: lock })
     }
 
     /// Where a file of it lies.
@@ -52,18 +48,26 @@ impl Snapshot {
     }
 }
 
-impl Drop for Snapshot {
+/// The folder of the links. It goes when dropped, or with the next one, or when an edge starts.
+struct Links(PathBuf);
+
+impl Links {
+    fn make(&self, root: &Path, files: &[Key]) -> io::Result<()> {
+        let owner = Owner::of(root)?;
+        make_folder(&self.0, owner)?;
+        files.iter().try_for_each(|key| link(root, key, &self.0, owner))
+    }
+}
+
+impl Drop for Links {
     fn drop(&mut self) {
-        let _ = clear(&self.folder);
+        let _ = clear(&self.0);
     }
 }
 
 /// Removes what one that was killed left behind: its links keep content that was deleted since.
 pub(super) fn sweep(root: &Path) -> io::Result<()> {
     let folder = root.join(FOLDER);
-    if fs::symlink_metadata(&folder).is_err() {
-        return Ok(());
-    }
     let lock = lock_file(root, LOCK)?;
     match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => clear(&folder),
@@ -105,5 +109,6 @@ fn copy(from: &Path, to: &Path, owner: Owner) -> io::Result<()> {
 }
 
 const FOLDER: &str = ".backup";
+/// There from the first start on: a full disk has no room for it.
 const LOCK: &str = ".backup.lock";
 const ANOTHER: &str = "another backup is under way; let it end";

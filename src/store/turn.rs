@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, OFlags, flock};
 use rustix::io::Errno;
@@ -83,6 +84,21 @@ pub(super) fn lock_file(root: &Path, name: &str) -> io::Result<File> {
     Ok(file)
 }
 
+/// Takes a lock that somebody else may have; gives whether it was free. On a file system without locks it always is.
+pub(super) fn take_lock(file: &File) -> io::Result<bool> {
+    let begun = Instant::now();
+    loop {
+        match retried(|| flock(file, FlockOperation::NonBlockingLockExclusive)) {
+            Ok(()) | Err(Errno::NOTSUP | Errno::NOLCK | Errno::INVAL) => return Ok(true),
+            // A process that is just being started has a copy of all that is open until it is another program: then nobody
+            // has the lock, and it is taken for a moment all the same.
+            Err(Errno::WOULDBLOCK) if begun.elapsed() < PATIENCE => std::thread::sleep(PATIENCE / 25),
+            Err(Errno::WOULDBLOCK) => return Ok(false),
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
 /// On a file system without locks nobody can take a picture either.
 fn lock(file: &File, operation: FlockOperation) -> io::Result<()> {
     match retried(|| flock(file, operation)) {
@@ -101,6 +117,8 @@ fn retried(mut lock: impl FnMut() -> Result<(), Errno>) -> Result<(), Errno> {
     }
 }
 
+/// Far longer than a process takes to start.
+const PATIENCE: Duration = Duration::from_millis(500);
 const GATE: &str = ".gate";
 const CHANGING: &str = ".changing";
 const NO_LOCKS: &str = "its file system has no locks (flock), so the edge cannot be kept from changing it meanwhile; stop the edge \

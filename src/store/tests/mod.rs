@@ -1,6 +1,8 @@
 //! What holds for state wherever it lies, and what holds for the folder.
 
 mod backup;
+mod full;
+mod kills;
 mod rekey;
 
 use std::os::unix::fs::PermissionsExt;
@@ -107,8 +109,8 @@ fn nobody_else_can_read_what_lies_there_whatever_the_umask_is() {
             }
         }
     }
-    // Two of the version, a site, the trail, the layout, and three to lock.
-    assert_eq!(seen, 8);
+    // Two of the version, a site, the trail, the layout, and four to lock.
+    assert_eq!(seen, 9);
 }
 
 #[test]
