@@ -15,7 +15,7 @@ use time::format_description::well_known::Rfc3339;
 
 use super::folder::{is_missing, read_file};
 use super::snapshot::Snapshot;
-use super::staging::{FILE_MODE, sync_folder};
+use super::staging::{FILE_MODE, Owner, sync_folder};
 use super::{KeyId, Revision, StoreError, Trouble, seal};
 
 /// What a backup holds.
@@ -37,27 +37,43 @@ pub struct BackedUp {
 /// or written.
 pub fn back_up_to_file(root: &Path, to: &Path) -> Result<BackedUp, StoreError> {
     let failed = |trouble| StoreError::new(format!("write the backup {}", to.display()), trouble);
-    let named = |error| failed(written(error));
-    let name = to.file_name().ok_or_else(|| failed(Trouble::Refused("that is no name of a file")))?;
-    let folder = match to.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
-    };
     if fs::symlink_metadata(to).is_ok() {
         return Err(failed(Trouble::Refused(EXISTS)));
     }
-    if is_inside(folder, root).map_err(named)? {
+    if is_inside(parent(to), root).map_err(|error| failed(written(error)))? {
         return Err(failed(Trouble::Refused("it would become a part of the state; choose a place outside")));
     }
-    let young = Young::beside(folder, name).map_err(named)?;
+    make(root, to)
+}
+
+/// Writes it into the state folder itself, under a name that is no part of the state, unless it is there already. Gives where.
+pub(super) fn back_up_beside(root: &Path, name: &str) -> Result<PathBuf, StoreError> {
+    let to = root.join(name);
+    if fs::symlink_metadata(&to).is_err() {
+        make(root, &to)?;
+        let given = Owner::of(root).and_then(|owner| owner.give(&to));
+        given.map_err(|error| StoreError::new(format!("write the backup {}", to.display()), Trouble::of(error)))?;
+    }
+    Ok(to)
+}
+
+fn make(root: &Path, to: &Path) -> Result<BackedUp, StoreError> {
+    let failed = |trouble| StoreError::new(format!("write the backup {}", to.display()), trouble);
+    let named = |error| failed(written(error));
+    let name = to.file_name().ok_or_else(|| failed(Trouble::Refused("that is no name of a file")))?;
+    let young = Young::beside(parent(to), name).map_err(named)?;
     let backed_up = back_up(root, &young.file)?;
     young.file.sync_all().map_err(named)?;
     match young.take_name(to) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => return Err(failed(Trouble::Refused(EXISTS))),
         taken => taken.map_err(named)?,
     }
-    sync_folder(folder).map_err(named)?;
+    sync_folder(parent(to)).map_err(named)?;
     Ok(backed_up)
+}
+
+fn parent(path: &Path) -> &Path {
+    path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."))
 }
 
 /// Writes the state as it is at this moment to wherever it is to go.

@@ -56,6 +56,10 @@ impl Folder {
         Ok(Self { root: root.to_owned(), staging, turns, _lock: lock })
     }
 
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// Every file there is.
     pub(super) fn files(&self) -> Result<Vec<Key>, StoreError> {
         tree::files(&self.root).map_err(|error| StoreError::new("list the state folder", Trouble::of(error)))

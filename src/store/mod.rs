@@ -63,7 +63,7 @@ impl Store {
     /// As [`Store::open`], and when they are sealed with another key.
     pub fn open_with(folder: &Path, key: Option<StateKey>) -> Result<Self, StoreError> {
         let storage = Folder::open(folder)?;
-        let is_new = schema::check(&storage)?;
+        let is_new = schema::bring_up(&storage)?;
         let sealed = Encryption::check(&storage, key.as_ref(), is_new)?;
         Ok(Self { storage: Arc::new(storage), key: key.map(Arc::new), sealed })
     }

@@ -83,6 +83,24 @@ fn a_state_folder_that_cannot_be_used_is_told_with_its_key_and_the_mend() {
 }
 
 #[test]
+fn a_state_folder_of_a_later_version_is_refused_and_untouched() {
+    let origin = Origin::saying("hello");
+    let setup = Setup::shop(&origin);
+    setup.write();
+    fs::write(setup.state().join("schema.json"), "{\"version\":99,\"more\":true}").expect("written");
+    let output = run(&["run", "--config", "vitrine.toml"], &setup);
+    let said = said(&output);
+    assert_eq!(output.status.code(), Some(78), "{said}");
+    assert!(
+        said.contains("it has the layout 99 of a later version, and this one knows up to 1; run that version"),
+        "{said}"
+    );
+    let left = fs::read_dir(setup.state()).expect("listed").map(|entry| entry.expect("an entry").file_name());
+    let left: Vec<_> = left.filter(|name| !name.to_string_lossy().starts_with('.')).collect();
+    assert_eq!(left, ["schema.json"]);
+}
+
+#[test]
 fn a_state_folder_that_others_may_enter_is_warned_of() {
     let origin = Origin::saying("hello");
     for (mode, warned) in [(0o755, true), (0o700, false)] {
