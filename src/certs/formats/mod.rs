@@ -192,6 +192,7 @@ mod tests {
             (KEY.replace("MAM", "Proc-Type: 4,ENCRYPTED\nDEK-Info: SEED-CBC,00\n\nMAM").into_bytes(), "encrypted-key"),
             (label("OPENSSH PRIVATE KEY"), "openssh-key"),
             (label("DSA PRIVATE KEY"), "key-unsupported"),
+            (label("VITRINE SEALED FILE"), "sealed"),
             (label("CERTIFICATE REQUEST"), "certificate-request"),
             (label("NEW CERTIFICATE REQUEST"), "certificate-request"),
             (label("DH PARAMETERS"), "nothing"),

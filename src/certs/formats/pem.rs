@@ -94,6 +94,13 @@ impl Text {
                 "convert a copy in place with: ssh-keygen -p -m PEM -f COPY",
             ));
         }
+        if self.has("VITRINE SEALED FILE") {
+            return Some(Flaw::new(
+                "sealed",
+                "the file is a secret of a state folder, which vitrine encrypted; it opens in its own place only",
+                "put the key here as it was before, or make the state plain with: vitrine state rekey --old-key-file KEY --plain",
+            ));
+        }
         self.has("DSA PRIVATE KEY").then(unsupported_key)
     }
 
