@@ -99,8 +99,8 @@ pub fn back_up(root: &Path, to: impl Write) -> Result<BackedUp, StoreError> {
     let head = Head { format: FORMAT, program: PROGRAM.to_owned(), taken: now.format(&Rfc3339).unwrap_or_default() };
     tar.add(HEAD, &serde_json::to_vec(&head).map_err(|error| failed(error.into()))?).map_err(failed)?;
     let mut backed_up = BackedUp { files: 0, plain_secrets: 0, key: None };
-    for key in &snapshot.files {
-        let content = read_file(&snapshot.path(key)).and_then(|content| content.ok_or(ErrorKind::NotFound.into()));
+    for (key, path) in snapshot.files() {
+        let content = read_file(&path).and_then(|content| content.ok_or(ErrorKind::NotFound.into()));
         let content = content.map_err(|error| StoreError::new(format!("back up {key}"), Trouble::of(error)))?;
         match seal::sealed_with(&content) {
             Some(Ok(id)) => backed_up.key = Some(id),
