@@ -34,6 +34,7 @@ mod parts;
 mod password;
 mod public_key;
 mod ranking;
+mod request;
 mod roots;
 mod scan;
 mod self_signed;
@@ -63,6 +64,10 @@ pub use judgement::{Circumstances, Minimums, SiteDemands, Sites, Verdict, warnin
 pub use ledger::{Alarm, HeldBack, Ledger, Loads, Notice, NoticeState};
 pub use library::{Source, TurnedDown, Version, verify};
 pub use local_ca::{Issued, KeyKind, LocalCa, LocalCaError, valid_for};
+pub use request::{
+    Details, Draft, FieldMistake, KeyAlgorithm, KeyError, Mistakes, Order, OrderDraft, Reminder, ReminderDraft,
+    RequestKey, RequestKind, Subject, ValidationFile, ValidationFileDraft, request_pem,
+};
 pub use roots::Roots;
 pub use shelf::{Arrival, NotDeleted, NotGoneBack};
 pub use survey::{Survey, survey};

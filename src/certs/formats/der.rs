@@ -101,7 +101,7 @@ pub(in crate::certs) fn modulus<'a>(key: &'a PrivateKeyDer<'_>) -> Option<&'a [u
 }
 
 /// A value of these parts.
-pub(super) fn value(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
+pub(in crate::certs) fn value(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
     let length = parts.iter().map(|part| part.len()).sum::<usize>();
     let octets = length.to_be_bytes();
     let needed = &octets[octets.iter().take_while(|octet| **octet == 0).count()..];

@@ -15,7 +15,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use zeroize::Zeroizing;
 
 pub(super) use armour::armour;
-pub(super) use der::{Der, modulus};
+pub(super) use der::{Der, modulus, value};
 pub(super) use pem::contains;
 
 use self::pem::{Block, Text};

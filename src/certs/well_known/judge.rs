@@ -32,14 +32,16 @@ pub(super) fn address(path: &Path) -> Result<Option<(HostName, Box<str>)>, Flaw>
             "name it like the host that shows the file: well-known/shop.example/<name>",
         ));
     };
-    let plain = |text: &&str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte));
-    let Some(name) = name.to_str().filter(plain) else {
-        return Err(Flaw::new(
-            "bad-name",
-            "the name has characters that a URL would have to encode",
-            "use letters, digits, '-', '.', '_' and '~' only",
-        ));
-    };
+    let name = name.to_str().ok_or_else(bad_name)?;
+    fit_name(name)?;
+    Ok(Some((host, name.into())))
+}
+
+/// Whether something may be shown under this name.
+pub(in crate::certs) fn fit_name(name: &str) -> Result<(), Flaw> {
+    if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte)) {
+        return Err(bad_name());
+    }
     let lower = name.to_ascii_lowercase();
     if lower == "acme-challenge" || lower.starts_with("acme-challenge/") {
         return Err(Flaw::new(
@@ -51,16 +53,24 @@ pub(super) fn address(path: &Path) -> Result<Option<(HostName, Box<str>)>, Flaw>
     if [".password", ".key", ".pfx", ".p12"].iter().any(|ending| lower.ends_with(ending)) {
         return Err(secret());
     }
-    Ok(Some((host, name.into())))
+    Ok(())
 }
 
 /// Whether the content is a private key or a PKCS#12 file, in any of the forms that they come in.
-pub(super) fn holds_secret(content: &[u8]) -> bool {
+pub(in crate::certs) fn holds_secret(content: &[u8]) -> bool {
     // UTF-16 is ASCII with a zero octet in each pair.
     let text: Vec<u8> = content.iter().copied().filter(|byte| *byte != 0).collect();
     contains(&text, b"PRIVATE KEY-----")
         || contains(&text, b"-----BEGIN PKCS12")
         || matches!(Der::of(content), Some(Der::Pkcs12(_) | Der::Key(_) | Der::EncryptedKey(_)))
+}
+
+fn bad_name() -> Flaw {
+    Flaw::new(
+        "bad-name",
+        "the name has characters that a URL would have to encode",
+        "use letters, digits, '-', '.', '_' and '~' only",
+    )
 }
 
 pub(super) fn secret() -> Flaw {

@@ -28,7 +28,8 @@ use super::walk::{LARGEST_FILE, Stamp, WELL_KNOWN};
 use crate::live::{WellKnown, WellKnownObject};
 use crate::name::HostName;
 pub(super) use beneath::beneath;
-use judge::{MOST_OBJECTS, address, flaw_of, holds_secret, not_a_file, secret, too_large, too_many};
+use judge::{MOST_OBJECTS, address, flaw_of, not_a_file, secret, too_large, too_many};
+pub(super) use judge::{fit_name, holds_secret};
 
 /// The objects of the folder, read again only when they change.
 pub(super) struct Objects {
