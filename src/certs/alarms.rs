@@ -46,6 +46,10 @@ codes! {
     NotYetValidServing = "not-yet-valid-serving",
     /// What the operator pinned is not valid now.
     PinIgnored = "pin-ignored",
+    /// A request waits, and somebody wanted to be reminded of it.
+    RequestReminder = "request-reminder",
+    /// What lies in the state of a request is not what was written.
+    RequestUnreadable = "request-unreadable",
     /// A look at the folder failed for a mistake of ours.
     ScanFailed = "scan-failed",
     /// Certificates in service could not be written to the state folder.
@@ -68,6 +72,8 @@ impl AlarmCode {
             | Self::NotYetValidServing
             | Self::LocalCaFailed
             | Self::PinIgnored
+            | Self::RequestReminder
+            | Self::RequestUnreadable
             | Self::ScanFailed
             | Self::StateNotWritten
             | Self::WithdrawalHeld => false,

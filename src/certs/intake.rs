@@ -1,6 +1,7 @@
 //! The single writer: looks at the drop folder whenever it may have changed, and publishes what is to be served.
 
 mod choosing;
+mod receiving;
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,16 +15,16 @@ use tokio::time::{Instant, sleep_until};
 pub use choosing::Choosing;
 
 use super::alarms::AlarmCode;
-use super::certificate::Certificate;
 use super::choices::{Choices, NotChosen, SiteChoice};
 use super::folders::Folders;
 use super::ledger::{Alarm, HeldBack, Ledger};
 use super::library::{Library, Version};
+use super::request::Requests;
 use super::scan::Scanner;
 use super::self_signed::SelfSigned;
-use super::shelf::{Arrival, Moment, NotDeleted, NotGoneBack, NotTaken, Shelf};
+use super::shelf::{Arrival, Moment, NotDeleted, NotGoneBack, Shelf};
 use super::terms::Terms;
-use super::upload::{Matched, NotReceived, Received, Upload, preview};
+use super::upload::{NotReceived, Received, Upload};
 use super::well_known::AllObjects;
 use crate::folder_watch::FolderWatch;
 use crate::live::{CertIndex, Live, Publisher, WellKnown, table};
@@ -37,7 +38,7 @@ impl Intake {
     /// what lies in `state_directory`. What comes is judged by the `terms` as they are.
     ///
     /// # Errors
-    /// When the library of certificates cannot be listed.
+    /// When the library of certificates, or the requests for some, cannot be listed.
     pub fn start(
         folders: impl Into<Folders>,
         store: Store,
@@ -46,6 +47,7 @@ impl Intake {
         well_known: Publisher<WellKnown>,
         terms: watch::Receiver<Arc<Terms>>,
     ) -> Result<IntakeHandle, StoreError> {
+        let requests = Requests::open(store.clone(), state_directory)?;
         let (folders, library) = (folders.into(), Library::open(store.clone(), state_directory)?);
         let (choices, self_signed) = (Choices::open(store.clone())?, SelfSigned::new(store, state_directory));
         let (ledger, ledger_reader) = table(Ledger::default());
@@ -58,6 +60,7 @@ impl Intake {
             not_kept: None,
             choices,
             self_signed,
+            requests: requests.clone(),
             objects: AllObjects::new(&folders),
             index,
             well_known,
@@ -68,7 +71,7 @@ impl Intake {
             places: None,
         };
         tokio::spawn(run(desk, folders.directories(), orders_reader, looks));
-        Ok(IntakeHandle { ledger: ledger_reader, orders, looks: looks_reader })
+        Ok(IntakeHandle { ledger: ledger_reader, requests, orders, looks: looks_reader })
     }
 }
 
@@ -76,6 +79,7 @@ impl Intake {
 #[derive(Clone)]
 pub struct IntakeHandle {
     ledger: Live<Ledger>,
+    requests: Requests,
     orders: mpsc::Sender<Order>,
     /// How many looks have ended.
     looks: watch::Receiver<u64>,
@@ -98,6 +102,12 @@ impl IntakeHandle {
     #[must_use]
     pub fn ledger(&self) -> Arc<Ledger> {
         self.ledger.snapshot()
+    }
+
+    /// The keeper of requests. Whoever changes one has the folder looked at then.
+    #[must_use]
+    pub fn requests(&self) -> &Requests {
+        &self.requests
     }
 
     /// Believes the deletions that are held back as an accident. Gives the number of certificates that go.
@@ -167,6 +177,7 @@ struct Desk {
     not_kept: Option<i64>,
     choices: Choices,
     self_signed: SelfSigned,
+    requests: Requests,
     objects: AllObjects,
     index: Publisher<CertIndex>,
     well_known: Publisher<WellKnown>,
@@ -268,36 +279,6 @@ impl Desk {
         }
     }
 
-    /// Keeps what was sent, then publishes it.
-    fn receive(&mut self, upload: &Upload, only_look: bool, now: Moment) -> Result<Received, NotReceived> {
-        let known: Vec<Arc<Certificate>> = self.shelf.known_authorities();
-        let matched = upload.pairs(&known, &self.shelf.terms.roots, now.unix);
-        let Matched { pairs, mut left_over } = matched.map_err(NotReceived::Flawed)?;
-        if only_look {
-            let would = |pair| {
-                let certificate = preview(pair)?;
-                Some(self.shelf.would_be(certificate, now))
-            };
-            return Ok(Received { certificates: pairs.iter().filter_map(would).collect(), left_over });
-        }
-        let (mut taken, mut not_kept) = (Vec::new(), None);
-        for pair in &pairs {
-            match self.shelf.take(pair, upload.by(), now) {
-                Ok(fingerprint) => taken.push(fingerprint),
-                Err(NotTaken::Flaw(flaw)) => left_over.push((pair.certificate_files[0].display().to_string(), flaw)),
-                Err(NotTaken::Store(error)) => not_kept = Some(error),
-            }
-        }
-        self.publish(now);
-        match not_kept {
-            Some(error) => Err(NotReceived::NotKept(error)),
-            None => {
-                let certificates = taken.iter().filter_map(|own| self.shelf.arrival(own)).collect();
-                Ok(Received { certificates, left_over })
-            }
-        }
-    }
-
     /// Publishes the certificates, when they are others than before.
     fn publish(&mut self, now: Moment) {
         if let Some(index) = self.shelf.rank(now) {
@@ -323,7 +304,9 @@ impl Desk {
         }
         let not_issued = self.govern(now);
         let refused = looks.iter_mut().flat_map(|look| std::mem::take(&mut look.refused)).collect();
-        let index = self.shelf.step(&scan, refused, now);
+        let offer = self.requests.offer();
+        let (index, answers) = self.shelf.step(&scan, &offer, refused, now);
+        self.objects.show_also(offer.objects);
         let keep = |place: usize| self.shelf.holds_back() || !scan.roots[place].is_readable();
         if let Some(table) = self.objects.adopt(looks, keep) {
             self.well_known.publish(table);
@@ -331,6 +314,7 @@ impl Desk {
         if let Some(index) = index {
             self.put_out(index);
         }
+        self.requests.receive(answers, now.unix);
         // What serves, serves; that it lasts comes after, and nobody waits for it to be ready.
         let (trouble, is_more) = if is_first { (None, true) } else { self.shelf.keep() };
         let mut ledger = self.shelf.ledger();
@@ -354,6 +338,7 @@ impl Desk {
         if let Some(alarm) = self.tell_not_kept(trouble, now) {
             ledger.raise(alarm);
         }
+        self.requests.alarms(now.unix).into_iter().for_each(|alarm| ledger.raise(alarm));
         self.ledger.publish(ledger);
         self.shelf.next_look().into_iter().chain(keep_again).chain(self.next_renewal(now)).min()
     }

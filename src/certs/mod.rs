@@ -4,14 +4,14 @@
 //! walk ─► scan ─► formats, certificate, parts ─► pairing, chain ─► bundle ─► shelf ─► ranking ─► index
 //!                                  upload ─┘                           │  ▲
 //!                                                                      ▼  │
-//!                                                                     library ─► store
+//!                                   request (keys) ─► pairing          library ─► store
 //! ```
 //!
 //! [`Folders`] says whose word counts for which name, [`Roots`] whom clients trust. [`Intake`] is the single writer; it looks at the folder when [`crate::folder_watch`] says so, when a deadline of the shelf
 //! has come, and when it is asked to. What the operator is told of it is the [`Ledger`]. What clients will have against a
 //! certificate is a matter of [`warnings`]; [`inspect`] does all this to files that lie anywhere. What was accepted lasts in the
-//! library, as versions that can be gone back to. [`TruthCheck`] looks from outside whether what was published is what clients
-//! are shown.
+//! library, as versions that can be gone back to. [`Requests`] keeps the keys that were made here; the certificate for one is
+//! taken in wherever it comes from. [`TruthCheck`] looks from outside whether what was published is what clients are shown.
 
 mod alarms;
 mod bundle;
@@ -65,8 +65,9 @@ pub use ledger::{Alarm, HeldBack, Ledger, Loads, Notice, NoticeState};
 pub use library::{Source, TurnedDown, Version, verify};
 pub use local_ca::{Issued, KeyKind, LocalCa, LocalCaError, valid_for};
 pub use request::{
-    Details, Draft, FieldMistake, KeyAlgorithm, KeyError, Mistakes, Order, OrderDraft, Reminder, ReminderDraft,
-    RequestKey, RequestKind, Subject, ValidationFile, ValidationFileDraft, request_pem,
+    Details, Draft, FieldMistake, KeyAlgorithm, KeyError, ListedRequest, Mistakes, Order, OrderDraft,
+    ReceivedCertificate, Reminder, ReminderDraft, Request, RequestError, RequestKey, RequestKind, RequestStatus,
+    Requests, Returned, Subject, ValidationFile, ValidationFileDraft, request_pem,
 };
 pub use roots::Roots;
 pub use shelf::{Arrival, NotDeleted, NotGoneBack};

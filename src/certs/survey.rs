@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::folders::Folders;
 use super::intake::moment;
 use super::ledger::Ledger;
+use super::request::Offer;
 use super::scan::Scanner;
 use super::shelf::Shelf;
 use super::terms::Terms;
@@ -30,10 +31,10 @@ pub fn survey(folders: impl Into<Folders>, terms: Arc<Terms>) -> Survey {
     let looks = AllObjects::new(&folders).look();
     let refused: Vec<_> = looks.into_iter().flat_map(|look| look.refused).collect();
     let mut now = moment();
-    shelf.step(&scan, refused.clone(), now);
+    shelf.step(&scan, &Offer::default(), refused.clone(), now);
     // What is there is at rest: nobody waits for a second half.
     scan.changed = false;
     now.steady += Duration::from_secs(1);
-    shelf.step(&scan, refused, now);
+    shelf.step(&scan, &Offer::default(), refused, now);
     Survey { certificates: shelf.certificates(), ledger: shelf.ledger() }
 }

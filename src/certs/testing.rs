@@ -76,6 +76,11 @@ impl Chain {
         self.with_key(&["one.example"], &KeyPair::from_pem(&leaf.key).expect("the key"), 60)
     }
 
+    /// With a key that is there already, PEM.
+    pub(super) fn for_key(&self, names: &[&str], key: &str) -> Leaf {
+        self.with_key(names, &KeyPair::from_pem(key).expect("a key"), 30)
+    }
+
     fn with_key(&self, names: &[&str], key: &KeyPair, days: i64) -> Leaf {
         self.issue(names, key, -1, days)
     }

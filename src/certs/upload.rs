@@ -12,6 +12,7 @@ use super::folders::MAIN;
 use super::pairing::{FileParts, Pair, Pairing, Problem, pair_trusting};
 use super::parts::Parts;
 use super::password::Password;
+use super::request::Offer;
 use super::roots::Roots;
 use crate::live::ServedCert;
 
@@ -51,23 +52,24 @@ impl Upload {
         self.by.as_deref()
     }
 
-    /// The pairs in it. `known` are authorities' certificates for chains that lack them; the chains should lead to one of
-    /// the roots at `now`, seconds since the Unix epoch.
+    /// The pairs in it, the keys of requests taken for sent along. `known` are authorities' certificates for chains that lack
+    /// them; the chains should lead to one of the roots at `now`, seconds since the Unix epoch.
     ///
     /// # Errors
     /// What is wrong with each piece, when nothing in it can be served.
     pub(super) fn pairs(
         &self,
+        offer: &Offer,
         known: &[Arc<Certificate>],
         roots: &Roots,
         now: i64,
     ) -> Result<Matched, Vec<(String, Flaw)>> {
-        let files: Vec<FileParts<'_>> =
-            self.parts.iter().map(|(path, parts)| FileParts { path, parts, folder: MAIN }).collect();
+        let sent = self.parts.iter().map(|(path, parts)| FileParts { path, parts, folder: MAIN });
+        let files: Vec<FileParts<'_>> = sent.chain(offer.files(MAIN, |_| true)).collect();
         let known: Vec<_> = known.iter().map(|authority| (MAIN, Arc::clone(authority))).collect();
         let Pairing { pairs, problems } = pair_trusting(&files, &known, roots, now);
-        let mut wrong: Vec<(String, Flaw)> =
-            problems.into_iter().map(|(file, problem)| (named(&file), of(problem))).collect();
+        let sent = problems.into_iter().filter(|(file, _)| !offer.has_file(file));
+        let mut wrong: Vec<(String, Flaw)> = sent.map(|(file, problem)| (named(&file), of(problem))).collect();
         let mut good = Vec::new();
         for pair in pairs {
             match Bundle::new(&pair) {
@@ -180,7 +182,7 @@ mod tests {
 
     fn codes(texts: &[&str]) -> Vec<(String, &'static str)> {
         let wrong = match Upload::read(&pieces(texts), None, None) {
-            Ok(upload) => upload.pairs(&[], &Roots::default(), 0).err().unwrap_or_default(),
+            Ok(upload) => upload.pairs(&Offer::default(), &[], &Roots::default(), 0).err().unwrap_or_default(),
             Err(wrong) => wrong,
         };
         wrong.into_iter().map(|(name, flaw)| (name, flaw.code)).collect()
@@ -213,7 +215,7 @@ mod tests {
         let known = Parts::read(chain.intermediate.as_bytes(), &Password::Absent, &Default::default()).expect("parts");
         let upload = Upload::read(&pieces(&[&leaf.certificate, &leaf.key]), None, None).expect("read");
         let sent = |known: &[Arc<Certificate>]| {
-            upload.pairs(known, &Roots::default(), 0).expect("a pair").pairs[0].chain.len()
+            upload.pairs(&Offer::default(), known, &Roots::default(), 0).expect("a pair").pairs[0].chain.len()
         };
         assert_eq!((sent(&[]), sent(&known.certificates)), (0, 1));
     }

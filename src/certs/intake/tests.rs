@@ -169,6 +169,7 @@ async fn a_look_that_fails_leaves_what_is_served_and_is_not_the_last() {
         scanner: Scanner::new(folder.path().to_owned()),
         shelf: Shelf::new(folder.path().to_owned(), None),
         is_restored: false,
+        requests: Requests::open(Store::in_memory(), folder.path()).expect("none"),
         not_kept: None,
         choices: Choices::open(Store::in_memory()).expect("none"),
         self_signed: SelfSigned::new(Store::in_memory(), folder.path()),

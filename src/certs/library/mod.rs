@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use hashbrown::{HashMap, HashSet};
 
-use super::certificate::{Fingerprint, hexadecimal};
+use super::certificate::{Certificate, Fingerprint, hexadecimal};
 use super::folders::MAIN;
 use super::formats::armour;
 use super::pairing::{FileParts, Pair, pair};
@@ -94,6 +94,11 @@ impl Library {
         self.places.contains_key(&leaf.version())
     }
 
+    /// The same of one that serves nothing yet.
+    pub(super) fn has_certificate(&self, certificate: &Certificate) -> bool {
+        self.places.contains_key(&VersionName::of(&certificate.fingerprint, certificate.not_before))
+    }
+
     /// Whether the operator went back from a version to one before it.
     pub(super) fn is_turned_down(&self, leaf: &Leaf<'_>) -> bool {
         let version = leaf.version();
@@ -117,7 +122,7 @@ impl Library {
             let is_decided = match new.source {
                 Source::Dropped => lineage.take_up(version),
                 // Whoever uploads it again wants it.
-                Source::Uploaded => lineage.turned_down.remove(&version).is_some(),
+                Source::Uploaded | Source::Requested => lineage.turned_down.remove(&version).is_some(),
             };
             if is_decided { self.write_decision(&id) } else { Ok(()) }
         };
@@ -126,7 +131,7 @@ impl Library {
 
     /// The intermediates of a pair may come after it, and a dropped one may be uploaded, which makes it stay without its file.
     fn amend(&self, folder: &NewFolder, source: Source) -> Result<(), StoreError> {
-        let is_amended = |name: &str| name == CHAIN || name == META && source == Source::Uploaded;
+        let is_amended = |name: &str| name == CHAIN || name == META && source != Source::Dropped;
         for (name, content) in folder.files.iter().filter(|(name, _)| is_amended(name)) {
             let Some(key) = folder.key.below(name) else { continue };
             if !self.store.read(&key)?.is_some_and(|item| item.content == *content) {

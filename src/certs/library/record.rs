@@ -37,6 +37,8 @@ pub enum Source {
     Dropped,
     /// Through the API or the command line.
     Uploaded,
+    /// For a request: its key was made here.
+    Requested,
 }
 
 impl Record {

@@ -21,6 +21,16 @@ pub(crate) fn public_of_key(key: &str) -> String {
     run(&["pkey", "-pubout"], key).0
 }
 
+/// A certificate in DER.
+pub(crate) fn der(certificate: &str) -> Vec<u8> {
+    octets(&["x509", "-outform", "DER"], certificate).0
+}
+
+/// Certificates in PKCS#7, in DER.
+pub(crate) fn pkcs7(certificates: &str) -> Vec<u8> {
+    octets(&["crl2pkcs7", "-nocrl", "-certfile", "/dev/stdin", "-outform", "DER"], certificates).0
+}
+
 fn run(arguments: &[&str], input: &str) -> (String, String) {
     let (said, told) = octets(arguments, input);
     (String::from_utf8(said).expect("UTF-8"), told)

@@ -113,6 +113,7 @@ impl Shelf {
     pub(in crate::certs) fn take(
         &mut self,
         pair: &Pair,
+        source: Source,
         by: Option<&str>,
         now: Moment,
     ) -> Result<Fingerprint, NotTaken> {
@@ -120,7 +121,7 @@ impl Shelf {
         let fingerprint = pair.leaf.fingerprint;
         if let Some(library) = &mut self.library {
             let key = pair.key.pem();
-            let version = holding.to_keep(key.as_bytes(), Source::Uploaded, by);
+            let version = holding.to_keep(key.as_bytes(), source, by);
             library.keep(&[version]).pop().unwrap_or(Ok(()))?;
             let path = library.path_of(&holding.leaf());
             holding.moved_to(&path);
@@ -325,13 +326,17 @@ impl Holding {
     }
 }
 
-/// Every certificate in the folder that might serve.
+/// Every certificate in the folder whose key lies there too.
 fn leaves(files: &Files) -> impl Iterator<Item = &Fingerprint> {
-    let parts = files.values().filter_map(|record| match &record.content {
-        Content::Parts(parts) => Some(parts),
-        Content::Flawed(_) => None,
-    });
-    parts.flat_map(|parts| &parts.certificates).map(|certificate| &certificate.fingerprint)
+    let parts = || {
+        files.values().filter_map(|record| match &record.content {
+            Content::Parts(parts) => Some(parts),
+            Content::Flawed(_) => None,
+        })
+    };
+    let keys: HashSet<&[u8; 32]> = parts().flat_map(|parts| &parts.keys).map(|key| &key.public.id).collect();
+    let certificates = parts().flat_map(|parts| &parts.certificates);
+    certificates.filter(move |one| keys.contains(&one.key.id)).map(|certificate| &certificate.fingerprint)
 }
 
 /// The files in which a certificate lies in the folder.

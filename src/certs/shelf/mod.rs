@@ -7,6 +7,7 @@ mod holding;
 mod keeping;
 mod memory;
 mod outcome;
+mod requested;
 mod sweep;
 mod tell;
 
@@ -27,6 +28,7 @@ use super::ledger::{Findings, HeldBack, Ledger, Loads, Notices};
 use super::library::Library;
 use super::pairing::{FileParts, Pairing, Problem, pair_trusting};
 use super::ranking::{Ranked, Rule, governed, index, ranked};
+use super::request::{Answer, Offer, SetAside};
 use super::scan::{Content, Files, Root, Scan};
 use super::terms::Terms;
 use crate::live::{CertIndex, ServedCert};
@@ -110,9 +112,15 @@ impl Shelf {
         }
     }
 
-    /// Takes over what a look found; `refused` is what the look at the well-known folder has to say. Gives the new index when
-    /// it is another than before.
-    pub(super) fn step(&mut self, scan: &Scan, refused: Vec<(Arc<Path>, Flaw)>, now: Moment) -> Option<CertIndex> {
+    /// Takes over what a look found. `offer` is what requests have for it, `refused` what the look at the well-known folder has to
+    /// say. Gives the new index when it is another than before, and what came for requests.
+    pub(super) fn step(
+        &mut self,
+        scan: &Scan,
+        offer: &Offer,
+        refused: Vec<(Arc<Path>, Flaw)>,
+        now: Moment,
+    ) -> (Option<CertIndex>, Vec<Answer>) {
         self.last_scan = now.unix;
         let mut findings = Findings::default();
         for (file, flaw) in scan.troubles.iter().cloned().chain(refused) {
@@ -130,13 +138,16 @@ impl Shelf {
             self.memory.look(&scan.files, &needed, now.steady);
         }
         let remembered = self.memory.authorities(&self.folders);
-        let mut pairing = pair_trusting(&self.parts_of(&scan.files), &remembered, &self.terms.roots, now.unix);
+        let aside = offer.set_aside(&scan.files, &self.folders);
+        let parts = self.parts_of(&scan.files, offer, &aside);
+        let mut pairing = pair_trusting(&parts, &remembered, &self.terms.roots, now.unix);
         self.folders.limit(&mut pairing, &scan.files);
         for (file, problem) in &pairing.problems {
             if let Problem::Unfit(flaw) = problem {
                 findings.reject(file, flaw.clone());
             }
         }
+        self.take_requested(&pairing, offer, now);
         let present = self.admit(&pairing, &mut findings, now);
         self.part_with_what_is_not_allowed();
         if is_readable {
@@ -146,14 +157,16 @@ impl Shelf {
             let issuers = self.issuers_to_hold(&replaced, now);
             self.memory.hold(&issuers);
         }
-        self.note_waiting(&pairing, &mut findings);
+        self.note_waiting(&pairing, offer, &mut findings);
         self.notices.settle(findings, scan.changed, now.steady, now.unix, &mut self.loads);
         // The file's second half is on its way. In a folder that never rests the next look by itself is half a second away,
         // and a pair that two looks miss would be served later than a second after it came.
         self.torn = (scan.changed && self.notices.due().is_some()).then(|| now.steady + SECOND_HALF);
         let index = self.rank(now);
         self.raise_alarms(scan, now);
-        index
+        let mut answers = aside.answers;
+        answers.extend(self.answers(offer, Some(&pairing)));
+        (index, answers)
     }
 
     /// When something will change by itself, if nothing changes before.
@@ -239,12 +252,19 @@ impl Shelf {
         self.folders.place(&holding.certificate_files()[0])
     }
 
-    fn parts_of<'f>(&self, files: &'f Files) -> Vec<FileParts<'f>> {
+    /// What the folders hold but for what is set aside, and the keys of requests as if they lay there.
+    fn parts_of<'f>(&self, files: &'f Files, offer: &'f Offer, aside: &'f SetAside) -> Vec<FileParts<'f>> {
         let parts = files.iter().filter_map(|(path, record)| match &record.content {
-            Content::Parts(parts) => Some(FileParts { path, parts, folder: self.folders.place(path) }),
+            Content::Parts(parts) => {
+                let parts = aside.rest_of(path).unwrap_or(parts);
+                Some(FileParts { path, parts, folder: self.folders.place(path) })
+            }
             Content::Flawed(_) => None,
         });
-        parts.collect()
+        // Who writes a limited folder has a say in requests for its names alone.
+        let places = 0..self.folders.all().len();
+        let keys = places.flat_map(|place| offer.files(place, move |names| self.folders.may_supply(place, names)));
+        parts.chain(keys).collect()
     }
 
     /// Puts pairs on the shelf. Gives those that are there and good.
@@ -288,14 +308,16 @@ impl Shelf {
     }
 
     /// Halves wait for each other, unless the last good pair of theirs is still in service.
-    fn note_waiting(&self, pairing: &Pairing, findings: &mut Findings) {
+    fn note_waiting(&self, pairing: &Pairing, offer: &Offer, findings: &mut Findings) {
         let kept = || self.holdings.iter().filter(|(_, holding)| holding.state == State::Kept);
         let leaves: HashSet<&Fingerprint> = kept().map(|(fingerprint, _)| fingerprint).collect();
         let keys: HashSet<&[u8; 32]> = kept().map(|(_, holding)| &holding.key).collect();
         for (file, problem) in &pairing.problems {
             match problem {
                 Problem::Unfit(_) => {}
-                Problem::NoKey(leaf) if leaves.contains(leaf) => {}
+                Problem::NoKey(leaf) if leaves.contains(leaf) || self.is_owned_by_library(leaf) => {}
+                // A request waits, not its file.
+                Problem::NoCertificate(_) if offer.has_file(file) => {}
                 Problem::NoCertificate(key) if keys.contains(key) => {}
                 Problem::NoKey(_) => findings.note(file, fate::waits_for_key()),
                 Problem::NoCertificate(_) => findings.note(file, fate::waits_for_certificate()),
@@ -353,7 +375,7 @@ mod tests {
         let (mut scanner, mut shelf) = (Scanner::new(folder.path()), Shelf::new(folder.path(), None));
         let mut look = |shelf: &mut Shelf| {
             let now = Moment { steady: Instant::now(), unix: time::OffsetDateTime::now_utc().unix_timestamp() };
-            shelf.step(&scanner.scan(), Vec::new(), now);
+            shelf.step(&scanner.scan(), &Offer::default(), Vec::new(), now);
             now.steady
         };
 

@@ -3,7 +3,7 @@
 use zeroize::Zeroizing;
 
 use super::*;
-use crate::certs::library::{TurnedDown, Version};
+use crate::certs::library::{Source, TurnedDown, Version};
 use crate::certs::shelf::{NotDeleted, NotGoneBack};
 use crate::certs::upload::Upload;
 
@@ -12,10 +12,13 @@ impl Shop {
     fn upload(&mut self, text: &str) -> Vec<String> {
         let pieces = [("upload".to_owned(), Zeroizing::new(text.as_bytes().to_vec()))];
         let upload = Upload::read(&pieces, None, Some("ops".into())).expect("read");
-        let matched =
-            upload.pairs(&self.shelf.known_authorities(), &self.shelf.terms.roots, self.now.unix).expect("a pair");
-        let taken: Vec<_> =
-            matched.pairs.iter().map(|pair| self.shelf.take(pair, upload.by(), self.now).expect("taken")).collect();
+        let (known, roots) = (self.shelf.known_authorities(), &self.shelf.terms.roots);
+        let matched = upload.pairs(&Default::default(), &known, roots, self.now.unix).expect("a pair");
+        let taken: Vec<_> = matched
+            .pairs
+            .iter()
+            .map(|pair| self.shelf.take(pair, Source::Uploaded, upload.by(), self.now).expect("taken"))
+            .collect();
         self.publish();
         let arrivals = taken.iter().filter_map(|own| self.shelf.arrival(own));
         arrivals.map(|arrival| arrival.certificate.facts.fingerprint.to_string()).collect()

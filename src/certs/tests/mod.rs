@@ -79,7 +79,7 @@ impl Shop {
         if !std::mem::replace(&mut self.is_restored, true) {
             self.shelf.restore(&scan.files, self.now);
         }
-        if let Some(index) = self.shelf.step(&scan, Vec::new(), self.now) {
+        if let (Some(index), _) = self.shelf.step(&scan, &Default::default(), Vec::new(), self.now) {
             self.index = index;
             self.published += 1;
         }

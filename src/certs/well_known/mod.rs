@@ -39,27 +39,46 @@ pub(super) struct Objects {
     files: Files,
 }
 
-/// The objects of all drop folders.
-pub(super) struct AllObjects(Vec<Objects>);
+/// The objects of all drop folders, and those that lie in no file of theirs.
+pub(super) struct AllObjects {
+    folders: Vec<Objects>,
+    others: Vec<Other>,
+    /// Whether these are not in the table yet.
+    is_stale: bool,
+}
+
+/// An object from elsewhere: at which host, and under which name.
+pub(super) type Other = (HostName, Box<str>, Arc<WellKnownObject>);
 
 impl AllObjects {
     pub(super) fn new(folders: &Folders) -> Self {
-        Self(folders.directories().into_iter().map(|folder| Objects::new(folders, folder)).collect())
+        let folders = folders.directories().into_iter().map(|folder| Objects::new(folders, folder)).collect();
+        Self { folders, others: Vec::new(), is_stale: false }
     }
 
     /// Looks at all of them.
     pub(super) fn look(&self) -> Vec<Look> {
-        self.0.iter().map(Objects::look).collect()
+        self.folders.iter().map(Objects::look).collect()
+    }
+
+    /// Shows these besides, and before a file of the same name: they were asked for just now.
+    pub(super) fn show_also(&mut self, others: Vec<Other>) {
+        self.is_stale |= self.others != others;
+        self.others = others;
     }
 
     /// Makes looks the state; gives the new table when it is another one. Nothing goes from folders that `keep` names.
     pub(super) fn adopt(&mut self, looks: Vec<Look>, keep: impl Fn(usize) -> bool) -> Option<WellKnown> {
-        let adopted = self.0.iter_mut().zip(looks).enumerate();
-        let changed = adopted.fold(false, |changed, (at, (objects, look))| objects.adopt(look, keep(at)) | changed);
+        let is_stale = std::mem::take(&mut self.is_stale);
+        let adopted = self.folders.iter_mut().zip(looks).enumerate();
+        let changed = adopted.fold(is_stale, |changed, (at, (objects, look))| objects.adopt(look, keep(at)) | changed);
         changed.then(|| {
             let mut table = WellKnown::default();
             // The last one of a name wins: the main folder's.
-            self.0.iter().rev().for_each(|objects| objects.put_into(&mut table));
+            self.folders.iter().rev().for_each(|objects| objects.put_into(&mut table));
+            for (host, name, object) in &self.others {
+                table.insert(host, name, Arc::clone(object));
+            }
             table
         })
     }

@@ -1,0 +1,42 @@
+//! What comes another way than as files, and is kept before it serves.
+
+use std::sync::Arc;
+
+use super::Desk;
+use crate::certs::certificate::Certificate;
+use crate::certs::shelf::{Moment, NotTaken};
+use crate::certs::upload::{Matched, NotReceived, Received, Upload, preview};
+
+impl Desk {
+    /// Keeps what was sent, then publishes it.
+    pub(super) fn receive(&mut self, upload: &Upload, only_look: bool, now: Moment) -> Result<Received, NotReceived> {
+        let known: Vec<Arc<Certificate>> = self.shelf.known_authorities();
+        let offer = self.requests.offer();
+        let matched = upload.pairs(&offer, &known, &self.shelf.terms.roots, now.unix);
+        let Matched { pairs, mut left_over } = matched.map_err(NotReceived::Flawed)?;
+        if only_look {
+            let would = |pair| {
+                let certificate = preview(pair)?;
+                Some(self.shelf.would_be(certificate, now))
+            };
+            return Ok(Received { certificates: pairs.iter().filter_map(would).collect(), left_over });
+        }
+        let (mut taken, mut not_kept) = (Vec::new(), None);
+        for pair in &pairs {
+            match self.shelf.take(pair, offer.source_of(pair), upload.by(), now) {
+                Ok(fingerprint) => taken.push(fingerprint),
+                Err(NotTaken::Flaw(flaw)) => left_over.push((pair.certificate_files[0].display().to_string(), flaw)),
+                Err(NotTaken::Store(error)) => not_kept = Some(error),
+            }
+        }
+        self.publish(now);
+        self.requests.receive(self.shelf.answers(&offer, None), now.unix);
+        match not_kept {
+            Some(error) => Err(NotReceived::NotKept(error)),
+            None => {
+                let certificates = taken.iter().filter_map(|own| self.shelf.arrival(own)).collect();
+                Ok(Received { certificates, left_over })
+            }
+        }
+    }
+}
