@@ -6,6 +6,8 @@ use http::{Response, StatusCode};
 use http_body_util::Full;
 use serde::Serialize;
 
+use crate::certs::FieldMistake;
+
 /// An answer; every one fits in memory.
 pub(super) type Answer = Response<Full<Bytes>>;
 
@@ -42,6 +44,16 @@ pub(super) fn created(content: &impl Serialize) -> Answer {
 /// A JSON document that is written already.
 pub(super) fn document(content: impl Into<Bytes>) -> Answer {
     answer(StatusCode::OK, HeaderValue::from_static("application/json"), content.into())
+}
+
+/// A certificate signing request as a file (RFC 5967).
+pub(super) fn pkcs10(name: &str, content: String) -> Answer {
+    let mut answer = answer(StatusCode::OK, HeaderValue::from_static("application/pkcs10"), content.into());
+    let disposition = format!("attachment; filename=\"{name}.csr\"");
+    if let Ok(disposition) = HeaderValue::from_str(&disposition) {
+        answer.headers_mut().insert(header::CONTENT_DISPOSITION, disposition);
+    }
+    answer
 }
 
 /// What can be wrong. The code is for programs and stays what it is; the sentence is for people.
@@ -129,12 +141,13 @@ pub(super) struct Problem {
     detail: String,
     field: Option<(HeaderName, HeaderValue)>,
     flaws: Option<Box<serde_json::Value>>,
+    mistakes: Option<Box<serde_json::Value>>,
 }
 
 impl Problem {
     /// `detail` says what was expected, what was found, and the mend; never a secret.
     pub(super) fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), field: None, flaws: None }
+        Self { kind, detail: detail.into(), field: None, flaws: None, mistakes: None }
     }
 
     /// 400.
@@ -178,6 +191,11 @@ impl Problem {
     pub(super) fn with(self, name: HeaderName, value: Option<HeaderValue>) -> Self {
         Self { field: value.map(|value| (name, value)), ..self }
     }
+
+    /// The same with what is wrong in each field of a form.
+    pub(super) fn with_mistakes(self, mistakes: &[FieldMistake]) -> Self {
+        Self { mistakes: Some(Box::new(serde_json::json!(mistakes))), ..self }
+    }
 }
 
 impl From<Problem> for Answer {
@@ -192,6 +210,9 @@ impl From<Problem> for Answer {
         });
         if let Some(flaws) = problem.flaws {
             document["flaws"] = *flaws;
+        }
+        if let Some(mistakes) = problem.mistakes {
+            document["mistakes"] = *mistakes;
         }
         let content_type = HeaderValue::from_static("application/problem+json");
         let mut response = answer(status, content_type, document.to_string().into());

@@ -32,11 +32,24 @@ pub(super) async fn answer(sources: &Arc<Sources>, one_at_a_time: &Arc<Semaphore
 fn page(sources: &Sources) -> String {
     let (index, routes) = (sources.certificates.snapshot(), sources.routes.snapshot());
     let ledger = sources.intake.as_ref().map(IntakeHandle::ledger);
+    let kept = sources.intake.as_ref().map(|intake| intake.requests().kept_here()).unwrap_or_default();
+    let kept: Vec<_> = kept.into_iter().map(|(file, one)| (file, one.serial_decimal(), one)).collect();
+    let requested = kept.iter().map(|(file, serial, one)| CertificateFacts {
+        subject_cn: &one.subject,
+        issuer_cn: &one.issuer,
+        issuer_o: &one.issuer_organisation,
+        serial,
+        file,
+        embedded_key: false,
+        not_before: one.not_before,
+        not_after: one.not_after,
+    });
     render(&Scrape {
         workers: &sources.workers,
         access_records_lost: sources.access_log.lost(),
         sites: sites(&routes, &index, &sources.truth.contradicted_sites()),
         certificates: index.certificates().iter().map(|served| certificate(served)).collect(),
+        kept: requested.collect(),
         well_known: sources.well_known.load().iter().count(),
         truth: TruthFacts { age: sources.truth.age(), checks: sources.truth.checks() },
         intake: ledger.as_deref().map(intake),

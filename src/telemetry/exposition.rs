@@ -30,6 +30,8 @@ pub struct Scrape<'a> {
     pub sites: Vec<SiteFacts>,
     /// The published certificates.
     pub certificates: Vec<CertificateFacts<'a>>,
+    /// Those that are kept for others than the workers.
+    pub kept: Vec<CertificateFacts<'a>>,
     /// What came of the drop folder's files; `None`: certificates come from elsewhere.
     pub intake: Option<IntakeFacts<'a>>,
     /// What of the configuration does not apply.
@@ -290,10 +292,10 @@ fn by_site(workers: &[Arc<WorkerCounters>]) -> HashMap<Box<str>, [u64; StatusCla
 }
 
 fn write_certificates(text: &mut Text, scrape: &Scrape<'_>) {
-    let certificates = &scrape.certificates;
-    let labels: Vec<_> = certificates.iter().map(certificate_labels).collect();
+    let certificates = || scrape.certificates.iter().chain(&scrape.kept);
+    let labels: Vec<_> = certificates().map(certificate_labels).collect();
     let series = |value: fn(&CertificateFacts<'_>, i64) -> i64| {
-        labels.iter().zip(certificates).map(move |(labels, facts)| (labels.as_str(), value(facts, scrape.now)))
+        labels.iter().zip(certificates()).map(move |(labels, facts)| (labels.as_str(), value(facts, scrape.now)))
     };
     text.family(&name::CERT_NOT_AFTER, series(|facts, _| facts.not_after));
     text.family(&name::CERT_NOT_BEFORE, series(|facts, _| facts.not_before));

@@ -35,6 +35,7 @@ fn full_scrape(workers: &[Arc<WorkerCounters>]) -> Scrape<'_> {
         }],
         truth: TruthFacts { age: Duration::from_millis(1_500), checks: vec![("match", 9), ("mismatch", 1)] },
         certificates: vec![certificate("shop.example", "certs/shop.pem"), certificate("", "certs/odd \"name\"\n.pem")],
+        kept: vec![certificate("merchant.example", "state/requests/m/meta.json")],
         configuration: ConfigurationFacts {
             is_refused: true,
             rejected: 2,
@@ -177,6 +178,11 @@ fn a_withdrawn_certificate_has_no_series_at_the_next_scrape() {
     let mut scrape = full_scrape(&[]);
     assert!(render(&scrape).contains("shop.pem"));
     scrape.certificates.clear();
+    let page = render(&scrape);
+    assert_eq!(page.lines().filter(|line| line.starts_with("x509_cert_not_after{")).count(), 1);
+    assert_has(&page, "vitrine_certificates_served 0");
+    assert!(page.contains(r#"x509_cert_not_after{subject_CN="merchant.example""#), "{page}");
+    scrape.kept.clear();
     assert!(!render(&scrape).contains("x509_cert_not_after{"));
 }
 

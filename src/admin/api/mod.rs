@@ -10,6 +10,7 @@ mod openapi;
 mod query;
 mod recorded;
 mod rejected;
+mod requests;
 mod route;
 mod sites;
 mod tokens;
@@ -66,6 +67,7 @@ static RESOURCES: &[&Resource] = &[
     &sites::RESOURCE,
     &choices::RESOURCE,
     &rejected::RESOURCE,
+    &requests::RESOURCE,
     &tokens::RESOURCE,
     &audit::RESOURCE,
     &openapi::RESOURCE,

@@ -59,6 +59,11 @@ impl Operation {
         Self::new(Method::POST, Right::Operate, path, run)
     }
 
+    /// An order that something is changed.
+    pub(super) const fn patch(path: &'static str, run: Run) -> Self {
+        Self::new(Method::PATCH, Right::Operate, path, run)
+    }
+
     /// An order that something goes.
     pub(super) const fn delete(path: &'static str, run: Run) -> Self {
         Self::new(Method::DELETE, Right::Operate, path, run)

@@ -68,17 +68,22 @@ async fn upload(call: Call) -> Result<Answer, Problem> {
     })?;
     drop(turn);
     let upload = read.map_err(rejected)?;
-    let Received { certificates, left_over } = intake.receive(upload, only_look).await.map_err(|why| match why {
-        NotReceived::Flawed(flaws) => rejected(flaws),
-        NotReceived::NotKept(error) => unwritten(&error),
-        NotReceived::Stopping => Problem::new(Kind::Conflict, "the edge is stopping and takes nothing in any more"),
-    })?;
+    let Received { certificates, left_over } = intake.receive(upload, only_look).await.map_err(not_received)?;
     let fingerprints = certificates.iter().map(|arrival| arrival.certificate.facts.fingerprint.to_string());
     let fingerprints = fingerprints.collect::<Vec<_>>().join(" ");
     let note = if only_look { Note::Nothing } else { Note::of("certificates", fingerprints) };
     let certificates = told(&call.sources, &certificates);
     let left_over = left_over.into_iter().map(FileFlaw::of).collect();
     Ok(note.on(json(&Answered { dry_run: only_look, certificates, left_over })))
+}
+
+/// What to say when nothing was taken in.
+pub(super) fn not_received(why: NotReceived) -> Problem {
+    match why {
+        NotReceived::Flawed(flaws) => rejected(flaws),
+        NotReceived::NotKept(error) => unwritten(&error),
+        NotReceived::Stopping => Problem::new(Kind::Conflict, "the edge is stopping and takes nothing in any more"),
+    }
 }
 
 /// What is told of certificates that have come.
@@ -194,7 +199,7 @@ fn unknown(fingerprint: &str) -> Problem {
     Problem::new(Kind::NotFound, format!("no version of any certificate has the fingerprint {fingerprint:?}"))
 }
 
-fn rejected(flaws: Vec<(String, Flaw)>) -> Problem {
+pub(super) fn rejected(flaws: Vec<(String, Flaw)>) -> Problem {
     let words: Vec<String> = flaws.iter().map(|(file, flaw)| format!("{file}: {flaw}")).collect();
     let flaws: Vec<FileFlaw> = flaws.into_iter().map(FileFlaw::of).collect();
     Problem::new(Kind::Rejected, words.join("\n")).listing(serde_json::to_value(flaws).unwrap_or_default())
