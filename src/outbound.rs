@@ -1,6 +1,8 @@
 //! The control plane's one HTTP client. In this version it speaks to the edge itself, over the Unix socket in the state
 //! folder; that is how the command line asks and orders.
 
+mod form;
+
 use std::fmt;
 use std::future::Future;
 use std::io;
@@ -19,7 +21,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::net::UnixStream;
 use tower_service::Service;
-use zeroize::Zeroizing;
+
+pub use form::FormPart;
+use form::form;
 
 /// A running edge, reached through its socket.
 #[derive(Clone, Debug)]
@@ -81,6 +85,15 @@ impl EdgeSocket {
         self.call(Method::POST, target, Some(form(parts))).await
     }
 
+    /// Orders that something is changed, whatever it is by now.
+    ///
+    /// # Errors
+    /// [`CallError`], which says who is at fault.
+    pub async fn patch_json<T: DeserializeOwned>(&self, target: &str, order: &impl Serialize) -> Result<T, CallError> {
+        let order = serde_json::to_vec(order).map_err(|error| CallError::Broken(error.to_string()))?;
+        self.call(Method::PATCH, target, Some(("application/json".into(), order.into()))).await
+    }
+
     /// Orders that something goes.
     ///
     /// # Errors
@@ -109,9 +122,12 @@ impl EdgeSocket {
         content: Option<Content>,
     ) -> Result<T, CallError> {
         let mut request = Request::builder()
-            .method(method)
+            .method(&method)
             .uri(format!("http://localhost{target}"))
             .header(header::ACCEPT, "application/json");
+        if method == Method::PATCH {
+            request = request.header(header::IF_MATCH, "*");
+        }
         let (media_type, content) = content.unzip();
         if let Some(media_type) = media_type {
             request = request.header(header::CONTENT_TYPE, media_type);
@@ -148,49 +164,6 @@ impl EdgeSocket {
         let innermost = std::iter::successors(Some(error as &dyn std::error::Error), |above| above.source()).last();
         CallError::Broken(innermost.map_or_else(|| error.to_string(), ToString::to_string))
     }
-}
-
-/// A part of a form (RFC 7578).
-pub struct FormPart {
-    /// What it is.
-    pub name: &'static str,
-    /// The name of a file, to be shown.
-    pub file: Option<String>,
-    /// What is in it; it may be a secret.
-    pub content: Zeroizing<Vec<u8>>,
-}
-
-/// A form as it is sent, in one buffer that is wiped when it has gone.
-fn form(parts: &[FormPart]) -> Content {
-    let holds = |boundary: &str| {
-        parts.iter().any(|part| part.content.windows(boundary.len()).any(|window| window == boundary.as_bytes()))
-    };
-    let boundaries = (0_u64..).map(|number| format!("vitrine-form-boundary-{number}"));
-    let boundary = boundaries.into_iter().find(|boundary| !holds(boundary)).unwrap_or_default();
-    let heads: Vec<String> = parts
-        .iter()
-        .map(|part| {
-            let file = part.file.as_ref().map(|file| {
-                let file: String = file.chars().filter(|letter| !letter.is_control()).collect();
-                format!("; filename=\"{}\"", file.replace('\\', "\\\\").replace('"', "\\\""))
-            });
-            let name = part.name;
-            format!(
-                "--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"{}\r\n\r\n",
-                file.unwrap_or_default()
-            )
-        })
-        .collect();
-    let end = format!("--{boundary}--\r\n");
-    let size = parts.iter().zip(&heads).map(|(part, head)| part.content.len() + head.len() + 2).sum::<usize>();
-    let mut content = Zeroizing::new(Vec::with_capacity(size + end.len()));
-    for (part, head) in parts.iter().zip(&heads) {
-        for piece in [head.as_bytes(), &part.content, b"\r\n"] {
-            content.extend_from_slice(piece);
-        }
-    }
-    content.extend_from_slice(end.as_bytes());
-    (format!("multipart/form-data; boundary={boundary}"), Bytes::from_owner(content))
 }
 
 /// What is sent along: its Content-Type, and itself.
@@ -242,6 +215,8 @@ pub enum CallError {
     NotFound(String),
     /// The exchange broke off or brought something else.
     Broken(String),
+    /// What was to be sent, or to be done with the answer, is at fault here.
+    Own(String),
 }
 
 impl fmt::Display for CallError {
@@ -271,6 +246,7 @@ impl fmt::Display for CallError {
             Self::Refused { status, detail } => write!(f, "the edge refused with {status}: {detail}"),
             Self::NotFound(what) => f.write_str(what),
             Self::Broken(what) => write!(f, "the edge's answer cannot be used: {what}"),
+            Self::Own(what) => f.write_str(what),
         }
     }
 }

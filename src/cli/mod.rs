@@ -1,9 +1,10 @@
-//! The command line: `vitrine run`, `check`, `demo`, `inspect`, `certs`, `sites`, `token`, `audit`, `backup`, `restore`, `state`.
+//! The command line: `vitrine run`, `check`, `demo`, `inspect`, `certs`, `csr`, `sites`, `token`, `audit`, `backup`, `restore`, `state`.
 
 mod audit;
 mod backup;
 mod certs;
 mod check;
+mod csr;
 mod demo;
 mod exit;
 mod inspect;
@@ -67,6 +68,9 @@ enum Command {
     /// What a running edge serves and holds back; bring certificates to it, and go back to older ones
     #[command(subcommand)]
     Certs(certs::Command),
+    /// Certificate signing requests, whose keys a running edge keeps
+    #[command(subcommand)]
+    Csr(csr::Command),
     /// The sites of a running edge
     #[command(subcommand)]
     Sites(SitesCommand),
@@ -137,7 +141,7 @@ struct Configuration {
 }
 
 /// How to find the running edge.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 struct Running {
     /// The running edge's configuration file, which names its state folder
     #[arg(long, value_name = "FILE", default_value = CONFIG)]
@@ -240,6 +244,7 @@ impl Command {
                 asking.running.ask(async |edge| provision::diff(edge, asking.json).await)
             }
             Self::Sites(SitesCommand::Root(running)) => running.ask(async |edge| provision::root(edge).await),
+            Self::Csr(command) => command.obey(),
             Self::Token(command) => command.obey(),
             Self::Audit(command) => command.obey(),
             Self::Backup(backing_up) => backing_up.obey(),
@@ -299,6 +304,7 @@ Examples:
   vitrine run --config /etc/vitrine.toml         serve
   vitrine certs list                             what is served, until when, from which file
   vitrine certs import shop.pfx                  bring a certificate to the running edge
+  vitrine csr new --site shop.example            a request for an authority; the key stays
   vitrine sites list                             which certificate serves which host, and why
   vitrine token new --name ci --role read        let a program ask from elsewhere
 

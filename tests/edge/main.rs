@@ -31,6 +31,7 @@ mod names;
 mod openapi;
 mod plain;
 mod reload;
+mod requests;
 mod routes;
 mod secrets;
 mod serve;

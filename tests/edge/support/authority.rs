@@ -1,5 +1,6 @@
 //! Certificates of every kind, made when they are needed.
 
+use std::process::Command;
 use std::sync::LazyLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -81,6 +82,32 @@ impl Authority {
         params.not_after = hours_from_now(until_hours);
         let certificate = params.signed_by(key, &self.issuer).expect("a certificate");
         Issued { chain: certificate.pem(), key: key.serialize_pem(), der: certificate.der().clone() }
+    }
+
+    /// Signs a request with openssl, as it is, for so many days; PEM.
+    pub(crate) fn sign(&self, request: &str, days: u32) -> String {
+        self.sign_with(request, days, "")
+    }
+
+    /// The same with lines of openssl's x509v3_config besides.
+    pub(crate) fn sign_with(&self, request: &str, days: u32, extensions: &str) -> String {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = |name: &str, content: &str| std::fs::write(folder.path().join(name), content).expect("written");
+        file("root.pem", &self.root_pem);
+        file("root.key", &self.issuer.key().serialize_pem());
+        file("request.pem", request);
+        file("extensions", &format!("authorityKeyIdentifier = keyid\n{extensions}\n"));
+        let days = days.to_string();
+        let signing =
+            ["x509", "-req", "-in", "request.pem", "-CA", "root.pem", "-CAkey", "root.key", "-CAcreateserial"];
+        let output = Command::new("openssl")
+            .args(signing)
+            .args(["-copy_extensions", "copy", "-extfile", "extensions", "-days", &days])
+            .current_dir(folder.path())
+            .output()
+            .expect("openssl is there");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("PEM")
     }
 
     /// What a client trusts.

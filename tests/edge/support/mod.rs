@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 pub(crate) use authority::{Issued, KeyKind, authority};
 pub(crate) use edge::{Edge, Lines, PROGRAM, message, run};
 pub(crate) use http2::{Http2, agreed, empty, frames};
+pub(crate) use message::Response;
 pub(crate) use origin::{Exchange, Origin, Then};
 pub(crate) use setup::{Setup, drop_file, replace_file, site};
 pub(crate) use talk::{Talk, dial};
