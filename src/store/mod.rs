@@ -1,6 +1,6 @@
 //! The state folder: what the edge must know again after a restart. The only place that writes state.
 //!
-//! [`Store`] is what the rest of the house uses; below it lies a [`Storage`], the narrow trait behind which a shared engine
+//! [`Store`] is what the rest of the house uses; below it lies a `Storage`, the narrow trait behind which a shared engine
 //! can stand beside the folder later. Everything is written whole or not at all, and is on the disk when a call returns: a kill
 //! at any moment leaves the old or the new state. All calls block; nothing of it is on the way of a request.
 
