@@ -24,6 +24,7 @@ mod http2_streams;
 mod imports;
 mod inspect;
 mod inspect_strength;
+mod kills;
 mod library;
 mod limited_folders;
 mod limits;
