@@ -1,6 +1,6 @@
 //! The metrics page: gathers what is published and counted at this moment.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 
 use super::Sources;
 use super::problem::{Answer, Kind, Problem, exposition};
-use crate::certs::{AlarmCode, IntakeHandle, Ledger, NoticeState};
+use crate::certs::{AlarmCode, Choice, IntakeHandle, Ledger, NoticeState};
 use crate::config::{Reloads, Standing};
 use crate::live::{CertIndex, RouteTable, ServedCert, Site};
 use crate::telemetry::{CertificateFacts, ConfigurationFacts, IntakeFacts, Scrape, SiteFacts, TruthFacts, render};
@@ -32,6 +32,7 @@ pub(super) async fn answer(sources: &Arc<Sources>, one_at_a_time: &Arc<Semaphore
 fn page(sources: &Sources) -> String {
     let (index, routes) = (sources.certificates.snapshot(), sources.routes.snapshot());
     let ledger = sources.intake.as_ref().map(IntakeHandle::ledger);
+    let choices = ledger.as_ref().map(|ledger| Arc::clone(&ledger.choices)).unwrap_or_default();
     let kept = sources.intake.as_ref().map(|intake| intake.requests().kept_here()).unwrap_or_default();
     let kept: Vec<_> = kept.into_iter().map(|(file, one)| (file, one.serial_decimal(), one)).collect();
     let requested = kept.iter().map(|(file, serial, one)| CertificateFacts {
@@ -47,7 +48,7 @@ fn page(sources: &Sources) -> String {
     render(&Scrape {
         workers: &sources.workers,
         access_records_lost: sources.access_log.lost(),
-        sites: sites(&routes, &index, &sources.truth.contradicted_sites()),
+        sites: sites(&routes, &index, &choices, &sources.truth.contradicted_sites()),
         certificates: index.certificates().iter().map(|served| certificate(served)).collect(),
         kept: requested.collect(),
         well_known: sources.well_known.load().iter().count(),
@@ -73,11 +74,17 @@ fn certificate(served: &ServedCert) -> CertificateFacts<'_> {
 }
 
 /// Each site with the smallest end of validity over its hosts, for each type of key.
-fn sites(routes: &RouteTable, index: &CertIndex, contradicted: &HashSet<String>) -> Vec<SiteFacts> {
+fn sites(
+    routes: &RouteTable,
+    index: &CertIndex,
+    choices: &BTreeMap<String, Choice>,
+    contradicted: &HashSet<String>,
+) -> Vec<SiteFacts> {
     let of_site = |site: &Site| {
         let label = site.label();
+        let source = choices.get(&*site.name).map_or(site.provision, |choice| choice.certificate).word();
         let mismatch = contradicted.contains(&label);
-        let mut facts = SiteFacts { label, not_after: Vec::new(), uncovered: 0, mismatch };
+        let mut facts = SiteFacts { label, source, not_after: Vec::new(), uncovered: 0, mismatch };
         for host in &site.hosts {
             let mut served = index.find_pattern(host).into_iter().flat_map(|choice| choice.iter()).peekable();
             if served.peek().is_none() {

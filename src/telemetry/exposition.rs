@@ -69,6 +69,8 @@ pub struct ConfigurationFacts {
 pub struct SiteFacts {
     /// Its first host as the configuration writes it.
     pub label: String,
+    /// Where its certificates come from, in the configuration's word.
+    pub source: &'static str,
     /// The earliest end of validity over its hosts, for each type of key, seconds since the Unix epoch.
     pub not_after: Vec<(&'static str, i64)>,
     /// Its hosts that no certificate serves.
@@ -317,7 +319,7 @@ fn write_sites(text: &mut Text, scrape: &Scrape<'_>) {
     let counted = by_site(scrape.workers);
     for site in &scrape.sites {
         for (key_type, seconds) in &site.not_after {
-            not_after.push((text::labels(&name::SITE_NOT_AFTER, &[&site.label, "uploaded", key_type]), *seconds));
+            not_after.push((text::labels(&name::SITE_NOT_AFTER, &[&site.label, site.source, key_type]), *seconds));
         }
         uncovered.push((text::labels(&name::SITE_UNCOVERED, &[&site.label]), site.uncovered));
         mismatch.push((text::labels(&name::SERVED_MISMATCH, &[&site.label]), u8::from(site.mismatch)));

@@ -29,6 +29,7 @@ fn full_scrape(workers: &[Arc<WorkerCounters>]) -> Scrape<'_> {
         access_records_lost: 3,
         sites: vec![SiteFacts {
             label: "*.shop.example".into(),
+            source: "uploaded",
             not_after: vec![("ecdsa", 2_000)],
             uncovered: 1,
             mismatch: true,
@@ -112,7 +113,13 @@ fn closed_sets_are_there_at_zero_before_anything_happened() {
     let workers = workers(1);
     let page = render(&Scrape {
         workers: &workers,
-        sites: vec![SiteFacts { label: "shop.example".into(), not_after: Vec::new(), uncovered: 1, mismatch: false }],
+        sites: vec![SiteFacts {
+            label: "shop.example".into(),
+            source: "self-signed",
+            not_after: Vec::new(),
+            uncovered: 1,
+            mismatch: false,
+        }],
         intake: Some(IntakeFacts { alarms: vec![("scan-failed", false)], ..IntakeFacts::default() }),
         ..Scrape::default()
     });

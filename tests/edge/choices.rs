@@ -96,6 +96,9 @@ fn a_site_is_switched_while_it_serves_and_back_and_the_difference_is_shown() {
     assert!(done(vitrine(&edge, "sites diff")).starts_with("nothing was decided otherwise"));
     assert_eq!(done(vitrine(&edge, "sites use shop.test self-signed")), "shop.test: self-signed\n");
     assert_eq!(serving(&edge).1, "self-signed by choice");
+    let series =
+        |source: &str| edge.scrape().sum("vitrine_site_certificate_not_after_seconds", &[("source", source)]) > 0.0;
+    assert_eq!((series("self-signed"), series("uploaded")), (true, false));
     assert!(!curl(&edge, "uploaded-root.pem", "shop.test").status.success());
     let diff = done(vitrine(&edge, "sites diff"));
     assert!(diff.contains("shop.test  uploaded    self-signed  user "), "{diff}");

@@ -61,6 +61,9 @@ pub(super) async fn import(edge: &EdgeSocket, pieces: &Pieces, dry_run: bool, js
     for LeftOver { file, code, reason, mend } in left_over {
         complain(&format!("not taken: {file} ({code}): {reason}; {mend}"));
     }
+    if !dry_run {
+        complain("the edge has kept them: the files, and the password file, may be deleted here");
+    }
     let told = |arrived: &Arrived| arrived.told(dry_run);
     Ok(certificates.iter().map(told).collect::<Vec<_>>().join("\n"))
 }
