@@ -5,26 +5,8 @@ use std::process::{Command, Output};
 
 use rustix::process::Signal;
 
+use crate::support::command::{done, refused, said, vitrine};
 use crate::support::{Edge, KeyKind, Origin, Setup, authority, drop_file, eventually, run};
-
-fn vitrine(edge: &Edge, line: &str) -> Output {
-    let arguments: Vec<&str> = line.split(' ').chain(["--config", "vitrine.toml"]).collect();
-    run(&arguments, &edge.setup)
-}
-
-fn done(output: Output) -> String {
-    assert!(output.status.success(), "{}", said(&output.stderr));
-    said(&output.stdout)
-}
-
-fn refused(output: Output) -> String {
-    assert_eq!(output.status.code(), Some(1), "{}", said(&output.stdout));
-    said(&output.stderr)
-}
-
-fn said(octets: &[u8]) -> String {
-    String::from_utf8(octets.to_vec()).expect("text")
-}
 
 /// The fingerprint and the rule of what serves the first host.
 fn serving(edge: &Edge) -> (String, String) {

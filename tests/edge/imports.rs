@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Command;
 
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::support::{Edge, Issued, KeyKind, Origin, Setup, authority, drop_file, run, shop_client, shown};
+use crate::support::command::{done, refused, said, vitrine};
+use crate::support::{Edge, Issued, KeyKind, Origin, Setup, authority, drop_file, shop_client, shown};
 
 /// An edge with a site and no certificate, which trusts the tests' authority.
 fn bare(origin: &Origin) -> Edge {
@@ -15,26 +16,6 @@ fn bare(origin: &Origin) -> Edge {
     drop_file(&setup.folder.path().join("root.pem"), &authority().root_pem);
     setup.site(&["shop.example"], &[origin]).set("certificates", "trusted_roots = [\"root.pem\"]");
     setup.start()
-}
-
-/// Runs a command against the edge, files taken from its folder.
-fn vitrine(edge: &Edge, line: &str) -> Output {
-    let arguments: Vec<&str> = line.split(' ').chain(["--config", "vitrine.toml"]).collect();
-    run(&arguments, &edge.setup)
-}
-
-fn done(output: Output) -> String {
-    assert!(output.status.success(), "{}", said(&output.stderr));
-    said(&output.stdout)
-}
-
-fn refused(output: Output) -> String {
-    assert_eq!(output.status.code(), Some(1), "{}", said(&output.stdout));
-    said(&output.stderr)
-}
-
-fn said(octets: &[u8]) -> String {
-    String::from_utf8(octets.to_vec()).expect("text")
 }
 
 fn put(edge: &Edge, name: &str, content: impl AsRef<[u8]>) {

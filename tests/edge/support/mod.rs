@@ -1,6 +1,7 @@
 //! What the tests stand on: an edge of their own, certificates made on the spot, shops to order, and clients of every kind.
 
 mod authority;
+pub(crate) mod command;
 mod edge;
 pub(crate) mod frame;
 mod http2;
