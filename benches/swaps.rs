@@ -5,7 +5,7 @@
 //! the certificate and key of the name are replaced, 1,000 times in all, each file written beside and renamed.
 
 use std::collections::HashMap;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::net::TcpListener;
 use std::process::ExitCode;
 use std::sync::Mutex;
@@ -18,10 +18,17 @@ use rustls_pki_types::CertificateDer;
 use tokio_tungstenite::tungstenite::{self, Message, WebSocket};
 use vitrine::certs::Issued;
 
+use asking::{BODY, ask, wait};
+use authority::Authority;
 use cargo::Cargo;
-use edge::{Client, Place, RunningEdge, Stream, issue, issued_leaf, leaf};
+use edge::{Client, Place, RunningEdge, Stream, issued_leaf, leaf};
 use turns::{Samples, Turns};
 
+#[path = "support/asking.rs"]
+mod asking;
+#[path = "support/authority.rs"]
+#[allow(dead_code)] // it keeps none
+mod authority;
 #[path = "support/cargo.rs"]
 mod cargo;
 #[path = "support/edge.rs"]
@@ -70,14 +77,14 @@ fn run(arguments: &Arguments) -> io::Result<bool> {
     let connections = or(arguments.connections, 200, 10).max(1);
     let handshakes = or(arguments.handshakes, 100, 20).max(1);
 
-    let authority = edge::authority()?;
-    let client = Client::new(&authority);
+    let authority = Authority::new()?;
+    let client = Client::new(authority.root_pem());
     // Beforehand, so that making keys takes no time from whom is measured.
-    let issued = (0..=swaps).map(|_| issue(&authority, NAME)).collect::<io::Result<Vec<_>>>()?;
+    let issued = (0..=swaps).map(|_| authority.issue(&[NAME])).collect::<io::Result<Vec<_>>>()?;
 
     let place = Place::new()?;
     place.put(NAME, &issued[0])?;
-    let (shop, echo) = (origin::start(vec![b'v'; 1024])?, start_echo()?);
+    let (shop, echo) = (origin::start(vec![b'v'; BODY])?, start_echo()?);
     let site = format!(
         "[[site]]\nhosts = [\"{NAME}\"]\nupstreams = [\"http://{shop}\"]\n\
          [[site.route]]\npath = \"/echo\"\nupstreams = [\"http://{}\"]\n",
@@ -192,7 +199,7 @@ impl World {
         let mut next = Instant::now() + offset;
         while self.wait(&mut next, pause) {
             let begun = Instant::now();
-            if let Err(error) = ask(&mut stream) {
+            if let Err(error) = ask(&mut stream, NAME) {
                 self.fault(format!("a request failed and its connection is lost: {error}"));
                 return samples;
             }
@@ -236,10 +243,9 @@ impl World {
         }
     }
 
-    /// Waits for the next turn of a steady pace; `false` once all is over. Who is late does not catch up.
+    /// Waits for the next turn of a steady pace; `false` once all is over.
     fn wait(&self, next: &mut Instant, pause: Duration) -> bool {
-        thread::sleep(next.saturating_duration_since(Instant::now()));
-        *next = (*next + pause).max(Instant::now());
+        wait(next, pause);
         !self.over.load(Ordering::Relaxed)
     }
 
@@ -311,30 +317,6 @@ fn judge(what: &str, faults: Vec<String>) -> bool {
     faults.is_empty()
 }
 
-/// One request, and all of its response.
-fn ask(stream: &mut Stream) -> io::Result<()> {
-    stream.write_all(REQUEST.as_bytes())?;
-    stream.flush()?;
-    let mut response = [0; 4 * 1024];
-    let mut filled = 0;
-    loop {
-        let read = stream.read(&mut response[filled..])?;
-        if read == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        filled += read;
-        let head = response[..filled].windows(4).position(|four| four == b"\r\n\r\n");
-        let Some(head) = head else { continue };
-        let text = String::from_utf8_lossy(&response[..head]).to_lowercase();
-        if !text.starts_with("http/1.1 200 ") || text.contains("connection: close") {
-            return Err(io::Error::other(text.lines().next().unwrap_or_default().to_owned()));
-        }
-        if filled == head + 4 + 1024 {
-            return Ok(());
-        }
-    }
-}
-
 fn start_echo() -> io::Result<std::net::SocketAddr> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
@@ -362,7 +344,6 @@ fn millis(delay: Option<Duration>) -> String {
 }
 
 const NAME: &str = "shop.example";
-const REQUEST: &str = "GET /basket HTTP/1.1\r\nHost: shop.example\r\nUser-Agent: bench\r\nAccept: */*\r\n\r\n";
 const VISIBLE: Duration = Duration::from_secs(1);
 const RATIO: f64 = 1.1;
 const WARM_UP: Duration = Duration::from_secs(1);

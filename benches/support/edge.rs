@@ -14,8 +14,7 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, ServerName};
 use tempfile::TempDir;
-use vitrine::certs::{Issued, KeyKind, LocalCa, valid_for};
-use vitrine::name::HostPattern;
+use vitrine::certs::Issued;
 
 /// A TLS connection to the edge.
 pub(crate) type Stream = StreamOwned<ClientConnection, TcpStream>;
@@ -23,25 +22,29 @@ pub(crate) type Stream = StreamOwned<ClientConnection, TcpStream>;
 /// Where an edge finds its files.
 pub(crate) struct Place {
     folder: TempDir,
+    certificates: PathBuf,
 }
 
 impl Place {
     pub(crate) fn new() -> io::Result<Self> {
-        let place = Self { folder: tempfile::tempdir()? };
-        fs::create_dir(place.certificates())?;
-        Ok(place)
+        let folder = tempfile::tempdir()?;
+        let certificates = folder.path().join("certs");
+        fs::create_dir(&certificates)?;
+        Ok(Self { folder, certificates })
     }
 
-    fn certificates(&self) -> PathBuf {
-        self.folder.path().join("certs")
+    /// With a drop folder that lies elsewhere, and stays.
+    #[allow(dead_code)] // not every bench asks
+    pub(crate) fn with_drop_folder(certificates: PathBuf) -> io::Result<Self> {
+        Ok(Self { folder: tempfile::tempdir()?, certificates })
     }
 
     /// Puts certificate and key there as two files, each written beside and renamed. Tells when that was done.
     pub(crate) fn put(&self, stem: &str, issued: &Issued) -> io::Result<Instant> {
         for (extension, content) in [("key", issued.key.as_str()), ("crt", &issued.chain)] {
-            let beside = self.certificates().join(format!(".{stem}.{extension}"));
+            let beside = self.certificates.join(format!(".{stem}.{extension}"));
             fs::write(&beside, content)?;
-            fs::rename(&beside, self.certificates().join(format!("{stem}.{extension}")))?;
+            fs::rename(&beside, self.certificates.join(format!("{stem}.{extension}")))?;
         }
         Ok(Instant::now())
     }
@@ -97,6 +100,19 @@ impl RunningEdge {
         Ok(Duration::from_millis(ticks * 10))
     }
 
+    /// Processor time of the threads that live, to the nanosecond: the scheduler's own account.
+    #[allow(dead_code)] // not every bench asks
+    pub(crate) fn living_processor_time(&self) -> io::Result<Duration> {
+        let mut all = Duration::ZERO;
+        for thread in fs::read_dir(format!("/proc/{}/task", self.process.id()))? {
+            // A thread that ends meanwhile has none.
+            let Ok(account) = fs::read_to_string(thread?.path().join("schedstat")) else { continue };
+            let nanoseconds = account.split(' ').next().and_then(|first| first.parse().ok());
+            all += Duration::from_nanos(nanoseconds.ok_or_else(|| io::Error::other("/proc tells no processor time"))?);
+        }
+        Ok(all)
+    }
+
     fn spawn(place: &Place, sites: &str) -> io::Result<Self> {
         let (https, admin) = (free_address()?, free_address()?);
         let configuration = format!(
@@ -104,7 +120,7 @@ impl RunningEdge {
              admin = {{ listen = \"{admin}\" }}\n\
              certificates = {{ drop_directory = {:?}, state_directory = {:?} }}\n\
              {sites}",
-            place.certificates(),
+            place.certificates,
             place.path("state"),
         );
         fs::write(place.path("vitrine.toml"), configuration)?;
@@ -142,9 +158,10 @@ impl Drop for RunningEdge {
 pub(crate) struct Client(Arc<ClientConfig>);
 
 impl Client {
-    pub(crate) fn new(authority: &LocalCa) -> Self {
+    /// `root` is the authority's certificate, PEM.
+    pub(crate) fn new(root: &str) -> Self {
         let mut roots = RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_slice(authority.root_pem().as_bytes()).expect("PEM")).expect("a root");
+        roots.add(CertificateDer::from_pem_slice(root.as_bytes()).expect("PEM")).expect("a root");
         let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
         let builder = builder.with_safe_default_protocol_versions().expect("versions");
         let mut config = builder.with_root_certificates(roots).with_no_client_auth();
@@ -165,17 +182,6 @@ impl Client {
         }
         Ok(StreamOwned::new(tls, tcp))
     }
-}
-
-/// Who issues what a bench serves.
-pub(crate) fn authority() -> io::Result<LocalCa> {
-    LocalCa::new("Vitrine benches").map_err(io::Error::other)
-}
-
-/// A certificate for one name, with a key of its own.
-pub(crate) fn issue(authority: &LocalCa, name: &str) -> io::Result<Issued> {
-    let name = HostPattern::parse(name).map_err(io::Error::other)?;
-    authority.issue(&[name], valid_for(90), KeyKind::Ecdsa).map_err(io::Error::other)
 }
 
 /// The leaf the edge showed.

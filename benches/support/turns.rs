@@ -29,6 +29,12 @@ impl Turns {
         self.start + self.length * 2 * self.rounds as u32
     }
 
+    /// When each busy turn begins.
+    #[allow(dead_code)] // not every bench asks
+    pub(crate) fn busy(&self) -> impl Iterator<Item = Instant> {
+        (0..self.rounds as u32).map(|round| self.start + self.length * (2 * round + 1))
+    }
+
     /// The turn at a moment; `None` outside of all, and while the turn before still has its effect.
     pub(crate) fn at(&self, moment: Instant) -> Option<Turn> {
         let since = moment.checked_duration_since(self.start)?;
@@ -39,6 +45,7 @@ impl Turns {
     }
 
     /// So many moments, evenly over the busy turns.
+    #[allow(dead_code)] // not every bench asks
     pub(crate) fn spread(&self, count: usize) -> impl Iterator<Item = Instant> {
         let busy = self.length * self.rounds as u32;
         (0..count).map(move |number| {
