@@ -239,6 +239,7 @@ impl Desk {
             Ok(next) => next,
             Err(_) => {
                 self.failed += 1;
+                self.shelf.distrust();
                 tracing::error!(failed = self.failed, "a look at the drop folder failed; what is served stays");
                 let mut ledger = Ledger::clone(&self.ledger.current());
                 let message = "a look at the drop folder failed in a way that was not foreseen; what is served stays";
@@ -286,7 +287,7 @@ impl Desk {
         }
     }
 
-    fn put_out(&mut self, index: CertIndex) {
+    fn put_out(&mut self, index: Arc<CertIndex>) {
         tracing::info!(names = index.name_count(), certificates = index.certificates().len(), "published");
         self.index.publish(index);
     }
@@ -340,6 +341,7 @@ impl Desk {
         }
         self.requests.alarms(now.unix).into_iter().for_each(|alarm| ledger.raise(alarm));
         self.ledger.publish(ledger);
+        self.index.let_go();
         self.shelf.next_look().into_iter().chain(keep_again).chain(self.next_renewal(now)).min()
     }
 

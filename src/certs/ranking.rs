@@ -26,43 +26,57 @@ pub(super) struct Ranked {
 /// One of which less was checked than a site asks for does not serve that site's names where one does that is valid, trusted and
 /// whole as it is. It does where nothing else could: a browser that is content is better than one that is refused.
 pub(super) fn ranked(certificates: &[Arc<ServedCert>], minimums: &Minimums, now: i64) -> Vec<Ranked> {
-    let mut order: Vec<(Tier, &Arc<ServedCert>)> =
-        certificates.iter().map(|certificate| (Tier::of(certificate, now), certificate)).collect();
-    order.sort_by(|(tier, one), (other_tier, other)| {
-        let rank = |served: &ServedCert| (Reverse(served.facts.not_before), Reverse(served.facts.not_after));
-        tier.cmp(other_tier)
-            .then_with(|| rank(one).cmp(&rank(other)))
-            .then_with(|| one.facts.fingerprint.cmp(&other.facts.fingerprint))
+    let mut order: Vec<(Place, &Arc<ServedCert>)> =
+        certificates.iter().map(|certificate| (Place::of(certificate, now), certificate)).collect();
+    order.sort_unstable_by(|(place, one), (other_place, other)| {
+        place.cmp(other_place).then_with(|| one.facts.fingerprint.cmp(&other.facts.fingerprint))
     });
-    let mut covered: HashSet<&HostPattern> = HashSet::new();
     let mut ranked = Vec::with_capacity(order.len());
-    for of_credit in order.chunk_by(|(tier, _), (next, _)| tier.credit() == next.credit()) {
-        let mut enough: HashSet<&HostPattern> = HashSet::new();
-        if !minimums.is_empty() {
-            let names = of_credit.iter().flat_map(|(_, served)| served.names.iter().map(move |name| (served, name)));
-            enough.extend(names.filter(|(served, name)| !minimums.exceed(served, name)).map(|(_, name)| name));
-        }
+    // Nearly always there is one tier only, and nothing to look up; else few are below it.
+    let best = order.iter().take_while(|(place, _)| place.tier == order[0].0.tier).count();
+    let below = asked_about(order[best..].iter().flat_map(|(_, served)| &served.names));
+    let mut covered: HashSet<&HostPattern> = HashSet::new();
+    for of_credit in order.chunk_by(|(place, _), (next, _)| place.tier.credit() == next.tier.credit()) {
+        let enough = enough(of_credit, minimums);
         let gives_way = |served: &ServedCert, name: &HostPattern| {
             !enough.is_empty() && minimums.exceed(served, name) && is_covered(&enough, name)
         };
-        for of_tier in of_credit.chunk_by(|(tier, _), (next, _)| tier == next) {
-            let first = ranked.len();
+        for of_tier in of_credit.chunk_by(|(place, _), (next, _)| place.tier == next.tier) {
             let stands_for =
                 |served: &ServedCert, name: &HostPattern| !is_covered(&covered, name) && !gives_way(served, name);
             for (_, served) in of_tier {
-                let left: Box<[HostPattern]> =
-                    served.names.iter().filter(|name| stands_for(served, name)).cloned().collect();
-                let names = (left.len() < served.names.len()).then_some(left);
+                let stands_for_all = served.names.iter().all(|name| stands_for(served, name));
+                let left = || served.names.iter().filter(|name| stands_for(served, name)).cloned().collect();
+                let names = (!stands_for_all).then(left);
                 ranked.push(Ranked { certificate: Arc::clone(served), names });
             }
-            // Nearly always there is one tier only, and nothing to look up.
-            if first + of_tier.len() < order.len() {
+            if !below.is_empty() {
                 let served = of_tier.iter().flat_map(|(_, served)| served.names.iter().map(move |name| (served, name)));
-                covered.extend(served.filter(|(served, name)| !gives_way(served, name)).map(|(_, name)| name));
+                let served = served.filter(|(served, name)| below.contains(*name) && !gives_way(served, name));
+                covered.extend(served.map(|(_, name)| name));
             }
         }
     }
     ranked
+}
+
+/// The names of which as much was checked as is asked for, among those of which less was checked elsewhere.
+fn enough<'c>(order: &[(Place, &'c Arc<ServedCert>)], minimums: &Minimums) -> HashSet<&'c HostPattern> {
+    if minimums.is_empty() {
+        return HashSet::new();
+    }
+    let names = || order.iter().flat_map(|(_, served)| served.names.iter().map(move |name| (served, name)));
+    let lacking = asked_about(names().filter(|(served, name)| minimums.exceed(served, name)).map(|(_, name)| name));
+    if lacking.is_empty() {
+        return HashSet::new();
+    }
+    let enough = names().filter(|(served, name)| lacking.contains(*name) && !minimums.exceed(served, name));
+    enough.map(|(_, name)| name).collect()
+}
+
+/// All that [`is_covered`] looks up for these names.
+fn asked_about<'n>(names: impl Iterator<Item = &'n HostPattern>) -> HashSet<HostPattern> {
+    names.flat_map(|name| [Some(name.clone()), wildcard_above(name)]).flatten().collect()
 }
 
 /// Whose certificates serve certain hosts whatever ranks better.
@@ -143,6 +157,35 @@ pub(super) fn index(order: &[Ranked]) -> CertIndex {
     CertIndex::standing_for(order.iter().map(|ranked| (ranked.certificate(), ranked.names())))
 }
 
+/// The same, out of the index of the order `before`: where few came or went, the rest is taken over as it is.
+pub(super) fn index_after(index_before: &CertIndex, before: &[Ranked], order: &[Ranked]) -> CertIndex {
+    let Some(changed) = changed(before, order) else { return index(order) };
+    let standing = order.iter().map(|ranked| (ranked.certificate(), ranked.names()));
+    index_before.with_changed(&changed, standing).unwrap_or_else(|| index(order))
+}
+
+/// The names of what came and what went; `None` when that is much, or the others changed places.
+fn changed<'r>(before: &'r [Ranked], order: &'r [Ranked]) -> Option<HashSet<&'r HostPattern>> {
+    let same = |(one, other): &(&Ranked, &Ranked)| one.is_same(other);
+    let ahead = before.iter().zip(order).take_while(same).count();
+    let (before, order) = (&before[ahead..], &order[ahead..]);
+    let behind = before.iter().rev().zip(order.iter().rev()).take_while(same).count();
+    let (before, order) = (&before[..before.len() - behind], &order[..order.len() - behind]);
+    let by_address = |order: &'r [Ranked]| -> HashMap<*const ServedCert, &'r Ranked> {
+        order.iter().map(|ranked| (Arc::as_ptr(&ranked.certificate), ranked)).collect()
+    };
+    let lacks = |others: &HashMap<*const ServedCert, &Ranked>, ranked: &Ranked| {
+        !others.get(&Arc::as_ptr(&ranked.certificate)).is_some_and(|other| other.is_same(ranked))
+    };
+    let (old, new) = (by_address(before), by_address(order));
+    let went: Vec<&Ranked> = before.iter().filter(|ranked| lacks(&new, ranked)).collect();
+    let came: Vec<&Ranked> = order.iter().filter(|ranked| lacks(&old, ranked)).collect();
+    let stayed = before.iter().filter(|ranked| !lacks(&new, ranked));
+    let in_order = stayed.zip(order.iter().filter(|ranked| !lacks(&old, ranked))).all(|pair| same(&pair));
+    let is_little = went.len() + came.len() <= MOST_CHANGES;
+    (in_order && is_little).then(|| went.into_iter().chain(came).flat_map(Ranked::names).collect())
+}
+
 impl Ranked {
     /// The certificate, whether it stands for a name or not.
     pub(super) fn certificate(&self) -> &Arc<ServedCert> {
@@ -168,13 +211,35 @@ pub(super) fn is_covered<H: std::hash::BuildHasher>(
     if patterns.is_empty() || patterns.contains(pattern) {
         return !patterns.is_empty();
     }
-    let HostPattern::Exact(exact) = pattern else { return false };
-    name::parent(exact.as_str())
-        .and_then(|parent| HostPattern::parse(&format!("*.{parent}")).ok())
-        .is_some_and(|wildcard| patterns.contains(&wildcard))
+    wildcard_above(pattern).is_some_and(|wildcard| patterns.contains(&wildcard))
 }
 
-/// What outranks everything else, the gravest first.
+/// The only wildcard that answers for an exact name.
+pub(super) fn wildcard_above(pattern: &HostPattern) -> Option<HostPattern> {
+    let HostPattern::Exact(exact) = pattern else { return None };
+    HostPattern::parse(&format!("*.{}", name::parent(exact.as_str())?)).ok()
+}
+
+/// What decides before the fingerprint, the gravest first; read once, since sorting asks often.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    tier: Tier,
+    not_before: Reverse<i64>,
+    not_after: Reverse<i64>,
+    /// How the fingerprint begins: all that is asked of it but once in 2^64.
+    begin: [u8; 16],
+}
+
+impl Place {
+    fn of(served: &ServedCert, now: i64) -> Self {
+        let facts = &served.facts;
+        let begin = facts.fingerprint.as_bytes().first_chunk().copied().unwrap_or_default();
+        let (not_before, not_after) = (Reverse(facts.not_before), Reverse(facts.not_after));
+        Self { tier: Tier::of(served, now), not_before, not_after, begin }
+    }
+}
+
+/// What outranks everything else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Tier {
     /// Expired or not valid yet.
@@ -199,175 +264,8 @@ impl Tier {
     }
 }
 
+/// With more, the index is built anew.
+const MOST_CHANGES: usize = 1000;
+
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::certs::testing::served;
-    use crate::live::{KeyType, SiteSpec, ValidationLevel};
-
-    const NOW: i64 = 1_000_000;
-
-    fn index(certificates: &[Arc<ServedCert>]) -> CertIndex {
-        super::index(&ranked(certificates, &Minimums::default(), NOW))
-    }
-
-    fn serving(certificates: &[Arc<ServedCert>], name: &str) -> Vec<String> {
-        let found = |served: &Arc<ServedCert>| served.facts.subject_cn.to_string();
-        let choices: Vec<Vec<String>> = [certificates.to_vec(), certificates.iter().rev().cloned().collect()]
-            .iter()
-            .map(|order| index(order).find(name).map(|choice| choice.iter().map(found).collect()).unwrap_or_default())
-            .collect();
-        assert_eq!(choices[0], choices[1], "the order of arrival decided");
-        choices[0].clone()
-    }
-
-    #[test]
-    fn the_newest_valid_certificate_serves() {
-        let old = served("old", &["a.example"], NOW - 100, NOW + 900, false);
-        let new = served("new", &["a.example"], NOW - 50, NOW + 100, false);
-        let longer = served("longer", &["a.example"], NOW - 50, NOW + 200, false);
-        let expired = served("expired", &["a.example"], NOW - 10, NOW - 1, false);
-        let future = served("future", &["a.example"], NOW + 1, NOW + 9999, false);
-        assert_eq!(serving(&[old.clone(), new.clone()], "a.example"), ["new"]);
-        assert_eq!(serving(&[new.clone(), longer.clone(), old.clone()], "a.example"), ["longer"]);
-        assert_eq!(serving(&[expired.clone(), old.clone(), future], "a.example"), ["old"]);
-        assert_eq!(serving(&[expired], "a.example"), ["expired"]);
-    }
-
-    #[test]
-    fn a_certificate_in_grace_ranks_below_any_valid_one() {
-        let leaving = served("leaving", &["a.example"], NOW - 10, NOW + 900, true);
-        let old = served("old", &["a.example"], NOW - 100, NOW + 100, false);
-        let wildcard = served("wildcard", &["*.example.org"], NOW - 100, NOW + 100, false);
-        let leaving_exact = served("exact", &["a.example.org"], NOW - 10, NOW + 900, true);
-        let expired = served("expired", &["a.example"], NOW - 10, NOW - 1, false);
-        assert_eq!(serving(&[leaving.clone(), old], "a.example"), ["old"]);
-        assert_eq!(serving(&[leaving.clone(), expired], "a.example"), ["leaving"]);
-        assert_eq!(serving(&[leaving], "a.example"), ["leaving"]);
-        assert_eq!(serving(&[wildcard, leaving_exact], "a.example.org"), ["wildcard"]);
-    }
-
-    #[test]
-    fn an_expired_certificate_serves_only_what_nothing_valid_covers() {
-        let expired = served("expired", &["a.example.org", "b.example.org", "c.example"], NOW - 10, NOW - 1, false);
-        let exact = served("exact", &["b.example.org"], NOW - 100, NOW + 100, false);
-        let wildcard = served("wildcard", &["*.example.org"], NOW - 100, NOW + 100, false);
-        let all = [expired, exact, wildcard];
-        assert_eq!(serving(&all, "a.example.org"), ["wildcard"]);
-        assert_eq!(serving(&all, "b.example.org"), ["exact"]);
-        assert_eq!(serving(&all, "c.example"), ["expired"]);
-    }
-
-    #[test]
-    fn a_certificate_that_stands_for_few_of_its_names_is_listed_with_all_and_may_be_asked_for_all() {
-        let expired = served("expired", &["a.example.org", "c.example"], NOW - 10, NOW - 1, false);
-        let valid = served("valid", &["a.example.org"], NOW - 100, NOW + 100, false);
-        let index = index(&[expired, valid]);
-        let listed: Vec<_> =
-            index.certificates().iter().map(|served| (&*served.facts.subject_cn, &served.names)).collect();
-        let names = |names: &[&str]| names.iter().map(|name| HostPattern::parse(name).expect("a name")).collect();
-        assert_eq!(
-            listed,
-            [("valid", &names(&["a.example.org"])), ("expired", &names(&["a.example.org", "c.example"]))]
-        );
-        let given = index.find("c.example").and_then(|choice| choice.iter().next()).expect("a certificate");
-        assert!(given.covers("a.example.org"));
-    }
-
-    #[test]
-    fn an_expired_key_of_another_type_does_not_serve_beside_a_valid_one() {
-        let expired = served("expired", &["a.example"], NOW - 10, NOW - 1, false);
-        let mut rsa =
-            Arc::into_inner(served("rsa", &["a.example"], NOW - 100, NOW + 100, false)).expect("the only one");
-        rsa.key_type = KeyType::Rsa;
-        let rsa = Arc::new(rsa);
-        assert_eq!(serving(&[expired, Arc::clone(&rsa)], "a.example"), ["rsa"]);
-        let ecdsa = served("ecdsa", &["a.example"], NOW - 100, NOW + 100, false);
-        assert_eq!(serving(&[ecdsa, rsa], "a.example"), ["ecdsa", "rsa"]);
-    }
-
-    #[test]
-    fn a_certificate_with_its_issuer_goes_before_one_without() {
-        let alone = |cn, not_before, in_grace| {
-            let served = served(cn, &["a.example"], not_before, NOW + 900, in_grace);
-            let mut served = Arc::into_inner(served).expect("the only one");
-            served.facts.vouched = false;
-            Arc::new(served)
-        };
-        let old = served("old", &["a.example"], NOW - 100, NOW + 100, false);
-        let leaving = served("leaving", &["a.example"], NOW - 100, NOW + 100, true);
-        let expired = served("expired", &["a.example"], NOW - 100, NOW - 1, false);
-        assert_eq!(serving(&[alone("fresh", NOW - 1, false), old], "a.example"), ["old"]);
-        assert_eq!(serving(&[alone("fresh", NOW - 1, false), leaving], "a.example"), ["leaving"]);
-        assert_eq!(serving(&[alone("fresh", NOW - 1, false), expired], "a.example"), ["fresh"]);
-        assert_eq!(serving(&[alone("1", NOW - 2, false), alone("2", NOW - 1, true)], "a.example"), ["1"]);
-    }
-
-    #[test]
-    fn what_leads_to_no_root_displaces_nothing_valid_that_does() {
-        let unknown = |cn, names: &[&str], not_before, key_type| {
-            let mut served = Arc::into_inner(served(cn, names, not_before, NOW + 900, false)).expect("the only one");
-            (served.facts.trusted, served.key_type) = (false, key_type);
-            Arc::new(served)
-        };
-        let fresh = |names: &[&str]| unknown("fresh", names, NOW - 1, KeyType::EcdsaP256);
-        let old = served("old", &["a.example"], NOW - 100, NOW + 100, false);
-        let leaving = served("leaving", &["a.example"], NOW - 100, NOW + 100, true);
-        let wildcard = served("wildcard", &["*.shop.example"], NOW - 100, NOW + 100, false);
-        let expired = served("expired", &["a.example"], NOW - 100, NOW - 1, false);
-        assert_eq!(serving(&[fresh(&["a.example"]), old.clone()], "a.example"), ["old"]);
-        assert_eq!(serving(&[unknown("rsa", &["a.example"], NOW - 1, KeyType::Rsa), old], "a.example"), ["old"]);
-        assert_eq!(serving(&[fresh(&["a.example"]), leaving], "a.example"), ["leaving"]);
-        assert_eq!(serving(&[fresh(&["a.shop.example"]), wildcard], "a.shop.example"), ["wildcard"]);
-        assert_eq!(serving(&[fresh(&["a.example"]), expired], "a.example"), ["fresh"]);
-    }
-
-    #[test]
-    fn one_below_what_its_site_asks_for_serves_only_where_nothing_else_could() {
-        let hosts = [HostPattern::parse("ev.example").expect("a name")];
-        let site = SiteSpec {
-            name: "ev".into(),
-            hosts: hosts.to_vec(),
-            routes: Vec::new(),
-            minimum_validation: Some(ValidationLevel::Extended),
-            staging: false,
-            provision: Default::default(),
-        };
-        let minimums = Minimums::of([&site]);
-        let chosen = |certificates: &[&Arc<ServedCert>], name: &str| -> Vec<String> {
-            let certificates: Vec<_> = certificates.iter().map(|served| Arc::clone(served)).collect();
-            let index = super::index(&ranked(&certificates, &minimums, NOW));
-            let choice = index.find(name).into_iter().flat_map(|choice| choice.iter());
-            choice.map(|served| served.facts.subject_cn.to_string()).collect()
-        };
-        let made = |cn, from: i64, level, change: fn(&mut ServedCert)| {
-            let served = served(cn, &["ev.example", "any.example"], NOW - from, NOW + 900, false);
-            let mut served = Arc::into_inner(served).expect("the only one");
-            served.facts.traits.level = Some(level);
-            change(&mut served);
-            Arc::new(served)
-        };
-        let dv = made("dv", 1, ValidationLevel::Domain, |_| {});
-        let ev = made("ev", 100, ValidationLevel::Extended, |_| {});
-        assert_eq!(chosen(&[&dv, &ev], "ev.example"), ["ev"]);
-        assert_eq!(chosen(&[&dv, &ev], "any.example"), ["dv"]);
-        assert_eq!(chosen(&[&dv], "ev.example"), ["dv"]);
-        let rsa = made("rsa", 1, ValidationLevel::Domain, |served| served.key_type = KeyType::Rsa);
-        assert_eq!(chosen(&[&rsa, &ev], "ev.example"), ["ev"]);
-        // Withdrawn, it serves until its grace is over. Nothing makes up for time and trust.
-        let leaving = made("leaving", 100, ValidationLevel::Extended, |served| served.facts.in_grace = true);
-        assert_eq!(chosen(&[&dv, &leaving], "ev.example"), ["leaving"]);
-        assert_eq!(chosen(&[&dv, &leaving], "any.example"), ["dv"]);
-        let expired = made("expired", 100, ValidationLevel::Extended, |served| served.facts.not_after = NOW - 1);
-        let unknown = made("unknown", 100, ValidationLevel::Extended, |served| served.facts.trusted = false);
-        assert_eq!(chosen(&[&dv, &expired, &unknown], "ev.example"), ["dv"]);
-    }
-
-    #[test]
-    fn equals_are_decided_by_fingerprint() {
-        let one = served("1", &["a.example"], NOW - 10, NOW + 10, false);
-        let two = served("2", &["a.example"], NOW - 10, NOW + 10, false);
-        let first = if one.facts.fingerprint < two.facts.fingerprint { "1" } else { "2" };
-        assert_eq!(serving(&[one, two], "a.example"), [first]);
-    }
-}
+mod tests;

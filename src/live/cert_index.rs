@@ -1,9 +1,10 @@
 //! Which certificate serves which name. Built and ranked by the control plane, read at every ClientHello.
 
 use std::fmt;
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use rustls::sign::CertifiedKey;
 use rustls::{SignatureAlgorithm, SignatureScheme};
 
@@ -43,6 +44,36 @@ impl CertIndex {
             all.push(Arc::clone(certificate));
         }
         Self { exact: NameTable::new(exact), wildcard: NameTable::new(wildcard), certificates: all }
+    }
+
+    /// This index with other certificates, given as to [`standing_for`](Self::standing_for), of which no more changed than what
+    /// stands for these names. `None` when so much changed that a new one is better.
+    #[must_use]
+    pub fn with_changed<'c, H: BuildHasher>(
+        &self,
+        changed: &HashSet<&HostPattern, H>,
+        certificates: impl IntoIterator<Item = (&'c Arc<ServedCert>, &'c [HostPattern])>,
+    ) -> Option<Self> {
+        let mut choices: HashMap<&HostPattern, Choice> =
+            changed.iter().map(|pattern| (*pattern, Choice::default())).collect();
+        let mut all = Vec::with_capacity(self.certificates.len() + changed.len());
+        for (certificate, names) in certificates {
+            for pattern in names {
+                if let Some(choice) = choices.get_mut(pattern) {
+                    choice.offer(certificate);
+                }
+            }
+            all.push(Arc::clone(certificate));
+        }
+        let (mut exact, mut wildcard) = (Vec::new(), Vec::new());
+        for (pattern, choice) in choices {
+            let choice = Some(choice).filter(|choice| choice.iter().next().is_some());
+            match pattern {
+                HostPattern::Exact(name) => exact.push((name.as_str(), choice)),
+                HostPattern::Wildcard(base) => wildcard.push((base.as_str(), choice)),
+            }
+        }
+        Some(Self { exact: self.exact.with(exact)?, wildcard: self.wildcard.with(wildcard)?, certificates: all })
     }
 
     /// The certificates that serve `name` (in normal form): the exact name's, else the wildcard's one label up.

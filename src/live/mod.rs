@@ -23,23 +23,34 @@ pub use well_known::{WellKnown, WellKnownObject};
 /// Makes the two halves of a table, with its first content.
 pub fn table<T>(first: T) -> (Publisher<T>, Live<T>) {
     let shared = Arc::new(ArcSwap::from_pointee(first));
-    (Publisher(Arc::clone(&shared)), Live(shared))
+    (Publisher { shared: Arc::clone(&shared), replaced: Vec::new() }, Live(shared))
 }
 
 /// The one half that can replace the table.
-pub struct Publisher<T>(Arc<ArcSwap<T>>);
+pub struct Publisher<T> {
+    shared: Arc<ArcSwap<T>>,
+    /// Tables that readers may still have: taking a large one apart takes milliseconds, which is not their work.
+    replaced: Vec<Arc<T>>,
+}
 
 impl<T> Publisher<T> {
     /// Replaces the table; readers that come later see the new one.
-    #[allow(clippy::needless_pass_by_ref_mut)] // one owner at a time: publishing needs the owner's hand
-    pub fn publish(&mut self, next: T) {
-        self.0.store(Arc::new(next));
+    pub fn publish(&mut self, next: impl Into<Arc<T>>) {
+        let old = self.shared.swap(next.into());
+        self.replaced.push(old);
+        self.let_go();
+    }
+
+    /// Takes those tables apart that no reader has any more. To be called now and then: a reader that waits for something has the
+    /// table of its last look.
+    pub fn let_go(&mut self) {
+        self.replaced.retain(|old| Arc::strong_count(old) > 1);
     }
 
     /// What is published now, for building the next.
     #[must_use]
     pub fn current(&self) -> Arc<T> {
-        self.0.load_full()
+        self.shared.load_full()
     }
 }
 

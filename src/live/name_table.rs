@@ -8,17 +8,22 @@
 //! was built, so that all of them get places nobody has ("hash, displace, and compress", Belazzougui, Botelho and
 //! Dietzfelbinger, 2009). Pilots are an octet for three names; those of a million names stay in the cache.
 
+mod changed;
+
 use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashMap};
 
 /// Values by name, all known when it is built. Lookup neither locks nor allocates.
+#[derive(Clone)]
 pub(super) struct NameTable<T> {
     pilots: Box<[Pilot]>,
     places: Box<[Place<T>]>,
     /// Names that are too long for a place, and those for which no pilot was found.
     rest: HashMap<Box<str>, T>,
     names: usize,
+    /// How many lost their places to new names since it was built.
+    given_up: usize,
     seeds: Seeds,
 }
 
@@ -36,6 +41,7 @@ impl<T: Default> NameTable<T> {
             places: std::iter::repeat_with(Place::nobodys).take(short.len() + short.len() / SPARE).collect(),
             rest: long.into_iter().map(|(name, value)| (name.into(), value)).collect(),
             names,
+            given_up: 0,
             seeds,
         };
         let mut entries: Vec<Entry<'_, T>> = short.into_iter().map(|(name, value)| table.entry(name, value)).collect();
@@ -50,7 +56,7 @@ impl<T: Default> NameTable<T> {
     }
 
     fn entry<'n>(&self, name: &'n str, value: T) -> Entry<'n, T> {
-        let hash = self.seeds.hash(name);
+        let hash = self.seeds.hash(name.as_bytes());
         Entry { group: scaled(hash, self.pilots.len()), hash, name, value }
     }
 
@@ -101,7 +107,7 @@ impl<T> NameTable<T> {
         if name.len() > SHORT {
             return self.get_from_rest(name);
         }
-        let hash = self.seeds.hash(name);
+        let hash = self.seeds.hash(name.as_bytes());
         let pilot = *self.pilots.get(scaled(hash, self.pilots.len()))?;
         if pilot == NO_PILOT {
             return self.get_from_rest(name);
@@ -129,7 +135,14 @@ impl<T> NameTable<T> {
 
 impl<T> Default for NameTable<T> {
     fn default() -> Self {
-        Self { pilots: Box::default(), places: Box::default(), rest: HashMap::new(), names: 0, seeds: Seeds::default() }
+        Self {
+            pilots: Box::default(),
+            places: Box::default(),
+            rest: HashMap::new(),
+            names: 0,
+            given_up: 0,
+            seeds: Seeds::default(),
+        }
     }
 }
 
@@ -146,6 +159,7 @@ const NAMES_FOR_A_PILOT: usize = 3;
 const SPARE: usize = 4;
 
 /// Makes hashes. Drawn anew for each table: who chooses names cannot choose where they collide. All are odd: two multiply.
+#[derive(Clone)]
 struct Seeds([u64; 4]);
 
 impl Default for Seeds {
@@ -158,9 +172,9 @@ impl Default for Seeds {
 impl Seeds {
     /// The hash of a name of `SHORT` octets at most: its octets, twice in part, multiplied with each other as foldhash and
     /// wyhash do it. Those are made for texts of any length and take more than twice as many instructions.
-    fn hash(&self, name: &str) -> u64 {
+    fn hash(&self, name: &[u8]) -> u64 {
         let Self([one, two, three, four]) = self;
-        let (name, length) = (name.as_bytes(), name.len() as u64);
+        let length = name.len() as u64;
         if let (Some(head), Some(tail)) = (name.first_chunk::<16>(), name.last_chunk::<16>()) {
             let ((head, after), (before, tail)) = (halves(head), halves(tail));
             let (before, after) = (spread(before, *three), spread(after, *four));
@@ -209,6 +223,7 @@ fn scaled(hash: u64, end: usize) -> usize {
 }
 
 /// One cache line when the value has 24 octets or fewer.
+#[derive(Clone)]
 #[repr(align(64))]
 struct Place<T> {
     name: Name,
@@ -222,6 +237,7 @@ impl<T: Default> Place<T> {
 }
 
 /// A name that needs no memory of its own.
+#[derive(Clone)]
 struct Name {
     length: u8,
     octets: [u8; SHORT],
@@ -236,6 +252,11 @@ impl Name {
         let mut octets = [0; SHORT];
         octets[..name.len()].copy_from_slice(name.as_bytes());
         Self { length: name.len() as u8, octets }
+    }
+
+    /// The name, if it is one.
+    fn octets(&self) -> Option<&[u8]> {
+        self.octets.get(..usize::from(self.length))
     }
 
     fn is_nobodys(&self) -> bool {

@@ -27,7 +27,7 @@ use super::folders::Folders;
 use super::ledger::{Findings, HeldBack, Ledger, Loads, Notices};
 use super::library::Library;
 use super::pairing::{FileParts, Pairing, Problem, pair_trusting};
-use super::ranking::{Ranked, Rule, governed, index, ranked};
+use super::ranking::{Ranked, Rule, governed, index_after, ranked};
 use super::request::{Answer, Offer, SetAside};
 use super::scan::{Content, Files, Root, Scan};
 use super::terms::Terms;
@@ -61,6 +61,8 @@ pub(super) struct Shelf {
     pub(super) rules: Vec<Rule>,
     /// The hosts whose choice names nothing that is valid.
     ignored: Vec<HostPattern>,
+    /// Of that order.
+    index: Arc<CertIndex>,
     notices: Notices,
     alarms: Alarms,
     exposed: HashSet<Arc<Path>>,
@@ -98,6 +100,7 @@ impl Shelf {
             memory: Memory::default(),
             origins: vec![None; count],
             order: Vec::new(),
+            index: Arc::default(),
             rules: Vec::new(),
             ignored: Vec::new(),
             notices: Notices::default(),
@@ -120,7 +123,7 @@ impl Shelf {
         offer: &Offer,
         refused: Vec<(Arc<Path>, Flaw)>,
         now: Moment,
-    ) -> (Option<CertIndex>, Vec<Answer>) {
+    ) -> (Option<Arc<CertIndex>>, Vec<Answer>) {
         self.last_scan = now.unix;
         let mut findings = Findings::default();
         for (file, flaw) in scan.troubles.iter().cloned().chain(refused) {
@@ -178,6 +181,11 @@ impl Shelf {
         let forgotten = self.memory.next_look().filter(|_| self.readable.contains(&true));
         let own = [forgotten, self.notices.due(), self.next_boundary, self.torn, self.untold];
         leaving.chain(own.into_iter().flatten()).min()
+    }
+
+    /// The last look failed somewhere: what it put in order may not have been published.
+    pub(super) fn distrust(&mut self) {
+        (self.order, self.index) = (Vec::new(), Arc::default());
     }
 
     /// The operator says that what is held back is to go, and how many names that were to be seen. Gives the number of
@@ -331,7 +339,7 @@ impl Shelf {
     }
 
     /// Puts everything in order; gives the new index when the order is another one.
-    pub(super) fn rank(&mut self, now: Moment) -> Option<CertIndex> {
+    pub(super) fn rank(&mut self, now: Moment) -> Option<Arc<CertIndex>> {
         for holding in self.holdings.values_mut() {
             holding.refresh(&self.terms.roots, now.unix);
         }
@@ -350,8 +358,9 @@ impl Shelf {
         if same {
             return None;
         }
-        self.order = order;
-        Some(index(&self.order))
+        let index = Arc::new(index_after(&self.index, &self.order, &order));
+        (self.order, self.index) = (order, Arc::clone(&index));
+        Some(index)
     }
 }
 
@@ -361,33 +370,4 @@ const SECOND_HALF: Duration = Duration::from_millis(100);
 const FARTHEST_LOOK: u64 = 3600;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::certs::scan::Scanner;
-    use crate::certs::testing::Chain;
-
-    #[test]
-    fn half_a_replacement_is_looked_at_again_before_a_restless_folder_would_be() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let put = |name: &str, content: &str| std::fs::write(folder.path().join(name), content).expect("written");
-        let chain = Chain::new();
-        let (old, new) = (chain.leaf(&["shop.example"]), chain.leaf(&["shop.example"]));
-        let (mut scanner, mut shelf) = (Scanner::new(folder.path()), Shelf::new(folder.path(), None));
-        let mut look = |shelf: &mut Shelf| {
-            let now = Moment { steady: Instant::now(), unix: time::OffsetDateTime::now_utc().unix_timestamp() };
-            shelf.step(&scanner.scan(), &Offer::default(), Vec::new(), now);
-            now.steady
-        };
-
-        put("shop.crt", &old.certificate);
-        put("shop.key", &old.key);
-        look(&mut shelf);
-        assert_eq!(shelf.torn, None);
-        put("shop.key", &new.key);
-        let looked = look(&mut shelf);
-        assert_eq!(shelf.next_look(), Some(looked + SECOND_HALF));
-        put("shop.crt", &new.certificate);
-        look(&mut shelf);
-        assert_eq!((shelf.torn, shelf.certificates().len()), (None, 1));
-    }
-}
+mod tests;

@@ -10,7 +10,7 @@ mod oddities;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
@@ -32,7 +32,7 @@ struct Shop {
     folders: Folders,
     scanner: Scanner,
     shelf: Shelf,
-    index: CertIndex,
+    index: Arc<CertIndex>,
     now: Moment,
     published: usize,
     /// What lasts from one start to the next.
@@ -52,7 +52,7 @@ impl Shop {
             scanner: Scanner::new(folder.clone()),
             shelf: Shelf::new(folder.clone(), Some(library(&store))),
             folders: folder.into(),
-            index: CertIndex::default(),
+            index: Arc::default(),
             now: Moment { steady: Instant::now(), unix: i64::try_from(unix).expect("this century") },
             published: 0,
             store,
@@ -91,7 +91,7 @@ impl Shop {
     fn restart(&mut self) {
         self.scanner = Scanner::new(self.folders.clone());
         self.shelf = Shelf::new(self.folders.clone(), Some(library(&self.store)));
-        (self.index, self.is_restored) = (CertIndex::default(), false);
+        (self.index, self.is_restored) = (Arc::default(), false);
         self.settle();
     }
 
