@@ -87,11 +87,11 @@ fn measure(arguments: &Arguments) -> io::Result<bool> {
         thread::sleep(SETTLED);
         let (memory, peak) = (running.memory("VmRSS")?, running.memory("VmHWM")?);
         let each = (memory.saturating_sub(alone)) as f64 / (count - 1) as f64;
-        let before = running.living_processor_time()?;
+        let before = running.processor_time()?;
         let changed = change(&place, &running, &client, &stock.authority, (count / 3 + round) % count)?;
         // What it looks at again afterwards belongs to it.
         thread::sleep(SETTLED);
-        let cost = running.living_processor_time()?.saturating_sub(before);
+        let cost = running.processor_time()?.saturating_sub(before);
         println!(
             "{round:>6} {:>13} ms {:>8} ms {memory:>8} KiB {each:>6.1} KiB {peak:>8} KiB {:>11} ms {:>7} ms",
             first.as_millis(),

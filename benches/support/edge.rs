@@ -100,19 +100,6 @@ impl RunningEdge {
         Ok(Duration::from_millis(ticks * 10))
     }
 
-    /// Processor time of the threads that live, to the nanosecond: the scheduler's own account.
-    #[allow(dead_code)] // not every bench asks
-    pub(crate) fn living_processor_time(&self) -> io::Result<Duration> {
-        let mut all = Duration::ZERO;
-        for thread in fs::read_dir(format!("/proc/{}/task", self.process.id()))? {
-            // A thread that ends meanwhile has none.
-            let Ok(account) = fs::read_to_string(thread?.path().join("schedstat")) else { continue };
-            let nanoseconds = account.split(' ').next().and_then(|first| first.parse().ok());
-            all += Duration::from_nanos(nanoseconds.ok_or_else(|| io::Error::other("/proc tells no processor time"))?);
-        }
-        Ok(all)
-    }
-
     fn spawn(place: &Place, sites: &str) -> io::Result<Self> {
         let (https, admin) = (free_address()?, free_address()?);
         let configuration = format!(
