@@ -1,9 +1,9 @@
 //! Tells that something in a folder may have changed; certificates and configuration both listen to it.
 //!
 //! Events are hints and never facts: they only set a flag. Who listens reads the folder again, so an event too many costs one
-//! look and an event too few costs one poll. inotify does not cross network file systems, loses its watch when the folder is
-//! replaced, and drops events when its queue is full; the poll, the look at the folder's identity, and the treatment of every
-//! error as a change cover these three.
+//! look and an event too few costs one poll. Who does not want to look at everything may ask which paths were named. inotify
+//! does not cross network file systems, loses its watch when the folder is replaced, and drops events when its queue is full;
+//! the poll, the look at the folder's identity, and the treatment of every error as a change cover these three.
 
 mod scope;
 
@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use notify::event::{AccessKind, AccessMode};
@@ -116,6 +116,13 @@ impl FolderWatch {
         }
     }
 
+    /// The paths that changed since this was last asked; `None` when more than these may have. Asked for after
+    /// [`changed`](Self::changed), and before the look.
+    #[must_use]
+    pub fn named(&self) -> Option<BTreeSet<PathBuf>> {
+        self.signal.named().take()
+    }
+
     /// Whether the system refused to watch, so that changes are only found by polling.
     #[must_use]
     pub fn is_degraded(&self) -> bool {
@@ -156,6 +163,8 @@ impl FolderWatch {
     }
 
     fn adopt(&mut self, arming: Arming) {
+        // What changed before there was a watch has no event.
+        self.signal.named().lose();
         self.armed = arming.identities;
         self.watcher = arming.watcher;
         match arming.refused {
@@ -201,19 +210,30 @@ struct Signal {
     flags: AtomicU8,
     wake: Notify,
     scopes: Mutex<Scopes>,
+    named: Mutex<Named>,
 }
 
 impl Signal {
     fn note(&self, event: notify::Result<Event>) {
         let flag = match event {
             Ok(event) if event.need_rescan() => LOST,
-            Ok(event) if self.concerns_us(&event) => EVENT,
+            Ok(event) if self.concerns_us(&event) => {
+                self.named().add(event.paths);
+                EVENT
+            }
             Ok(_) => return,
             Err(error) if matches!(error.kind, ErrorKind::MaxFilesWatch) => LIMIT | LOST,
             Err(_) => LOST,
         };
+        if flag & LOST != 0 {
+            self.named().lose();
+        }
         self.flags.fetch_or(flag, Ordering::AcqRel);
         self.wake.notify_one();
+    }
+
+    fn named(&self) -> MutexGuard<'_, Named> {
+        self.named.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn concerns_us(&self, event: &Event) -> bool {
@@ -225,6 +245,35 @@ impl Signal {
         }
         let scopes = self.scopes.lock().unwrap_or_else(PoisonError::into_inner);
         event.paths.is_empty() || event.paths.iter().any(|path| scopes.hold(path))
+    }
+}
+
+/// The paths that events named.
+#[derive(Default)]
+struct Named {
+    paths: BTreeSet<PathBuf>,
+    /// Something changed that has no name here.
+    more: bool,
+}
+
+impl Named {
+    fn add(&mut self, paths: Vec<PathBuf>) {
+        if paths.is_empty() {
+            return self.lose();
+        }
+        self.paths.extend(paths);
+        if self.paths.len() > MOST_NAMED {
+            self.lose();
+        }
+    }
+
+    fn lose(&mut self) {
+        *self = Self { paths: BTreeSet::new(), more: true };
+    }
+
+    fn take(&mut self) -> Option<BTreeSet<PathBuf>> {
+        let Self { paths, more } = std::mem::take(self);
+        (!more).then_some(paths)
     }
 }
 
@@ -290,6 +339,8 @@ const EVENT: u8 = 1;
 const LOST: u8 = 2;
 /// The limit of watches is reached.
 const LIMIT: u8 = 4;
+/// With more, everything is looked at.
+const MOST_NAMED: usize = 1000;
 /// A certificate and its key are two writes; so long after the last one the writer is probably done.
 const QUIET: Duration = Duration::from_millis(100);
 /// A folder that never rests is looked at all the same.

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs::{self, Metadata};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use zeroize::Zeroizing;
 use super::flaw::Flaw;
 use super::password;
 use super::scan::{bounded_read, bounded_read_beneath};
-use super::walk::Stamp;
+use super::walk::{Stamp, unfit};
 
 /// A file that was found, before it is read.
 pub(super) struct Found {
@@ -27,6 +28,12 @@ pub(super) struct Found {
 }
 
 impl Found {
+    /// A file without a password.
+    pub(super) fn of(path: Arc<Path>, metadata: &Metadata, confines: Option<Arc<Path>>) -> Self {
+        let (stamp, mode, flaw) = (Stamp::of(metadata), metadata.mode(), unfit(metadata));
+        Self { path, stamp, mode, flaw, password: None, confines }
+    }
+
     /// Reads it, whole.
     pub(super) fn read(&self) -> Result<(Zeroizing<Vec<u8>>, Metadata, bool), Flaw> {
         match &self.confines {

@@ -1,6 +1,7 @@
 //! The single writer: looks at the drop folder whenever it may have changed, and publishes what is to be served.
 
 mod choosing;
+mod errand;
 mod receiving;
 
 use std::collections::BTreeSet;
@@ -10,9 +11,10 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
 pub use choosing::Choosing;
+use errand::{Due, Errand, run};
 
 use super::alarms::AlarmCode;
 use super::choices::{Choices, NotChosen, SiteChoice};
@@ -20,13 +22,12 @@ use super::folders::Folders;
 use super::ledger::{Alarm, HeldBack, Ledger};
 use super::library::{Library, Version};
 use super::request::Requests;
-use super::scan::Scanner;
+use super::scan::{Scanner, Touched};
 use super::self_signed::SelfSigned;
 use super::shelf::{Arrival, Moment, NotDeleted, NotGoneBack, Shelf};
 use super::terms::Terms;
 use super::upload::{NotReceived, Received, Upload};
 use super::well_known::AllObjects;
-use crate::folder_watch::FolderWatch;
 use crate::live::{CertIndex, Live, Publisher, WellKnown, table};
 use crate::store::{Store, StoreError};
 
@@ -69,6 +70,10 @@ impl Intake {
             failed: 0,
             unwatched_since: None,
             places: None,
+            owed: Vec::new(),
+            is_told: false,
+            due: Due::Everything,
+            not_issued: None,
         };
         tokio::spawn(run(desk, folders.directories(), orders_reader, looks));
         Ok(IntakeHandle { ledger: ledger_reader, requests, orders, looks: looks_reader })
@@ -187,49 +192,14 @@ struct Desk {
     unwatched_since: Option<i64>,
     /// Where to watch from now on besides the folder.
     places: Option<BTreeSet<PathBuf>>,
-}
-
-async fn run(desk: Desk, folders: Vec<PathBuf>, mut orders: mpsc::Receiver<Order>, looks: watch::Sender<u64>) {
-    // Watch first, then look: what changes in between is looked at again.
-    let Ok(mut watch) = tokio::task::spawn_blocking(move || FolderWatch::new(folders)).await else { return };
-    let mut terms = desk.terms.clone();
-    let (mut desk, mut order) = (desk, None);
-    loop {
-        let (degraded, todo) = (watch.is_degraded(), order.take());
-        let looked = tokio::task::spawn_blocking(move || {
-            let next = desk.survive(|desk| {
-                if let Some(order) = todo {
-                    desk.obey(order);
-                }
-                desk.look(degraded)
-            });
-            (desk, next)
-        });
-        let Ok((returned, next)) = looked.await else { return };
-        desk = returned;
-        if let Some(places) = desk.places.take() {
-            watch.watch_also(places).await;
-        }
-        looks.send_modify(|ended| *ended += 1);
-
-        let next = next.map(|next| next.max(Instant::now() + SHORTEST_PAUSE));
-        tokio::select! {
-            why = watch.changed() => tracing::debug!(why = why.label(), "looks at the drop folder"),
-            () = another(&mut terms) => {}
-            () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {}
-            received = orders.recv() => match received {
-                None => return,
-                Some(received) => order = Some(received),
-            },
-        }
-    }
-}
-
-/// Waits until other terms hold. Whoever sets no others any more has ended, or never will.
-async fn another(terms: &mut watch::Receiver<Arc<Terms>>) {
-    if terms.changed().await.is_err() {
-        std::future::pending::<()>().await;
-    }
+    /// What a look found that failed afterwards: the next one has to do with it.
+    owed: Vec<Touched>,
+    /// Whether the system told of what the last look was for.
+    is_told: bool,
+    /// What the next look by itself is for.
+    due: Due,
+    /// Why the local authority's certificates cannot be issued.
+    not_issued: Option<String>,
 }
 
 impl Desk {
@@ -239,6 +209,7 @@ impl Desk {
             Ok(next) => next,
             Err(_) => {
                 self.failed += 1;
+                self.due = Due::Everything;
                 self.shelf.distrust();
                 tracing::error!(failed = self.failed, "a look at the drop folder failed; what is served stays");
                 let mut ledger = Ledger::clone(&self.ledger.current());
@@ -270,7 +241,7 @@ impl Desk {
                 drop(reply.send(gone_back.and_then(|own| self.shelf.arrival(&own).ok_or(NotGoneBack::Unknown))));
             }
             Order::Delete(fingerprint, even_last_good, reply) => {
-                let deleted = self.shelf.delete(&fingerprint, even_last_good, now);
+                let deleted = self.shelf.delete(&fingerprint, even_last_good, self.scanner.files(), now);
                 self.publish(now);
                 drop(reply.send(deleted));
             }
@@ -292,21 +263,47 @@ impl Desk {
         self.index.publish(index);
     }
 
-    /// Looks at everything, publishes what is new, and says when to look again if nothing happens.
-    fn look(&mut self, degraded: bool) -> Option<Instant> {
+    /// Does what it is for, publishes what is new, and says when to look again if nothing happens.
+    fn look(&mut self, errand: &Errand, degraded: bool) -> Option<Instant> {
+        let (now, is_first) = match errand {
+            Errand::Everything => self.take_in(None),
+            Errand::Named(named) => self.take_in(Some(named)),
+            Errand::Keeping => (moment(), false),
+        };
+        // What serves, serves; that it lasts comes after, and nobody waits for it to be ready.
+        let (trouble, is_more) = if is_first { (None, true) } else { self.shelf.keep() };
+        let keep_again = match (&trouble, is_more) {
+            (Some(_), _) => Some(now.steady + AFTER_NOT_KEPT),
+            (None, true) => Some(now.steady),
+            (None, false) => None,
+        };
+        self.tell(trouble, degraded, now);
+        self.index.let_go();
+        self.next(keep_again, now)
+    }
+
+    /// Takes over what became of these files, or of all, and publishes what is to be served then. Says when that was, and whether it
+    /// was the first time.
+    fn take_in(&mut self, named: Option<&BTreeSet<PathBuf>>) -> (Moment, bool) {
         self.shelf.terms = Arc::clone(&self.terms.borrow());
-        let mut scan = self.scanner.scan();
+        let mut scan = match named {
+            Some(named) => self.scanner.scan_named(named),
+            None => self.scanner.scan(),
+        };
         self.places = scan.places.take();
+        scan.touched.extend(std::mem::take(&mut self.owed));
+        self.owed.clone_from(&scan.touched);
         let mut looks = self.objects.look();
         let now = moment();
         let is_first = !std::mem::replace(&mut self.is_restored, true);
         if is_first {
             self.shelf.restore(&scan.files, now);
         }
-        let not_issued = self.govern(now);
+        self.not_issued = self.govern(now);
         let refused = looks.iter_mut().flat_map(|look| std::mem::take(&mut look.refused)).collect();
         let offer = self.requests.offer();
         let (index, answers) = self.shelf.step(&scan, &offer, refused, now);
+        self.owed = Vec::new();
         self.objects.show_also(offer.objects);
         let keep = |place: usize| self.shelf.holds_back() || !scan.roots[place].is_readable();
         if let Some(table) = self.objects.adopt(looks, keep) {
@@ -316,11 +313,14 @@ impl Desk {
             self.put_out(index);
         }
         self.requests.receive(answers, now.unix);
-        // What serves, serves; that it lasts comes after, and nobody waits for it to be ready.
-        let (trouble, is_more) = if is_first { (None, true) } else { self.shelf.keep() };
+        (now, is_first)
+    }
+
+    /// Puts out what lists and alarms say.
+    fn tell(&mut self, trouble: Option<StoreError>, degraded: bool, now: Moment) {
         let mut ledger = self.shelf.ledger();
         ledger.choices = self.choices.all();
-        if let Some(message) = not_issued {
+        if let Some(message) = self.not_issued.clone() {
             ledger.raise(Alarm { code: AlarmCode::LocalCaFailed, message, since: now.unix });
         }
         ledger.failed_scans = self.failed;
@@ -331,18 +331,11 @@ impl Desk {
                            raise fs.inotify.max_user_watches";
             ledger.raise(Alarm { code: AlarmCode::NotWatching, message: message.into(), since });
         }
-        let keep_again = match (&trouble, is_more) {
-            (Some(_), _) => Some(now.steady + AFTER_NOT_KEPT),
-            (None, true) => Some(now.steady),
-            (None, false) => None,
-        };
         if let Some(alarm) = self.tell_not_kept(trouble, now) {
             ledger.raise(alarm);
         }
         self.requests.alarms(now.unix).into_iter().for_each(|alarm| ledger.raise(alarm));
         self.ledger.publish(ledger);
-        self.index.let_go();
-        self.shelf.next_look().into_iter().chain(keep_again).chain(self.next_renewal(now)).min()
     }
 
     /// What to say of a library that cannot be written; logged when it begins and when it ends.
@@ -372,8 +365,6 @@ pub(super) fn moment() -> Moment {
 
 /// Orders that wait while a look is on its way.
 const ORDERS: usize = 16;
-/// No chain of deadlines makes a busy loop.
-const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
 /// A full disk is not mended in less.
 const AFTER_NOT_KEPT: Duration = Duration::from_secs(10);
 /// The next look after one that failed.

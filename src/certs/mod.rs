@@ -23,6 +23,7 @@ mod flaw;
 mod folders;
 mod formats;
 mod found;
+mod ground;
 mod inspect;
 mod intake;
 mod judgement;

@@ -3,6 +3,8 @@
 //! Nothing in the folder is trusted. A file may be a pipe that never ends, a device, a link to another tenant's key, or be
 //! replaced between two looks; a folder may be a link to its own parent.
 
+mod named;
+
 use std::collections::BTreeSet;
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
@@ -13,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use zeroize::Zeroizing;
@@ -22,6 +24,7 @@ use super::certificate::{Known, sha256};
 use super::flaw::Flaw;
 use super::folders::{Folders, leads_outside};
 use super::found::Found;
+use super::ground::Ground;
 use super::parts::Parts;
 use super::password::Password;
 use super::walk::{Stamp, Walk, plain, unfit};
@@ -32,6 +35,10 @@ pub(super) struct Scanner {
     folders: Folders,
     files: Arc<Files>,
     known: Known,
+    /// Those to be read at the next look, whatever `stat` says.
+    restless: HashSet<Arc<Path>>,
+    /// What the last walk through each folder went over; `None` where there was none.
+    grounds: Vec<Option<Ground>>,
 }
 
 /// All files of the folders that could be certificates or keys.
@@ -47,8 +54,18 @@ pub(super) struct Scan {
     pub(super) troubles: Vec<(Arc<Path>, Flaw)>,
     /// Whether anything is other than at the last look.
     pub(super) changed: bool,
+    /// The files that have another record than at the last look, or none any more.
+    pub(super) touched: Vec<Touched>,
     /// Where links lead through outside the folders; `None` when one of them could not be read.
     pub(super) places: Option<BTreeSet<PathBuf>>,
+}
+
+/// A file that has another record than before.
+#[derive(Clone)]
+pub(super) struct Touched {
+    pub(super) path: Arc<Path>,
+    /// What it was.
+    pub(super) before: Option<Arc<Record>>,
 }
 
 /// The state of a drop folder itself.
@@ -58,6 +75,13 @@ pub(super) enum Root {
     Readable(u64, u64),
     Missing,
     Unreadable(String),
+}
+
+/// What became of single files of a folder; all others are as they were.
+struct Alone {
+    root: Root,
+    unread: Vec<Found>,
+    gone: Vec<Arc<Path>>,
 }
 
 /// A file at one look.
@@ -89,21 +113,49 @@ pub(super) enum Readers {
 impl Scanner {
     /// A scanner that knows nothing yet.
     pub(super) fn new(folders: impl Into<Folders>) -> Self {
-        Self { folders: folders.into(), files: Arc::default(), known: Known::default() }
+        let folders = folders.into();
+        let grounds = folders.all().iter().map(|_| None).collect();
+        Self { folders, files: Arc::default(), known: Known::default(), restless: HashSet::new(), grounds }
+    }
+
+    /// What the last look found.
+    pub(super) fn files(&self) -> &Files {
+        &self.files
     }
 
     /// Looks at all of every folder.
     pub(super) fn scan(&mut self) -> Scan {
-        let (mut roots, mut found, mut lost, mut places) = (Vec::new(), Vec::new(), Vec::new(), Some(BTreeSet::new()));
+        let scan = self.look(|_, _| None);
+        self.known.forget_unused();
+        scan
+    }
+
+    /// Looks at the folders: walks through those of which `alone` does not tell what became of single files.
+    fn look(&mut self, mut alone: impl FnMut(&Self, usize) -> Option<Alone>) -> Scan {
+        let mut roots = Vec::with_capacity(self.grounds.len());
+        let (mut found, mut unread, mut gone, mut lost) = (HashSet::new(), Vec::new(), Vec::new(), Vec::new());
+        let (mut walked, mut places) = (vec![false; self.grounds.len()], Some(BTreeSet::new()));
         for (place, folder) in self.folders.all().iter().enumerate() {
+            if let Some(alone) = alone(self, place) {
+                roots.push(alone.root);
+                unread.extend(alone.unread);
+                gone.extend(alone.gone);
+                continue;
+            }
+            self.grounds[place] = None;
             let mut walk = Walk::of(&self.folders, place);
             match walk.root(&folder.directory) {
                 Ok(root) => {
-                    roots.push(root);
-                    found.append(&mut walk.found);
+                    walked[place] = true;
+                    found.extend(walk.found.iter().map(|found| Arc::clone(&found.path)));
+                    let is_other =
+                        |found: &Found| !self.files.get(&found.path).is_some_and(|record| record.is_as_in(found));
+                    unread.extend(std::mem::take(&mut walk.found).into_iter().filter(is_other));
+                    self.grounds[place] = Ground::of(&folder.directory, &root, &mut walk);
                     lost.append(&mut walk.lost);
                     let outside = walk.trails.outside(&folder.directory);
                     places.iter_mut().for_each(|places| places.extend(outside.iter().cloned()));
+                    roots.push(root);
                 }
                 Err(root) => {
                     roots.push(root);
@@ -111,44 +163,41 @@ impl Scanner {
                 }
             }
         }
-        if !roots.iter().any(Root::is_readable) {
-            let files = Arc::clone(&self.files);
-            return Scan { roots, files, troubles: Vec::new(), changed: false, places };
+        // What was below something that could not be followed stays as it was, as does all of a folder that could not be read.
+        let is_lost = |file: &Path| lost.iter().any(|(lost, _): &(PathBuf, Flaw)| file.starts_with(lost));
+        let is_gone = |file: &&Arc<Path>| !found.contains(*file) && walked[self.folders.place(file)] && !is_lost(file);
+        if walked.contains(&true) {
+            gone.extend(self.files.keys().filter(is_gone).cloned());
         }
-        let mut files = Files::with_capacity(found.len());
-        let mut unread = Vec::new();
-        if !roots.iter().all(Root::is_readable) {
-            let is_there = |file: &Path| roots.get(self.folders.place(file)).is_none_or(Root::is_readable);
-            let kept = self.files.iter().filter(|(file, _)| !is_there(file));
-            files.extend(kept.map(|(file, record)| (Arc::clone(file), Arc::clone(record))));
-        }
-        for found in found {
-            match self.files.get(&found.path) {
-                Some(record) if record.is_as_in(&found) => {
-                    files.insert(found.path, Arc::clone(record));
-                }
-                _ => unread.push(found),
+        let (touched, changed) = self.take_over(&unread, gone);
+        let troubles = lost.into_iter().map(|(path, flaw)| (Arc::from(path), flaw)).collect();
+        Scan { roots, files: Arc::clone(&self.files), troubles, changed, touched, places }
+    }
+
+    /// Reads these, and lets go of those. Gives what was touched, and whether anything is other than before.
+    fn take_over(&mut self, unread: &[Found], gone: Vec<Arc<Path>>) -> (Vec<Touched>, bool) {
+        let records = self.read_all(unread);
+        let mut touched = Vec::with_capacity(records.len() + gone.len());
+        let mut changed = !gone.is_empty();
+        // Nobody else holds them between two looks, so that nothing is copied.
+        let files = Arc::make_mut(&mut self.files);
+        for (found, record) in unread.iter().zip(records) {
+            let path = Arc::clone(&found.path);
+            match record.stamp {
+                None => drop(self.restless.insert(Arc::clone(&path))),
+                Some(_) => drop(self.restless.remove(&path)),
             }
+            let record = Arc::new(record);
+            let before = files.insert(Arc::clone(&path), Arc::clone(&record));
+            changed |= !before.as_ref().is_some_and(|before| before.says_the_same(&record));
+            touched.push(Touched { path, before });
         }
-        let mut changed = false;
-        for (found, record) in unread.iter().zip(self.read_all(&unread)) {
-            let same = self.files.get(&found.path).is_some_and(|old| old.says_the_same(&record));
-            changed |= !same;
-            files.insert(Arc::clone(&found.path), Arc::new(record));
+        for path in gone {
+            self.restless.remove(&path);
+            let before = files.remove(&path);
+            touched.push(Touched { path, before });
         }
-        let troubles = lost.into_iter().map(|(path, flaw)| {
-            for (old, record) in self.files.iter().filter(|(old, _)| old.starts_with(&path)) {
-                files.entry(Arc::clone(old)).or_insert_with(|| Arc::clone(record));
-            }
-            (Arc::from(path), flaw)
-        });
-        let troubles = troubles.collect();
-        changed |= files.len() != self.files.len() || self.files.keys().any(|path| !files.contains_key(path));
-        if changed {
-            self.known.forget_unused();
-        }
-        self.files = Arc::new(files);
-        Scan { roots, files: Arc::clone(&self.files), troubles, changed, places }
+        (touched, changed)
     }
 
     /// Reads files on all processors: a certificate costs little, ten thousand keys a second.
@@ -240,6 +289,12 @@ impl Record {
             Content::Parts(_) => None,
             Content::Flawed(flaw) => Some(flaw),
         }
+    }
+
+    /// Tells contents apart.
+    #[cfg(test)]
+    pub(super) fn mark(&self) -> String {
+        format!("{:?}", self.digest)
     }
 
     fn is_as_in(&self, found: &Found) -> bool {

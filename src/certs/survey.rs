@@ -34,6 +34,7 @@ pub fn survey(folders: impl Into<Folders>, terms: Arc<Terms>) -> Survey {
     shelf.step(&scan, &Offer::default(), refused.clone(), now);
     // What is there is at rest: nobody waits for a second half.
     scan.changed = false;
+    scan.touched.clear();
     now.steady += Duration::from_secs(1);
     shelf.step(&scan, &Offer::default(), refused, now);
     Survey { certificates: shelf.certificates(), ledger: shelf.ledger() }

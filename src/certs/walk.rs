@@ -29,6 +29,10 @@ pub(super) struct Walk {
     /// Where the walk could not go on.
     pub(super) lost: Vec<(PathBuf, Flaw)>,
     pub(super) trails: Trails,
+    /// All that were walked through.
+    pub(super) folders: HashSet<PathBuf>,
+    /// Whether what a file is hangs on other files: there are links or passwords.
+    pub(super) is_entangled: bool,
     /// The folder, where nothing may be read from outside of it.
     confines: Option<Arc<Path>>,
     /// Folders with rules of their own, which the main one's links do not lead into.
@@ -46,6 +50,8 @@ impl Walk {
             walk.others = folders.all()[1..].iter().flat_map(|folder| folder.directory.canonicalize()).collect();
         } else {
             let folder = &folders.all()[place];
+            // The password decides what the files are.
+            walk.is_entangled = folder.password_file.is_some();
             walk.confines = Some(folder.directory.as_path().into());
             walk.password = folder.password_file.clone().and_then(PasswordFile::at);
         }
@@ -140,6 +146,7 @@ impl Walk {
         if !self.seen.insert((metadata.dev(), metadata.ino())) {
             return Ok(());
         }
+        self.folders.insert(folder.to_owned());
         let mut entries = Vec::new();
         for entry in fs::read_dir(folder)? {
             entries.push(entry?);
@@ -148,6 +155,7 @@ impl Walk {
         let is_password =
             |entry: &&fs::DirEntry| entry.file_name().as_encoded_bytes().ends_with(password::EXTENSION.as_bytes());
         let passwords: HashSet<OsString> = entries.iter().filter(is_password).map(fs::DirEntry::file_name).collect();
+        self.is_entangled |= !passwords.is_empty();
         for entry in entries {
             let name = entry.file_name();
             if name.as_encoded_bytes().starts_with(b".") || is_root && name == WELL_KNOWN {
@@ -166,6 +174,7 @@ impl Walk {
                 }
                 continue;
             }
+            self.is_entangled = true;
             if self.leads_astray(&path) {
                 self.lost.push((path, leads_outside()));
                 continue;
@@ -192,10 +201,8 @@ impl Walk {
             Some(password) => self.trails.follow(&password.path),
             None => password.clone_from(&self.password),
         }
-        let flaw = unfit(metadata);
-        let (stamp, mode, password) = (Stamp::of(metadata), metadata.mode(), password.map(Box::new));
-        let confines = self.confines.clone();
-        self.found.push(Found { path: path.into(), stamp, mode, flaw, password, confines });
+        let (confines, password) = (self.confines.clone(), password.map(Box::new));
+        self.found.push(Found { password, ..Found::of(path.into(), metadata, confines) });
     }
 }
 
@@ -277,7 +284,7 @@ fn dangling(error: &io::Error) -> Flaw {
 }
 
 /// Whether certificates and keys have such a name. What is in the file, its content says.
-fn is_meant(path: &Path) -> bool {
+pub(super) fn is_meant(path: &Path) -> bool {
     let extension = path.extension().and_then(|extension| extension.to_str()).map(str::to_ascii_lowercase);
     extension.is_some_and(|extension| EXTENSIONS.contains(&extension.as_str()))
 }
@@ -293,8 +300,8 @@ const EXTENSIONS: [&str; 8] = ["pem", "crt", "cer", "key", "der", "p7b", "pfx", 
 pub(super) const WELL_KNOWN: &str = "well-known";
 /// The longest chain with its key has some 20 KiB.
 pub(super) const LARGEST_FILE: u64 = 1024 * 1024;
-/// Twenty times the planned number; a link to `/` must not be walked to its end.
-const MOST_FILES: usize = 200_000;
+/// Five times what a hundred thousand certificates with their keys are; a link to `/` must not be walked to its end.
+pub(super) const MOST_FILES: usize = 1_000_000;
 /// ext4 stamps in ticks of 4 ms, network file systems down to whole seconds.
 const FRESH_MILLIS: i128 = 1_000;
 

@@ -158,3 +158,22 @@ async fn a_limit_that_was_raised_ends_the_polling() {
     assert_eq!(watch.changed().await, Why::Poll);
     assert!(!watch.is_degraded());
 }
+
+#[tokio::test]
+async fn what_changed_is_named_unless_too_much_did() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut watch = FolderWatch::new(vec![folder.path().to_owned()]);
+    assert_eq!(watch.named(), None, "nothing is known of what was there before the watch");
+    for name in ["a.pem", "b.pem"] {
+        fs::write(folder.path().join(name), name).expect("written");
+    }
+    assert_eq!(timeout(SOON, watch.changed()).await, Ok(Why::Event));
+    let real = folder.path().canonicalize().expect("there");
+    assert_eq!(watch.named(), Some(["a.pem", "b.pem"].map(|name| real.join(name)).into()));
+    assert_eq!(watch.named(), Some(BTreeSet::new()));
+    for number in 0..=MOST_NAMED {
+        fs::write(folder.path().join(format!("{number}.pem")), "").expect("written");
+    }
+    assert_eq!(timeout(SOON, watch.changed()).await, Ok(Why::Event));
+    assert_eq!(watch.named(), None);
+}

@@ -10,7 +10,7 @@ use crate::certs::upload::{Matched, NotReceived, Received, Upload, preview};
 impl Desk {
     /// Keeps what was sent, then publishes it.
     pub(super) fn receive(&mut self, upload: &Upload, only_look: bool, now: Moment) -> Result<Received, NotReceived> {
-        let known: Vec<Arc<Certificate>> = self.shelf.known_authorities();
+        let known: Vec<Arc<Certificate>> = self.shelf.known_authorities(self.scanner.files());
         let offer = self.requests.offer();
         let matched = upload.pairs(&offer, &known, &self.shelf.terms.roots, now.unix);
         let Matched { pairs, mut left_over } = matched.map_err(NotReceived::Flawed)?;

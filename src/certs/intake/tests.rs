@@ -181,15 +181,19 @@ async fn a_look_that_fails_leaves_what_is_served_and_is_not_the_last() {
         failed: 0,
         unwatched_since: None,
         places: None,
+        owed: Vec::new(),
+        is_told: false,
+        due: Due::Everything,
+        not_issued: None,
     };
     fs::write(folder.path().join("a.pem"), leaf("a.example").whole()).expect("written");
-    desk.survive(|desk| desk.look(false));
+    desk.survive(|desk| desk.look(&Errand::Everything, false));
     let failed = desk.survive(|_| panic!("on purpose"));
     assert!(failed.is_some());
     assert_eq!(desk.ledger.current().alarms.last().map(|alarm| alarm.code), Some(AlarmCode::ScanFailed));
     assert_eq!((desk.ledger.current().failed_scans, desk.index.current().name_count()), (1, 1));
     fs::write(folder.path().join("b.pem"), leaf("b.example").whole()).expect("written");
-    desk.survive(|desk| desk.look(false));
+    desk.survive(|desk| desk.look(&Errand::Everything, false));
     assert_eq!((desk.ledger.current().failed_scans, desk.index.current().name_count()), (1, 2));
     assert!(desk.ledger.current().alarms.iter().all(|alarm| alarm.code != AlarmCode::ScanFailed));
 }

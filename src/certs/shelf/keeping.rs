@@ -167,12 +167,13 @@ impl Shelf {
         &mut self,
         fingerprint: &str,
         even_last_good: bool,
+        files: &Files,
         now: Moment,
     ) -> Result<(), NotDeleted> {
         let found = self.holdings.iter().find(|(_, holding)| *holding.served.facts.fingerprint == *fingerprint);
-        let files = found.map(|(own, _)| files_of(&self.memory.files(), own)).unwrap_or_default();
-        if !files.is_empty() {
-            return Err(NotDeleted::Dropped(files));
+        let dropped = found.map(|(own, _)| files_of(files, own)).unwrap_or_default();
+        if !dropped.is_empty() {
+            return Err(NotDeleted::Dropped(dropped));
         }
         let own = found.map(|(own, holding)| (*own, holding.leaf().lineage()));
         if let Some((own, _)) = &own
@@ -189,15 +190,15 @@ impl Shelf {
         }
         if let Some((own, lineage)) = own {
             self.holdings.remove(&own);
-            self.bring_back(&lineage, now);
+            self.bring_back(&lineage, files, now);
         }
         Ok(())
     }
 
     /// Has the version of a certificate serve that is current now.
-    fn bring_back(&mut self, lineage: &str, now: Moment) {
+    fn bring_back(&mut self, lineage: &str, files: &Files, now: Moment) {
         let Some(library) = &self.library else { return };
-        for stored in library.serving_one(lineage, leaves(&self.memory.files()), now.unix) {
+        for stored in library.serving_one(lineage, leaves(files), now.unix) {
             if let Ok(holding) = Holding::restored(&stored) {
                 self.holdings.entry(stored.pair.leaf.fingerprint).or_insert(holding);
             }
@@ -210,8 +211,7 @@ impl Shelf {
     }
 
     /// Authorities' certificates that came with anything that serves, or lie in the folder: for chains that lack them.
-    pub(in crate::certs) fn known_authorities(&self) -> Vec<Arc<Certificate>> {
-        let files = self.memory.files();
+    pub(in crate::certs) fn known_authorities(&self, files: &Files) -> Vec<Arc<Certificate>> {
         let mut seen = HashSet::new();
         let remembered = self.memory.authorities(&self.folders).into_iter();
         let mut known: Vec<Arc<Certificate>> =

@@ -12,12 +12,11 @@ use tokio::time::Instant;
 use super::sweep::GRACE;
 use crate::certs::certificate::{Certificate, Fingerprint};
 use crate::certs::folders::Folders;
-use crate::certs::scan::{Content, Files, Record};
+use crate::certs::scan::{Content, Files, Record, Touched};
 
-/// What the folder held at the last look, and which authorities it has lost since.
+/// Which authorities the folder has lost lately.
 #[derive(Default)]
 pub(super) struct Memory {
-    last: Arc<Files>,
     lost: HashMap<Fingerprint, Lost>,
 }
 
@@ -42,12 +41,16 @@ enum Stay {
 
 impl Memory {
     /// Takes over what the folder holds now. `needed` are the issuers of the certificates in service.
-    pub(super) fn look(&mut self, files: &Arc<Files>, needed: &HashSet<Fingerprint>, now: Instant) {
-        for (path, before) in &*self.last {
+    pub(super) fn look(
+        &mut self,
+        files: &Files,
+        touched: &[Touched],
+        needed: impl FnOnce() -> HashSet<Fingerprint>,
+        now: Instant,
+    ) {
+        for Touched { path, before } in touched {
+            let Some(before) = before else { continue };
             let after = files.get(path);
-            if after.is_some_and(|after| Arc::ptr_eq(before, after)) {
-                continue;
-            }
             for authority in authorities(before) {
                 let fingerprint = authority.fingerprint;
                 if !after.into_iter().flat_map(|after| authorities(after)).any(|other| other.fingerprint == fingerprint)
@@ -58,23 +61,18 @@ impl Memory {
                 }
             }
         }
-        self.last = Arc::clone(files);
         if self.lost.is_empty() {
             return;
         }
+        let needed = needed();
         let present: HashSet<&Fingerprint> =
             files.values().flat_map(|record| authorities(record)).map(|authority| &authority.fingerprint).collect();
         self.lost.retain(|fingerprint, lost| {
-            if lost.is_kept(files, needed) {
+            if lost.is_kept(files, &needed) {
                 lost.since = now;
             }
             !present.contains(fingerprint) && lost.since + GRACE > now
         });
-    }
-
-    /// What the folder held at the last look.
-    pub(super) fn files(&self) -> Arc<Files> {
-        Arc::clone(&self.last)
     }
 
     /// Those that are still good for a chain, each with the folders that it lay in.

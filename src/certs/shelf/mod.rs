@@ -137,8 +137,8 @@ impl Shelf {
         self.readable = scan.roots.iter().map(Root::is_readable).collect();
         let is_readable = self.readable.contains(&true);
         if is_readable {
-            let needed = self.holdings.values().filter_map(|holding| holding.voucher.issuer()).collect();
-            self.memory.look(&scan.files, &needed, now.steady);
+            let needed = || self.holdings.values().filter_map(|holding| holding.voucher.issuer()).collect();
+            self.memory.look(&scan.files, &scan.touched, needed, now.steady);
         }
         let remembered = self.memory.authorities(&self.folders);
         let aside = offer.set_aside(&scan.files, &self.folders);
@@ -179,8 +179,13 @@ impl Shelf {
             _ => None,
         });
         let forgotten = self.memory.next_look().filter(|_| self.readable.contains(&true));
-        let own = [forgotten, self.notices.due(), self.next_boundary, self.torn, self.untold];
+        let own = [forgotten, self.next_boundary, self.next_rest()];
         leaving.chain(own.into_iter().flatten()).min()
+    }
+
+    /// When what has just come is to be looked at again.
+    pub(super) fn next_rest(&self) -> Option<Instant> {
+        [self.notices.due(), self.torn, self.untold].into_iter().flatten().min()
     }
 
     /// The last look failed somewhere: what it put in order may not have been published.

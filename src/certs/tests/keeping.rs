@@ -12,7 +12,7 @@ impl Shop {
     fn upload(&mut self, text: &str) -> Vec<String> {
         let pieces = [("upload".to_owned(), Zeroizing::new(text.as_bytes().to_vec()))];
         let upload = Upload::read(&pieces, None, Some("ops".into())).expect("read");
-        let (known, roots) = (self.shelf.known_authorities(), &self.shelf.terms.roots);
+        let (known, roots) = (self.shelf.known_authorities(self.scanner.files()), &self.shelf.terms.roots);
         let matched = upload.pairs(&Default::default(), &known, roots, self.now.unix).expect("a pair");
         let taken: Vec<_> = matched
             .pairs
@@ -37,7 +37,12 @@ impl Shop {
     }
 
     fn delete(&mut self, leaf: &Leaf, even_last_good: bool) -> Result<(), NotDeleted> {
-        let deleted = self.shelf.delete(&fingerprint(leaf).expect("a certificate"), even_last_good, self.now);
+        let deleted = self.shelf.delete(
+            &fingerprint(leaf).expect("a certificate"),
+            even_last_good,
+            self.scanner.files(),
+            self.now,
+        );
         self.publish();
         deleted
     }

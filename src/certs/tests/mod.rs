@@ -5,6 +5,7 @@ mod chains;
 mod departure;
 mod folders;
 mod keeping;
+mod named;
 mod oddities;
 
 use std::fs;
