@@ -2,6 +2,7 @@
 
 mod choosing;
 mod errand;
+mod objects;
 mod receiving;
 
 use std::collections::BTreeSet;
@@ -21,6 +22,7 @@ use super::choices::{Choices, NotChosen, SiteChoice};
 use super::folders::Folders;
 use super::ledger::{Alarm, HeldBack, Ledger};
 use super::library::{Library, Version};
+use super::objects::Objects;
 use super::request::Requests;
 use super::scan::{Scanner, Touched};
 use super::self_signed::SelfSigned;
@@ -50,7 +52,7 @@ impl Intake {
     ) -> Result<IntakeHandle, StoreError> {
         let requests = Requests::open(store.clone(), state_directory)?;
         let (folders, library) = (folders.into(), Library::open(store.clone(), state_directory)?);
-        let (choices, self_signed) = (Choices::open(store.clone())?, SelfSigned::new(store, state_directory));
+        let (choices, kept) = (Choices::open(store.clone())?, Objects::open(store.clone())?);
         let (ledger, ledger_reader) = table(Ledger::default());
         let (orders, orders_reader) = mpsc::channel(ORDERS);
         let (looks, looks_reader) = watch::channel(0);
@@ -60,9 +62,9 @@ impl Intake {
             is_restored: false,
             not_kept: None,
             choices,
-            self_signed,
+            self_signed: SelfSigned::new(store, state_directory),
             requests: requests.clone(),
-            objects: AllObjects::new(&folders),
+            objects: AllObjects::new(&folders, kept),
             index,
             well_known,
             terms,
@@ -169,6 +171,7 @@ enum Order {
     Delete(String, bool, oneshot::Sender<Result<(), NotDeleted>>),
     Choose(String, Option<Choosing>, oneshot::Sender<Result<SiteChoice, NotChosen>>),
     LocalRoot(oneshot::Sender<Result<String, String>>),
+    Object(objects::Errand),
     History(String, oneshot::Sender<Option<Vec<Version>>>),
 }
 
@@ -246,6 +249,7 @@ impl Desk {
                 drop(reply.send(deleted));
             }
             Order::Choose(site, choosing, reply) => drop(reply.send(self.choose(&site, choosing, now))),
+            Order::Object(errand) => self.attend(errand, now),
             Order::LocalRoot(reply) => drop(reply.send(self.local_root())),
             Order::History(fingerprint, reply) => drop(reply.send(self.shelf.history(&fingerprint))),
         }
@@ -306,7 +310,7 @@ impl Desk {
         self.owed = Vec::new();
         self.objects.show_also(offer.objects);
         let keep = |place: usize| self.shelf.holds_back() || !scan.roots[place].is_readable();
-        if let Some(table) = self.objects.adopt(looks, keep) {
+        if let Some(table) = self.objects.adopt(looks, &self.shelf.terms.sites, keep) {
             self.well_known.publish(table);
         }
         if let Some(index) = index {
@@ -319,7 +323,7 @@ impl Desk {
     /// Puts out what lists and alarms say.
     fn tell(&mut self, trouble: Option<StoreError>, degraded: bool, now: Moment) {
         let mut ledger = self.shelf.ledger();
-        ledger.choices = self.choices.all();
+        self.enter(&mut ledger);
         if let Some(message) = self.not_issued.clone() {
             ledger.raise(Alarm { code: AlarmCode::LocalCaFailed, message, since: now.unix });
         }

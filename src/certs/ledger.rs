@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::alarms::AlarmCode;
 use super::choices::Choice;
 use super::flaw::Flaw;
+use super::objects::Object;
 
 /// The state of the drop folder, as lists and metrics show it. Replaced whole after every look.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -26,6 +27,9 @@ pub struct Ledger {
     /// What was decided about sites' certificates, by the site's name.
     #[serde(skip)]
     pub choices: Arc<BTreeMap<String, Choice>>,
+    /// What is kept besides certificates, in order of the ids.
+    #[serde(skip)]
+    pub objects: Arc<Vec<Object>>,
     /// Looks that failed in a way that was not foreseen.
     pub failed_scans: u64,
     /// Whether the system reports changes; otherwise they are only found by looking at intervals.

@@ -30,6 +30,7 @@ mod judgement;
 mod ledger;
 mod library;
 mod local_ca;
+mod objects;
 mod pairing;
 mod parts;
 mod password;
@@ -65,6 +66,7 @@ pub use judgement::{Circumstances, Minimums, SiteDemands, Sites, Verdict, warnin
 pub use ledger::{Alarm, HeldBack, Ledger, Loads, Notice, NoticeState};
 pub use library::{Source, TurnedDown, Version, verify};
 pub use local_ca::{Issued, KeyKind, LocalCa, LocalCaError, valid_for};
+pub use objects::{End, EndFrom, NewObject, NotKept, Object, ObjectKind, ObjectVersion};
 pub use request::{
     Details, Draft, FieldMistake, KeyAlgorithm, KeyError, ListedRequest, Mistakes, Order, OrderDraft,
     ReceivedCertificate, Reminder, ReminderDraft, Request, RequestError, RequestKey, RequestKind, RequestStatus,

@@ -28,7 +28,7 @@ pub fn survey(folders: impl Into<Folders>, terms: Arc<Terms>) -> Survey {
     let mut shelf = Shelf::new(folders.clone(), None);
     shelf.terms = terms;
     let mut scan = Scanner::new(folders.clone()).scan();
-    let looks = AllObjects::new(&folders).look();
+    let looks = AllObjects::look_once(&folders);
     let refused: Vec<_> = looks.into_iter().flat_map(|look| look.refused).collect();
     let mut now = moment();
     shelf.step(&scan, &Offer::default(), refused.clone(), now);

@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 
 use super::{Asking, Running};
+pub(super) use import::public_file;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {

@@ -1,4 +1,5 @@
-//! The command line: `vitrine run`, `check`, `demo`, `inspect`, `certs`, `csr`, `sites`, `token`, `audit`, `backup`, `restore`, `state`.
+//! The command line: `vitrine run`, `check`, `demo`, `inspect`, `certs`, `csr`, `sites`, `objects`, `token`, `audit`, `backup`,
+//! `restore`, `state`.
 
 mod audit;
 mod backup;
@@ -8,6 +9,7 @@ mod csr;
 mod demo;
 mod exit;
 mod inspect;
+mod objects;
 mod output;
 mod provision;
 mod run;
@@ -74,6 +76,9 @@ enum Command {
     /// The sites of a running edge
     #[command(subcommand)]
     Sites(SitesCommand),
+    /// What sites show that is no certificate of a server, such as Apple Pay's domain association file
+    #[command(subcommand)]
+    Objects(objects::Command),
     /// Tokens for programs that ask a running edge from elsewhere
     #[command(subcommand)]
     Token(tokens::Command),
@@ -245,6 +250,7 @@ impl Command {
             }
             Self::Sites(SitesCommand::Root(running)) => running.ask(async |edge| provision::root(edge).await),
             Self::Csr(command) => command.obey(),
+            Self::Objects(command) => command.obey(),
             Self::Token(command) => command.obey(),
             Self::Audit(command) => command.obey(),
             Self::Backup(backing_up) => backing_up.obey(),

@@ -29,6 +29,7 @@ mod library;
 mod limited_folders;
 mod limits;
 mod names;
+mod objects;
 mod openapi;
 mod plain;
 mod reload;

@@ -6,6 +6,7 @@ mod certificates;
 mod choices;
 mod conditions;
 mod form;
+mod objects;
 mod openapi;
 mod query;
 mod recorded;
@@ -66,6 +67,7 @@ static RESOURCES: &[&Resource] = &[
     &versions::RESOURCE,
     &sites::RESOURCE,
     &choices::RESOURCE,
+    &objects::RESOURCE,
     &rejected::RESOURCE,
     &requests::RESOURCE,
     &tokens::RESOURCE,

@@ -231,6 +231,7 @@ impl Shelf {
             loads: self.loads,
             last_scan: self.last_scan,
             choices: Arc::default(),
+            objects: Arc::default(),
             failed_scans: 0,
             watching: true,
         }

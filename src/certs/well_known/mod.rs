@@ -24,6 +24,8 @@ use rustix::io::Errno;
 
 use super::flaw::Flaw;
 use super::folders::{Folders, name_not_allowed};
+use super::objects::Objects as KeptObjects;
+use super::terms::SiteTerms;
 use super::walk::{LARGEST_FILE, Stamp, WELL_KNOWN};
 use crate::live::{WellKnown, WellKnownObject};
 use crate::name::HostName;
@@ -45,15 +47,28 @@ pub(super) struct AllObjects {
     others: Vec<Other>,
     /// Whether these are not in the table yet.
     is_stale: bool,
+    /// What the operator gave to sites.
+    kept: KeptObjects,
+    /// What of it was shown last.
+    shown: Vec<(HostName, Arc<WellKnownObject>)>,
 }
 
 /// An object from elsewhere: at which host, and under which name.
 pub(super) type Other = (HostName, Box<str>, Arc<WellKnownObject>);
 
 impl AllObjects {
-    pub(super) fn new(folders: &Folders) -> Self {
-        let folders = folders.directories().into_iter().map(|folder| Objects::new(folders, folder)).collect();
-        Self { folders, others: Vec::new(), is_stale: false }
+    pub(super) fn new(folders: &Folders, kept: KeptObjects) -> Self {
+        Self { folders: Objects::of_all(folders), others: Vec::new(), is_stale: false, kept, shown: Vec::new() }
+    }
+
+    /// Looks at the folders where nothing is shown.
+    pub(super) fn look_once(folders: &Folders) -> Vec<Look> {
+        Objects::of_all(folders).iter().map(Objects::look).collect()
+    }
+
+    /// What the operator gave to sites, to be changed.
+    pub(super) const fn kept(&mut self) -> &mut KeptObjects {
+        &mut self.kept
     }
 
     /// Looks at all of them.
@@ -68,19 +83,40 @@ impl AllObjects {
     }
 
     /// Makes looks the state; gives the new table when it is another one. Nothing goes from folders that `keep` names.
-    pub(super) fn adopt(&mut self, looks: Vec<Look>, keep: impl Fn(usize) -> bool) -> Option<WellKnown> {
+    pub(super) fn adopt(
+        &mut self,
+        looks: Vec<Look>,
+        sites: &[SiteTerms],
+        keep: impl Fn(usize) -> bool,
+    ) -> Option<WellKnown> {
         let is_stale = std::mem::take(&mut self.is_stale);
         let adopted = self.folders.iter_mut().zip(looks).enumerate();
         let changed = adopted.fold(is_stale, |changed, (at, (objects, look))| objects.adopt(look, keep(at)) | changed);
-        changed.then(|| {
-            let mut table = WellKnown::default();
-            // The last one of a name wins: the main folder's.
-            self.folders.iter().rev().for_each(|objects| objects.put_into(&mut table));
-            for (host, name, object) in &self.others {
+        let anew = self.shown_anew(sites);
+        anew.or_else(|| changed.then(|| self.table()))
+    }
+
+    /// The new table when the sites show something else of what the operator gave them.
+    pub(super) fn shown_anew(&mut self, sites: &[SiteTerms]) -> Option<WellKnown> {
+        let shown = self.kept.shown(sites);
+        let changed = shown != self.shown;
+        self.shown = shown;
+        changed.then(|| self.table())
+    }
+
+    fn table(&self) -> WellKnown {
+        let mut table = WellKnown::default();
+        // The last one of a name wins: the main folder's, and above all what the operator gave to this very site.
+        self.folders.iter().rev().for_each(|objects| objects.put_into(&mut table));
+        for (host, object) in &self.shown {
+            for name in [APPLE_PAY, APPLE_PAY_TXT] {
                 table.insert(host, name, Arc::clone(object));
             }
-            table
-        })
+        }
+        for (host, name, object) in &self.others {
+            table.insert(host, name, Arc::clone(object));
+        }
+        table
     }
 }
 
@@ -109,6 +145,10 @@ struct Entry {
 impl Objects {
     pub(super) fn new(folders: &Folders, drop_folder: PathBuf) -> Self {
         Self { drop_folder, folders: folders.clone(), files: Files::new() }
+    }
+
+    fn of_all(folders: &Folders) -> Vec<Self> {
+        folders.directories().into_iter().map(|folder| Self::new(folders, folder)).collect()
     }
 
     /// Looks at the whole folder.

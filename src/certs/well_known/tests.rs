@@ -212,7 +212,8 @@ fn what_comes_from_elsewhere_is_shown_before_a_file_of_the_same_name() {
     let folder = home.path().join("well-known/shop.example/pki-validation");
     fs::create_dir_all(&folder).expect("a folder");
     fs::write(folder.join("a.txt"), "of a file").expect("written");
-    let mut objects = AllObjects::new(&home.path().into());
+    let mut objects =
+        AllObjects::new(&home.path().into(), KeptObjects::open(crate::store::Store::in_memory()).expect("none"));
     let said = |table: &WellKnown, name: &str| {
         let found = table.find("shop.example", &format!("/.well-known/pki-validation/{name}"));
         found.map(|object| String::from_utf8(object.content.to_vec()).expect("text"))
@@ -222,16 +223,16 @@ fn what_comes_from_elsewhere_is_shown_before_a_file_of_the_same_name() {
         let object = WellKnownObject { content: Bytes::from_static(b"from elsewhere") };
         (host, format!("pki-validation/{name}").into(), Arc::new(object))
     };
-    objects.adopt(objects.look(), |_| false).expect("a table");
+    objects.adopt(objects.look(), &[], |_| false).expect("a table");
     objects.show_also(vec![other("a.txt"), other("b.txt")]);
-    let table = objects.adopt(objects.look(), |_| false).expect("another table");
+    let table = objects.adopt(objects.look(), &[], |_| false).expect("another table");
     assert_eq!(
         ["a.txt", "b.txt"].map(|name| said(&table, name)),
         ["from elsewhere", "from elsewhere"].map(|text| Some(text.into()))
     );
     objects.show_also(vec![other("a.txt"), other("b.txt")]);
-    assert!(objects.adopt(objects.look(), |_| false).is_none(), "nothing changed");
+    assert!(objects.adopt(objects.look(), &[], |_| false).is_none(), "nothing changed");
     objects.show_also(Vec::new());
-    let table = objects.adopt(objects.look(), |_| false).expect("another table");
+    let table = objects.adopt(objects.look(), &[], |_| false).expect("another table");
     assert_eq!(["a.txt", "b.txt"].map(|name| said(&table, name)), [Some("of a file".into()), None]);
 }

@@ -119,6 +119,11 @@ impl Arrived {
     }
 }
 
+/// A file that everybody may read.
+pub(in crate::cli) fn public_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
+    read(path).map(|(content, _)| content)
+}
+
 /// One line; what ends it is no part of the password.
 fn password(path: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
     let (mut content, mode) = read(path)?;

@@ -1,0 +1,73 @@
+//! What sites have to show, as the operator brings it and takes it away.
+
+use tokio::sync::oneshot;
+
+use super::{Desk, IntakeHandle, Order};
+use crate::certs::ledger::Ledger;
+use crate::certs::objects::{NewObject, NotKept, Object};
+use crate::certs::shelf::Moment;
+
+type Reply = oneshot::Sender<Result<Object, NotKept>>;
+
+/// What is to be done with an object.
+pub(super) enum Errand {
+    Add(NewObject, Reply),
+    GoBack(String, u32, Reply),
+    Remove(String, Reply),
+}
+
+impl IntakeHandle {
+    /// Keeps a new version of an object and has its sites show it.
+    ///
+    /// # Errors
+    /// [`NotKept`], and nothing has changed.
+    pub async fn add_object(&self, new: NewObject) -> Result<Object, NotKept> {
+        self.object(|reply| Errand::Add(new, reply)).await
+    }
+
+    /// Has a version of an object shown that was kept before.
+    ///
+    /// # Errors
+    /// [`NotKept`], and nothing has changed.
+    pub async fn object_back_to(&self, id: String, version: u32) -> Result<Object, NotKept> {
+        self.object(|reply| Errand::GoBack(id, version, reply)).await
+    }
+
+    /// Takes an object away with all its versions, and gives what it was.
+    ///
+    /// # Errors
+    /// [`NotKept`], and nothing has changed.
+    pub async fn remove_object(&self, id: String) -> Result<Object, NotKept> {
+        self.object(|reply| Errand::Remove(id, reply)).await
+    }
+
+    async fn object(&self, errand: impl FnOnce(Reply) -> Errand) -> Result<Object, NotKept> {
+        self.order(|reply| Order::Object(errand(reply))).await.unwrap_or(Err(NotKept::Stopping))
+    }
+}
+
+impl Desk {
+    /// Does it, shows what there is now, then answers.
+    pub(super) fn attend(&mut self, errand: Errand, now: Moment) {
+        let terms = self.terms.borrow().clone();
+        let kept = self.objects.kept();
+        let (done, reply) = match errand {
+            Errand::Add(new, reply) => (kept.add(new, &terms.sites, now.unix), reply),
+            Errand::GoBack(id, version, reply) => (kept.go_back_to(&id, version, &terms.sites), reply),
+            Errand::Remove(id, reply) => (kept.remove(&id), reply),
+        };
+        if let Some(table) = self.objects.shown_anew(&terms.sites) {
+            self.well_known.publish(table);
+        }
+        let mut ledger = Ledger::clone(&self.ledger.current());
+        self.enter(&mut ledger);
+        self.ledger.publish(ledger);
+        let _ = reply.send(done);
+    }
+
+    /// Tells what was decided and what is kept besides certificates.
+    pub(super) fn enter(&mut self, ledger: &mut Ledger) {
+        ledger.choices = self.choices.all();
+        ledger.objects = self.objects.kept().all();
+    }
+}
