@@ -1,6 +1,6 @@
 //! The metrics page: gathers what is published and counted at this moment.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 
 use super::Sources;
 use super::problem::{Answer, Kind, Problem, exposition};
-use crate::certs::{AlarmCode, Choice, IntakeHandle, Ledger, NoticeState};
+use crate::certs::{AlarmCode, Choice, End, IntakeHandle, Ledger, NoticeState, Object};
 use crate::config::{Reloads, Standing};
 use crate::live::{CertIndex, RouteTable, ServedCert, Site};
 use crate::telemetry::{CertificateFacts, ConfigurationFacts, IntakeFacts, Scrape, SiteFacts, TruthFacts, render};
@@ -45,10 +45,11 @@ fn page(sources: &Sources) -> String {
         not_before: one.not_before,
         not_after: one.not_after,
     });
+    let objects = ledger.as_deref().map(|ledger| ends(&ledger.objects, &index, &routes)).unwrap_or_default();
     render(&Scrape {
         workers: &sources.workers,
         access_records_lost: sources.access_log.lost(),
-        sites: sites(&routes, &index, &choices, &sources.truth.contradicted_sites()),
+        sites: sites(&routes, &index, &choices, &sources.truth.contradicted_sites(), &objects),
         certificates: index.certificates().iter().map(|served| certificate(served)).collect(),
         kept: requested.collect(),
         well_known: sources.well_known.load().iter().count(),
@@ -79,12 +80,14 @@ fn sites(
     index: &CertIndex,
     choices: &BTreeMap<String, Choice>,
     contradicted: &HashSet<String>,
+    objects: &HashMap<&str, Vec<(&'static str, i64)>>,
 ) -> Vec<SiteFacts> {
     let of_site = |site: &Site| {
         let label = site.label();
         let source = choices.get(&*site.name).map_or(site.provision, |choice| choice.certificate).word();
         let mismatch = contradicted.contains(&label);
-        let mut facts = SiteFacts { label, source, not_after: Vec::new(), uncovered: 0, mismatch };
+        let mut facts = SiteFacts { label, source, not_after: Vec::new(), objects: Vec::new(), uncovered: 0, mismatch };
+        facts.objects = objects.get(&*site.name).cloned().unwrap_or_default();
         for host in &site.hosts {
             let mut served = index.find_pattern(host).into_iter().flat_map(|choice| choice.iter()).peekable();
             if served.peek().is_none() {
@@ -101,6 +104,22 @@ fn sites(
         facts
     };
     routes.sites().iter().map(|site| of_site(site)).collect()
+}
+
+/// The end of each object that has one, by the names of the sites that show it.
+fn ends<'a>(
+    objects: &'a [Object],
+    index: &CertIndex,
+    routes: &RouteTable,
+) -> HashMap<&'a str, Vec<(&'static str, i64)>> {
+    let mut ends: HashMap<&str, Vec<(&'static str, i64)>> = HashMap::new();
+    for (object, version) in objects.iter().filter_map(|object| Some((object, object.version()?))) {
+        let Some(end) = End::of(version, index, routes) else { continue };
+        for site in &version.sites {
+            ends.entry(site).or_default().push((object.kind.word(), end.at));
+        }
+    }
+    ends
 }
 
 fn configuration(standing: &Standing) -> ConfigurationFacts {

@@ -46,6 +46,8 @@ catalogue! {
 
     SITE_NOT_AFTER = Gauge "vitrine_site_certificate_not_after_seconds" ["site", "source", "key_type"]
         "Earliest end of validity among the certificates that serve the site's hosts, seconds since the Unix epoch.";
+    OBJECT_NOT_AFTER = Gauge "vitrine_object_not_after_seconds" ["type", "site"]
+        "End of an object that the site shows and that is no certificate of a server, seconds since the Unix epoch.";
     SITE_UNCOVERED = Gauge "vitrine_site_hosts_without_certificate" ["site"]
         "Hosts of the site for which no certificate is there.";
     CERTIFICATE_LOADS = Counter "vitrine_certificate_loads_total" ["result"]

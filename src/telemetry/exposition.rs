@@ -73,6 +73,8 @@ pub struct SiteFacts {
     pub source: &'static str,
     /// The earliest end of validity over its hosts, for each type of key, seconds since the Unix epoch.
     pub not_after: Vec<(&'static str, i64)>,
+    /// The end of each object that it shows, by type; those without one are not there.
+    pub objects: Vec<(&'static str, i64)>,
     /// Its hosts that no certificate serves.
     pub uncovered: usize,
     /// Whether one of its hosts is served another certificate than the published one.
@@ -315,11 +317,14 @@ fn certificate_labels(facts: &CertificateFacts<'_>) -> String {
 
 fn write_sites(text: &mut Text, scrape: &Scrape<'_>) {
     let (mut not_after, mut uncovered, mut requests) = (Vec::new(), Vec::new(), Vec::new());
-    let mut mismatch = Vec::new();
+    let (mut mismatch, mut objects) = (Vec::new(), Vec::new());
     let counted = by_site(scrape.workers);
     for site in &scrape.sites {
         for (key_type, seconds) in &site.not_after {
             not_after.push((text::labels(&name::SITE_NOT_AFTER, &[&site.label, site.source, key_type]), *seconds));
+        }
+        for (kind, seconds) in &site.objects {
+            objects.push((text::labels(&name::OBJECT_NOT_AFTER, &[kind, &site.label]), *seconds));
         }
         uncovered.push((text::labels(&name::SITE_UNCOVERED, &[&site.label]), site.uncovered));
         mismatch.push((text::labels(&name::SERVED_MISMATCH, &[&site.label]), u8::from(site.mismatch)));
@@ -329,6 +334,7 @@ fn write_sites(text: &mut Text, scrape: &Scrape<'_>) {
         }
     }
     text.family(&name::SITE_NOT_AFTER, borrowed(&not_after));
+    text.family(&name::OBJECT_NOT_AFTER, borrowed(&objects));
     text.family(&name::SITE_UNCOVERED, borrowed(&uncovered));
     text.family(&name::SERVED_MISMATCH, borrowed(&mismatch));
     text.family(&name::SITE_REQUESTS, borrowed(&requests));

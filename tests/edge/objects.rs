@@ -75,6 +75,10 @@ fn an_identity_proof_holds_as_long_as_the_certificate_that_serves() {
         (ends(&edge), edge.api("objects")[0]["not_after_from"].clone()),
         (of_certificate(&edge), "certificate".into())
     );
+    let labels = [("type", "apple-pay-identity-proof"), ("site", "shop.example")];
+    let certificate = edge.scrape().sum("x509_cert_not_after", &[("filename", "shop.pem")]);
+    assert!(certificate > 0.0);
+    assert_eq!(edge.scrape().sum("vitrine_object_not_after_seconds", &labels), certificate);
 }
 
 #[test]

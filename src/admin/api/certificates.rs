@@ -29,6 +29,8 @@ pub(super) struct Certificate {
     subject: String,
     issuer: String,
     serial: String,
+    #[serde(rename = "type")]
+    kind: &'static str,
     names: Vec<String>,
     key_type: &'static str,
     not_before: String,
@@ -107,6 +109,7 @@ impl<'a> Judge<'a> {
             subject: facts.subject_cn.to_string(),
             issuer: issuer(served),
             serial: facts.serial.to_string(),
+            kind: SSL,
             names: served.names.iter().map(ToString::to_string).collect(),
             key_type: served.key_type.label(),
             not_before: timestamp(facts.not_before),
@@ -174,3 +177,5 @@ fn issuer(served: &ServedCert) -> String {
 }
 
 const SECONDS_A_DAY: i64 = 86_400;
+/// What certificates of servers are called beside the types of objects.
+const SSL: &str = "ssl";

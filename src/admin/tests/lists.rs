@@ -17,7 +17,7 @@ async fn certificates_are_listed_with_the_sites_they_serve() {
     assert_eq!(
         list[0],
         json!({
-            "fingerprint": "print of shop", "subject": "shop", "issuer": "Some CA", "serial": "0a",
+            "fingerprint": "print of shop", "subject": "shop", "issuer": "Some CA", "serial": "0a", "type": "ssl",
             "names": ["shop.example", "*.shop.example"], "key_type": "ecdsa",
             "not_before": "2001-09-09T01:46:40Z", "not_after": "3000-01-01T00:00:00Z", "days_left": days,
             "file": "certs/shop.pem", "embedded_key": true, "in_grace": false, "held": false, "state": "valid",
