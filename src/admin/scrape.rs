@@ -1,6 +1,6 @@
 //! The metrics page: gathers what is published and counted at this moment.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 
 use super::Sources;
 use super::problem::{Answer, Kind, Problem, exposition};
-use crate::certs::{AlarmCode, Choice, End, IntakeHandle, Ledger, NoticeState, Object};
+use crate::certs::{AlarmCode, Choice, End, IntakeHandle, Ledger, NoticeState, Object, Truth};
 use crate::config::{Reloads, Standing};
 use crate::live::{CertIndex, RouteTable, ServedCert, Site};
 use crate::telemetry::{CertificateFacts, ConfigurationFacts, IntakeFacts, Scrape, SiteFacts, TruthFacts, render};
@@ -49,7 +49,7 @@ fn page(sources: &Sources) -> String {
     render(&Scrape {
         workers: &sources.workers,
         access_records_lost: sources.access_log.lost(),
-        sites: sites(&routes, &index, &choices, &sources.truth.contradicted_sites(), &objects),
+        sites: sites(&routes, &index, &choices, &sources.truth, &objects),
         certificates: index.certificates().iter().map(|served| certificate(served)).collect(),
         kept: requested.collect(),
         well_known: sources.well_known.load().iter().count(),
@@ -79,14 +79,17 @@ fn sites(
     routes: &RouteTable,
     index: &CertIndex,
     choices: &BTreeMap<String, Choice>,
-    contradicted: &HashSet<String>,
+    truth: &Truth,
     objects: &HashMap<&str, Vec<(&'static str, i64)>>,
 ) -> Vec<SiteFacts> {
+    let (contradicted, shown) = (truth.contradicted_sites(), truth.shown());
     let of_site = |site: &Site| {
         let label = site.label();
         let source = choices.get(&*site.name).map_or(site.provision, |choice| choice.certificate).word();
         let mismatch = contradicted.contains(&label);
-        let mut facts = SiteFacts { label, source, not_after: Vec::new(), objects: Vec::new(), uncovered: 0, mismatch };
+        let shown = shown.get(&label).copied();
+        let mut facts =
+            SiteFacts { label, source, not_after: Vec::new(), objects: Vec::new(), shown, uncovered: 0, mismatch };
         facts.objects = objects.get(&*site.name).cloned().unwrap_or_default();
         for host in &site.hosts {
             let mut served = index.find_pattern(host).into_iter().flat_map(|choice| choice.iter()).peekable();

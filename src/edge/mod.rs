@@ -158,6 +158,8 @@ impl Edge {
         let truth = Truth::default();
         let truth_check = TruthCheck {
             listeners: addresses.https.clone(),
+            plain: addresses.http.clone(),
+            well_known: well_known.clone(),
             certificates: certificates_live.clone(),
             routes: routes.clone(),
             default_host: Box::new(move || policy.load().default_host().cloned()),

@@ -62,6 +62,8 @@ catalogue! {
         "1 while a condition of the certificates asks for the operator, 0 otherwise.";
     SERVED_MISMATCH = Gauge "vitrine_served_certificate_mismatch" ["site"]
         "1 while a host of the site is served another certificate than the published one, 0 otherwise.";
+    WELL_KNOWN_SERVED = Gauge "vitrine_well_known_served" ["site"]
+        "1 if the site shows what it should below /.well-known/, as asked for from outside, 0 otherwise; only sites that have something to show.";
     TRUTH_AGE = Gauge "vitrine_truth_check_age_seconds" []
         "Time since the check of what is really served of the site for which it is longest ago.";
     TRUTH_CHECKS = Counter "vitrine_truth_checks_total" ["result"]

@@ -75,6 +75,8 @@ pub struct SiteFacts {
     pub not_after: Vec<(&'static str, i64)>,
     /// The end of each object that it shows, by type; those without one are not there.
     pub objects: Vec<(&'static str, i64)>,
+    /// Whether it shows what it should below `/.well-known/`; `None`: nothing, or not looked at yet.
+    pub shown: Option<bool>,
     /// Its hosts that no certificate serves.
     pub uncovered: usize,
     /// Whether one of its hosts is served another certificate than the published one.
@@ -317,7 +319,7 @@ fn certificate_labels(facts: &CertificateFacts<'_>) -> String {
 
 fn write_sites(text: &mut Text, scrape: &Scrape<'_>) {
     let (mut not_after, mut uncovered, mut requests) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut mismatch, mut objects) = (Vec::new(), Vec::new());
+    let (mut mismatch, mut objects, mut shown) = (Vec::new(), Vec::new(), Vec::new());
     let counted = by_site(scrape.workers);
     for site in &scrape.sites {
         for (key_type, seconds) in &site.not_after {
@@ -328,6 +330,7 @@ fn write_sites(text: &mut Text, scrape: &Scrape<'_>) {
         }
         uncovered.push((text::labels(&name::SITE_UNCOVERED, &[&site.label]), site.uncovered));
         mismatch.push((text::labels(&name::SERVED_MISMATCH, &[&site.label]), u8::from(site.mismatch)));
+        shown.extend(site.shown.map(|shown| (text::labels(&name::WELL_KNOWN_SERVED, &[&site.label]), u8::from(shown))));
         let totals = counted.get(site.label.as_str()).copied().unwrap_or_default();
         for class in StatusClass::ALL {
             requests.push((text::labels(&name::SITE_REQUESTS, &[&site.label, class.label()]), totals[class.index()]));
@@ -337,6 +340,7 @@ fn write_sites(text: &mut Text, scrape: &Scrape<'_>) {
     text.family(&name::OBJECT_NOT_AFTER, borrowed(&objects));
     text.family(&name::SITE_UNCOVERED, borrowed(&uncovered));
     text.family(&name::SERVED_MISMATCH, borrowed(&mismatch));
+    text.family(&name::WELL_KNOWN_SERVED, borrowed(&shown));
     text.family(&name::SITE_REQUESTS, borrowed(&requests));
 }
 

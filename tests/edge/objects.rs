@@ -110,6 +110,35 @@ fn a_site_that_is_given_another_host_shows_it_there_too() {
 }
 
 #[test]
+fn what_a_site_shows_is_looked_at_from_outside() {
+    let origin = Origin::saying("the shop");
+    let edge = shops(&origin).start();
+    let shown = |edge: &Edge, site: &str| edge.scrape().series("vitrine_well_known_served", &[("site", site)]);
+    done(vitrine(&edge, "objects add proof --type apple-pay-identity-proof --site shop.example"));
+    let value = eventually("a look", || shown(&edge, "shop.example").first().map(|(_, value)| *value));
+    assert_eq!((value, shown(&edge, "b.example").len()), (1.0, 0));
+    let of_code = |edge: &Edge| edge.api("alarms").into_iter().find(|alarm| alarm["code"] == "well-known-not-served");
+    assert_eq!(of_code(&edge), None);
+    // Without a certificate nobody gets it over HTTPS.
+    let mut setup = edge.end(Signal::TERM);
+    setup.site(&["bare.example"], &[&origin]);
+    let edge = setup.start();
+    done(vitrine(&edge, "objects add proof --type apple-pay-identity-proof --site bare.example"));
+    let alarm = eventually("the alarm", || of_code(&edge));
+    let message = alarm["message"].as_str().unwrap_or_default();
+    assert!(
+        message.starts_with("bare.example does not show what it should: https://bare.example/.well-known/"),
+        "{message}"
+    );
+    let value = |site: &str| shown(&edge, site).first().map(|(_, value)| *value);
+    assert_eq!(value("bare.example"), Some(0.0));
+    // One that is wrong keeps no other from being looked at.
+    assert_eq!(eventually("a look at the other", || value("shop.example")), 1.0);
+    done(vitrine(&edge, "objects remove bare.example"));
+    eventually("the end of the alarm", || of_code(&edge).is_none().then_some(()));
+}
+
+#[test]
 fn what_cannot_be_shown_is_refused_with_the_mend() {
     let origin = Origin::saying("the shop");
     let edge = shops(&origin).start();

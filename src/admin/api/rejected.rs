@@ -65,7 +65,9 @@ fn alarms(sources: &Sources) -> Vec<Alarm> {
     let contradictions = sources.truth.contradictions();
     let served = contradictions.iter().map(|served| alarm(SERVED_MISMATCH, &served.message, served.since));
     let audit = sources.audit.trouble().map(|trouble| alarm(UNRECORDED, &trouble.text, trouble.since));
-    refused.chain(rejected).chain(of_certificates).chain(served).chain(audit).collect()
+    let hidden = sources.truth.not_shown();
+    let hidden = hidden.iter().map(|hidden| alarm(NOT_SHOWN, &hidden.message, hidden.since));
+    refused.chain(rejected).chain(of_certificates).chain(served).chain(hidden).chain(audit).collect()
 }
 
 fn ledger(sources: &Sources) -> Arc<Ledger> {
@@ -80,3 +82,5 @@ const UNRECORDED: &str = "audit-unwritten";
 const LEFT_OUT: &str = "config-rejected";
 /// A host is served another certificate than the published one.
 const SERVED_MISMATCH: &str = "served-mismatch";
+/// A site does not show what it should below `/.well-known/`.
+const NOT_SHOWN: &str = "well-known-not-served";

@@ -132,7 +132,7 @@ impl Drop for Known<'_> {
 }
 
 /// A socket with an address of its own, and where it is to go.
-fn from_its_own_side(listener: SocketAddr) -> io::Result<(TcpSocket, SocketAddr)> {
+pub(super) fn from_its_own_side(listener: SocketAddr) -> io::Result<(TcpSocket, SocketAddr)> {
     let mut tried = None;
     for ip in ways_to(listener.ip()) {
         let mut target = listener;
@@ -180,7 +180,7 @@ fn failed(error: &io::Error) -> Answer {
     }
 }
 
-fn connector(offer: Offer) -> Result<TlsConnector, rustls::Error> {
+pub(super) fn connector(offer: Offer) -> Result<TlsConnector, rustls::Error> {
     // One group that every listener has: the handshake with ourselves needs no protection from the future, and costs half.
     let provider = CryptoProvider { kx_groups: vec![kx_group::X25519], ..default_provider() };
     let verifier = SignatureAlone { algorithms: provider.signature_verification_algorithms, schemes: offer.schemes() };

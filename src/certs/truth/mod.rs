@@ -6,6 +6,7 @@
 mod client;
 mod plan;
 mod record;
+mod shown;
 #[cfg(test)]
 mod tests;
 
@@ -15,13 +16,14 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::{Instant, sleep_until};
 
-use crate::live::{CertIndex, Choice, Live, OwnCheck, Publisher, RouteTable, ServedCert};
+use crate::live::{CertIndex, Choice, Live, OwnCheck, Publisher, RouteTable, ServedCert, WellKnown};
 use crate::name::{HostName, HostPattern};
 use crate::shutdown::Lifecycle;
 use crate::telemetry::{TruthResult, printable};
 use client::{Answer, Client, Offer};
 use plan::{Errand, Next, Plan};
 use record::{Finding, Of};
+use shown::ShownCheck;
 
 pub use record::{Checked, Contradiction, Truth};
 
@@ -29,6 +31,10 @@ pub use record::{Checked, Contradiction, Truth};
 pub struct TruthCheck {
     /// Where the edge really listens for HTTPS.
     pub listeners: Vec<SocketAddr>,
+    /// Where it listens for plain HTTP.
+    pub plain: Vec<SocketAddr>,
+    /// What sites show below `/.well-known/`.
+    pub well_known: Live<WellKnown>,
     /// What is published.
     pub certificates: Live<CertIndex>,
     /// Whose hosts are asked for.
@@ -42,6 +48,13 @@ pub struct TruthCheck {
 impl TruthCheck {
     /// Checks until the edge drains, and keeps what it finds in `truth`.
     pub async fn run(self, truth: Truth, mut lifecycle: Lifecycle) {
+        let shown = ShownCheck {
+            https: self.listeners.clone(),
+            http: self.plain.clone(),
+            well_known: self.well_known.clone(),
+            routes: self.routes.clone(),
+            truth: truth.clone(),
+        };
         let mut checker = match Checker::new(self, truth) {
             Ok(checker) => checker,
             Err(error) => {
@@ -52,6 +65,7 @@ impl TruthCheck {
         tokio::select! {
             _ = lifecycle.draining() => {}
             () = checker.go() => {}
+            () = shown.run() => {}
         }
     }
 }
@@ -111,7 +125,7 @@ impl Sources {
 
 impl Checker {
     fn new(check: TruthCheck, truth: Truth) -> Result<Self, rustls::Error> {
-        let TruthCheck { listeners, certificates, routes, default_host, own } = check;
+        let TruthCheck { listeners, certificates, routes, default_host, own, .. } = check;
         let check = Sources { listeners, certificates, routes, default_host };
         Ok(Self { check, client: Client::new(own)?, truth, plan: Plan::default(), seen: None })
     }

@@ -89,6 +89,41 @@ impl Truth {
         listed
     }
 
+    /// Whether each site that has something to show below `/.well-known/` shows it, by its label.
+    #[must_use]
+    pub fn shown(&self) -> HashMap<String, bool> {
+        self.lock().shown.iter().map(|(site, fault)| (site.clone(), fault.is_none())).collect()
+    }
+
+    /// All sites that do not show what they should, in order of their labels.
+    #[must_use]
+    pub fn not_shown(&self) -> Vec<Contradiction> {
+        let told = |(site, fault): (&String, &Option<(String, i64)>)| {
+            let (reason, since) = fault.as_ref()?;
+            Some(Contradiction { message: format!("{site} does not show what it should: {reason}"), since: *since })
+        };
+        self.lock().shown.iter().filter_map(told).take(LISTED).collect()
+    }
+
+    /// Forgets the sites that have nothing to show any more.
+    pub(super) fn expect_shown<'a>(&self, sites: impl Iterator<Item = &'a str>) {
+        let sites: HashSet<&str> = sites.collect();
+        self.lock().shown.retain(|site, _| sites.contains(site.as_str()));
+    }
+
+    /// Takes over what is wrong with what a site shows, if anything is.
+    pub(super) fn note_shown(&self, site: &str, fault: Option<String>, unix: i64) {
+        let mut record = self.lock();
+        let before = record.shown.get(site).cloned().flatten();
+        match (&before, &fault) {
+            (None, Some(reason)) => tracing::error!(site, "a site does not show what it should: {reason}"),
+            (Some(_), None) => tracing::info!(site, "the site shows what it should again"),
+            _ => {}
+        }
+        let since = before.map_or(unix, |(_, since)| since);
+        record.shown.insert(site.to_owned(), fault.map(|reason| (reason, since)));
+    }
+
     /// Forgets what belongs to no site any more, and waits for those that are new.
     pub(super) fn adopt(&self, routes: &RouteTable, checkable: impl Fn(&HostPattern) -> bool, now: Instant) {
         let hosts: HashSet<&HostPattern> = routes.sites().iter().flat_map(|site| &site.hosts).collect();
@@ -163,6 +198,8 @@ struct Record {
     sites: HashMap<Box<str>, Instant>,
     faults: BTreeMap<(HostPattern, Offer), Fault>,
     counts: [u64; TruthResult::ALL.len()],
+    /// What is wrong with what each site shows below `/.well-known/`, and since when, by its label.
+    shown: BTreeMap<String, Option<(String, i64)>>,
 }
 
 /// There are as many as names: small.

@@ -95,6 +95,8 @@ impl Stage {
         let (publisher, certificates) = table(index(published));
         let check = TruthCheck {
             listeners: vec![listener.address],
+            plain: Vec::new(),
+            well_known: table(WellKnown::default()).1,
             certificates,
             routes,
             default_host: Box::new(|| None),
@@ -298,7 +300,15 @@ async fn checks_end_when_the_edge_drains() {
     let (own, _) = table(OwnCheck::default());
     let (_, certificates) = table(CertIndex::default());
     let (_, routes) = table(RouteTable::new(Vec::new(), Limits::default(), Vec::new(), 443));
-    let check = TruthCheck { listeners: Vec::new(), certificates, routes, default_host: Box::new(|| None), own };
+    let check = TruthCheck {
+        listeners: Vec::new(),
+        plain: Vec::new(),
+        well_known: table(WellKnown::default()).1,
+        certificates,
+        routes,
+        default_host: Box::new(|| None),
+        own,
+    };
     let (conductor, lifecycle) = lifecycle();
     let checks = tokio::spawn(check.run(Truth::default(), lifecycle));
     conductor.ready();
