@@ -100,12 +100,13 @@ pub(in crate::certs) fn modulus<'a>(key: &'a PrivateKeyDer<'_>) -> Option<&'a [u
     }
 }
 
-/// A value of these parts.
+/// A value of these parts, in one piece of memory from the start: it may be a key, and what grows leaves copies behind.
 pub(in crate::certs) fn value(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
     let length = parts.iter().map(|part| part.len()).sum::<usize>();
     let octets = length.to_be_bytes();
     let needed = &octets[octets.iter().take_while(|octet| **octet == 0).count()..];
-    let mut value = vec![tag];
+    let mut value = Vec::with_capacity(2 + needed.len() + length);
+    value.push(tag);
     match length {
         0..0x80 => value.push(length as u8),
         _ => {
