@@ -5,6 +5,7 @@ use http::header::{self, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 use http_body_util::Full;
 use serde::Serialize;
+use zeroize::Zeroizing;
 
 use crate::certs::FieldMistake;
 
@@ -54,6 +55,11 @@ pub(super) fn pkcs10(name: &str, content: String) -> Answer {
         answer.headers_mut().insert(header::CONTENT_DISPOSITION, disposition);
     }
     answer
+}
+
+/// A file. It may be a secret, and is wiped when it has gone.
+pub(super) fn file(content: Zeroizing<Vec<u8>>) -> Answer {
+    answer(StatusCode::OK, HeaderValue::from_static("application/octet-stream"), Bytes::from_owner(content))
 }
 
 /// What can be wrong. The code is for programs and stays what it is; the sentence is for people.

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use super::certificate::{Certificate, Fingerprint, decimal, hexadecimal};
 use super::flaw::Flaw;
 use super::folders::MAIN;
-use super::formats::{armour, unsupported_key};
+use super::formats::{armour, pkcs8, unsupported_key};
 use super::pairing::{FileParts, Pair, pair};
 use super::parts::Parts;
 use super::password::Password;
@@ -172,6 +172,11 @@ impl Key {
             _ => "PRIVATE KEY",
         };
         armour(label, self.der.secret_der())
+    }
+
+    /// The key in the one form that every program reads, unencrypted DER.
+    pub(super) fn pkcs8(&self) -> Zeroizing<Vec<u8>> {
+        pkcs8(&self.der, self.public.key_type)
     }
 }
 

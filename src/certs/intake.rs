@@ -2,6 +2,7 @@
 
 mod choosing;
 mod errand;
+mod exporting;
 mod objects;
 mod receiving;
 
@@ -19,6 +20,7 @@ use errand::{Due, Errand, run};
 
 use super::alarms::AlarmCode;
 use super::choices::{Choices, NotChosen, SiteChoice};
+use super::export::{Export, NotExported};
 use super::folders::Folders;
 use super::ledger::{Alarm, HeldBack, Ledger};
 use super::library::{Library, Version};
@@ -172,6 +174,7 @@ enum Order {
     Choose(String, Option<Choosing>, oneshot::Sender<Result<SiteChoice, NotChosen>>),
     LocalRoot(oneshot::Sender<Result<String, String>>),
     Object(objects::Errand),
+    Export(String, oneshot::Sender<Result<Export, NotExported>>),
     History(String, oneshot::Sender<Option<Vec<Version>>>),
 }
 
@@ -251,6 +254,7 @@ impl Desk {
             Order::Choose(site, choosing, reply) => drop(reply.send(self.choose(&site, choosing, now))),
             Order::Object(errand) => self.attend(errand, now),
             Order::LocalRoot(reply) => drop(reply.send(self.local_root())),
+            Order::Export(fingerprint, reply) => drop(reply.send(self.export(&fingerprint))),
             Order::History(fingerprint, reply) => drop(reply.send(self.shelf.history(&fingerprint))),
         }
     }

@@ -34,7 +34,7 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
         &["drop_directory", "state_directory", "state_key_file", "trusted_roots", "local_ca_suffixes", "drop"],
     ),
     ("certificates.drop", &["directory", "hosts", "password_file"]),
-    ("admin", &["listen", "metrics_listen", "allowed_hosts"]),
+    ("admin", &["listen", "metrics_listen", "allowed_hosts", "export"]),
     ("log", &["format", "level"]),
     ("access_log", &["to", "mode", "sample", "query", "truncate_client"]),
     ("site", &["name", "hosts", "certificate", "minimum_validation", "staging", "upstreams", "route"]),

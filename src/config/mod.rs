@@ -193,6 +193,8 @@ pub struct AdminConfig {
     pub metrics_listen: Option<SocketAddr>,
     /// Values of `Host` allowed besides the listener's own address and `localhost`.
     pub allowed_hosts: Vec<HostName>,
+    /// Whether private keys may leave at all.
+    pub export: bool,
 }
 
 /// `[log]`

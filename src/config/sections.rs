@@ -102,6 +102,7 @@ pub(super) fn admin(section: &Section<'_>, listeners: &mut Vec<Listener>) -> Adm
         listen: listen.map_or(ADMIN, |listen| listen.value),
         metrics_listen: metrics.map(|metrics| metrics.value),
         allowed_hosts: hosts.into_iter().map(|host| host.value).collect(),
+        export: section.value_or("export", value::switch, false),
     }
 }
 

@@ -41,7 +41,8 @@ pub fn terms(config: &Config) -> Result<Terms, Vec<String>> {
     });
     let local_ca_suffixes = config.certificates.local_ca_suffixes.clone();
     let minimums = Minimums::of(&config.sites);
-    Ok(Terms { roots, minimums, sites: sites.collect(), local_ca_suffixes })
+    let export = config.admin.export;
+    Ok(Terms { roots, minimums, sites: sites.collect(), local_ca_suffixes, export })
 }
 
 /// The TLS policy of a configuration.

@@ -5,6 +5,7 @@ mod call;
 mod certificates;
 mod choices;
 mod conditions;
+mod export;
 mod form;
 mod objects;
 mod openapi;
@@ -65,6 +66,7 @@ pub(super) async fn answer(
 static RESOURCES: &[&Resource] = &[
     &certificates::RESOURCE,
     &versions::RESOURCE,
+    &export::RESOURCE,
     &sites::RESOURCE,
     &choices::RESOURCE,
     &objects::RESOURCE,

@@ -182,7 +182,7 @@ async fn delete(call: Call) -> Result<Answer, Problem> {
     Ok(json(&serde_json::json!({ "deleted": fingerprint })))
 }
 
-fn intake(call: &Call) -> Result<&IntakeHandle, Problem> {
+pub(super) fn intake(call: &Call) -> Result<&IntakeHandle, Problem> {
     let fixed = || Problem::new(Kind::Conflict, "this edge serves a fixed set of certificates and takes in no other");
     call.sources.intake.as_ref().ok_or_else(fixed)
 }
@@ -195,7 +195,7 @@ fn switch(call: &Call, name: &str) -> Result<bool, Problem> {
     }
 }
 
-fn unknown(fingerprint: &str) -> Problem {
+pub(super) fn unknown(fingerprint: &str) -> Problem {
     Problem::new(Kind::NotFound, format!("no version of any certificate has the fingerprint {fingerprint:?}"))
 }
 

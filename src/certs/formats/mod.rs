@@ -1,13 +1,16 @@
 //! What a file holds, whatever its form: recognised by the content, never by the name.
 //!
 //! `text` brings any encoding down to octets, `pem` finds blocks in it, `der` tells what a binary value is, `pkcs7` and `pkcs12`
-//! take certificates and keys out of one, and `traditional` opens what openssl encrypted before there was PKCS#8.
+//! take certificates and keys out of one, and `traditional` opens what openssl encrypted before there was PKCS#8. What leaves is
+//! written by `armour`, `pfx` and `pkcs8`.
 
 mod armour;
 mod der;
 mod pem;
+mod pfx;
 mod pkcs12;
 mod pkcs7;
+mod pkcs8;
 mod text;
 mod traditional;
 
@@ -17,6 +20,8 @@ use zeroize::Zeroizing;
 pub(super) use armour::armour;
 pub(super) use der::{Der, modulus, value};
 pub(super) use pem::contains;
+pub(super) use pfx::pfx;
+pub(super) use pkcs8::{encrypted, pkcs8};
 
 use self::pem::{Block, Text};
 use super::flaw::Flaw;

@@ -27,6 +27,9 @@ pub(in crate::certs) struct Record {
     pub(in crate::certs) added: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::certs) added_by: Option<String>,
+    /// Whether the key may leave, where that is not as usual for what came this way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::certs) exportable: Option<bool>,
 }
 
 /// How a certificate came.
@@ -42,6 +45,15 @@ pub enum Source {
 }
 
 impl Record {
+    /// Whether the key may leave. One that came from outside is known there already; one that was born here is known nowhere
+    /// else, and stays so unless it is marked.
+    pub(in crate::certs) fn is_exportable(&self) -> bool {
+        self.exportable.unwrap_or(match self.source {
+            Source::Dropped | Source::Uploaded => true,
+            Source::Requested => false,
+        })
+    }
+
     pub(super) fn to_json(&self) -> Vec<u8> {
         serde_json::to_vec_pretty(self).unwrap_or_default()
     }
@@ -67,5 +79,26 @@ impl Decision {
 
     pub(super) fn to_json(&self) -> Vec<u8> {
         serde_json::to_vec_pretty(self).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_was_born_here_stays_unless_it_is_marked() {
+        let is_exportable = |source: &str, mark: &str| {
+            let record = format!(
+                r#"{{"fingerprint":"","names":[],"key_type":"","not_before":0,"not_after":0,"source":"{source}"{mark},"added":0}}"#
+            );
+            serde_json::from_str::<Record>(&record).expect("a record").is_exportable()
+        };
+        let (yes, no) = (r#","exportable":true"#, r#","exportable":false"#);
+        for (source, expected) in
+            [("dropped", [true, true, false]), ("uploaded", [true, true, false]), ("requested", [false, true, false])]
+        {
+            assert_eq!(["", yes, no].map(|mark| is_exportable(source, mark)), expected, "{source}");
+        }
     }
 }

@@ -8,6 +8,7 @@ use hashbrown::HashSet;
 use super::{Arrival, Holding, Moment, NotDeleted, NotGoneBack, NotTaken, Owner, Shelf};
 use crate::certs::certificate::{Certificate, Fingerprint};
 use crate::certs::chain::Voucher;
+use crate::certs::export::{Export, NotExported};
 use crate::certs::flaw::Flaw;
 use crate::certs::folders::MAIN;
 use crate::certs::ledger::shown;
@@ -208,6 +209,29 @@ impl Shelf {
     /// The versions of the certificate that `fingerprint` is one of.
     pub(in crate::certs) fn history(&self, fingerprint: &str) -> Option<Vec<Version>> {
         self.library.as_ref()?.history(fingerprint)
+    }
+
+    /// The version of a fingerprint with its key, if that may leave.
+    ///
+    /// # Errors
+    /// [`NotExported`].
+    pub(in crate::certs) fn export(&self, fingerprint: &str) -> Result<Export, NotExported> {
+        if !self.terms.export {
+            return Err(NotExported::Off);
+        }
+        let found = self.library.as_ref().and_then(|library| library.find(fingerprint));
+        match found {
+            Some(Ok(stored)) => Export::of(&stored),
+            Some(Err(unreadable)) => Err(NotExported::Damaged(unreadable.to_string())),
+            // The library has all that came; what serves besides was issued here.
+            None if self.order.iter().any(|own| *own.certificate().facts.fingerprint == *fingerprint) => {
+                Err(match self.in_service(fingerprint) {
+                    Some(_) => NotExported::NotKept,
+                    None => NotExported::BornHere,
+                })
+            }
+            None => Err(NotExported::Unknown),
+        }
     }
 
     /// Authorities' certificates that came with anything that serves, or lie in the folder: for chains that lack them.

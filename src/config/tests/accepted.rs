@@ -40,6 +40,7 @@ fn an_almost_empty_file_has_every_default() {
             listen: "127.0.0.1:9180".parse().expect("an address"),
             metrics_listen: None,
             allowed_hosts: Vec::new(),
+            export: false,
         }
     );
     assert_eq!(config.log, LogConfig { format: LogFormat::Text, level: LogLevel::Info });
@@ -91,7 +92,7 @@ fn every_other_setting_is_read() {
                 state_directory = \"/var/lib/vitrine\"\n\
                 state_key_file = \"$CREDENTIALS_DIRECTORY/key\"\nlocal_ca_suffixes = [\".corp.example\"]\n[admin]\nlisten = \"[::1]:1\"\nmetrics_listen = \
                 \"0.0.0.0:2\"\n\
-                allowed_hosts = [\"ops.example\"]\n[log]\nformat = \"json\"\nlevel = \"debug\"\n[access_log]\n\
+                allowed_hosts = [\"ops.example\"]\nexport = true\n[log]\nformat = \"json\"\nlevel = \"debug\"\n[access_log]\n\
                 to = \"access.log\"\nmode = \"sampled\"\nsample = 0.5\nquery = true\ntruncate_client = true\n";
     let config = good(text).config;
     let address = |text: &str| text.parse().expect("an address");
@@ -124,6 +125,7 @@ fn every_other_setting_is_read() {
             listen: address("[::1]:1"),
             metrics_listen: Some(address("0.0.0.0:2")),
             allowed_hosts: vec![HostName::parse("ops.example").expect("a name")],
+            export: true,
         }
     );
     assert_eq!(config.log, LogConfig { format: LogFormat::Json, level: LogLevel::Debug });
