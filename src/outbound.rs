@@ -21,6 +21,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::net::UnixStream;
 use tower_service::Service;
+use zeroize::Zeroizing;
 
 pub use form::FormPart;
 use form::form;
@@ -57,7 +58,7 @@ impl EdgeSocket {
     /// # Errors
     /// [`CallError`], which says who is at fault.
     pub async fn get<T: DeserializeOwned>(&self, target: &str) -> Result<T, CallError> {
-        self.call(Method::GET, target, None).await
+        self.ask(Method::GET, target, None).await
     }
 
     /// Orders something.
@@ -65,7 +66,7 @@ impl EdgeSocket {
     /// # Errors
     /// [`CallError`], which says who is at fault.
     pub async fn post<T: DeserializeOwned>(&self, target: &str) -> Result<T, CallError> {
-        self.call(Method::POST, target, None).await
+        self.ask(Method::POST, target, None).await
     }
 
     /// Orders something that takes more words.
@@ -74,7 +75,20 @@ impl EdgeSocket {
     /// [`CallError`], which says who is at fault.
     pub async fn post_json<T: DeserializeOwned>(&self, target: &str, order: &impl Serialize) -> Result<T, CallError> {
         let order = serde_json::to_vec(order).map_err(|error| CallError::Broken(error.to_string()))?;
-        self.call(Method::POST, target, Some(("application/json".into(), order.into()))).await
+        self.ask(Method::POST, target, Some(("application/json".into(), order.into()))).await
+    }
+
+    /// Orders a file, which may be a secret, as may be what is said for it.
+    ///
+    /// # Errors
+    /// [`CallError`], which says who is at fault.
+    pub async fn post_for_file(&self, target: &str, order: &impl Serialize) -> Result<Zeroizing<Vec<u8>>, CallError> {
+        // With room for all of it at once: what grows leaves copies behind.
+        let mut content = Zeroizing::new(Vec::with_capacity(LARGEST_ORDER));
+        serde_json::to_writer(&mut *content, order).map_err(|error| CallError::Broken(error.to_string()))?;
+        let content = ("application/json".into(), Bytes::from_owner(content));
+        let answer = self.call(Method::POST, target, Some(content)).await?;
+        Ok(Zeroizing::new(answer.into()))
     }
 
     /// Brings files and what belongs to them.
@@ -82,7 +96,7 @@ impl EdgeSocket {
     /// # Errors
     /// [`CallError`], which says who is at fault.
     pub async fn post_form<T: DeserializeOwned>(&self, target: &str, parts: &[FormPart]) -> Result<T, CallError> {
-        self.call(Method::POST, target, Some(form(parts))).await
+        self.ask(Method::POST, target, Some(form(parts))).await
     }
 
     /// Orders that something is changed, whatever it is by now.
@@ -91,7 +105,7 @@ impl EdgeSocket {
     /// [`CallError`], which says who is at fault.
     pub async fn patch_json<T: DeserializeOwned>(&self, target: &str, order: &impl Serialize) -> Result<T, CallError> {
         let order = serde_json::to_vec(order).map_err(|error| CallError::Broken(error.to_string()))?;
-        self.call(Method::PATCH, target, Some(("application/json".into(), order.into()))).await
+        self.ask(Method::PATCH, target, Some(("application/json".into(), order.into()))).await
     }
 
     /// Orders that something goes.
@@ -99,15 +113,21 @@ impl EdgeSocket {
     /// # Errors
     /// [`CallError`], which says who is at fault.
     pub async fn delete<T: DeserializeOwned>(&self, target: &str) -> Result<T, CallError> {
-        self.call(Method::DELETE, target, None).await
+        self.ask(Method::DELETE, target, None).await
     }
 
-    async fn call<T: DeserializeOwned>(
+    async fn ask<T: DeserializeOwned>(
         &self,
         method: Method,
         target: &str,
         content: Option<Content>,
     ) -> Result<T, CallError> {
+        let answer = self.call(method, target, content).await?;
+        serde_json::from_slice(&answer)
+            .map_err(|error| CallError::Broken(format!("the answer is not what this version expects: {error}")))
+    }
+
+    async fn call(&self, method: Method, target: &str, content: Option<Content>) -> Result<Bytes, CallError> {
         // One deadline for connecting, asking and the whole answer.
         match tokio::time::timeout(self.patience, self.exchange(method, target, content)).await {
             Ok(answer) => answer,
@@ -115,12 +135,7 @@ impl EdgeSocket {
         }
     }
 
-    async fn exchange<T: DeserializeOwned>(
-        &self,
-        method: Method,
-        target: &str,
-        content: Option<Content>,
-    ) -> Result<T, CallError> {
+    async fn exchange(&self, method: Method, target: &str, content: Option<Content>) -> Result<Bytes, CallError> {
         let mut request = Request::builder()
             .method(&method)
             .uri(format!("http://localhost{target}"))
@@ -145,8 +160,7 @@ impl EdgeSocket {
         if !status.is_success() {
             return Err(CallError::Refused { status, detail: detail(&content) });
         }
-        serde_json::from_slice(&content)
-            .map_err(|error| CallError::Broken(format!("the answer is not what this version expects: {error}")))
+        Ok(content)
     }
 
     /// What became of a request without an answer: the connector's error lies somewhere below the client's.
@@ -288,6 +302,8 @@ impl Service<Uri> for ToSocket {
 
 /// Everything the socket answers lies in memory; an edge that takes longer is in trouble.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// A password of the longest kind, each letter of it escaped, and some words.
+const LARGEST_ORDER: usize = 16 * 1024;
 /// 100,000 certificates at some 600 octets each.
 const ANSWER_SIZE: usize = 64 * 1024 * 1024;
 

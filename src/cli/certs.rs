@@ -1,5 +1,6 @@
 //! `vitrine certs`: what a running edge serves and holds back, what is brought to it, and the versions of all.
 
+mod export;
 mod import;
 mod list;
 mod pick;
@@ -23,6 +24,9 @@ pub(super) enum Command {
     /// Bring certificates with their keys and chains to the edge, in any form and any number of files; they serve at once
     #[command(after_help = IMPORT)]
     Import(Importing),
+    /// Write a certificate with its chain and its private key into a file; the configuration must allow it
+    #[command(after_help = EXPORT)]
+    Export(Exporting),
     /// The versions of a certificate, the newest first
     History(Choosing),
     /// Let the version before serve again, or the one named, until something newer comes
@@ -63,6 +67,27 @@ pub(super) struct Importing {
     /// Print the API's answer instead of text
     #[arg(long)]
     json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Exporting {
+    #[command(flatten)]
+    running: Running,
+    /// A name that it is for, or its fingerprint, or at least eight digits of it
+    #[arg(value_name = "NAME|FINGERPRINT")]
+    certificate: String,
+    /// What to write: PEM, or PKCS#12 as Windows and Java take it
+    #[arg(long, value_enum)]
+    format: export::Format,
+    /// One line with the password to encrypt the key with, at mode 0600
+    #[arg(long, value_name = "FILE", required_unless_present = "plain")]
+    password_file: Option<PathBuf>,
+    /// With PEM: leave the key open to whoever can read the file
+    #[arg(long, conflicts_with = "password_file")]
+    plain: bool,
+    /// The file to make, at mode 0600; there must be none of this name
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
 }
 
 #[derive(Args, Debug)]
@@ -114,6 +139,15 @@ impl Command {
                     }
                 }
             }
+            Self::Export(Exporting { running, certificate, format, password_file, plain: _, out }) => {
+                match export::Taking::new(format, password_file.as_deref(), &out) {
+                    Ok(taking) => running.ask(async |edge| export::export(edge, &certificate, &taking).await),
+                    Err(complaint) => {
+                        super::output::complain(&complaint);
+                        super::exit::FAILURE
+                    }
+                }
+            }
             Self::History(Choosing { running, certificate, json }) => {
                 running.ask(async |edge| versions::history(edge, &certificate, json).await)
             }
@@ -133,3 +167,8 @@ Examples:
   vitrine certs import shop.pfx --password-file shop.pfx.password
   vitrine certs import shop.crt shop.key chain.pem --dry-run
 Exit code: 0 when everything with a key was taken in, 1 when nothing was.";
+const EXPORT: &str = "\
+Examples:
+  vitrine certs export shop.example --format pfx --password-file shop.password --out shop.pfx
+  vitrine certs export shop.example --format pem --plain --out shop.pem
+The edge lets no key out unless its configuration says [admin] export = true.";

@@ -14,6 +14,7 @@ mod demo;
 mod descriptors;
 mod desync;
 mod drop_folder;
+mod export;
 mod faults;
 mod forwarded;
 mod gate;

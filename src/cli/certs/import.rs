@@ -125,7 +125,7 @@ pub(in crate::cli) fn public_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, Str
 }
 
 /// One line; what ends it is no part of the password.
-fn password(path: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
+pub(super) fn password(path: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
     let (mut content, mode) = read(path)?;
     if mode & 0o077 != 0 {
         return Err(format!(
