@@ -231,7 +231,7 @@ fn a_key_does_not_leave_when_that_cannot_be_recorded() {
 }
 
 #[test]
-fn a_key_that_was_born_here_stays() {
+fn a_key_that_was_born_here_stays_unless_its_request_was_marked() {
     let origin = Origin::saying("hello");
     let mut setup = Setup::new();
     setup.raw_site(&format!(
@@ -253,6 +253,17 @@ fn a_key_that_was_born_here_stays() {
         assert!(told.contains("409") && told.contains("the key was made by this edge"), "{told}");
     }
     assert!(!edge.setup.folder.path().join("own.pem").exists());
+    // One that was meant to from the start.
+    done(vitrine(&edge, "csr new --name shop.example --exportable --out free.csr"));
+    let request = fs::read_to_string(edge.setup.folder.path().join("free.csr")).expect("a request");
+    put(&edge, "free.crt", authority().sign(&request, 60));
+    done(vitrine(&edge, "certs import free.crt"));
+    let requests = edge.api("requests");
+    let free = requests.iter().find(|request| request["request"]["exportable"] == true).expect("the marked one");
+    let free = free["certificates"][0]["fingerprint"].as_str().expect("a fingerprint").to_owned();
+    done(vitrine(&edge, &format!("certs export {free} --format pem --plain --out free.pem")));
+    put(&edge, "free.csr", request);
+    assert_eq!(public(&edge, "pkey -in free.pem"), done(tool(&edge, "openssl req -in free.csr -noout -pubkey")));
     let refusals = edge.api("audit").into_iter().filter(|line| line["result"] == "refused").count();
     assert_eq!(refusals, 2);
 }

@@ -124,8 +124,8 @@ fn refused(why: NotExported, fingerprint: &str) -> Problem {
              once, and back when it is done"
                 .to_owned()
         }
-        NotExported::BornHere => "the key was made by this edge and is known nowhere else, which is the good of it; bring another \
-                                  certificate with a key of your own where one is needed elsewhere"
+        NotExported::BornHere => "the key was made by this edge and is known nowhere else, which is the good of it; where one is needed \
+                                  elsewhere, make a request with csr new --exportable, or bring a certificate with a key of your own"
             .to_owned(),
         NotExported::NotKept => "it serves and is not written in the state folder yet; try again, and see the alarms".to_owned(),
         NotExported::Damaged(what) => format!("the version cannot be read, restore it from a backup: {what}"),

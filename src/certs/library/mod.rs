@@ -159,7 +159,7 @@ impl Library {
             key_files: new.key_files.iter().map(|file| file.to_path_buf()).collect(),
             added: new.added,
             added_by: new.added_by.map(str::to_owned),
-            exportable: None,
+            exportable: new.is_exportable.then_some(true),
         };
         let chain: String = new.chain.iter().map(|der| armour("CERTIFICATE", der).to_string()).collect();
         NewFolder {

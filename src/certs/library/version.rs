@@ -47,6 +47,8 @@ pub(in crate::certs) struct NewVersion<'a> {
     /// Seconds since the Unix epoch.
     pub(in crate::certs) added: i64,
     pub(in crate::certs) added_by: Option<&'a str>,
+    /// Whether the key may leave although that is not usual for what came this way.
+    pub(in crate::certs) is_exportable: bool,
 }
 
 /// A version that was read again.

@@ -43,6 +43,8 @@ pub(in crate::certs) struct OfferedKey {
     parts: Arc<Parts>,
     /// What its certificate is to serve; empty when nobody knows any more.
     names: Box<[HostPattern]>,
+    /// Whether it may leave.
+    is_exportable: bool,
 }
 
 /// A certificate that came for a request.
@@ -94,6 +96,11 @@ impl Offer {
     /// Where a pair that was sent in comes from.
     pub(in crate::certs) fn source_of(&self, pair: &Pair) -> Source {
         if self.has_key(&pair.key.public.id) { Source::Requested } else { Source::Uploaded }
+    }
+
+    /// Whether a pair's key is a request's that was marked as one that may leave.
+    pub(in crate::certs) fn is_exportable(&self, pair: &Pair) -> bool {
+        self.keys.get(&pair.key.public.id).is_some_and(|key| key.is_exportable)
     }
 
     /// Takes the certificates out of the main folder's files that came for a request and are not to be served. Who writes another
@@ -166,7 +173,8 @@ impl Requests {
         for request in by_age {
             if request.details.kind.is_served() {
                 let (file, names) = (self.key_file(&request.id).into(), request.details.names.clone());
-                offer.keys.insert(request.key_id(), OfferedKey { file, parts: Arc::clone(&request.key), names });
+                let (parts, is_exportable) = (Arc::clone(&request.key), request.details.exportable);
+                offer.keys.insert(request.key_id(), OfferedKey { file, parts, names, is_exportable });
             } else {
                 offer.aside.insert(request.key_id());
             }
@@ -176,7 +184,12 @@ impl Requests {
         let keys = cases.damaged.iter().filter_map(|(id, damaged)| Some((id, damaged.key.as_ref()?)));
         for (id, parts) in keys {
             let file: Arc<Path> = self.key_file(id).into();
-            let offered = || OfferedKey { file: Arc::clone(&file), parts: Arc::clone(parts), names: Box::default() };
+            let offered = || OfferedKey {
+                file: Arc::clone(&file),
+                parts: Arc::clone(parts),
+                names: Box::default(),
+                is_exportable: false,
+            };
             offer.keys.extend(parts.keys.iter().map(|key| (key.public.id, offered())));
         }
         offer

@@ -41,6 +41,9 @@ pub struct Draft {
     /// The sites it is for, by name.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub sites: Vec<String>,
+    /// Whether its key may leave the edge one day.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub exportable: bool,
 }
 
 /// What a certificate is requested with. Whoever holds one can have a request made of it.
@@ -56,6 +59,8 @@ pub struct Details {
     pub key_type: KeyAlgorithm,
     /// The sites it is for, by name.
     pub sites: Vec<Box<str>>,
+    /// Whether its key may leave the edge one day.
+    pub exportable: bool,
 }
 
 impl Draft {
@@ -76,7 +81,7 @@ impl Draft {
             }
         };
         let sites = self.sites.iter().filter_map(|site| form.line("sites", site, LONGEST_NAME)).collect();
-        form.done(Details { kind, subject, names: names.into(), key_type, sites })
+        form.done(Details { kind, subject, names: names.into(), key_type, sites, exportable: self.exportable })
     }
 
     fn written(&self) -> Written<'_> {
@@ -196,6 +201,7 @@ impl Details {
             names: self.names.iter().map(ToString::to_string).collect(),
             key_type: self.key_type.label().into(),
             sites: texts(&self.sites),
+            exportable: self.exportable,
         }
     }
 

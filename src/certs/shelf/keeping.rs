@@ -107,14 +107,15 @@ impl Shelf {
         (trouble, is_more)
     }
 
-    /// Takes in a pair that came another way than as files: kept first, then served.
+    /// Takes in a pair that came another way than as files: kept first, then served. With its source comes whether its key is
+    /// marked as one that may leave.
     ///
     /// # Errors
     /// When it cannot be served, or cannot be kept.
     pub(in crate::certs) fn take(
         &mut self,
         pair: &Pair,
-        source: Source,
+        (source, is_exportable): (Source, bool),
         by: Option<&str>,
         now: Moment,
     ) -> Result<Fingerprint, NotTaken> {
@@ -122,7 +123,7 @@ impl Shelf {
         let fingerprint = pair.leaf.fingerprint;
         if let Some(library) = &mut self.library {
             let key = pair.key.pem();
-            let version = holding.to_keep(key.as_bytes(), source, by);
+            let version = NewVersion { is_exportable, ..holding.to_keep(key.as_bytes(), source, by) };
             library.keep(&[version]).pop().unwrap_or(Ok(()))?;
             let path = library.path_of(&holding.leaf());
             holding.moved_to(&path);
@@ -346,6 +347,7 @@ impl Holding {
             key_files: if is_dropped { self.key_files() } else { &[] },
             added: self.since,
             added_by: by,
+            is_exportable: false,
         }
     }
 }

@@ -16,7 +16,7 @@ impl Shelf {
         let new: Vec<&Pair> = ours.filter(|pair| !library.has_certificate(&pair.leaf)).collect();
         for pair in new {
             let file = shown(&pair.certificate_files[0]);
-            match self.take(pair, offer.source_of(pair), None, now) {
+            match self.take(pair, (offer.source_of(pair), offer.is_exportable(pair)), None, now) {
                 Ok(_) => tracing::info!(%file, "taken in for a request; the file is not needed any more"),
                 // The look that goes on tells it, as of any other file.
                 Err(NotTaken::Flaw(_)) => {}

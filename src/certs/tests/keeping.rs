@@ -17,7 +17,7 @@ impl Shop {
         let taken: Vec<_> = matched
             .pairs
             .iter()
-            .map(|pair| self.shelf.take(pair, Source::Uploaded, upload.by(), self.now).expect("taken"))
+            .map(|pair| self.shelf.take(pair, (Source::Uploaded, false), upload.by(), self.now).expect("taken"))
             .collect();
         self.publish();
         let arrivals = taken.iter().filter_map(|own| self.shelf.arrival(own));

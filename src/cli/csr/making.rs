@@ -28,6 +28,9 @@ pub(in crate::cli) struct Making {
     /// The kind of key: ecdsa-p256 (unless said), ecdsa-p384, rsa-2048, rsa-3072 or rsa-4096
     #[arg(long, value_name = "TYPE")]
     key: Option<String>,
+    /// Let the key be exported one day, where the configuration allows that; without it, it never leaves the edge
+    #[arg(long)]
+    exportable: bool,
     /// CN; without it, the first name
     #[arg(long, visible_alias = "cn", value_name = "TEXT")]
     common_name: Option<String>,
@@ -125,6 +128,7 @@ impl Making {
             ("names", Some(json!(self.names))),
             ("sites", Some(json!(self.sites))),
             ("key_type", self.key.as_ref().map(|key| json!(key))),
+            ("exportable", self.exportable.then_some(json!(true))),
             ("common_name", self.common_name.as_ref().map(|text| json!(text))),
             ("organisation", self.organisation.as_ref().map(|text| json!(text))),
             ("organisational_units", self.units.as_ref().map(|units| json!(units))),

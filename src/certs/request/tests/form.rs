@@ -124,6 +124,7 @@ fn a_common_name_that_is_a_host_is_among_the_names_and_only_then() {
 #[test]
 fn all_mistakes_are_told_at_once_each_with_its_field() {
     let wrong = Draft {
+        exportable: false,
         kind: "client".into(),
         common_name: "x".repeat(65),
         organisation: "a\nb".into(),
@@ -197,6 +198,7 @@ proptest! {
         kind in 0..3_usize,
     ) {
         let draft = Draft {
+            exportable: true,
             kind: RequestKind::ALL[kind].label().into(),
             common_name: text[0].clone(),
             organisation: text[1].clone(),
