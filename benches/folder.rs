@@ -86,6 +86,8 @@ fn measure(arguments: &Arguments) -> io::Result<bool> {
         let processor = running.processor_time()?;
         thread::sleep(SETTLED);
         let (memory, peak) = (running.memory("VmRSS")?, running.memory("VmHWM")?);
+        await_library(&place, count)?;
+        thread::sleep(SETTLED);
         let each = (memory.saturating_sub(alone)) as f64 / (count - 1) as f64;
         let before = running.processor_time()?;
         let changed = change(&place, &running, &client, &stock.authority, (count / 3 + round) % count)?;
@@ -167,6 +169,23 @@ fn memory_with_one(stock: &Stock, client: &Client) -> io::Result<u64> {
     let (running, _) = RunningEdge::start(&place, SITE, client, &host(0))?;
     thread::sleep(SETTLED);
     running.memory("VmRSS")
+}
+
+/// Waits until the state folder has them all: a change is measured of an edge at rest.
+fn await_library(place: &Place, count: usize) -> io::Result<()> {
+    let (folder, begun) = (place.path("state").join("certificates"), Instant::now());
+    let kept = || fs::read_dir(&folder).map_or(0, Iterator::count);
+    let first = kept();
+    while kept() < count {
+        if begun.elapsed() > WRITTEN {
+            println!("the library had {} of {count} after {} s", kept(), WRITTEN.as_secs());
+            return Ok(());
+        }
+        thread::sleep(SETTLED);
+    }
+    let (written, took) = (count.saturating_sub(first), begun.elapsed().as_secs_f64());
+    println!("the library wrote the last {written} in {took:.1} s, {:.0} a second", written as f64 / took);
+    Ok(())
 }
 
 /// Replaces one certificate; gives the time from its rename to the first handshake that shows it.
@@ -283,6 +302,8 @@ const RATIO: f64 = 1.1;
 const GROWN_UP: Duration = Duration::from_secs(2);
 /// What was only needed for starting goes back to the system in this time, or does not at all.
 const SETTLED: Duration = Duration::from_secs(1);
+/// However slow the disk is.
+const WRITTEN: Duration = Duration::from_secs(90);
 const GIVEN_UP: Duration = Duration::from_secs(10);
 const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
 const TURN: Duration = Duration::from_secs(2);

@@ -56,7 +56,7 @@ impl Place {
         lines[lines.len().saturating_sub(20)..].join("\n")
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 }
