@@ -26,6 +26,7 @@ fuzz_target!(|content: &[u8]| {
         names: vec![text(), text()],
         key_type: text(),
         sites: vec![text()],
+        exportable: false,
     };
     match draft.read() {
         Ok(details) => {
