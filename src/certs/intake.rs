@@ -244,7 +244,7 @@ impl Desk {
             Order::GoBack(fingerprint, reply) => {
                 let gone_back = self.shelf.go_back_to(&fingerprint, now);
                 self.publish(now);
-                drop(reply.send(gone_back.and_then(|own| self.shelf.arrival(&own).ok_or(NotGoneBack::Unknown))));
+                drop(reply.send(gone_back.map(|own| self.shelf.arrival(own))));
             }
             Order::Delete(fingerprint, even_last_good, reply) => {
                 let deleted = self.shelf.delete(&fingerprint, even_last_good, self.scanner.files(), now);

@@ -109,6 +109,27 @@ fn a_certificate_that_is_imported_without_a_key_finds_that_of_its_request() {
 }
 
 #[test]
+fn a_certificate_that_is_older_than_what_serves_completes_its_request_all_the_same() {
+    let origin = Origin::saying("hello");
+    let edge = bare(&origin);
+    let (first, _) = csr(&edge, &["new", "--name", "shop.example"]);
+    let request = only(&edge);
+    let older = authority().sign(&first, 30);
+    let (second, _) = csr(&edge, &["new", "--name", "shop.example"]);
+    let newer = authority().sign(&second, 60);
+    for (file, signed, told) in
+        [("newer.crt", &newer, "serves shop.example"), ("older.crt", &older, "serves nothing now")]
+    {
+        drop_file(&edge.setup.folder.path().join(file), signed);
+        let imported = run(&["certs", "import", file, "--config", "vitrine.toml"], &edge.setup);
+        let said = String::from_utf8_lossy(&imported.stdout).into_owned();
+        assert!(imported.status.success() && said.contains(told), "{said}");
+    }
+    assert_eq!(one(&edge, &id(&request))["status"], "completed");
+    serves(&edge, "shop.example", &newer);
+}
+
+#[test]
 fn a_request_that_cannot_be_kept_is_not_shown() {
     let origin = Origin::saying("hello");
     let mut setup = Setup::new();

@@ -24,17 +24,17 @@ impl Desk {
         let (mut taken, mut not_kept) = (Vec::new(), None);
         for pair in &pairs {
             match self.shelf.take(pair, (offer.source_of(pair), offer.is_exportable(pair)), upload.by(), now) {
-                Ok(fingerprint) => taken.push(fingerprint),
+                Ok(own) => taken.push(own),
                 Err(NotTaken::Flaw(flaw)) => left_over.push((pair.certificate_files[0].display().to_string(), flaw)),
                 Err(NotTaken::Store(error)) => not_kept = Some(error),
             }
         }
         self.publish(now);
-        self.requests.receive(self.shelf.answers(&offer, None), now.unix);
+        self.requests.receive(taken.iter().map(|own| own.answer(None)).collect(), now.unix);
         match not_kept {
             Some(error) => Err(NotReceived::NotKept(error)),
             None => {
-                let certificates = taken.iter().filter_map(|own| self.shelf.arrival(own)).collect();
+                let certificates = taken.into_iter().map(|own| self.shelf.arrival(own)).collect();
                 Ok(Received { certificates, left_over })
             }
         }

@@ -1,6 +1,6 @@
 //! The versions of one certificate, and which of them is current.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -22,10 +22,12 @@ pub(in crate::certs) fn lineage_id(names: &[HostPattern], key_type: KeyType) -> 
     format!("{first}-{}-{}", key_type.label(), hexadecimal(&sum[..4]))
 }
 
-/// Versions in order of their issue, and what was decided about them.
+/// Versions, and what was decided about them.
 #[derive(Clone, Default)]
 pub(super) struct Lineage {
-    pub(super) versions: BTreeSet<VersionName>,
+    /// In the order in which they serve, the best last: issued later, and of the same second (authorities like to date theirs
+    /// at midnight) valid longer, then come later.
+    versions: Vec<VersionName>,
     pub(super) turned_down: BTreeMap<VersionName, TurnedDown>,
 }
 
@@ -41,7 +43,45 @@ pub enum TurnedDown {
     Replaced,
 }
 
+/// What decides between versions that were issued in the same second.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Tie {
+    /// Seconds since the Unix epoch, as all here.
+    pub(super) not_after: i64,
+    pub(super) added: i64,
+}
+
 impl Lineage {
+    /// Takes a version in, again if it was there. `tie` is asked only where others were issued in the same second.
+    pub(super) fn insert(&mut self, version: VersionName, tie: impl Fn(VersionName) -> Tie) {
+        self.remove(version);
+        let start = self.versions.partition_point(|other| other.issued < version.issued);
+        let end = self.versions.partition_point(|other| other.issued <= version.issued);
+        self.versions.insert(end, version);
+        if start < end {
+            self.versions[start..=end].sort_by_cached_key(|version| (tie(*version), *version));
+        }
+    }
+
+    pub(super) fn remove(&mut self, version: VersionName) {
+        self.versions.retain(|other| *other != version);
+    }
+
+    /// All of them, the best first.
+    pub(super) fn all(&self) -> impl Iterator<Item = VersionName> + '_ {
+        self.versions.iter().rev().copied()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.versions.is_empty()
+    }
+
+    /// What goes before a version.
+    fn better_than(&self, version: VersionName) -> &[VersionName] {
+        let place = self.versions.iter().position(|other| *other == version);
+        place.and_then(|place| self.versions.get(place + 1..)).unwrap_or_default()
+    }
+
     pub(super) fn decide(&mut self, decision: Decision) {
         let known = decision.turned_down.into_iter().filter_map(|(name, why)| Some((VersionName::parse(&name)?, why)));
         self.turned_down = known.collect();
@@ -49,13 +89,13 @@ impl Lineage {
 
     /// Those that may serve; the first is current.
     pub(super) fn newest_first(&self) -> impl Iterator<Item = VersionName> + '_ {
-        self.versions.iter().rev().filter(|version| !self.turned_down.contains_key(version)).copied()
+        self.all().filter(|version| !self.turned_down.contains_key(version))
     }
 
     /// Whether the operator went back to this version.
     pub(super) fn is_gone_back_to(&self, version: VersionName) -> bool {
-        let newer = self.versions.range(version..).skip(1);
-        newer.into_iter().any(|newer| self.turned_down.get(newer) == Some(&TurnedDown::RolledBack))
+        let mut newer = self.better_than(version).iter();
+        newer.any(|newer| self.turned_down.get(newer) == Some(&TurnedDown::RolledBack))
     }
 
     /// Gives whether that is new. What the operator said stays what was said.
@@ -80,8 +120,7 @@ impl Lineage {
 
     pub(super) fn go_back_to(&mut self, version: VersionName) {
         self.turned_down.remove(&version);
-        let newer: Vec<VersionName> = self.versions.range(version..).skip(1).copied().collect();
-        for newer in newer {
+        for newer in self.better_than(version).to_vec() {
             self.turned_down.entry(newer).or_insert(TurnedDown::RolledBack);
         }
     }
@@ -165,7 +204,9 @@ mod tests {
     }
 
     fn lineage(issued: &[i64]) -> Lineage {
-        Lineage { versions: issued.iter().copied().map(version).collect(), turned_down: BTreeMap::new() }
+        let mut lineage = Lineage::default();
+        issued.iter().for_each(|issued| lineage.insert(version(*issued), |_| Tie::default()));
+        lineage
     }
 
     fn current(lineage: &Lineage) -> Option<i64> {
@@ -205,7 +246,7 @@ mod tests {
         lineage.go_back_to(version(10));
         assert_eq!(current(&lineage), Some(10));
         assert!(lineage.is_gone_back_to(version(10)) && !lineage.is_gone_back_to(version(30)));
-        lineage.versions.insert(version(40));
+        lineage.insert(version(40), |_| Tie::default());
         assert_eq!(current(&lineage), Some(40));
         // What lies in the folder all the while is no news.
         assert!(!lineage.take_up(version(30)));
@@ -215,5 +256,26 @@ mod tests {
         assert!(lineage.take_up(version(40)));
         lineage.go_back_to(version(30));
         assert_eq!(current(&lineage), Some(30));
+    }
+
+    #[test]
+    fn of_the_same_second_what_is_valid_longer_is_current_then_what_came_later() {
+        let named = |octet: u8| VersionName::of(&[octet; 32], 20);
+        let tie = |version: VersionName| match version.octets()[0] {
+            1 => Tie { not_after: 90, added: 1 },
+            2 => Tie { not_after: 50, added: 4 },
+            3 => Tie { not_after: 90, added: 3 },
+            _ => Tie { not_after: 90, added: 2 },
+        };
+        for order in [[1, 2, 3, 4], [4, 3, 2, 1], [3, 1, 4, 2]] {
+            let mut lineage = lineage(&[10, 30]);
+            order.iter().for_each(|octet| lineage.insert(named(*octet), tie));
+            lineage.insert(named(order[0]), tie);
+            let expected = [version(30), named(3), named(4), named(1), named(2), version(10)];
+            assert_eq!(lineage.all().collect::<Vec<_>>(), expected);
+            lineage.go_back_to(named(4));
+            assert_eq!(lineage.newest_first().next(), Some(named(4)));
+            assert!(lineage.is_gone_back_to(named(4)) && !lineage.is_gone_back_to(version(30)));
+        }
     }
 }

@@ -27,7 +27,7 @@ use crate::store::{Expected, Key, NewFolder, Store, StoreError};
 
 pub use lineage::TurnedDown;
 pub(super) use lineage::lineage_id;
-use lineage::{Lineage, VersionName};
+use lineage::{Lineage, Tie, VersionName};
 pub use record::Source;
 use record::{Decision, Record};
 pub use version::Version;
@@ -69,10 +69,10 @@ impl Library {
                 lineage.decide(self.decision(&folder)?);
             } else if let Some(version) = VersionName::parse(&name) {
                 self.places.insert(version, id.into());
-                lineage.versions.insert(version);
+                lineage.insert(version, |version| tie(&self.store, id, version));
             }
         }
-        if !lineage.versions.is_empty() {
+        if !lineage.is_empty() {
             self.lineages.insert(id.into(), lineage);
         }
         Ok(())
@@ -118,7 +118,7 @@ impl Library {
             let (id, version) = (new.leaf.lineage(), new.leaf.version());
             self.places.insert(version, id.as_str().into());
             let lineage = self.lineages.entry(id.as_str().into()).or_default();
-            lineage.versions.insert(version);
+            lineage.insert(version, |version| tie(&self.store, &id, version));
             let is_decided = match new.source {
                 Source::Dropped => lineage.take_up(version),
                 // Whoever uploads it again wants it.
@@ -262,9 +262,8 @@ impl Library {
         let (_, id) = self.place(fingerprint)?;
         let lineage = self.lineages.get(id)?;
         let current = lineage.newest_first().next();
-        let told = |version: &VersionName| {
-            let record = key_of(id, version).below(META).and_then(|key| self.store.read(&key).ok().flatten());
-            let record: Record = serde_json::from_slice(&record?.content).ok()?;
+        let told = |version: VersionName| {
+            let record = record_of(&self.store, id, version)?;
             Some(Version {
                 id: id.to_owned(),
                 version: version.to_string(),
@@ -276,11 +275,11 @@ impl Library {
                 source: record.source,
                 added: record.added,
                 added_by: record.added_by,
-                is_current: current == Some(*version),
-                turned_down: lineage.turned_down.get(version).copied(),
+                is_current: current == Some(version),
+                turned_down: lineage.turned_down.get(&version).copied(),
             })
         };
-        Some(lineage.versions.iter().rev().filter_map(told).collect())
+        Some(lineage.all().filter_map(told).collect())
     }
 
     /// The versions of a certificate that may serve, by the beginnings of their fingerprints, the newest first.
@@ -328,9 +327,9 @@ impl Library {
         let there = self.store.delete(&key_of(&id, &version))?;
         self.places.remove(&version);
         if let Some(lineage) = self.lineages.get_mut(&*id) {
-            lineage.versions.remove(&version);
+            lineage.remove(version);
             let was_decided = lineage.turned_down.remove(&version).is_some();
-            if lineage.versions.is_empty() {
+            if lineage.is_empty() {
                 self.lineages.remove(&*id);
                 if let Some(folder) = root().below(&id) {
                     self.store.delete(&folder)?;
@@ -378,6 +377,17 @@ fn root() -> Key {
 fn key_of(id: &str, version: &VersionName) -> Key {
     let version = version.to_string();
     root().below(id).and_then(|folder| folder.below(&version)).unwrap_or_else(root)
+}
+
+fn record_of(store: &Store, id: &str, version: VersionName) -> Option<Record> {
+    let item = store.read(&key_of(id, &version).below(META)?).ok().flatten()?;
+    serde_json::from_slice(&item.content).ok()
+}
+
+/// What cannot be read goes last.
+fn tie(store: &Store, id: &str, version: VersionName) -> Tie {
+    let record = record_of(store, id, version);
+    record.map(|Record { not_after, added, .. }| Tie { not_after, added }).unwrap_or_default()
 }
 
 const CHAIN: &str = "chain.pem";

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use hashbrown::HashSet;
 
-use super::{Arrival, Holding, Moment, NotDeleted, NotGoneBack, NotTaken, Owner, Shelf};
+use super::{Arrival, Holding, Moment, NotDeleted, NotGoneBack, NotTaken, Owner, Shelf, Taken};
 use crate::certs::certificate::{Certificate, Fingerprint};
 use crate::certs::chain::Voucher;
 use crate::certs::export::{Export, NotExported};
@@ -118,9 +118,8 @@ impl Shelf {
         (source, is_exportable): (Source, bool),
         by: Option<&str>,
         now: Moment,
-    ) -> Result<Fingerprint, NotTaken> {
+    ) -> Result<Taken, NotTaken> {
         let mut holding = Holding::owned_by_library(pair, now.unix)?;
-        let fingerprint = pair.leaf.fingerprint;
         if let Some(library) = &mut self.library {
             let key = pair.key.pem();
             let version = NewVersion { is_exportable, ..holding.to_keep(key.as_bytes(), source, by) };
@@ -129,19 +128,19 @@ impl Shelf {
             holding.moved_to(&path);
         }
         holding.unkept = None;
-        let lineage = holding.leaf().lineage();
-        if self.holdings.insert(fingerprint, holding).is_none() {
+        let taken = Taken::of(&holding);
+        if self.holdings.insert(pair.leaf.fingerprint, holding).is_none() {
             self.loads.accepted += 1;
         }
-        self.retire(&lineage, now);
-        Ok(fingerprint)
+        self.retire(&taken.id, now);
+        Ok(taken)
     }
 
     /// Makes an older version of a certificate serve again, and those after it no more.
     ///
     /// # Errors
     /// [`NotGoneBack`], and nothing has changed.
-    pub(in crate::certs) fn go_back_to(&mut self, fingerprint: &str, now: Moment) -> Result<Fingerprint, NotGoneBack> {
+    pub(in crate::certs) fn go_back_to(&mut self, fingerprint: &str, now: Moment) -> Result<Taken, NotGoneBack> {
         let Some(library) = &mut self.library else { return Err(NotGoneBack::Unknown) };
         let stored = library.find(fingerprint).ok_or(NotGoneBack::Unknown)?.map_err(NotGoneBack::of)?;
         if !stored.pair.leaf.is_valid_at(now.unix) {
@@ -149,16 +148,16 @@ impl Shelf {
         }
         let own = stored.pair.leaf.fingerprint;
         let holding = Holding::restored(&stored).map_err(|flaw| NotGoneBack::Damaged(flaw.to_string()))?;
-        let current = library.versions_of(&holding.leaf().lineage()).first().copied();
+        let taken = Taken::of(&holding);
+        let current = library.versions_of(&taken.id).first().copied();
         let serves = self.holdings.get(&own).is_some_and(|there| !there.is_turned_down);
         if serves && current.is_some_and(|current| own.starts_with(&current)) {
-            return Ok(own);
+            return Ok(taken);
         }
         library.go_back_to(fingerprint).map_err(NotGoneBack::Store)?;
-        let lineage = holding.leaf().lineage();
-        self.holdings.insert(stored.pair.leaf.fingerprint, holding);
-        self.retire(&lineage, now);
-        Ok(stored.pair.leaf.fingerprint)
+        self.holdings.insert(own, holding);
+        self.retire(&taken.id, now);
+        Ok(taken)
     }
 
     /// Deletes a version with its key for good. `even_last_good`: also when names are left with nothing valid.
@@ -262,11 +261,11 @@ impl Shelf {
         offered.find(|served| *served.facts.fingerprint == *fingerprint)
     }
 
-    /// What is told of a certificate that has just come.
-    pub(in crate::certs) fn arrival(&self, fingerprint: &Fingerprint) -> Option<Arrival> {
-        let holding = self.holdings.get(fingerprint)?;
-        let (id, serves) = (holding.leaf().lineage(), stands_for(&self.order, &holding.served));
-        Some(Arrival { certificate: Arc::clone(&holding.served), id, serves })
+    /// What is told of a certificate that has just come. One that was behind another version from the start serves nothing.
+    pub(in crate::certs) fn arrival(&self, taken: Taken) -> Arrival {
+        let Taken { certificate, id, fingerprint, .. } = taken;
+        let certificate = self.holdings.get(&fingerprint).map_or(certificate, |there| Arc::clone(&there.served));
+        Arrival { serves: stands_for(&self.order, &certificate), certificate, id }
     }
 
     /// What would be told of a certificate if it came now.

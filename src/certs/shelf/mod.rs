@@ -38,8 +38,8 @@ pub(super) use holding::Holding;
 use holding::{Owner, State};
 use memory::Memory;
 use outcome::Departure;
-pub(super) use outcome::NotTaken;
 pub use outcome::{Arrival, NotDeleted, NotGoneBack};
+pub(super) use outcome::{NotTaken, Taken};
 use sweep::GRACE;
 
 /// The certificates of one folder, whether their files are still as they were or not, and those that came another way.
@@ -150,7 +150,7 @@ impl Shelf {
                 findings.reject(file, flaw.clone());
             }
         }
-        self.take_requested(&pairing, offer, now);
+        let came = self.take_requested(&pairing, offer, now);
         let present = self.admit(&pairing, &mut findings, now);
         self.part_with_what_is_not_allowed();
         if is_readable {
@@ -168,7 +168,8 @@ impl Shelf {
         let index = self.rank(now);
         self.raise_alarms(scan, now);
         let mut answers = aside.answers;
-        answers.extend(self.answers(offer, Some(&pairing)));
+        answers.extend(came);
+        answers.extend(self.answers(offer, &pairing));
         (index, answers)
     }
 

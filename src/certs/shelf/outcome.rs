@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use super::Holding;
+use crate::certs::certificate::Fingerprint;
 use crate::certs::flaw::Flaw;
 use crate::certs::library::{TurnedDown, Unreadable};
+use crate::certs::request::Answer;
 use crate::live::ServedCert;
 use crate::name::HostPattern;
 use crate::store::StoreError;
@@ -18,6 +20,27 @@ pub(super) struct Departure {
 impl Departure {
     pub(super) fn new(holding: Holding, why: TurnedDown) -> Self {
         Self { holding, why }
+    }
+}
+
+/// A certificate that was taken in, which may have ended behind another version.
+pub(in crate::certs) struct Taken {
+    pub(super) certificate: Arc<ServedCert>,
+    /// What it is a version of.
+    pub(super) id: String,
+    pub(super) fingerprint: Fingerprint,
+    key: [u8; 32],
+}
+
+impl Taken {
+    pub(super) fn of(holding: &Holding) -> Self {
+        let certificate = Arc::clone(&holding.served);
+        Self { certificate, id: holding.leaf().lineage(), fingerprint: *holding.bundle.fingerprint(), key: holding.key }
+    }
+
+    /// What a request whose key it has is told; `file` is where it lies, if it does.
+    pub(in crate::certs) fn answer(&self, file: Option<String>) -> Answer {
+        Answer::served(self.key, &self.certificate.facts, file)
     }
 }
 

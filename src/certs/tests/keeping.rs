@@ -20,7 +20,7 @@ impl Shop {
             .map(|pair| self.shelf.take(pair, (Source::Uploaded, false), upload.by(), self.now).expect("taken"))
             .collect();
         self.publish();
-        let arrivals = taken.iter().filter_map(|own| self.shelf.arrival(own));
+        let arrivals = taken.into_iter().map(|own| self.shelf.arrival(own));
         arrivals.map(|arrival| arrival.certificate.facts.fingerprint.to_string()).collect()
     }
 
@@ -131,6 +131,40 @@ fn a_half_written_file_at_start_leaves_the_last_good_certificate() {
     shop.restart();
     assert_eq!(shop.serving("shop.example"), fingerprint(&leaf));
     assert_eq!(shop.listed().len(), 1);
+}
+
+#[test]
+fn of_two_uploads_that_were_issued_alike_the_later_one_serves() {
+    let issued = |leaf: &Leaf| {
+        let bundle = crate::certs::Bundle::parse(leaf.whole().as_bytes(), None).expect("a bundle");
+        let served = bundle.served(std::path::Path::new(""), true);
+        (served.facts.not_before, served.facts.not_after)
+    };
+    // An authority that dates its certificates at midnight issues another one on the same day.
+    let alike = || loop {
+        let [one, other] = std::array::from_fn(|_| CHAIN.timed(&["shop.example"], -1, 30));
+        if issued(&one) == issued(&other) {
+            return [one, other];
+        }
+    };
+    // Whichever fingerprint is the greater.
+    for _ in 0..4 {
+        let mut shop = Shop::new();
+        let [one, other] = alike();
+        for leaf in [&one, &other] {
+            shop.upload(&leaf.whole());
+            assert_eq!(shop.serving("shop.example"), fingerprint(leaf));
+            shop.after(Duration::from_secs(1));
+        }
+        shop.restart();
+        assert_eq!(shop.serving("shop.example"), fingerprint(&other));
+        // What is meant is what was brought last.
+        for _ in 0..2 {
+            shop.upload(&one.whole());
+            assert_eq!(shop.serving("shop.example"), fingerprint(&one));
+            shop.restart();
+        }
+    }
 }
 
 #[test]
