@@ -166,12 +166,15 @@ impl Notices {
             self.tracked.insert(file, tracked);
         }
         let last_change = self.last_change;
+        let mut told = Told::default();
         for (file, tracked) in &mut self.tracked {
             if !tracked.listed && tracked.due(last_change) <= now {
                 tracked.listed = true;
-                tracked.tell(file, loads);
+                tracked.finding.count(loads);
+                told.tell(file, &tracked.finding);
             }
         }
+        told.end();
     }
 
     /// When the next notice has come to rest.
@@ -201,19 +204,48 @@ impl Tracked {
         let rest = last_change.map_or(self.first, |change| change.max(self.first)) + REST;
         rest.min(self.first + LONGEST_REST)
     }
+}
 
-    fn tell(&self, file: &Path, loads: &mut Loads) {
-        let Flaw { code, reason, mend } = &self.finding.flaw;
-        let file = shown(file);
-        match self.finding.state {
-            NoticeState::Waiting => {
-                loads.waiting += 1;
-                tracing::info!(file = %file, code = %code, "waiting: {reason}; {mend}");
+impl Finding {
+    fn count(&self, loads: &mut Loads) {
+        match self.state {
+            NoticeState::Waiting => loads.waiting += 1,
+            NoticeState::Rejected => loads.rejected += 1,
+        }
+    }
+}
+
+/// What one look says in the log.
+#[derive(Default)]
+struct Told {
+    lines: usize,
+    more_waiting: u64,
+    more_rejected: u64,
+}
+
+impl Told {
+    fn tell(&mut self, file: &Path, finding: &Finding) {
+        let (Flaw { code, reason, mend }, has_room) = (&finding.flaw, self.lines < MOST_LINES);
+        self.lines += 1;
+        match finding.state {
+            NoticeState::Waiting if has_room => {
+                tracing::info!(file = %shown(file), code = %code, "waiting: {reason}; {mend}");
             }
-            NoticeState::Rejected => {
-                loads.rejected += 1;
-                tracing::warn!(file = %file, code = %code, "rejected: {reason}; {mend}");
+            NoticeState::Rejected if has_room => {
+                tracing::warn!(file = %shown(file), code = %code, "rejected: {reason}; {mend}");
             }
+            NoticeState::Waiting => self.more_waiting += 1,
+            NoticeState::Rejected => self.more_rejected += 1,
+        }
+    }
+
+    fn end(self) {
+        let Self { more_waiting, more_rejected, .. } = self;
+        if more_waiting > 0 {
+            tracing::info!(more = more_waiting, "more files wait; {ALL_OF_THEM}");
+        }
+        if more_rejected > 0 {
+            tracing::warn!(more = more_rejected, "more files are rejected; {ALL_OF_THEM}");
         }
     }
 }
@@ -241,5 +273,8 @@ pub(super) fn some_of(all: &[String]) -> String {
 pub(super) const REST: Duration = Duration::from_millis(500);
 /// A folder that never rests must not hide what is wrong in it.
 const LONGEST_REST: Duration = Duration::from_secs(5);
+/// Half of what the log takes at once: with a line for each of ten thousand, the log would lose lines of others.
+const MOST_LINES: usize = 500;
+const ALL_OF_THEM: &str = "vitrine certs list and /api/v1/rejected name each of them, with what to do";
 /// More would fill a line and tell nothing more.
 const NAMED: usize = 5;

@@ -1,6 +1,7 @@
 //! Certificates come, change and go as files do; what is served never goes by accident.
 
 mod formats;
+mod garbage;
 mod passwords;
 mod upheaval;
 
@@ -258,6 +259,14 @@ fn of_several_the_valid_one_serves_and_an_expired_one_only_where_there_is_nothin
     drop_file(&certs(&edge, "c.pem"), authority().issue_for(&["shop.example"], KeyKind::Ecdsa, 24, 48).both());
     drop_file(&certs(&edge, "old.pem"), old.both());
     serves(&edge, "shop.example", &valid);
+    // Of two for the same name, which one serves and why.
+    let sites = edge.api("sites");
+    let serving = &sites[0]["hosts"][0]["certificates"];
+    assert_eq!(
+        (&serving[0]["rule"], serving.as_array().map(Vec::len)),
+        (&"valid now before not valid now".into(), Some(1)),
+        "{serving}"
+    );
     edge.counted(1.0, "vitrine_certificate_alarms", &[("code", "expired-serving")]);
     edge.counted(2.0, "x509_cert_expired", &[]);
     let client = crate::support::ClientTls::trusting(

@@ -1,14 +1,12 @@
 //! What is sent to the operator's door: too much of it, and in the wrong form.
 
-use std::fs;
-
-use crate::support::{Edge, Origin, Setup, Talk};
+use crate::support::{Origin, Setup, Talk};
 
 #[test]
 fn a_huge_upload_gets_its_answer_and_takes_no_memory() {
     let origin = Origin::saying("hello");
     let edge = Setup::shop(&origin).start();
-    let (token, before) = (edge.token("ci", "operate"), resident(&edge));
+    let (token, before) = (edge.token("ci", "operate"), edge.resident());
     let chunk = "x".repeat(1_000_000);
     for (over_network, fields, status) in [
         (false, String::new(), 413),
@@ -27,8 +25,13 @@ fn a_huge_upload_gets_its_answer_and_takes_no_memory() {
         let answer = talk.response();
         assert_eq!(answer.status, status, "{}", answer.text());
         assert_eq!(answer.field("content-type"), Some("application/problem+json"));
+        let detail = answer.json()["detail"].as_str().expect("a detail").to_owned();
+        assert!(
+            status != 413 || detail.ends_with("octets, found more; send what belongs together, and nothing else"),
+            "{detail}"
+        );
     }
-    let grown = resident(&edge).saturating_sub(before);
+    let grown = edge.resident().saturating_sub(before);
     assert!(grown < 8 * 1024, "{grown} KiB");
 }
 
@@ -60,13 +63,6 @@ fn what_is_in_no_form_that_is_read_is_told() {
         assert_eq!((answer.status, &answer.json()["code"]), (status, &code.into()), "{}", answer.text());
         assert!(!answer.text().contains("hunter2"), "{}", answer.text());
     }
-}
-
-/// KiB in memory.
-fn resident(edge: &Edge) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{}/status", edge.pid().as_raw_nonzero())).expect("a process");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a size");
-    line.split_whitespace().next().and_then(|size| size.parse().ok()).expect("a number")
 }
 
 const JSON: &str = "content-type: application/json\r\ncontent-length: 50000000\r\n\r\n";

@@ -177,6 +177,13 @@ impl Edge {
         Pid::from_raw(i32::try_from(self.child.id()).expect("a pid")).expect("a pid")
     }
 
+    /// KiB in memory.
+    pub(crate) fn resident(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("a process");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a size");
+        line.split_whitespace().next().and_then(|size| size.parse().ok()).expect("a number")
+    }
+
     /// Waits for its end.
     pub(crate) fn wait(&mut self) -> ExitStatus {
         let status = eventually("the end of the edge", || self.child.try_wait().expect("a child"));
