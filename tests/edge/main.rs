@@ -13,6 +13,7 @@ mod conditions;
 mod demo;
 mod descriptors;
 mod desync;
+mod disks;
 mod drop_folder;
 mod export;
 mod faults;
