@@ -49,6 +49,7 @@ fn page(sources: &Sources) -> String {
     render(&Scrape {
         workers: &sources.workers,
         access_records_lost: sources.access_log.lost(),
+        audit_unwritten: sources.audit.trouble().is_some(),
         sites: sites(&routes, &index, &choices, &sources.truth, &objects),
         certificates: index.certificates().iter().map(|served| certificate(served)).collect(),
         kept: requested.collect(),

@@ -110,6 +110,8 @@ catalogue! {
     UPSTREAM_FAILURES = Counter "vitrine_upstream_failures_total" ["reason"]
         "Failures of upstreams.";
 
+    AUDIT_UNWRITTEN = Gauge "vitrine_audit_unwritten" []
+        "1 while orders cannot be added to the audit trail, 0 otherwise.";
     ACCESS_LOG_DROPPED = Counter "vitrine_access_log_dropped_total" ["reason"]
         "Access records that were not written: the queue was full, or writing failed.";
     LOG_DROPPED = Counter "vitrine_log_lines_dropped_total" []

@@ -26,6 +26,8 @@ pub struct Scrape<'a> {
     pub workers: &'a [Arc<WorkerCounters>],
     /// Access records that were queued and could not be written.
     pub access_records_lost: u64,
+    /// Whether the last order could not be added to the audit trail.
+    pub audit_unwritten: bool,
     /// The configured sites.
     pub sites: Vec<SiteFacts>,
     /// The published certificates.
@@ -129,6 +131,7 @@ pub fn render(scrape: &Scrape<'_>) -> String {
     let page = Page::new();
     page.gauge(&name::CERTIFICATES_SERVED, &[], scrape.certificates.len() as f64);
     page.gauge(&name::WELL_KNOWN, &[], scrape.well_known as f64);
+    page.gauge(&name::AUDIT_UNWRITTEN, &[], if scrape.audit_unwritten { 1.0 } else { 0.0 });
     page.gauge(&name::TRUTH_AGE, &[], scrape.truth.age.as_secs_f64());
     for (result, total) in &scrape.truth.checks {
         page.count(&name::TRUTH_CHECKS, &[result], *total);

@@ -27,6 +27,7 @@ fn full_scrape(workers: &[Arc<WorkerCounters>]) -> Scrape<'_> {
     Scrape {
         workers,
         access_records_lost: 3,
+        audit_unwritten: true,
         sites: vec![SiteFacts {
             label: "*.shop.example".into(),
             source: "uploaded",
@@ -108,6 +109,7 @@ fn what_the_workers_counted_is_summed() {
     assert_has(&page, r#"vitrine_site_requests_total{site="*.shop.example",class="5xx"} 2"#);
     assert_has(&page, r#"vitrine_requests_refused_total{rule="host"} 2"#);
     assert_has(&page, r#"vitrine_access_log_dropped_total{reason="write_error"} 3"#);
+    assert_has(&page, "vitrine_audit_unwritten 1");
 }
 
 #[test]
@@ -139,6 +141,7 @@ fn closed_sets_are_there_at_zero_before_anything_happened() {
         r#"vitrine_access_log_dropped_total{reason="queue_full"} 0"#,
         r#"vitrine_certificate_alarms{code="scan-failed"} 0"#,
         "vitrine_certificates_rejected 0",
+        "vitrine_audit_unwritten 0",
         "vitrine_request_duration_seconds_count 0",
     ] {
         assert_has(&page, line);

@@ -94,9 +94,11 @@ fn an_order_that_cannot_be_recorded_stands_and_is_an_alarm() {
     edge.token("one", "read");
     let alarms = edge.api("alarms");
     assert!(alarms.iter().any(|alarm| alarm["code"] == "audit-unwritten"), "{alarms:?}");
+    assert_eq!(edge.scrape().sum("vitrine_audit_unwritten", &[]), 1.0);
     fs::remove_dir(&trail).expect("removed");
     edge.token("two", "read");
     assert_eq!((edge.api("alarms"), edge.api("audit").len(), edge.api("tokens").len()), (vec![], 1, 2));
+    assert_eq!(edge.scrape().sum("vitrine_audit_unwritten", &[]), 0.0);
 }
 
 /// The exit code and what it said.
