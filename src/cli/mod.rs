@@ -98,6 +98,7 @@ enum Command {
 #[derive(Debug, Subcommand)]
 enum SitesCommand {
     /// Have a site served from now on, without the configuration file
+    #[command(after_help = ADD)]
     Add(Adding),
     /// Have a site that was added served no longer
     Remove(Removing),
@@ -120,8 +121,11 @@ struct Adding {
     #[arg(long = "host", value_name = "HOST", required = true)]
     hosts: Vec<String>,
     /// Where its requests go, such as http://10.0.0.11:8080
-    #[arg(long = "upstream", value_name = "URL", required = true)]
+    #[arg(long = "upstream", value_name = "URL", required_unless_present = "routes")]
     upstreams: Vec<String>,
+    /// Where the requests below a path go instead; the longest path wins, and a site may have routes alone
+    #[arg(long = "route", value_name = "PATH=URL[,URL...]")]
+    routes: Vec<sites::NewRoute>,
     /// What to call it by; without it, its first host
     #[arg(long)]
     name: Option<String>,
@@ -227,11 +231,12 @@ impl Command {
                 inspect::inspect(&files, password_file.as_deref(), config.as_deref(), json)
             }
             Self::Certs(command) => command.obey(),
-            Self::Sites(SitesCommand::Add(Adding { running, hosts, upstreams, name, minimum_validation })) => {
+            Self::Sites(SitesCommand::Add(Adding { running, hosts, upstreams, routes, name, minimum_validation })) => {
                 let site = sites::NewSite {
                     name: name.as_deref(),
                     hosts: &hosts,
                     upstreams: &upstreams,
+                    routes: &routes,
                     minimum_validation: minimum_validation.as_deref(),
                 };
                 running.ask(async |edge| sites::add(edge, &site).await)
@@ -296,6 +301,8 @@ impl Running {
 const CONFIG: &str = "config/vitrine.toml";
 const INSPECT: &str = "\
 Exit code: 0 when nothing would be rejected, 1 when something would. Warnings do not count, nor does what waits for its other half.";
+const ADD: &str = "\
+Example: vitrine sites add --host shop.example --upstream http://10.0.0.11:8080 --route /api=http://10.0.0.12:8080";
 const BACKUP: &str = "\
 Examples:
   vitrine backup --to state.tar                               readable by its owner alone; never overwrites
@@ -348,6 +355,8 @@ mod tests {
         assert_eq!(refused("vitrine serve"), ErrorKind::InvalidSubcommand);
         assert_eq!(refused("vitrine run x.toml"), ErrorKind::UnknownArgument);
         assert_eq!(refused("vitrine certs list --config a --socket b"), ErrorKind::ArgumentConflict);
+        assert_eq!(refused("vitrine sites add --host a.example"), ErrorKind::MissingRequiredArgument);
+        assert_eq!(refused("vitrine sites add --host a.example --route api=http://a:1"), ErrorKind::ValueValidation);
         assert_eq!(refused("vitrine --version"), ErrorKind::DisplayVersion);
     }
 }

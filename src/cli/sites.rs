@@ -1,5 +1,7 @@
 //! `vitrine sites`: which certificate serves which host of a running edge, and why.
 
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -26,9 +28,34 @@ pub(super) struct NewSite<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) name: Option<&'a str>,
     pub(super) hosts: &'a [String],
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
     pub(super) upstreams: &'a [String],
+    #[serde(rename = "route", skip_serializing_if = "<[NewRoute]>::is_empty")]
+    pub(super) routes: &'a [NewRoute],
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) minimum_validation: Option<&'a str>,
+}
+
+/// Where the requests below a path go: `PATH=URL`, and more URLs behind commas.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct NewRoute {
+    path: String,
+    upstreams: Vec<String>,
+}
+
+impl FromStr for NewRoute {
+    type Err = String;
+
+    /// What path and URLs may be, the edge knows.
+    fn from_str(text: &str) -> Result<Self, String> {
+        // A path may hold one; the address of an upstream has none.
+        match text.rsplit_once('=') {
+            Some((path, urls)) if path.starts_with('/') && !urls.is_empty() => {
+                Ok(Self { path: path.to_owned(), upstreams: urls.split(',').map(str::to_owned).collect() })
+            }
+            _ => Err("expected PATH=URL[,URL...], such as /api=http://10.0.0.12:8080".into()),
+        }
+    }
 }
 
 /// Has a site served from now on.
@@ -124,6 +151,18 @@ const AS_PUBLISHED: &str = "as published";
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_route_is_a_path_and_where_it_leads() {
+        let route = |path: &str, upstreams: &[&str]| {
+            Ok(NewRoute { path: path.into(), upstreams: upstreams.iter().map(ToString::to_string).collect() })
+        };
+        assert_eq!("/api=http://a:1".parse(), route("/api", &["http://a:1"]));
+        assert_eq!("/a=b/=http://a:1,http://b:2".parse(), route("/a=b/", &["http://a:1", "http://b:2"]));
+        for wrong in ["", "/api", "/api=", "api=http://a:1", "=http://a:1"] {
+            assert!(wrong.parse::<NewRoute>().is_err_and(|told| told.starts_with("expected PATH=URL")), "{wrong}");
+        }
+    }
 
     #[test]
     fn every_host_has_a_line_for_each_key_and_one_when_there_is_none() {

@@ -42,6 +42,39 @@ fn a_site_is_added_served_kept_over_a_kill_and_removed() {
 }
 
 #[test]
+fn a_site_is_added_with_the_routes_it_is_to_have() {
+    let (shop, one, two) = (Origin::saying("the shop"), Origin::saying("an api"), Origin::saying("an api"));
+    let setup = Setup::new();
+    drop_file(&setup.certs().join("new.pem"), authority().issue(&["new.example", "api.example"]).both());
+    let edge = setup.start();
+    let route = format!("/api={},{}", one.url(), two.url());
+    let upstream = shop.url();
+    let (code, said) = vitrine(
+        &edge,
+        &["sites", "add", "--host", "new.example", "--upstream", &upstream, "--route", &route, "--route", "/media=x"],
+    );
+    assert!(code == 1 && said.contains("422") && said.contains("route.upstreams: "), "{said}");
+    let (code, said) =
+        vitrine(&edge, &["sites", "add", "--host", "new.example", "--upstream", &upstream, "--route", &route]);
+    assert_eq!(code, 0, "{said}");
+    for (target, text) in [("/", "the shop"), ("/api", "an api"), ("/api/v1", "an api"), ("/apis", "the shop")] {
+        assert_eq!(edge.get("new.example", target).text(), text, "{target}");
+    }
+    let address = |origin: &Origin| origin.url().trim_start_matches("http://").to_owned();
+    let routes = json!([
+        { "path": "/api", "upstreams": [address(&one), address(&two)] },
+        { "path": "/", "upstreams": [address(&shop)] },
+    ]);
+    assert_eq!(edge.api("sites")[0]["routes"], routes);
+
+    // Routes alone will do.
+    let (code, said) = vitrine(&edge, &["sites", "add", "--host", "api.example", "--route", &route]);
+    assert_eq!(code, 0, "{said}");
+    assert_eq!((edge.get("api.example", "/api").text(), edge.get("api.example", "/").status), ("an api".into(), 404));
+    assert_eq!(vitrine(&edge, &["sites", "add", "--host", "late.example"]).0, 64);
+}
+
+#[test]
 fn what_is_wrong_or_taken_is_told_and_changes_nothing() {
     let origin = Origin::saying("hello");
     let edge = Setup::shop(&origin).start();
