@@ -203,14 +203,21 @@ fn every_key_that_leaves_is_recorded_and_no_secret_with_it() {
     let short = json!({ "format": "pfx", "password": "geheim12345" });
     let answer = order(&mut socket(&edge), &issued, None, &short);
     assert!(answer.status == 400 && !answer.text().contains("geheim"), "{}", answer.text());
+    for broken in ["{\"format\":\"pfx\",\"password\":\"geheim12345", "{\"format\":\"geheim12345\"}", "[]", ""] {
+        let target = format!("POST /api/v1/certificates/{}/export HTTP/1.1\r\nhost: localhost", fingerprint(&issued));
+        let length = broken.len();
+        let head = format!("{target}\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n");
+        assert_eq!(socket(&edge).ask(head + broken).status, 400, "{broken}");
+    }
 
     let trail: Vec<Value> = edge.api("audit");
     let action = "POST certificates/{fingerprint}/export";
     let object = format!("certificates/{}/export", fingerprint(&issued));
     let told: Vec<_> = trail.iter().map(|line| [&line["action"], &line["object"], &line["result"]]).collect();
-    // Before a key leaves, that somebody asks for it; what made no sense ends with that.
-    let expected = ["begun", "done", "begun"].map(|result| [json!(action), json!(object), json!(result)]);
-    assert_eq!(told, expected.each_ref().map(|line| line.each_ref()));
+    // Before a key leaves, that somebody asks for it; whatever becomes of that has a line too.
+    let results = ["begun", "done"].into_iter().chain(["begun", "refused"].repeat(5));
+    let expected: Vec<_> = results.map(|result| [json!(action), json!(object), json!(result)]).collect();
+    assert_eq!(told, expected.iter().map(|line| line.each_ref()).collect::<Vec<_>>());
     assert_eq!((&trail[1]["who"], &trail[1]["detail"]), (&json!(user), &json!("pem, the key encrypted: shop.example")));
 
     let log = format!("{:?}", edge.log());

@@ -1,6 +1,7 @@
 //! What is ordered through the API goes into the audit trail, without any handler having to think of it.
 
 use http::Method;
+use tokio::task::JoinError;
 
 use super::route::Operation;
 use super::{Call, conditions};
@@ -38,14 +39,10 @@ pub(super) fn is_due(operation: &Operation) -> bool {
 
 /// Runs an operation and records it. A client that hangs up does not keep either from being done.
 pub(super) async fn run(operation: &'static Operation, path: &str, call: Call) -> Result<Answer, Problem> {
-    let path = path.to_owned();
-    tokio::spawn(run_to_the_end(operation, path, call)).await.unwrap_or_else(|error| {
-        tracing::error!(%error, "an order to the API came to no end");
-        Err(Problem::new(Kind::Internal, "the order came to no end, and part of it may be done; see the log"))
-    })
+    ended(tokio::spawn(run_and_record(operation, path.to_owned(), call)).await)
 }
 
-async fn run_to_the_end(operation: &'static Operation, path: String, call: Call) -> Result<Answer, Problem> {
+async fn run_and_record(operation: &'static Operation, path: String, call: Call) -> Result<Answer, Problem> {
     let audit = call.sources.audit.clone();
     let begun = Deed {
         who: call.caller.name(),
@@ -56,7 +53,8 @@ async fn run_to_the_end(operation: &'static Operation, path: String, call: Call)
         detail: String::new(),
     };
     // A key that has left cannot be taken back: it does not leave unrecorded.
-    if operation.right == Right::Export {
+    let is_begun = operation.right == Right::Export;
+    if is_begun {
         let (audit, deed) = (audit.clone(), begun.clone());
         let recorded = tokio::task::spawn_blocking(move || audit.record(deed)).await;
         if !matches!(recorded, Ok(Ok(()))) {
@@ -64,32 +62,71 @@ async fn run_to_the_end(operation: &'static Operation, path: String, call: Call)
             return Err(Problem::new(Kind::Internal, text));
         }
     }
-    let result = match conditions::hold(operation, &path, &call).await {
-        Ok(_turn) => (operation.run)(call).await,
-        Err(problem) => Err(problem),
-    };
-    if let Some(deed) = ended(begun, &result) {
+    // A task of its own, so that what fails in a way that was not foreseen is recorded too.
+    let running = tokio::spawn(async move {
+        match conditions::hold(operation, &path, &call).await {
+            Ok(_turn) => (operation.run)(call).await,
+            Err(problem) => Err(problem),
+        }
+    });
+    let result = ended(running.await);
+    if let Some(deed) = end_of(begun, is_begun, &result) {
         // What was done stands. That it is not in the trail is logged and an alarm.
         let _ = tokio::task::spawn_blocking(move || audit.record(deed)).await;
     }
     result
 }
 
-/// The record of how it ended; none of what made no sense from the start.
-fn ended(begun: Deed, result: &Result<Answer, Problem>) -> Option<Deed> {
+fn ended(run: Result<Result<Answer, Problem>, JoinError>) -> Result<Answer, Problem> {
+    run.unwrap_or_else(|error| {
+        tracing::error!(%error, "an order to the API came to no end");
+        Err(Problem::new(Kind::Internal, "the order came to no end, and part of it may be done; see the log"))
+    })
+}
+
+/// The record of how it ended; none of what made no sense from the start, unless the trail has its beginning.
+fn end_of(begun: Deed, is_begun: bool, result: &Result<Answer, Problem>) -> Option<Deed> {
     match result {
         Ok(answer) => match answer.extensions().get::<Note>().cloned() {
-            Some(Note::Nothing) => None,
+            Some(Note::Nothing) if !is_begun => None,
             Some(Note::Done { object, detail }) => Some(Deed { object, detail, result: Outcome::Done, ..begun }),
-            None => Some(Deed { result: Outcome::Done, ..begun }),
+            Some(Note::Nothing) | None => Some(Deed { result: Outcome::Done, ..begun }),
         },
         Err(problem) => {
             let result = match problem.kind() {
-                Kind::Malformed | Kind::MediaType | Kind::TooLarge => return None,
+                Kind::Malformed | Kind::MediaType | Kind::TooLarge if !is_begun => return None,
                 Kind::Internal => Outcome::Failed,
                 _ => Outcome::Refused,
             };
             Some(Deed { result, detail: problem.detail().to_owned(), ..begun })
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::admin::problem::json;
+
+    #[tokio::test]
+    async fn what_began_has_an_end_whatever_it_is() {
+        let deed = |result, detail: &str| Deed {
+            who: "user 0".into(),
+            door: "admin.sock".into(),
+            action: "POST certificates/{fingerprint}/export".into(),
+            object: "certificates/0/export".into(),
+            result,
+            detail: detail.into(),
+        };
+        let begun = || deed(Outcome::Begun, "");
+        let malformed = || Err(Problem::malformed("no JSON"));
+        assert_eq!(end_of(begun(), true, &malformed()), Some(deed(Outcome::Refused, "no JSON")));
+        assert_eq!(end_of(begun(), false, &malformed()), None);
+        let nothing = || Ok(Note::Nothing.on(json(&())));
+        assert_eq!(end_of(begun(), true, &nothing()), Some(deed(Outcome::Done, "")));
+        assert_eq!(end_of(begun(), false, &nothing()), None);
+        let failed = ended(tokio::spawn(async { panic!("on purpose") }).await);
+        let told = "the order came to no end, and part of it may be done; see the log";
+        assert_eq!(end_of(begun(), true, &failed), Some(deed(Outcome::Failed, told)));
     }
 }
