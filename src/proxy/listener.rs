@@ -80,8 +80,8 @@ pub(super) async fn accept(worker: Rc<Worker>, listening: Listening, mut lifecyc
                 biased;
                 accepted = listener.accept() => match accepted {
                     Ok((stream, peer)) => {
-                        let admitted = admit(&worker, peer).await;
-                        spawn(&worker, stream, peer, admitted, tls);
+                        let permit = admit(&worker, peer).await;
+                        spawn(&worker, stream, peer, permit, tls);
                     }
                     Err(error) => trouble(&worker, &error).await,
                 },
@@ -93,28 +93,22 @@ pub(super) async fn accept(worker: Rc<Worker>, listening: Listening, mut lifecyc
     let Ok(queue) = listener.into_std() else { return };
     while let Ok((stream, peer)) = queue.accept() {
         if let Ok(stream) = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream)) {
-            let admitted = admit(&worker, peer).await;
-            spawn(&worker, stream, peer, admitted, tls);
+            let permit = admit(&worker, peer).await;
+            spawn(&worker, stream, peer, permit, tls);
         }
     }
 }
 
-/// A connection that may be served.
-struct Admitted {
-    permit: Permit,
-    /// The edge itself is at the other end. It is no client: neither a limit nor a count nor the log is about it.
-    own: bool,
-}
-
 /// Room for the connection that was just accepted. Until there is, the next ones wait in the kernel's queue. It is taken after
 /// accepting: taken before, each idle listener would hold a place that another could fill.
-async fn admit(worker: &Worker, peer: SocketAddr) -> Admitted {
+async fn admit(worker: &Worker, peer: SocketAddr) -> Permit {
+    // The edge itself is no client: neither a limit nor a count nor the log is about it.
     if worker.is_own_check(peer) {
-        return Admitted { permit: Permit::own(), own: true };
+        return Permit::own();
     }
     loop {
         match worker.take_permit() {
-            Some(permit) => return Admitted { permit, own: false },
+            Some(permit) => return permit,
             None => worker.counters.accept_trouble.count(AcceptTrouble::Full),
         }
         tokio::time::sleep(PAUSE).await;
@@ -150,9 +144,8 @@ async fn trouble(worker: &Worker, error: &io::Error) {
     }
 }
 
-fn spawn(worker: &Rc<Worker>, stream: TcpStream, peer: SocketAddr, admitted: Admitted, tls: bool) {
-    let Admitted { mut permit, own } = admitted;
-    if !own {
+fn spawn(worker: &Rc<Worker>, stream: TcpStream, peer: SocketAddr, mut permit: Permit, tls: bool) {
+    if !permit.is_own() {
         worker.counters.accepted.add(1);
     }
     let client = peer.ip().to_canonical();
@@ -165,7 +158,7 @@ fn spawn(worker: &Rc<Worker>, stream: TcpStream, peer: SocketAddr, admitted: Adm
     tokio::task::spawn_local(async move {
         let socket = Socket::new(stream);
         let connection = if tls {
-            secure(&worker, socket, client, Admitted { permit, own }, open).await
+            secure(&worker, socket, client, permit, open).await
         } else {
             let alarm = worker.alarms.alarm();
             let stream = Stream::Plain(socket);
@@ -183,10 +176,9 @@ async fn secure(
     worker: &Rc<Worker>,
     socket: Socket,
     client: std::net::IpAddr,
-    admitted: Admitted,
+    permit: Permit,
     open: Open,
 ) -> Option<Rc<Connection>> {
-    let Admitted { permit, own } = admitted;
     let handshaking = Handshaking::begin(worker);
     let alarm = worker.alarms.alarm();
     alarm.set(worker.view().table.limits.handshake_timeout);
@@ -197,7 +189,7 @@ async fn secure(
     drop(handshaking);
     match outcome {
         Some(Ok(accepted)) => {
-            if !own {
+            if !permit.is_own() {
                 worker.counters.handshakes.count(accepted.kind);
             }
             let protocol = if accepted.http2 { Protocol::Http2 } else { Protocol::Http1 };
@@ -207,7 +199,7 @@ async fn secure(
             Some(Connection::new(worker, stream, client, protocol, Some(agreed), alarm, open, permit))
         }
         // The check knows what it has asked for, and tells what came of it.
-        Some(Err(_)) | None if own => None,
+        Some(Err(_)) | None if permit.is_own() => None,
         Some(Err(refused)) => {
             failed(worker, client, refused.reason, sni.as_deref(), refused.detail.as_deref());
             None

@@ -89,9 +89,14 @@ pub(super) struct Permit {
 }
 
 impl Permit {
-    /// The right of the edge's check of itself. There is one at a time and for a moment: clients keep all their places.
+    /// The right of the edge's check of itself. There are two at a time and for a moment: clients keep all their places.
     pub(super) const fn own() -> Self {
         Self { permits: None, client: None }
+    }
+
+    /// Whether it is the edge's own.
+    pub(super) const fn is_own(&self) -> bool {
+        self.permits.is_none()
     }
 
     /// Counts the connection for its client too. False: the client has `limit` open already. 0 is no limit.

@@ -101,6 +101,35 @@ fn a_check_is_no_client() {
 }
 
 #[test]
+fn a_look_at_what_a_site_shows_is_no_client_either() {
+    let origin = Origin::saying("the shop");
+    let mut setup = Setup::shop(&origin);
+    setup.set("access_log", "to = \"stdout\"");
+    let folder = setup.certs().join("well-known/shop.example");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    std::fs::write(folder.join("a.txt"), "object").expect("written");
+    let edge = setup.start();
+    // Over HTTPS and plain HTTP.
+    edge.counted(1.0, "vitrine_well_known_served", &[("site", "shop.example")]);
+    let page = edge.scrape();
+    for name in [
+        "vitrine_connections_accepted_total",
+        "vitrine_handshakes_total",
+        "vitrine_requests_total",
+        "vitrine_request_duration_seconds_count",
+        "vitrine_site_requests_total",
+        "vitrine_local_answers_total",
+        "vitrine_body_bytes_total",
+    ] {
+        assert_eq!((page.sum(name, &[]), page.series(name, &[]).is_empty()), (0.0, false), "{name}");
+    }
+    assert_eq!(edge.get("shop.example", "/.well-known/a.txt").text(), "object");
+    edge.counted(1.0, "vitrine_local_answers_total", &[("reason", "well_known")]);
+    edge.output_line("the client's", |line| line["path"] == "/.well-known/a.txt");
+    assert_eq!(edge.output().len(), 1, "{:?}", edge.output());
+}
+
+#[test]
 fn another_process_on_the_port_is_found_told_and_forgotten_when_it_is_gone() {
     let origin = Origin::saying("the shop");
     // The system gives the other one some of the connections only: one of so many checks meets it.

@@ -1,7 +1,7 @@
 //! A handshake with our own listener, to see the certificate that clients are shown.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,13 +13,14 @@ use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::super::certificate::{hexadecimal, sha256};
-use crate::live::{KeyType, OwnCheck, Publisher};
+use super::callers::Callers;
+use crate::live::KeyType;
 
 /// Which signatures a client says that it can check: that is how it is shown the certificate of one type of key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -62,20 +63,20 @@ pub(super) enum Answer {
 /// Clients of the edge, one for each offer.
 pub(super) struct Client {
     connectors: Vec<(Offer, TlsConnector)>,
-    own: Publisher<OwnCheck>,
+    callers: Callers,
     patience: Duration,
 }
 
 impl Client {
-    /// Clients that let the workers know by `own` who they are.
+    /// Clients that are among these callers.
     ///
     /// # Errors
     /// When the cryptography library offers no usable versions.
-    pub(super) fn new(own: Publisher<OwnCheck>) -> Result<Self, rustls::Error> {
+    pub(super) fn new(callers: Callers) -> Result<Self, rustls::Error> {
         let offers = [Offer::Ecdsa, Offer::Ed25519, Offer::Rsa, Offer::Any];
         let connectors: Result<_, _> =
             offers.into_iter().map(|offer| connector(offer).map(|made| (offer, made))).collect();
-        Ok(Self { connectors: connectors?, own, patience: PATIENCE })
+        Ok(Self { connectors: connectors?, callers, patience: PATIENCE })
     }
 
     #[cfg(test)]
@@ -85,7 +86,7 @@ impl Client {
     }
 
     /// Asks whoever listens at `listener` for `name`.
-    pub(super) async fn ask(&mut self, listener: SocketAddr, name: &str, offer: Offer) -> Answer {
+    pub(super) async fn ask(&self, listener: SocketAddr, name: &str, offer: Offer) -> Answer {
         let deadline = Instant::now() + self.patience;
         let Some((_, connector)) = self.connectors.iter().find(|(known, _)| *known == offer) else {
             return Answer::Invalid("no client offers this".into());
@@ -93,13 +94,12 @@ impl Client {
         let Ok(server) = ServerName::try_from(name.to_owned()) else {
             return Answer::Invalid("TLS cannot ask for this name".into());
         };
-        let mut known = Known { own: &mut self.own };
         let shown = async {
-            let tcp = known.connect(listener).await?;
-            connector.connect(server, tcp).await
+            let (tcp, caller) = self.callers.connect(listener).await?;
+            Ok::<_, io::Error>((connector.connect(server, tcp).await?, caller))
         };
         match timeout_at(deadline, shown).await {
-            Ok(Ok(stream)) => {
+            Ok(Ok((stream, _caller))) => {
                 let answer = shown_by(&stream);
                 // The answer stands, however the farewell ends.
                 let _ = timeout_at(deadline, part(stream)).await;
@@ -108,52 +108,6 @@ impl Client {
             Ok(Err(error)) => failed(&error),
             Err(_) => Answer::Silent(format!("it says nothing within {} s", self.patience.as_secs_f32())),
         }
-    }
-}
-
-/// A check whose address the workers are told, until it is dropped.
-struct Known<'a> {
-    own: &'a mut Publisher<OwnCheck>,
-}
-
-impl Known<'_> {
-    /// From the address it goes to: there is no other machine on such a way.
-    async fn connect(&mut self, listener: SocketAddr) -> io::Result<TcpStream> {
-        let (socket, target) = from_its_own_side(listener)?;
-        self.own.publish(OwnCheck::from(socket.local_addr()?));
-        socket.connect(target).await
-    }
-}
-
-impl Drop for Known<'_> {
-    fn drop(&mut self) {
-        self.own.publish(OwnCheck::default());
-    }
-}
-
-/// A socket with an address of its own, and where it is to go.
-pub(super) fn from_its_own_side(listener: SocketAddr) -> io::Result<(TcpSocket, SocketAddr)> {
-    let mut tried = None;
-    for ip in ways_to(listener.ip()) {
-        let mut target = listener;
-        target.set_ip(ip);
-        let mut source = target;
-        source.set_port(0);
-        let socket = if target.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() };
-        match socket.and_then(|socket| socket.bind(source).map(|()| socket)) {
-            Ok(socket) => return Ok((socket, target)),
-            Err(error) => tried = Some(error),
-        }
-    }
-    Err(tried.unwrap_or_else(|| io::ErrorKind::AddrNotAvailable.into()))
-}
-
-/// A listener on every address is on the loopback too. `[::]` serves IPv4 as well, and a container may have no IPv6 of its own.
-fn ways_to(listener: IpAddr) -> Vec<IpAddr> {
-    match listener {
-        IpAddr::V4(ip) if ip.is_unspecified() => vec![Ipv4Addr::LOCALHOST.into()],
-        IpAddr::V6(ip) if ip.is_unspecified() => vec![Ipv6Addr::LOCALHOST.into(), Ipv4Addr::LOCALHOST.into()],
-        ip => vec![ip],
     }
 }
 
@@ -259,16 +213,5 @@ mod tests {
                 [Offer::Ecdsa, Offer::Ed25519, Offer::Rsa].into_iter().filter(|o| signs(*o)).collect();
             assert_eq!((offered, signs(Offer::Any)), (vec![Offer::of(key_type)], true), "{key_type:?}");
         }
-    }
-
-    #[test]
-    fn a_listener_on_every_address_is_reached_over_the_loopback_of_its_family() {
-        let ways = |ip: &str| {
-            let ways = ways_to(ip.parse().expect("an address"));
-            ways.iter().map(ToString::to_string).collect::<Vec<_>>()
-        };
-        assert_eq!(ways("0.0.0.0"), ["127.0.0.1"]);
-        assert_eq!(ways("::"), ["::1", "127.0.0.1"]);
-        assert_eq!(ways("192.0.2.1"), ["192.0.2.1"]);
     }
 }

@@ -3,6 +3,7 @@
 //! Everything else the house tells of certificates comes from the index. This looks from outside: what has changed at once, and
 //! everything in turn ([`plan`]), with a client that takes any certificate ([`client`]), and keeps what it found ([`record`]).
 
+mod callers;
 mod client;
 mod plan;
 mod record;
@@ -20,6 +21,7 @@ use crate::live::{CertIndex, Choice, Live, OwnCheck, Publisher, RouteTable, Serv
 use crate::name::{HostName, HostPattern};
 use crate::shutdown::Lifecycle;
 use crate::telemetry::{TruthResult, printable};
+use callers::Callers;
 use client::{Answer, Client, Offer};
 use plan::{Errand, Next, Plan};
 use record::{Finding, Of};
@@ -40,22 +42,26 @@ pub struct TruthCheck {
     /// Whose hosts are asked for.
     pub routes: Live<RouteTable>,
     /// The name whose certificate those get that ask for a name nobody serves, as it is now; `None`: they are refused.
-    pub default_host: Box<dyn Fn() -> Option<HostName> + Send>,
-    /// Where the workers read which connection is a check.
+    pub default_host: Box<dyn Fn() -> Option<HostName> + Send + Sync>,
+    /// Where the workers read which connections are checks.
     pub own: Publisher<OwnCheck>,
 }
 
 impl TruthCheck {
     /// Checks until the edge drains, and keeps what it finds in `truth`.
     pub async fn run(self, truth: Truth, mut lifecycle: Lifecycle) {
+        let callers = Callers::new(self.own);
         let shown = ShownCheck {
             https: self.listeners.clone(),
-            http: self.plain.clone(),
-            well_known: self.well_known.clone(),
+            http: self.plain,
+            well_known: self.well_known,
             routes: self.routes.clone(),
             truth: truth.clone(),
+            callers: callers.clone(),
         };
-        let mut checker = match Checker::new(self, truth) {
+        let Self { listeners, certificates, routes, default_host, .. } = self;
+        let sources = Sources { listeners, certificates, routes, default_host };
+        let mut checker = match Checker::new(sources, callers, truth) {
             Ok(checker) => checker,
             Err(error) => {
                 tracing::error!(%error, "no TLS client can be set up; what is served is not checked");
@@ -114,7 +120,7 @@ struct Sources {
     listeners: Vec<SocketAddr>,
     certificates: Live<CertIndex>,
     routes: Live<RouteTable>,
-    default_host: Box<dyn Fn() -> Option<HostName> + Send>,
+    default_host: Box<dyn Fn() -> Option<HostName> + Send + Sync>,
 }
 
 impl Sources {
@@ -124,10 +130,8 @@ impl Sources {
 }
 
 impl Checker {
-    fn new(check: TruthCheck, truth: Truth) -> Result<Self, rustls::Error> {
-        let TruthCheck { listeners, certificates, routes, default_host, own, .. } = check;
-        let check = Sources { listeners, certificates, routes, default_host };
-        Ok(Self { check, client: Client::new(own)?, truth, plan: Plan::default(), seen: None })
+    fn new(check: Sources, callers: Callers, truth: Truth) -> Result<Self, rustls::Error> {
+        Ok(Self { check, client: Client::new(callers)?, truth, plan: Plan::default(), seen: None })
     }
 
     async fn go(&mut self) {
@@ -191,7 +195,7 @@ impl Checker {
     }
 
     /// One handshake for each type of key by which `name` is served. `None`: what is published changed too often meanwhile.
-    async fn check(&mut self, listener: SocketAddr, name: &str) -> Option<Vec<Finding>> {
+    async fn check(&self, listener: SocketAddr, name: &str) -> Option<Vec<Finding>> {
         for _ in 0..ATTEMPTS {
             let published = self.check.published();
             let expected: Vec<(Offer, Option<Arc<ServedCert>>)> = match published.find(name) {

@@ -1,6 +1,7 @@
 //! Whether sites show what they are given below `/.well-known/`: asked for as anybody does, on the ports that anybody uses.
 //!
-//! These are requests like those of clients, and are counted and logged as such; a `User-Agent` tells them.
+//! These are requests like those of clients, and yet the workers neither count nor record them: nobody is served. Where one
+//! reaches the shop, a `User-Agent` tells it.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -13,7 +14,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_rustls::TlsConnector;
 
-use super::client::{Offer, connector, from_its_own_side};
+use super::callers::Callers;
+use super::client::{Offer, connector};
 use super::record::Truth;
 use super::unix;
 use crate::live::{Live, RouteTable, WellKnown, WellKnownObject};
@@ -25,6 +27,7 @@ pub(super) struct ShownCheck {
     pub(super) well_known: Live<WellKnown>,
     pub(super) routes: Live<RouteTable>,
     pub(super) truth: Truth,
+    pub(super) callers: Callers,
 }
 
 /// What one site is to show.
@@ -69,7 +72,7 @@ impl ShownCheck {
             let ways = [("https", of(&self.https)), ("http", of(&self.http))];
             for (scheme, listener) in ways.into_iter().filter_map(|(scheme, listener)| Some((scheme, listener?))) {
                 let tls = (scheme == "https").then_some(connector);
-                let answer = timeout(PATIENCE, fetch(listener, tls, host, name, object.content.len())).await;
+                let answer = timeout(PATIENCE, self.fetch(listener, tls, host, name, object.content.len())).await;
                 let answer = answer.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
                 let wrong = match answer {
                     Ok(answer) if answer.is(&object.content) => None,
@@ -83,6 +86,25 @@ impl ShownCheck {
             }
         }
         None
+    }
+
+    async fn fetch(
+        &self,
+        listener: SocketAddr,
+        tls: Option<&TlsConnector>,
+        host: &str,
+        name: &str,
+        size: usize,
+    ) -> io::Result<Shown> {
+        let (tcp, _caller) = self.callers.connect(listener).await?;
+        let octets = match tls {
+            None => ask(tcp, host, name, size).await?,
+            Some(connector) => {
+                let server = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
+                ask(connector.connect(server, tcp).await?, host, name, size).await?
+            }
+        };
+        Shown::read(&octets)
     }
 }
 
@@ -125,25 +147,6 @@ impl Shown {
             status => format!("expected the status 200, found {status:?}"),
         }
     }
-}
-
-async fn fetch(
-    listener: SocketAddr,
-    tls: Option<&TlsConnector>,
-    host: &str,
-    name: &str,
-    size: usize,
-) -> io::Result<Shown> {
-    let (socket, target) = from_its_own_side(listener)?;
-    let tcp = socket.connect(target).await?;
-    let octets = match tls {
-        None => ask(tcp, host, name, size).await?,
-        Some(connector) => {
-            let server = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
-            ask(connector.connect(server, tcp).await?, host, name, size).await?
-        }
-    };
-    Shown::read(&octets)
 }
 
 async fn ask(

@@ -93,23 +93,16 @@ impl Stage {
         let (routes_publisher, routes) =
             table(RouteTable::new(vec![site], Limits::default(), Vec::new(), listener.address.port()));
         let (publisher, certificates) = table(index(published));
-        let check = TruthCheck {
-            listeners: vec![listener.address],
-            plain: Vec::new(),
-            well_known: table(WellKnown::default()).1,
-            certificates,
-            routes,
-            default_host: Box::new(|| None),
-            own: own_publisher,
-        };
-        let mut checker = Checker::new(check, Truth::default()).expect("clients");
+        let check =
+            Sources { listeners: vec![listener.address], certificates, routes, default_host: Box::new(|| None) };
+        let mut checker = Checker::new(check, Callers::new(own_publisher), Truth::default()).expect("clients");
         checker.client = checker.client.with_patience(PATIENCE);
         let certificates = Arc::new(Mutex::new(publisher));
         (Self { checker, certificates, own, _routes: routes_publisher }, listener)
     }
 
     /// The results of one check of the shop's name, with the reasons of what is wrong.
-    async fn check(&mut self) -> Vec<(Offer, TruthResult, String)> {
+    async fn check(&self) -> Vec<(Offer, TruthResult, String)> {
         let listener = self.checker.check.listeners[0];
         let findings = self.checker.check(listener, "shop.example").await.expect("an answer");
         assert!(!self.own.load().is(listener), "the check is over");
@@ -145,7 +138,7 @@ fn right(offer: Offer) -> (Offer, TruthResult, String) {
 #[tokio::test]
 async fn each_type_of_key_is_asked_for_and_compared_by_itself() {
     let (ecdsa, rsa, old) = (certificate(KeyKind::Ecdsa), certificate(KeyKind::Rsa), certificate(KeyKind::Rsa));
-    let (mut stage, listener) = Stage::new(&[&ecdsa, &rsa]).await;
+    let (stage, listener) = Stage::new(&[&ecdsa, &rsa]).await;
     let serve = |rsa: &Arc<ServedCert>| {
         let shown = index(&[&ecdsa, rsa]);
         listener.shows(move |hello| {
@@ -166,7 +159,7 @@ async fn each_type_of_key_is_asked_for_and_compared_by_itself() {
 #[tokio::test]
 async fn a_certificate_without_its_key_is_not_served() {
     let (published, other) = (certificate(KeyKind::Ecdsa), certificate(KeyKind::Ecdsa));
-    let (mut stage, listener) = Stage::new(&[&published]).await;
+    let (stage, listener) = Stage::new(&[&published]).await;
     let stolen = Arc::new(CertifiedKey::new(published.certified.cert.clone(), Arc::clone(&other.certified.key)));
     listener.shows(move |_| Some(Arc::clone(&stolen)));
     let found = stage.check().await;
@@ -176,7 +169,7 @@ async fn a_certificate_without_its_key_is_not_served() {
 #[tokio::test]
 async fn what_is_published_during_a_handshake_makes_no_mismatch() {
     let (before, after) = (certificate(KeyKind::Ecdsa), certificate(KeyKind::Ecdsa));
-    let (mut stage, listener) = Stage::new(&[&before]).await;
+    let (stage, listener) = Stage::new(&[&before]).await;
     let (publisher, shown) = (Arc::clone(&stage.certificates), Arc::clone(&after));
     let asked = Arc::new(AtomicUsize::new(0));
     let hellos = Arc::clone(&asked);
@@ -193,7 +186,7 @@ async fn what_is_published_during_a_handshake_makes_no_mismatch() {
 #[tokio::test]
 async fn a_name_without_a_certificate_is_refused_and_one_with_a_certificate_is_not() {
     let published = certificate(KeyKind::Ecdsa);
-    let (mut stage, listener) = Stage::new(&[]).await;
+    let (stage, listener) = Stage::new(&[]).await;
     assert_eq!(stage.check().await, [right(Offer::Any)]);
     listener.shows_alone(&published);
     let found = stage.check().await;
@@ -213,7 +206,7 @@ async fn a_name_that_is_nobodys_is_expected_to_get_the_default() {
     stage.checker.check.default_host = Box::new(move || Some(host.clone()));
     listener.shows_alone(&default);
     let address = listener.address;
-    let mut result = async || stage.checker.check(address, "nobody.example").await.expect("an answer")[0].result;
+    let result = async || stage.checker.check(address, "nobody.example").await.expect("an answer")[0].result;
     assert_eq!(result().await, TruthResult::Match);
     listener.shows_alone(&other);
     assert_eq!(result().await, TruthResult::Mismatch);

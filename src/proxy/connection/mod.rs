@@ -68,7 +68,7 @@ pub(super) struct Connection {
     /// What the gauge of open connections counts it as.
     counted_as: Cell<Protocol>,
     _open: Open,
-    _permit: Permit,
+    permit: Permit,
 }
 
 /// What the handshake fixed for the life of a connection.
@@ -139,7 +139,7 @@ impl Connection {
             counted_as: Cell::new(protocol),
             limits,
             _open: open,
-            _permit: permit,
+            permit,
         })
     }
 
@@ -153,6 +153,12 @@ impl Connection {
         if !self.stalled.get() {
             self.set_phase_alarm();
         }
+    }
+
+    /// Whether the edge itself is at the other end, to see what it shows. It is no client: no count of requests and no record is
+    /// about it.
+    pub(super) const fn is_own_check(&self) -> bool {
+        self.permit.is_own()
     }
 
     /// Whether the writer has been standing still when the deadline passed.

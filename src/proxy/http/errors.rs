@@ -54,7 +54,9 @@ impl Asker {
     /// The gate's refusal.
     pub(super) fn refused(self, rule: GateRule) -> Response<ResponseBody> {
         let exchange = self.exchange();
-        exchange.connection.worker.counters.refused.count(rule);
+        if !exchange.connection.is_own_check() {
+            exchange.connection.worker.counters.refused.count(rule);
+        }
         exchange.reason.set(Some(rule.label()));
         let status = refusal_status(rule);
         let mut response = self.answer(status, true);
@@ -103,7 +105,9 @@ impl Asker {
 
     fn count(&self, answer: LocalAnswer) {
         let exchange = self.exchange();
-        exchange.connection.worker.counters.local_answers.count(answer);
+        if !exchange.connection.is_own_check() {
+            exchange.connection.worker.counters.local_answers.count(answer);
+        }
         exchange.reason.set(Some(answer.label()));
     }
 

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Context;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use http::{HeaderMap, Request, StatusCode};
 
@@ -89,7 +89,8 @@ impl Exchange {
         let worker = &connection.worker;
         let started = Instant::now();
         connection.begin(started);
-        let notes = worker.shared.access_log.is_on().then(|| {
+        let is_recorded = worker.shared.access_log.is_on() && !connection.is_own_check();
+        let notes = is_recorded.then(|| {
             Box::new(RefCell::new(Notes {
                 time: Some(SystemTime::now()),
                 method: request.method().as_str().into(),
@@ -160,8 +161,15 @@ impl Exchange {
         let connection = &self.connection;
         self.uploading.take();
         connection.newest.take();
+        if !connection.is_own_check() {
+            self.count(self.started.elapsed());
+        }
+        connection.end(self.status.get() == 0);
+    }
+
+    fn count(&self, duration: Duration) {
+        let (connection, status) = (&self.connection, self.status.get());
         let counters = &connection.worker.counters;
-        let (status, duration) = (self.status.get(), self.started.elapsed());
         // A client that goes away before its answer leaves no status; nginx's number for it keeps such requests countable.
         let status = if status == 0 { CLIENT_GONE } else { status };
         counters.responses.count(connection.protocol, status);
@@ -172,10 +180,9 @@ impl Exchange {
             counts.count(StatusClass::of(status));
         }
         self.record(status, duration);
-        connection.end(self.status.get() == 0);
     }
 
-    fn record(&self, status: u16, duration: std::time::Duration) {
+    fn record(&self, status: u16, duration: Duration) {
         let connection = &self.connection;
         let worker = &connection.worker;
         let (log, Some(notes)) = (&worker.shared.access_log, &self.notes) else { return };
