@@ -92,7 +92,8 @@ fn missing() -> Flaw {
     Flaw::new(
         "waiting-for-password",
         "the file is encrypted, and its password is not there",
-        "write the password, on one line, into a file beside it that has its name with .password behind, at mode 0600",
+        "write the password, on one line, into a file beside it that has its name with .password behind, at mode 0600; it has to \
+         stay there, unless the edge keeps the certificate after: vitrine certs import FILE",
     )
 }
 

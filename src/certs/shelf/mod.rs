@@ -151,7 +151,7 @@ impl Shelf {
             }
         }
         let came = self.take_requested(&pairing, offer, now);
-        let present = self.admit(&pairing, &mut findings, now);
+        let present = self.admit(&pairing, &scan.files, &mut findings, now);
         self.part_with_what_is_not_allowed();
         if is_readable {
             let replaced = self.replaced(&scan.roots, &present);
@@ -283,7 +283,13 @@ impl Shelf {
     }
 
     /// Puts pairs on the shelf. Gives those that are there and good.
-    fn admit(&mut self, pairing: &Pairing, findings: &mut Findings, now: Moment) -> HashSet<Fingerprint> {
+    fn admit(
+        &mut self,
+        pairing: &Pairing,
+        files: &Files,
+        findings: &mut Findings,
+        now: Moment,
+    ) -> HashSet<Fingerprint> {
         let mut present = HashSet::with_capacity(pairing.pairs.len());
         let mut accepted = Vec::new();
         for pair in &pairing.pairs {
@@ -318,7 +324,7 @@ impl Shelf {
             present.insert(fingerprint);
         }
         self.loads.accepted += accepted.len() as u64;
-        self.tell_accepted(&accepted, now);
+        self.tell_accepted(&accepted, files, now);
         present
     }
 

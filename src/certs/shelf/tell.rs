@@ -140,7 +140,16 @@ impl Shelf {
         exposed.into_iter().map(|file| shown(file)).collect()
     }
 
-    pub(super) fn tell_accepted(&self, accepted: &[Fingerprint], now: Moment) {
+    /// Whether a key in the file is encrypted, and nothing but the password beside it opens it.
+    fn is_shut_by_its_own_password(&self, files: &Files, file: &Path) -> bool {
+        let is_shut = files.get(file).is_some_and(|record| match &record.content {
+            Content::Parts(parts) => !parts.keys.is_empty() && !parts.has_open_key,
+            Content::Flawed(_) => false,
+        });
+        is_shut && self.folders.all()[self.folders.place(file)].password_file.is_none()
+    }
+
+    pub(super) fn tell_accepted(&self, accepted: &[Fingerprint], files: &Files, now: Moment) {
         for holding in accepted.iter().take(MOST_LINES).filter_map(|fingerprint| self.holdings.get(fingerprint)) {
             let facts = &holding.served.facts;
             let names: Vec<String> = holding.bundle.names().iter().map(ToString::to_string).collect();
@@ -151,6 +160,14 @@ impl Shelf {
                 fingerprint = %facts.fingerprint,
                 "accepted"
             );
+            for file in holding.key_files().iter().filter(|file| self.is_shut_by_its_own_password(files, file)) {
+                let file = shown(file);
+                tracing::info!(
+                    file = %file,
+                    "its password has to lie beside it for as long as it is here; to be rid of both, have the edge keep it with: \
+                     vitrine certs import {file}, then delete the file and the password"
+                );
+            }
         }
         if let Some(more) = accepted.len().checked_sub(MOST_LINES).filter(|more| *more > 0) {
             tracing::info!(more, "more certificates accepted");

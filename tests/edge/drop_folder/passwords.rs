@@ -4,9 +4,12 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
+use rustix::process::Signal;
+
 use super::formats::{File, openssl, put};
 use super::{bare, certs, rejected, serves};
-use crate::support::{Issued, KeyKind, Origin, authority, drop_file, eventually, replace_file};
+use crate::support::command::{done, said, vitrine};
+use crate::support::{Edge, Issued, KeyKind, Origin, Setup, authority, drop_file, eventually, message, replace_file};
 
 #[test]
 fn every_form_of_pkcs12_is_read() {
@@ -140,6 +143,43 @@ fn a_file_waits_for_its_password_and_a_wrong_one_is_told_from_a_damaged_file() {
 }
 
 #[test]
+fn who_imports_what_lies_in_the_folder_may_delete_it_and_its_password() {
+    let origin = Origin::saying("hello");
+    let mut setup = Setup::new();
+    setup.site(&["shop.example", "other.example"], &[&origin]);
+    let (issued, other) = (authority().issue(&["shop.example"]), authority().issue(&["other.example"]));
+    drop_file(&setup.certs().join("a.pfx.password"), "geheim");
+    drop_file(&setup.certs().join("a.pfx"), pkcs12(&issued, "geheim", ""));
+    let edge = setup.start();
+    serves(&edge, "shop.example", &issued);
+    let line = edge.logged("then delete the file and the password");
+    assert_eq!((&line["level"], &line["file"]), (&"INFO".into(), &"certs/a.pfx".into()));
+    assert!(message(&line).contains("vitrine certs import certs/a.pfx,"), "{line}");
+
+    let output = vitrine(&edge, "certs import certs/a.pfx");
+    assert!(said(&output.stderr).contains("the files, and the password file, may be deleted here"), "{output:?}");
+    assert!(done(output).contains("serves shop.example"));
+    for name in ["a.pfx", "a.pfx.password"] {
+        fs::remove_file(certs(&edge, name)).expect("removed");
+    }
+    // Whoever sees this one has seen that the others went.
+    drop_file(&certs(&edge, "other.pem"), other.both());
+    serves(&edge, "other.example", &other);
+    let states = |edge: &Edge| -> Vec<(bool, bool)> {
+        let certificates = edge.api("certificates");
+        let of = |certificate: &serde_json::Value| (certificate["in_grace"] == true, certificate["held"] == true);
+        certificates.iter().map(of).collect()
+    };
+    assert_eq!(states(&edge), [(false, false); 2]);
+    serves(&edge, "shop.example", &issued);
+    let edge = edge.end(Signal::KILL).start();
+    serves(&edge, "shop.example", &issued);
+    assert_eq!((states(&edge), edge.api("rejected")), (vec![(false, false); 2], vec![]));
+    let log = format!("{:?}", edge.log());
+    assert!(!log.contains("then delete the file and the password") && !log.contains("geheim"), "{log}");
+}
+
+#[test]
 fn an_encrypted_key_may_be_read_by_everybody_and_an_open_one_not() {
     let origin = Origin::saying("hello");
     let edge = bare(&origin, &["shop.example", "open.example"]);
@@ -201,7 +241,7 @@ fn what_nobody_should_use_any_more_is_named_with_the_line_that_converts_it() {
     }
 }
 
-fn shell(edge: &crate::support::Edge, name: &str) -> String {
+fn shell(edge: &Edge, name: &str) -> String {
     format!("'{}'", certs(edge, name).display())
 }
 
