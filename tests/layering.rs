@@ -73,6 +73,7 @@ const DOORS: &[Door] = &[
     Door { crates: &["hyper", "hyper_util"], rooms: &["proxy", "admin", "outbound", "cli/demo"] },
     Door { crates: &["x509_parser", "rcgen"], rooms: &["certs"] },
     Door { crates: &["p12_keystore", "aes", "cbc", "des", "md5"], rooms: &["certs/formats"] },
+    Door { crates: &["webpki"], rooms: &["certs/path.rs"] },
     Door { crates: &["webpki_root_certs"], rooms: &["certs/roots.rs"] },
     Door { crates: &["notify"], rooms: &["folder_watch"] },
     Door { crates: &["arc_swap"], rooms: &["live/mod.rs"] },

@@ -11,6 +11,7 @@ use x509_parser::prelude::FromDer;
 use x509_parser::x509::X509Name;
 
 use super::flaw::Flaw;
+use super::path;
 use super::public_key::PublicKey;
 use super::strength;
 use super::traits::traits;
@@ -26,8 +27,8 @@ pub(crate) struct Certificate {
     /// The names it may be served under, or why there are none.
     pub(super) names: Result<Box<[HostPattern]>, Flaw>,
     pub(super) traits: CertTraits,
-    /// How many authorities may be between it and a leaf.
-    pub(super) path_length: Option<u32>,
+    /// Whether it limits the names of what it issues (RFC 5280 §4.2.1.10).
+    pub(super) limits_names: bool,
     pub(super) not_before: i64,
     pub(super) not_after: i64,
     pub(super) subject_cn: Box<str>,
@@ -41,6 +42,8 @@ pub(crate) struct Certificate {
     authority_key: Option<Box<[u8]>>,
     /// Whose signature was looked for last, and whether it was that one's.
     verified: Mutex<Option<([u8; 32], bool)>>,
+    /// Up which way it was judged last, and whether it is trusted.
+    judged: Mutex<Option<([u8; 32], bool)>>,
 }
 
 impl Certificate {
@@ -62,7 +65,7 @@ impl Certificate {
             key: PublicKey::of(parsed.public_key()),
             names: for_servers(&parsed).and_then(|()| strong_enough(&parsed)).and_then(|()| names(&parsed)),
             traits: traits(&parsed),
-            path_length: parsed.basic_constraints().ok().flatten().and_then(|basic| basic.value.path_len_constraint),
+            limits_names: false,
             not_before: parsed.validity().not_before.timestamp(),
             not_after: parsed.validity().not_after.timestamp(),
             subject_cn: common_name(parsed.subject()),
@@ -74,6 +77,7 @@ impl Certificate {
             subject_key: None,
             authority_key: None,
             verified: Mutex::default(),
+            judged: Mutex::default(),
             der: CertificateDer::from(Vec::new()),
         };
         for extension in parsed.extensions() {
@@ -82,6 +86,7 @@ impl Certificate {
                 ParsedExtension::AuthorityKeyIdentifier(authority) => {
                     certificate.authority_key = authority.key_identifier.as_ref().map(|id| id.0.into());
                 }
+                ParsedExtension::NameConstraints(_) => certificate.limits_names = true,
                 _ => {}
             }
         }
@@ -126,18 +131,34 @@ impl Certificate {
         is_signed
     }
 
-    /// Whether somebody's signature has been looked for.
-    pub(super) fn has_been_verified(&self) -> bool {
-        self.verified.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    /// What was said when it was judged up this way, or else what `judge` says. Costs as much as a signature, once.
+    pub(super) fn judged_by(&self, way: [u8; 32], judge: impl FnOnce() -> bool) -> bool {
+        let known = *self.judged.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((judged, is_trusted)) = known
+            && judged == way
+        {
+            return is_trusted;
+        }
+        let is_trusted = judge();
+        *self.judged.lock().unwrap_or_else(PoisonError::into_inner) = Some((way, is_trusted));
+        is_trusted
+    }
+
+    /// Whether it has been judged up any way.
+    pub(super) fn has_been_judged(&self) -> bool {
+        self.judged.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
     fn verify(&self, issuer: &Self) -> bool {
-        let (Ok((_, own)), Ok((_, issuer))) =
+        let (Ok((_, own)), Ok((_, parsed))) =
             (X509Certificate::from_der(&self.der), X509Certificate::from_der(&issuer.der))
         else {
             return false;
         };
-        own.verify_signature(Some(issuer.public_key())).is_ok()
+        // One knows SHA-1, by which a chain is found that is told to be too weak; the other all that is believed.
+        let (algorithm, signature) = (own.signature_algorithm.algorithm.as_bytes(), &own.signature_value.data);
+        own.verify_signature(Some(parsed.public_key())).is_ok()
+            || path::has_signed(&issuer.der, algorithm, own.tbs_certificate.as_ref(), signature)
     }
 
     /// By what its issuer is found.

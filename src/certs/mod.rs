@@ -35,6 +35,7 @@ mod objects;
 mod pairing;
 mod parts;
 mod password;
+mod path;
 mod public_key;
 mod ranking;
 mod request;

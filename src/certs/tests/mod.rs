@@ -7,6 +7,7 @@ mod folders;
 mod keeping;
 mod named;
 mod oddities;
+mod trust;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
