@@ -45,6 +45,18 @@ fn page(sources: &Sources) -> String {
         not_before: one.not_before,
         not_after: one.not_after,
     });
+    let held = ledger.iter().flat_map(|ledger| ledger.objects.iter()).filter_map(Object::version);
+    let held = held.filter_map(|version| Some((version.certificate.as_deref()?, &*version.file)));
+    let held = held.map(|(one, file)| CertificateFacts {
+        subject_cn: &one.subject,
+        issuer_cn: &one.issuer,
+        issuer_o: &one.issuer_organisation,
+        serial: &one.serial_decimal,
+        file,
+        embedded_key: false,
+        not_before: one.not_before,
+        not_after: one.not_after,
+    });
     let objects = ledger.as_deref().map(|ledger| ends(&ledger.objects, &index, &routes)).unwrap_or_default();
     render(&Scrape {
         workers: &sources.workers,
@@ -52,7 +64,7 @@ fn page(sources: &Sources) -> String {
         audit_unwritten: sources.audit.trouble().is_some(),
         sites: sites(&routes, &index, &choices, &sources.truth, &objects),
         certificates: index.certificates().iter().map(|served| certificate(served)).collect(),
-        kept: requested.collect(),
+        kept: requested.chain(held).collect(),
         well_known: sources.well_known.load().iter().count(),
         truth: TruthFacts { age: sources.truth.age(), checks: sources.truth.checks() },
         intake: ledger.as_deref().map(intake),

@@ -10,6 +10,7 @@ use x509_parser::extensions::{GeneralName, ParsedExtension};
 use x509_parser::prelude::FromDer;
 use x509_parser::x509::X509Name;
 
+use super::apple_pay::{ApplePay, apple_pay, not_for_servers};
 use super::flaw::Flaw;
 use super::path;
 use super::public_key::PublicKey;
@@ -29,6 +30,8 @@ pub(crate) struct Certificate {
     pub(super) traits: CertTraits,
     /// Whether it limits the names of what it issues (RFC 5280 §4.2.1.10).
     pub(super) limits_names: bool,
+    /// What it is for, if it is one of Apple Pay's.
+    pub(super) apple_pay: Option<Box<ApplePay>>,
     pub(super) not_before: i64,
     pub(super) not_after: i64,
     pub(super) subject_cn: Box<str>,
@@ -60,12 +63,18 @@ impl Certificate {
         if !rest.is_empty() {
             return Err(malformed());
         }
+        let apple_pay = apple_pay(&parsed).map(Box::new);
+        let for_anybody = apple_pay.as_deref().map_or(Ok(()), |apple| Err(not_for_servers(apple)));
         let mut certificate = Self {
             fingerprint: sha256(&der),
             key: PublicKey::of(parsed.public_key()),
-            names: for_servers(&parsed).and_then(|()| strong_enough(&parsed)).and_then(|()| names(&parsed)),
+            names: for_anybody
+                .and_then(|()| for_servers(&parsed))
+                .and_then(|()| strong_enough(&parsed))
+                .and_then(|()| names(&parsed)),
             traits: traits(&parsed),
             limits_names: false,
+            apple_pay,
             not_before: parsed.validity().not_before.timestamp(),
             not_after: parsed.validity().not_after.timestamp(),
             subject_cn: common_name(parsed.subject()),

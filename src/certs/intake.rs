@@ -54,7 +54,7 @@ impl Intake {
     ) -> Result<IntakeHandle, StoreError> {
         let requests = Requests::open(store.clone(), state_directory)?;
         let (folders, library) = (folders.into(), Library::open(store.clone(), state_directory)?);
-        let (choices, kept) = (Choices::open(store.clone())?, Objects::open(store.clone())?);
+        let (choices, kept) = (Choices::open(store.clone())?, Objects::open(store.clone(), state_directory)?);
         let (ledger, ledger_reader) = table(Ledger::default());
         let (orders, orders_reader) = mpsc::channel(ORDERS);
         let (looks, looks_reader) = watch::channel(0);

@@ -14,6 +14,7 @@
 //! taken in wherever it comes from. [`TruthCheck`] looks from outside whether what was published is what clients are shown.
 
 mod alarms;
+mod apple_pay;
 mod bundle;
 mod certificate;
 mod chain;
@@ -58,6 +59,7 @@ mod walk;
 mod well_known;
 
 pub use alarms::AlarmCode;
+pub use apple_pay::ApplePayPurpose;
 pub use bundle::Bundle;
 pub use choices::{Choice, NotChosen, SiteChoice};
 pub use export::{Export, NotExported};
@@ -69,7 +71,10 @@ pub use judgement::{Circumstances, Minimums, SiteDemands, Sites, Verdict, warnin
 pub use ledger::{Alarm, HeldBack, Ledger, Loads, Notice, NoticeState};
 pub use library::{Source, TurnedDown, Version, verify};
 pub use local_ca::{Issued, KeyKind, LocalCa, LocalCaError, valid_for};
-pub use objects::{End, EndFrom, NewObject, NotKept, Object, ObjectKind, ObjectVersion};
+pub use objects::{
+    ApplePayCertificate, End, EndFrom, NewContent, NewObject, NotKept, Object, ObjectKind, ObjectVersion,
+    ReadCertificate,
+};
 pub use request::{
     Details, Draft, FieldMistake, KeyAlgorithm, KeyError, ListedRequest, Mistakes, Order, OrderDraft,
     ReceivedCertificate, Reminder, ReminderDraft, Request, RequestError, RequestKey, RequestKind, RequestStatus,

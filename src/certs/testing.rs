@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 
-use rcgen::{BasicConstraints, CertificateParams, CustomExtension, DistinguishedName, DnType, IsCa, Issuer, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, CustomExtension, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
+    Issuer, KeyPair,
+};
 use rustls_pki_types::CertificateDer;
 
 use super::certificate::{hexadecimal, sha256};
@@ -63,6 +66,16 @@ impl Chain {
         authority("Test Intermediate").signed_by(self.issuer.key(), &older).expect("an intermediate").pem()
     }
 
+    /// One of Apple Pay's, valid from a day ago for so many days.
+    pub(super) fn apple(&self, leaf: &AppleLeaf<'_>, days: i64) -> Leaf {
+        let (mut params, key) = (apple_params(leaf), KeyPair::generate().expect("a key"));
+        let now = time::OffsetDateTime::now_utc();
+        params.not_before = now - time::Duration::days(1);
+        params.not_after = now + time::Duration::days(days);
+        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate").pem();
+        Leaf { certificate, key: key.serialize_pem(), issuer: self.intermediate.clone() }
+    }
+
     pub(super) fn leaf(&self, names: &[&str]) -> Leaf {
         self.with_key(names, &KeyPair::generate().expect("a key"), 30)
     }
@@ -107,6 +120,41 @@ pub(super) fn with_names(dns: &[&[u8]], addresses: &[[u8; 4]]) -> CertificateDer
         params.custom_extensions = vec![CustomExtension::from_oid_content(&[2, 5, 29, 17], tlv(0x30, &names))];
     }
     params.self_signed(&KeyPair::generate().expect("a key")).expect("a certificate").der().clone()
+}
+
+/// What a certificate of Apple Pay's, or one that looks like it, has in it.
+#[derive(Clone, Copy, Default)]
+pub(super) struct AppleLeaf<'a> {
+    pub(super) cn: &'a str,
+    pub(super) uid: &'a str,
+    /// The last numbers of Apple's extensions.
+    pub(super) numbers: &'a [u64],
+    pub(super) is_for_clients: bool,
+    pub(super) names: &'a [&'a str],
+}
+
+/// A certificate for nobody's key, by itself.
+pub(super) fn apple_leaf(leaf: &AppleLeaf<'_>) -> CertificateDer<'static> {
+    let key = KeyPair::generate().expect("a key");
+    apple_params(leaf).self_signed(&key).expect("a certificate").der().clone()
+}
+
+fn apple_params(leaf: &AppleLeaf<'_>) -> CertificateParams {
+    let names: Vec<String> = leaf.names.iter().map(|name| (*name).to_owned()).collect();
+    let mut params = CertificateParams::new(names).expect("names");
+    params.distinguished_name = DistinguishedName::new();
+    for (kind, text) in [(DnType::CustomDnType(UID.to_vec()), leaf.uid), (DnType::CommonName, leaf.cn)] {
+        if !text.is_empty() {
+            params.distinguished_name.push(kind, text);
+        }
+    }
+    let extension =
+        |number: &u64| CustomExtension::from_oid_content(&[1, 2, 840, 113_635, 100, 6, *number], tlv(0x0C, b"00"));
+    params.custom_extensions = leaf.numbers.iter().map(extension).collect();
+    if leaf.is_for_clients {
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    }
+    params
 }
 
 /// An index entry with these facts; the certificate behind it is another.
@@ -163,3 +211,6 @@ fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
     der.extend_from_slice(content);
     der
 }
+
+/// The subject's attribute for an identifier (RFC 4519 §2.39).
+const UID: [u64; 7] = [0, 9, 2342, 19_200_300, 100, 1, 1];

@@ -143,7 +143,7 @@ fn of(problem: Problem) -> Flaw {
 }
 
 /// A password is sent, and lies in no file.
-fn for_senders(flaw: Flaw) -> Flaw {
+pub(super) fn for_senders(flaw: Flaw) -> Flaw {
     match flaw.code {
         "waiting-for-password" => Flaw::new(
             "password-missing",

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 
 use super::{Asking, Running};
-pub(super) use import::public_file;
+pub(super) use import::{LeftOver, Pieces};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -131,7 +131,7 @@ impl Command {
                 running.ask(async |edge| versions::show(edge, &certificate, json).await)
             }
             Self::Import(Importing { running, files, password_file, dry_run, json }) => {
-                match import::Pieces::read(&files, password_file.as_deref()) {
+                match Pieces::read(&files, password_file.as_deref()) {
                     Ok(pieces) => running.ask(async |edge| import::import(edge, &pieces, dry_run, json).await),
                     Err(complaint) => {
                         super::output::complain(&complaint);

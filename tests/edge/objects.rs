@@ -1,5 +1,7 @@
 //! Objects that are no certificates of a server: brought by the operator, shown at once, kept over restarts.
 
+mod apple;
+
 use std::fs;
 use std::process::{Command, Output};
 
@@ -53,7 +55,7 @@ fn a_new_version_replaces_the_one_before_until_it_is_gone_back_to() {
     done(vitrine(&edge, "objects rollback shop.example --to 1"));
     assert_eq!(curl(&edge, "https", "shop.example", ".txt"), "200 7B227073704964");
     let history = done(vitrine(&edge, "objects history shop.example"));
-    let shown: Vec<&str> = history.lines().filter(|line| line.contains("shown")).collect();
+    let shown: Vec<&str> = history.lines().filter(|line| line.contains("holds")).collect();
     assert!(shown.len() == 1 && shown[0].trim_start().starts_with('1'), "{history}");
     let audit = edge.api("audit");
     let done: Vec<&Value> = audit.iter().filter(|deed| deed["object"] == "objects/shop.example").collect();

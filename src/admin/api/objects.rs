@@ -1,15 +1,16 @@
-//! What sites show that is no certificate of a server.
+//! What is kept and is no certificate of a server: what sites show, and Apple Pay's certificates.
+
+mod brought;
 
 use serde::Serialize;
-use time::format_description::well_known::{Iso8601, Rfc3339};
-use time::{Date, OffsetDateTime, Time};
 
-use super::form::Form;
+use self::brought::Brought;
 use super::recorded::Note;
-use super::{Call, Operation, Resource, Takes, now, timestamp, unwritten};
+use super::versions::FileFlaw;
+use super::{Call, Operation, Resource, Takes, now, state, timestamp, unwritten};
 use crate::admin::Sources;
 use crate::admin::problem::{Answer, Kind, Problem, json};
-use crate::certs::{self, End, IntakeHandle, NewObject, NotKept, ObjectKind, ObjectVersion};
+use crate::certs::{self, ApplePayCertificate, End, IntakeHandle, NotKept, ObjectVersion};
 use crate::live::{CertIndex, RouteTable};
 
 /// `objects`
@@ -17,7 +18,7 @@ pub(super) static RESOURCE: Resource = Resource {
     operations: &[
         Operation::get("objects", |call| Box::pin(list(call))),
         Operation::post("objects", |call| Box::pin(add(call)))
-            .taking(Takes::Form(&["file", "type", "site", "expires", "id"])),
+            .taking(Takes::Form(&["file", "type", "site", "expires", "id", "password"])),
         Operation::get("objects/{id}", |call| Box::pin(show(call))),
         Operation::delete("objects/{id}", |call| Box::pin(remove(call))),
         Operation::post("objects/{id}/rollback", |call| Box::pin(roll_back(call))).asking(&["version"]),
@@ -35,6 +36,7 @@ struct Object {
     not_after: Option<String>,
     not_after_from: Option<&'static str>,
     state: &'static str,
+    certificate: Option<Certificate>,
     version: u32,
     versions: Vec<Version>,
 }
@@ -50,6 +52,46 @@ struct Version {
     added_by: String,
     size: usize,
     sha256: String,
+    file: String,
+    certificate: Option<Certificate>,
+}
+
+/// What a certificate says of itself, and itself.
+#[derive(Serialize)]
+struct Certificate {
+    purpose: &'static str,
+    merchant: String,
+    subject: String,
+    issuer: String,
+    serial: String,
+    fingerprint: String,
+    not_before: String,
+    not_after: String,
+    chain: String,
+}
+
+impl Certificate {
+    fn of(certificate: &ApplePayCertificate) -> Self {
+        Self {
+            purpose: certificate.purpose.word(),
+            merchant: certificate.merchant.to_string(),
+            subject: certificate.subject.to_string(),
+            issuer: certificate.issuer.to_string(),
+            serial: certificate.serial.to_string(),
+            fingerprint: certificate.fingerprint.to_string(),
+            not_before: timestamp(certificate.not_before),
+            not_after: timestamp(certificate.not_after),
+            chain: certificate.chain.to_string(),
+        }
+    }
+}
+
+/// An object that was brought just now.
+#[derive(Serialize)]
+struct Kept {
+    #[serde(flatten)]
+    object: Object,
+    left_over: Vec<FileFlaw>,
 }
 
 impl Object {
@@ -65,18 +107,21 @@ impl Object {
             added_by: version.added_by.clone(),
             size: version.size,
             sha256: version.sha256.clone(),
+            file: version.file.display().to_string(),
+            certificate: version.certificate.as_deref().map(Certificate::of),
         };
+        let certificate = version.and_then(|version| version.certificate.as_deref());
         Self {
             id: object.id.clone(),
             kind: object.kind.word(),
             sites: version.map(|version| version.sites.clone()).unwrap_or_default(),
             not_after: end.map(|end| timestamp(end.at)),
             not_after_from: end.map(|end| end.from.word()),
-            state: match end {
-                None => "unknown",
-                Some(end) if end.at < now => "expired",
-                Some(_) => "valid",
+            state: match (end, certificate) {
+                (None, _) => "unknown",
+                (Some(end), certificate) => state(certificate.map_or(i64::MIN, |own| own.not_before), end.at, now),
             },
+            certificate: certificate.map(Certificate::of),
             version: object.current,
             versions: object.versions.iter().map(told).collect(),
         }
@@ -97,15 +142,16 @@ async fn show(call: Call) -> Result<Answer, Problem> {
     let id = call.parameter("id");
     let objects = call.sources.intake.as_ref().map(|intake| intake.ledger().objects.clone()).unwrap_or_default();
     let found = objects.iter().find(|object| object.id == id).ok_or_else(|| problem(id, NotKept::Unknown))?;
-    one(&call.sources, found)
+    one(&call.sources, found).map(|object| json(&object))
 }
 
 async fn add(call: Call) -> Result<Answer, Problem> {
-    let new = read(call.form()?, call.caller.name())?;
-    let id = new.id.clone().or_else(|| new.sites.first().cloned()).unwrap_or_default();
+    let Brought { new, left_over } = brought::read(&call).await?;
+    let id = new.id.clone().or_else(|| new.what.own_id()).unwrap_or_default();
     let object = intake(&call)?.add_object(new).await.map_err(|why| problem(&id, why))?;
     let done = Note::of(format!("objects/{}", object.id), format!("version {}", object.current));
-    Ok(done.on(one(&call.sources, &object)?))
+    let object = one(&call.sources, &object)?;
+    Ok(done.on(json(&Kept { object, left_over: left_over.into_iter().map(FileFlaw::of).collect() })))
 }
 
 async fn roll_back(call: Call) -> Result<Answer, Problem> {
@@ -115,57 +161,18 @@ async fn roll_back(call: Call) -> Result<Answer, Problem> {
         version.ok_or_else(|| Problem::malformed("version: expected the number of the version to go back to"))?;
     let object = intake(&call)?.object_back_to(id.clone(), version).await.map_err(|why| problem(&id, why))?;
     let done = Note::of(format!("objects/{id}"), format!("version {version}"));
-    Ok(done.on(one(&call.sources, &object)?))
+    Ok(done.on(json(&one(&call.sources, &object)?)))
 }
 
 async fn remove(call: Call) -> Result<Answer, Problem> {
     let id = call.parameter("id").to_owned();
     let object = intake(&call)?.remove_object(id.clone()).await.map_err(|why| problem(&id, why))?;
-    one(&call.sources, &object)
+    one(&call.sources, &object).map(|object| json(&object))
 }
 
-fn one(sources: &Sources, object: &certs::Object) -> Result<Answer, Problem> {
+fn one(sources: &Sources, object: &certs::Object) -> Result<Object, Problem> {
     let missing = || Problem::new(Kind::Internal, "the object could not be told");
-    told(sources, std::slice::from_ref(object)).first().map(json).ok_or_else(missing)
-}
-
-/// Reads what is to be kept.
-fn read(form: &Form, by: String) -> Result<NewObject, Problem> {
-    let mut files = form.files("file");
-    let (Some(file), None) = (files.next(), files.next()) else {
-        return Err(Problem::malformed("expected one part file with what is to be shown"));
-    };
-    let kinds = || ObjectKind::ALL.iter().map(|kind| kind.word()).collect::<Vec<_>>().join(", ");
-    let kind = form.text("type")?.and_then(ObjectKind::of);
-    let kind = kind.ok_or_else(|| Problem::malformed(format!("type: expected one of {}", kinds())))?;
-    let mut sites: Vec<String> = Vec::new();
-    for part in form.files("site") {
-        let text = std::str::from_utf8(part.content);
-        let text = text.map_err(|_| Problem::malformed("the part site: expected UTF-8, found other octets"))?;
-        // One in a part, or one on a line: a certificate of a payment service may be shown by thousands of shops.
-        for name in text.lines().map(str::trim).filter(|name| !name.is_empty()) {
-            if !sites.iter().any(|known| known == name) {
-                sites.push(name.to_owned());
-            }
-        }
-    }
-    let expires = form.text("expires")?.map(|text| moment(text.trim())).transpose()?;
-    let id = form.text("id")?.map(|id| id.trim().to_owned());
-    Ok(NewObject { id, kind, content: file.content.to_vec(), sites, expires, by })
-}
-
-/// A moment to come, or the end of a day.
-fn moment(text: &str) -> Result<i64, Problem> {
-    let of_day = |day: Date| day.with_time(Time::MIDNIGHT).assume_utc().unix_timestamp() + LAST_SECOND;
-    let day = Date::parse(text, &Iso8601::DATE).ok().filter(|_| text.len() == "2027-01-31".len()).map(of_day);
-    let moment = day.or_else(|| OffsetDateTime::parse(text, &Rfc3339).ok().map(OffsetDateTime::unix_timestamp));
-    let moment = moment.ok_or_else(|| {
-        Problem::malformed("expires: expected a day such as 2027-01-31, or a time such as 2027-01-31T00:00:00Z")
-    })?;
-    if moment <= now() {
-        return Err(Problem::malformed("expires: expected a time to come, found one that is over"));
-    }
-    Ok(moment)
+    told(sources, std::slice::from_ref(object)).pop().ok_or_else(missing)
 }
 
 fn intake(call: &Call) -> Result<&IntakeHandle, Problem> {
@@ -195,6 +202,16 @@ fn problem(id: &str, why: NotKept) -> Problem {
             Kind::Rejected,
             "the file is a private key or a PKCS#12 file, and everybody would see it; choose the file to be shown",
         ),
+        NotKept::NoMerchant => {
+            Problem::malformed("id: expected one, since the certificate's subject names no merchant")
+        }
+        NotKept::Over(end) => Problem::new(
+            Kind::Rejected,
+            format!("the certificate ended at {}; bring the one that was issued in its place", timestamp(end)),
+        ),
+        NotKept::OtherKind(kind) => {
+            conflict(format!("the object {id:?} is of the type {}; choose another id, or remove it", kind.word()))
+        }
         NotKept::TooMany => conflict("there are as many objects as there may be; remove some".into()),
         NotKept::Unknown => Problem::new(
             Kind::NotFound,
@@ -205,25 +222,5 @@ fn problem(id: &str, why: NotKept) -> Problem {
         )),
         NotKept::Store(error) => unwritten(&error),
         NotKept::Stopping => conflict("the edge is stopping and takes nothing in any more".into()),
-    }
-}
-
-/// A day holds to its end.
-const LAST_SECOND: i64 = 24 * 60 * 60 - 1;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_day_holds_to_its_end_and_what_is_over_is_refused() {
-        assert_eq!(moment("2999-12-31"), Ok(32_503_679_999));
-        assert_eq!(moment("2999-12-31T00:00:00Z"), Ok(32_503_593_600));
-        for (text, words) in
-            [("2001-01-01", "is over"), ("next year", "expected a day"), ("29991231", "expected a day")]
-        {
-            let problem = moment(text).expect_err(text);
-            assert!(problem.detail().contains(words), "{text}: {problem:?}");
-        }
     }
 }

@@ -41,8 +41,9 @@ struct Arrived {
     serves: Vec<String>,
 }
 
+/// What is wrong with a piece of what was sent, by its name.
 #[derive(Serialize)]
-struct FileFlaw {
+pub(super) struct FileFlaw {
     file: String,
     code: &'static str,
     reason: String,
@@ -59,15 +60,7 @@ async fn upload(call: Call) -> Result<Answer, Problem> {
     let pieces: Vec<_> = form.files("file").enumerate().map(named).collect();
     let password = form.text("password")?.map(|password| Zeroizing::new(password.to_owned()));
     let by = call.caller.name();
-    // Opening what is encrypted is work by design; one at a time, so that nobody can ask for more than one core of it.
-    let turn = OPENING.acquire().await;
-    let reading = tokio::task::spawn_blocking(move || Upload::read(&pieces, password, Some(by)));
-    let read = reading.await.map_err(|error| {
-        tracing::error!(%error, "an upload could not be read");
-        Problem::new(Kind::Internal, "the files could not be read; see the log")
-    })?;
-    drop(turn);
-    let upload = read.map_err(rejected)?;
+    let upload = opened(move || Upload::read(&pieces, password, Some(by))).await?.map_err(rejected)?;
     let Received { certificates, left_over } = intake.receive(upload, only_look).await.map_err(not_received)?;
     let fingerprints = certificates.iter().map(|arrival| arrival.certificate.facts.fingerprint.to_string());
     let fingerprints = fingerprints.collect::<Vec<_>>().join(" ");
@@ -75,6 +68,17 @@ async fn upload(call: Call) -> Result<Answer, Problem> {
     let certificates = told(&call.sources, &certificates);
     let left_over = left_over.into_iter().map(FileFlaw::of).collect();
     Ok(note.on(json(&Answered { dry_run: only_look, certificates, left_over })))
+}
+
+/// Reads what may be encrypted. Opening that is work by design; one at a time, so that nobody can ask for more than one core of it.
+pub(super) async fn opened<T: Send + 'static>(read: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
+    let turn = OPENING.acquire().await;
+    let read = tokio::task::spawn_blocking(read).await.map_err(|error| {
+        tracing::error!(%error, "an upload could not be read");
+        Problem::new(Kind::Internal, "the files could not be read; see the log")
+    });
+    drop(turn);
+    read
 }
 
 /// What to say when nothing was taken in.
@@ -209,7 +213,7 @@ pub(super) fn rejected(flaws: Vec<(String, Flaw)>) -> Problem {
 static OPENING: Semaphore = Semaphore::const_new(1);
 
 impl FileFlaw {
-    fn of((file, Flaw { code, reason, mend }): (String, Flaw)) -> Self {
+    pub(super) fn of((file, Flaw { code, reason, mend }): (String, Flaw)) -> Self {
         Self { file, code, reason: reason.into_owned(), mend: mend.into_owned() }
     }
 }

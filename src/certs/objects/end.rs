@@ -17,6 +17,8 @@ pub struct End {
 pub enum EndFrom {
     /// The operator said so.
     Given,
+    /// It says so itself.
+    Itself,
     /// It is that of a certificate that serves a site which shows it.
     Certificate,
 }
@@ -27,16 +29,20 @@ impl EndFrom {
     pub const fn word(self) -> &'static str {
         match self {
             Self::Given => "given",
+            Self::Itself => "itself",
             Self::Certificate => "certificate",
         }
     }
 }
 
 impl End {
-    /// Until when a version holds: as the operator says, else as long as the first to end of the certificates that serve where it
+    /// Until when a version holds: as it says itself, or the operator, else as long as the first to end of the certificates that serve where it
     /// is shown. Apple asks for the file again when that certificate is replaced. `None`: none serves.
     #[must_use]
     pub fn of(version: &ObjectVersion, index: &CertIndex, routes: &RouteTable) -> Option<Self> {
+        if let Some(certificate) = &version.certificate {
+            return Some(Self { at: certificate.not_after, from: EndFrom::Itself });
+        }
         if let Some(at) = version.expires {
             return Some(Self { at, from: EndFrom::Given });
         }

@@ -1,26 +1,29 @@
-//! What sites have to show that is no certificate of a server, kept in the state as versions.
+//! What is kept in the state as versions and is no certificate of a server: what sites have to show, and what a merchant has to have.
 //!
 //! ```text
 //! objects/<id>/meta.json                 what it is, and which version holds
-//! objects/<id>/<version>/content         as it came, octet for octet
+//! objects/<id>/<version>/content         as it came, octet for octet; a certificate with its issuers, PEM
 //! objects/<id>/<version>/meta.json       for which sites, until when, who brought it
 //! ```
 //!
 //! A version is written whole before it holds: a kill in between leaves one that nobody asked for, and what held before.
 
+mod certificate;
 mod end;
 mod record;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use zeroize::Zeroizing;
 
+pub use certificate::{ApplePayCertificate, ReadCertificate};
 pub use end::{End, EndFrom};
-use record::{Held, key_of, number_of};
+use record::{Held, file_of, key_of, number_of};
 
 use super::terms::SiteTerms;
 use super::well_known::holds_secret;
@@ -33,17 +36,20 @@ use crate::store::{Key, NewFolder, Revision, Store, StoreError};
 pub enum ObjectKind {
     /// The file by which Apple sees that a merchant has a domain.
     ApplePayIdentityProof,
+    /// A certificate that Apple issued to a merchant, which no site shows.
+    ApplePayCertificate,
 }
 
 impl ObjectKind {
     /// Every kind there is.
-    pub const ALL: &'static [Self] = &[Self::ApplePayIdentityProof];
+    pub const ALL: &'static [Self] = &[Self::ApplePayIdentityProof, Self::ApplePayCertificate];
 
     /// Its name, stable, for programs.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
             Self::ApplePayIdentityProof => "apple-pay-identity-proof",
+            Self::ApplePayCertificate => "apple-pay-certificate",
         }
     }
 
@@ -92,23 +98,55 @@ pub struct ObjectVersion {
     pub size: usize,
     /// SHA-256 over them, hexadecimal.
     pub sha256: String,
+    /// What it says of itself, where it is a certificate, and whole.
+    pub certificate: Option<Arc<ApplePayCertificate>>,
+    /// Where its content lies, as the operator knows it.
+    pub file: PathBuf,
 }
 
 /// What is to be kept.
 #[derive(Clone, Debug)]
 pub struct NewObject {
-    /// Which object it is a version of; `None`: the one named like the first site.
+    /// Which object it is a version of; `None`: the one that is named like the first site, or like the merchant and the purpose.
     pub id: Option<String>,
-    /// What it is.
-    pub kind: ObjectKind,
-    /// As it came.
-    pub content: Vec<u8>,
-    /// The names of the sites that are to show it.
-    pub sites: Vec<String>,
-    /// Until when; `None`: as long as the sites' certificates.
-    pub expires: Option<i64>,
+    /// Itself.
+    pub what: NewContent,
     /// Who brings it.
     pub by: String,
+}
+
+/// What is to be kept, by its kind.
+#[derive(Clone, Debug)]
+pub enum NewContent {
+    /// What is to be shown.
+    Proof {
+        /// As it came.
+        content: Vec<u8>,
+        /// The names of the sites that are to show it.
+        sites: Vec<String>,
+        /// Until when; `None`: as long as the sites' certificates.
+        expires: Option<i64>,
+    },
+    /// What is to be had and shown by nobody.
+    Certificate(Arc<ApplePayCertificate>),
+}
+
+impl NewContent {
+    const fn kind(&self) -> ObjectKind {
+        match self {
+            Self::Proof { .. } => ObjectKind::ApplePayIdentityProof,
+            Self::Certificate(_) => ObjectKind::ApplePayCertificate,
+        }
+    }
+
+    /// What its object is called where nobody says otherwise.
+    #[must_use]
+    pub fn own_id(&self) -> Option<String> {
+        match self {
+            Self::Proof { sites, .. } => sites.first().cloned(),
+            Self::Certificate(certificate) => certificate.id(),
+        }
+    }
 }
 
 /// Why nothing has changed.
@@ -133,6 +171,12 @@ pub enum NotKept {
     Empty,
     /// It is a private key, and would be shown to everybody.
     Secret,
+    /// It is a certificate that names no merchant.
+    NoMerchant,
+    /// It is a certificate that was over then, seconds since the Unix epoch.
+    Over(i64),
+    /// The object is of another kind.
+    OtherKind(ObjectKind),
     /// There are as many as there may be.
     TooMany,
     /// There is no such object.
@@ -148,21 +192,23 @@ pub enum NotKept {
 /// All objects, and what they are written to.
 pub(super) struct Objects {
     store: Store,
+    /// Where they lie, as the operator knows it.
+    folder: PathBuf,
     held: BTreeMap<String, Held>,
     /// Handed out whole, seldom changed.
     listed: Arc<Vec<Object>>,
 }
 
 impl Objects {
-    /// Reads what is kept. What cannot be read is told and left out.
-    pub(super) fn open(store: Store) -> Result<Self, StoreError> {
-        let mut held = BTreeMap::new();
+    /// Reads what is kept; `store` is what lies in `state_directory`. What cannot be read is told and left out.
+    pub(super) fn open(store: Store, state_directory: &Path) -> Result<Self, StoreError> {
+        let (mut held, folder) = (BTreeMap::new(), state_directory.join(FOLDER));
         for id in store.names(&Key::known(&[FOLDER]))? {
-            if let Some(object) = record::read(&store, &id)? {
+            if let Some(object) = record::read(&store, &folder, &id)? {
                 held.insert(id, object);
             }
         }
-        let mut objects = Self { store, held, listed: Arc::default() };
+        let mut objects = Self { store, folder, held, listed: Arc::default() };
         objects.list();
         Ok(objects)
     }
@@ -172,18 +218,44 @@ impl Objects {
         Arc::clone(&self.listed)
     }
 
-    /// Keeps a new version, which holds from now on.
+    /// Keeps a new version, which holds from now on. The certificate that holds is not kept once more.
     pub(super) fn add(&mut self, new: NewObject, sites: &[SiteTerms], now: i64) -> Result<Object, NotKept> {
-        let NewObject { id, kind, content, sites: named, expires, by } = new;
-        let id = id.or_else(|| named.first().cloned()).ok_or(NotKept::NoSites)?;
+        let NewObject { id, what, by } = new;
+        let kind = what.kind();
+        let unnamed = match kind {
+            ObjectKind::ApplePayIdentityProof => NotKept::NoSites,
+            ObjectKind::ApplePayCertificate => NotKept::NoMerchant,
+        };
+        let id = id.or_else(|| what.own_id()).ok_or(unnamed)?;
         let folder = Key::of(&[FOLDER, &id]).ok_or_else(|| NotKept::BadId(id.clone()))?;
-        if content.iter().all(u8::is_ascii_whitespace) {
-            return Err(NotKept::Empty);
+        if let Some(known) = self.held.get(&id).filter(|held| held.object.kind != kind) {
+            return Err(NotKept::OtherKind(known.object.kind));
         }
-        if holds_secret(&content) {
-            return Err(NotKept::Secret);
+        let (content, named, expires, certificate) = match what {
+            NewContent::Proof { content, sites: named, expires } => {
+                if content.iter().all(u8::is_ascii_whitespace) {
+                    return Err(NotKept::Empty);
+                }
+                if holds_secret(&content) {
+                    return Err(NotKept::Secret);
+                }
+                self.can_show(&id, kind, &named, sites)?;
+                (content, named, expires, None)
+            }
+            NewContent::Certificate(certificate) => {
+                if certificate.not_after < now {
+                    return Err(NotKept::Over(certificate.not_after));
+                }
+                (certificate.chain.as_bytes().to_vec(), Vec::new(), None, Some(certificate))
+            }
+        };
+        let sha256 = Revision::of(&content).to_string();
+        if let Some(held) = self.held.get(&id)
+            && certificate.is_some()
+            && held.object.version().is_some_and(|version| version.sha256 == sha256)
+        {
+            return Ok(held.object.clone());
         }
-        self.can_show(&id, kind, &named, sites)?;
         if !self.held.contains_key(&id) && self.held.len() >= MOST_OBJECTS {
             return Err(NotKept::TooMany);
         }
@@ -197,7 +269,9 @@ impl Objects {
             added: now,
             added_by: by,
             size: content.len(),
-            sha256: Revision::of(&content).to_string(),
+            sha256,
+            certificate,
+            file: file_of(&self.folder, &id, number),
         };
         let files = vec![
             (record::CONTENT, Zeroizing::new(content.clone())),
@@ -220,7 +294,9 @@ impl Objects {
         let held = self.held.get(id).ok_or(NotKept::Unknown)?;
         let version = held.object.versions.iter().find(|version| version.number == number);
         let version = version.ok_or(NotKept::NoVersion(number))?;
-        self.can_show(id, held.object.kind, &version.sites, sites)?;
+        if held.object.kind == ObjectKind::ApplePayIdentityProof {
+            self.can_show(id, held.object.kind, &version.sites, sites)?;
+        }
         let content = record::content(&self.store, id, version).map_err(NotKept::Store)?;
         let content = content.ok_or(NotKept::NoVersion(number))?;
         record::decide(&self.store, id, held.object.kind, number).map_err(NotKept::Store)?;

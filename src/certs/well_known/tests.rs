@@ -212,8 +212,10 @@ fn what_comes_from_elsewhere_is_shown_before_a_file_of_the_same_name() {
     let folder = home.path().join("well-known/shop.example/pki-validation");
     fs::create_dir_all(&folder).expect("a folder");
     fs::write(folder.join("a.txt"), "of a file").expect("written");
-    let mut objects =
-        AllObjects::new(&home.path().into(), KeptObjects::open(crate::store::Store::in_memory()).expect("none"));
+    let mut objects = AllObjects::new(
+        &home.path().into(),
+        KeptObjects::open(crate::store::Store::in_memory(), Path::new("state")).expect("none"),
+    );
     let said = |table: &WellKnown, name: &str| {
         let found = table.find("shop.example", &format!("/.well-known/pki-validation/{name}"));
         found.map(|object| String::from_utf8(object.content.to_vec()).expect("text"))

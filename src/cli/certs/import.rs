@@ -14,7 +14,7 @@ use crate::cli::output::complain;
 use crate::outbound::{CallError, EdgeSocket, FormPart};
 
 /// What is to be sent.
-pub(super) struct Pieces {
+pub(in crate::cli) struct Pieces {
     files: Vec<(String, Zeroizing<Vec<u8>>)>,
     password: Option<Zeroizing<Vec<u8>>>,
 }
@@ -24,7 +24,7 @@ impl Pieces {
     ///
     /// # Errors
     /// The words for the first that cannot be read.
-    pub(super) fn read(files: &[PathBuf], password_file: Option<&Path>) -> Result<Self, String> {
+    pub(in crate::cli) fn read(files: &[PathBuf], password_file: Option<&Path>) -> Result<Self, String> {
         let named = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let read = |path: &PathBuf| Ok::<_, String>((named(path), read(path)?.0));
         let beside = files.iter().map(|file| {
@@ -41,16 +41,23 @@ impl Pieces {
     }
 }
 
+impl Pieces {
+    /// Them as parts of a form.
+    pub(in crate::cli) fn parts(&self) -> Vec<FormPart> {
+        let file = |(name, content): &(String, Zeroizing<Vec<u8>>)| FormPart {
+            name: "file",
+            file: Some(name.clone()),
+            content: content.clone(),
+        };
+        let password = self.password.iter().cloned();
+        let password = password.map(|content| FormPart { name: "password", file: None, content });
+        self.files.iter().map(file).chain(password).collect()
+    }
+}
+
 /// Brings files to the edge.
 pub(super) async fn import(edge: &EdgeSocket, pieces: &Pieces, dry_run: bool, json: bool) -> Result<String, CallError> {
-    let file = |(name, content): &(String, Zeroizing<Vec<u8>>)| FormPart {
-        name: "file",
-        file: Some(name.clone()),
-        content: content.clone(),
-    };
-    let mut parts: Vec<FormPart> = pieces.files.iter().map(file).collect();
-    let password = pieces.password.iter().cloned();
-    parts.extend(password.map(|content| FormPart { name: "password", file: None, content }));
+    let parts = pieces.parts();
     let target = format!("/api/v1/certificates?dry_run={dry_run}");
     let answer: Value = edge.post_form(&target, &parts).await?;
     if json {
@@ -58,9 +65,7 @@ pub(super) async fn import(edge: &EdgeSocket, pieces: &Pieces, dry_run: bool, js
     }
     let Received { certificates, left_over } =
         serde_json::from_value(answer).map_err(|error| CallError::Broken(error.to_string()))?;
-    for LeftOver { file, code, reason, mend } in left_over {
-        complain(&format!("not taken: {file} ({code}): {reason}; {mend}"));
-    }
+    left_over.iter().for_each(LeftOver::complain);
     if !dry_run {
         complain("the edge has kept them: the files, and the password file, may be deleted here");
     }
@@ -90,12 +95,21 @@ struct Certificate {
     warnings: Vec<Warning>,
 }
 
+/// What came along and was not taken.
 #[derive(Deserialize)]
-struct LeftOver {
+pub(in crate::cli) struct LeftOver {
     file: String,
     code: String,
     reason: String,
     mend: String,
+}
+
+impl LeftOver {
+    /// Says so, beside the result.
+    pub(in crate::cli) fn complain(&self) {
+        let Self { file, code, reason, mend } = self;
+        complain(&format!("not taken: {file} ({code}): {reason}; {mend}"));
+    }
 }
 
 impl Arrived {
@@ -117,11 +131,6 @@ impl Arrived {
         lines.extend(warnings.iter().map(|Warning { code, reason, mend }| format!("  {code}: {reason}; {mend}")));
         lines.join("\n")
     }
-}
-
-/// A file that everybody may read.
-pub(in crate::cli) fn public_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
-    read(path).map(|(content, _)| content)
 }
 
 /// One line; what ends it is no part of the password.
