@@ -59,8 +59,8 @@ pub(super) fn not_for_servers(apple: &ApplePay) -> Flaw {
     Flaw::new(
         "not-for-servers",
         format!("it is the {} certificate of {merchant:?} for Apple Pay, and no server's", purpose.word()),
-        "keep it with: vitrine objects add FILE --type apple-pay-certificate; one that was requested here completes its request: \
-         vitrine csr complete ID FILE",
+        "it completes the request of vitrine's that it was issued for; any other is kept with: vitrine objects add FILE --type \
+         apple-pay-certificate",
     )
 }
 
@@ -134,6 +134,6 @@ mod tests {
         let leaf = AppleLeaf { cn: "merchant.shop", numbers: &[32], names: &["shop.example"], ..AppleLeaf::default() };
         let flaw = Certificate::read(apple_leaf(&leaf)).expect("a certificate").names.expect_err("no server's");
         assert_eq!(flaw.code, "not-for-servers");
-        assert!(flaw.mend.contains("vitrine objects add FILE --type apple-pay-certificate"), "{flaw}");
+        assert!(flaw.mend.ends_with("vitrine objects add FILE --type apple-pay-certificate"), "{flaw}");
     }
 }

@@ -240,7 +240,7 @@ impl Desk {
                 }
                 let _ = reply.send(confirmed);
             }
-            Order::Receive(upload, only_look, reply) => drop(reply.send(self.receive(&upload, only_look, now))),
+            Order::Receive(upload, only_look, reply) => drop(reply.send(self.receive(upload, only_look, now))),
             Order::GoBack(fingerprint, reply) => {
                 let gone_back = self.shelf.go_back_to(&fingerprint, now);
                 self.publish(now);

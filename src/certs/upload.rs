@@ -12,7 +12,7 @@ use super::folders::MAIN;
 use super::pairing::{FileParts, Pair, Pairing, Problem, pair_trusting};
 use super::parts::Parts;
 use super::password::Password;
-use super::request::Offer;
+use super::request::{Answer, Offer, RequestError};
 use super::roots::Roots;
 use crate::live::ServedCert;
 
@@ -50,6 +50,30 @@ impl Upload {
 
     pub(super) fn by(&self) -> Option<&str> {
         self.by.as_deref()
+    }
+
+    /// Takes out what answers requests whose certificates are not to be served, so that it is not held against the rest.
+    pub(super) fn set_aside(&mut self, offer: &Offer) -> SetAside {
+        let mut aside = SetAside::default();
+        if offer.aside.is_empty() {
+            return aside;
+        }
+        let sent = self.parts.iter().flat_map(|(_, parts)| &parts.certificates);
+        let issuers: Vec<_> = sent.filter(|one| one.traits.is_ca).cloned().collect();
+        for (file, parts) in &mut self.parts {
+            parts.certificates.retain(|one| {
+                let request = offer.aside.get(&one.key.id).filter(|_| !one.traits.is_ca);
+                aside.answers.extend(request.map(|request| (request.clone(), Answer::sent(one, &issuers))));
+                request.is_none()
+            });
+            let keys = parts.keys.len();
+            parts.keys.retain(|key| !offer.aside.contains_key(&key.public.id));
+            if parts.keys.len() < keys {
+                aside.left_over.push((named(file), key_is_here()));
+            }
+        }
+        self.parts.retain(|(_, parts)| !parts.certificates.is_empty() || !parts.keys.is_empty());
+        aside
     }
 
     /// The pairs in it, the keys of requests taken for sent along. `known` are authorities' certificates for chains that lack
@@ -100,11 +124,21 @@ pub(super) struct Matched {
     pub(super) left_over: Vec<(String, Flaw)>,
 }
 
+/// What of an upload is for requests alone.
+#[derive(Default)]
+pub(super) struct SetAside {
+    /// Each with the request that it answers.
+    pub(super) answers: Vec<(Box<str>, Answer)>,
+    pub(super) left_over: Vec<(String, Flaw)>,
+}
+
 /// What an upload would bring, or brought.
 #[derive(Clone, Debug)]
 pub struct Received {
     /// One for each certificate with its key.
     pub certificates: Vec<super::Arrival>,
+    /// The requests that were waiting for a certificate in it which is not to be served.
+    pub completed: Vec<Box<str>>,
     /// What came along and is not kept, by the name it came under.
     pub left_over: Vec<(String, Flaw)>,
 }
@@ -116,6 +150,8 @@ pub enum NotReceived {
     Flawed(Vec<(String, Flaw)>),
     /// It could not be kept; what served before serves.
     NotKept(crate::store::StoreError),
+    /// A request could not be completed; what served before serves.
+    NotCompleted(RequestError),
     /// The edge takes nothing in any more.
     Stopping,
 }
@@ -159,13 +195,24 @@ fn nothing() -> Flaw {
     Flaw::new("empty", "no file was sent", "send the certificate, its key and its chain, in one file or several")
 }
 
+fn key_is_here() -> Flaw {
+    Flaw::new(
+        "key-not-kept",
+        "there is a private key in it that a request was made with, and that is here already",
+        "send the certificate and its chain without the key",
+    )
+}
+
 fn authorities_alone() -> Flaw {
     Flaw::new(
-        "authorities-alone",
+        AUTHORITIES_ALONE,
         "there are certificates of authorities alone",
         "send the server's certificate and its key along with them",
     )
 }
+
+/// What is wrong with certificates of authorities by themselves.
+pub(super) const AUTHORITIES_ALONE: &str = "authorities-alone";
 
 fn named(file: &Path) -> String {
     super::ledger::shown(file)

@@ -329,7 +329,7 @@ fn merge(whole: &mut Value, patch: Value) {
     }
 }
 
-fn refused(error: RequestError) -> Problem {
+pub(super) fn refused(error: RequestError) -> Problem {
     let text = error.to_string();
     match error {
         RequestError::Unknown => Problem::new(Kind::NotFound, text),

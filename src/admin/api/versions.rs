@@ -6,6 +6,7 @@ use zeroize::Zeroizing;
 
 use super::certificates::{Certificate, Judge, fingerprint_in};
 use super::recorded::Note;
+use super::requests::refused;
 use super::{Call, Operation, Resource, Takes, now, state, timestamp, unwritten};
 use crate::admin::Sources;
 use crate::admin::problem::{Answer, Kind, Problem, json};
@@ -31,6 +32,7 @@ pub(super) static RESOURCE: Resource = Resource {
 struct Answered {
     dry_run: bool,
     certificates: Vec<Arrived>,
+    completed: Vec<String>,
     left_over: Vec<FileFlaw>,
 }
 
@@ -61,13 +63,16 @@ async fn upload(call: Call) -> Result<Answer, Problem> {
     let password = form.text("password")?.map(|password| Zeroizing::new(password.to_owned()));
     let by = call.caller.name();
     let upload = opened(move || Upload::read(&pieces, password, Some(by))).await?.map_err(rejected)?;
-    let Received { certificates, left_over } = intake.receive(upload, only_look).await.map_err(not_received)?;
+    let Received { certificates, completed, left_over } =
+        intake.receive(upload, only_look).await.map_err(not_received)?;
     let fingerprints = certificates.iter().map(|arrival| arrival.certificate.facts.fingerprint.to_string());
-    let fingerprints = fingerprints.collect::<Vec<_>>().join(" ");
-    let note = if only_look { Note::Nothing } else { Note::of("certificates", fingerprints) };
+    let requests = completed.iter().map(|request| format!("requests/{request}"));
+    let brought = fingerprints.chain(requests).collect::<Vec<_>>().join(" ");
+    let note = if only_look { Note::Nothing } else { Note::of("certificates", brought) };
+    let completed = completed.into_iter().map(Into::into).collect();
     let certificates = told(&call.sources, &certificates);
     let left_over = left_over.into_iter().map(FileFlaw::of).collect();
-    Ok(note.on(json(&Answered { dry_run: only_look, certificates, left_over })))
+    Ok(note.on(json(&Answered { dry_run: only_look, certificates, completed, left_over })))
 }
 
 /// Reads what may be encrypted. Opening that is work by design; one at a time, so that nobody can ask for more than one core of it.
@@ -86,6 +91,7 @@ pub(super) fn not_received(why: NotReceived) -> Problem {
     match why {
         NotReceived::Flawed(flaws) => rejected(flaws),
         NotReceived::NotKept(error) => unwritten(&error),
+        NotReceived::NotCompleted(error) => refused(error),
         NotReceived::Stopping => Problem::new(Kind::Conflict, "the edge is stopping and takes nothing in any more"),
     }
 }

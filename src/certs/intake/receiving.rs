@@ -5,21 +5,39 @@ use std::sync::Arc;
 use super::Desk;
 use crate::certs::certificate::Certificate;
 use crate::certs::shelf::{Moment, NotTaken};
-use crate::certs::upload::{Matched, NotReceived, Received, Upload, preview};
+use crate::certs::upload::{AUTHORITIES_ALONE, Matched, NotReceived, Received, SetAside, Upload, preview};
 
 impl Desk {
     /// Keeps what was sent, then publishes it.
-    pub(super) fn receive(&mut self, upload: &Upload, only_look: bool, now: Moment) -> Result<Received, NotReceived> {
+    pub(super) fn receive(
+        &mut self,
+        mut upload: Upload,
+        only_look: bool,
+        now: Moment,
+    ) -> Result<Received, NotReceived> {
         let known: Vec<Arc<Certificate>> = self.shelf.known_authorities(self.scanner.files());
         let offer = self.requests.offer();
-        let matched = upload.pairs(&offer, &known, &self.shelf.terms.roots, now.unix);
-        let Matched { pairs, mut left_over } = matched.map_err(NotReceived::Flawed)?;
+        let SetAside { answers, left_over: set_aside } = upload.set_aside(&offer);
+        let Matched { pairs, mut left_over } = match upload.pairs(&offer, &known, &self.shelf.terms.roots, now.unix) {
+            Ok(matched) => matched,
+            Err(flaws) if answers.is_empty() => return Err(NotReceived::Flawed(flaws)),
+            // The authorities' were for what is set aside.
+            Err(flaws) => Matched {
+                pairs: Vec::new(),
+                left_over: flaws.into_iter().filter(|(_, flaw)| flaw.code != AUTHORITIES_ALONE).collect(),
+            },
+        };
+        left_over.extend(set_aside);
+        let completed: Vec<_> = answers.iter().map(|(request, _)| request.clone()).collect();
         if only_look {
             let would = |pair| {
                 let certificate = preview(pair)?;
                 Some(self.shelf.would_be(certificate, now))
             };
-            return Ok(Received { certificates: pairs.iter().filter_map(would).collect(), left_over });
+            return Ok(Received { certificates: pairs.iter().filter_map(would).collect(), completed, left_over });
+        }
+        for (_, answer) in answers {
+            self.requests.answered(answer, now.unix).map_err(NotReceived::NotCompleted)?;
         }
         let (mut taken, mut not_kept) = (Vec::new(), None);
         for pair in &pairs {
@@ -35,7 +53,7 @@ impl Desk {
             Some(error) => Err(NotReceived::NotKept(error)),
             None => {
                 let certificates = taken.into_iter().map(|own| self.shelf.arrival(own)).collect();
-                Ok(Received { certificates, left_over })
+                Ok(Received { certificates, completed, left_over })
             }
         }
     }

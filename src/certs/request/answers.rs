@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashMap;
 
 use super::keeper::{RequestError, Requests};
 use super::record::{ListedRequest, ReceivedCertificate, Request};
@@ -28,8 +28,8 @@ use crate::name::HostPattern;
 pub(in crate::certs) struct Offer {
     /// Keys of certificates that are to be served, by their identifiers.
     pub(in crate::certs) keys: HashMap<[u8; 32], OfferedKey>,
-    /// By what certificates are known that came for a request and are not to be served.
-    pub(in crate::certs) aside: HashSet<[u8; 32]>,
+    /// By what certificates are known that came for a request and are not to be served, and which request that is.
+    pub(in crate::certs) aside: HashMap<[u8; 32], Box<str>>,
     /// Files that authorities ask for, by host and name below `/.well-known/`.
     pub(in crate::certs) objects: Vec<Other>,
     /// Where the keys lie.
@@ -112,7 +112,7 @@ impl Offer {
         }
         for (file, record) in files {
             let Content::Parts(parts) = &record.content else { continue };
-            let is_ours = |one: &Arc<Certificate>| self.aside.contains(&one.key.id);
+            let is_ours = |one: &Arc<Certificate>| self.aside.contains_key(&one.key.id);
             if !parts.certificates.iter().any(is_ours) || folders.place(file) != MAIN {
                 continue;
             }
@@ -141,6 +141,11 @@ impl Answer {
             chain: None,
         };
         Self { key, received }
+    }
+
+    /// One that was sent in, and does not.
+    pub(in crate::certs) fn sent(leaf: &Certificate, issuers: &[Arc<Certificate>]) -> Self {
+        Self::kept_here(leaf, issuers, UPLOAD)
     }
 
     /// One that does not, and has no other place; `issuers` are what came along for its chain.
@@ -176,7 +181,7 @@ impl Requests {
                 let (parts, is_exportable) = (Arc::clone(&request.key), request.details.exportable);
                 offer.keys.insert(request.key_id(), OfferedKey { file, parts, names, is_exportable });
             } else {
-                offer.aside.insert(request.key_id());
+                offer.aside.insert(request.key_id(), request.id.clone());
             }
             offer.objects.extend(objects(request));
         }
@@ -210,12 +215,15 @@ impl Requests {
     /// # Errors
     /// [`RequestError`] when it cannot be kept.
     pub fn complete(&self, id: &str, returned: &Returned, now: i64) -> Result<ListedRequest, RequestError> {
-        self.answered(Answer::kept_here(&returned.leaf, &returned.issuers, UPLOAD), now)?;
+        self.answered(Answer::sent(&returned.leaf, &returned.issuers), now)?;
         self.find(id)
     }
 
     /// A certificate has come for a key. Gives the request if there is one that did not know of it yet.
-    pub(super) fn answered(&self, answer: Answer, now: i64) -> Result<Option<ListedRequest>, RequestError> {
+    ///
+    /// # Errors
+    /// [`RequestError`] when it cannot be written down.
+    pub(in crate::certs) fn answered(&self, answer: Answer, now: i64) -> Result<Option<ListedRequest>, RequestError> {
         let Answer { key, mut received } = answer;
         let mut cases = self.cases();
         let known = cases.requests.values().find(|request| request.key_id() == key);

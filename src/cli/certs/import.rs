@@ -63,19 +63,22 @@ pub(super) async fn import(edge: &EdgeSocket, pieces: &Pieces, dry_run: bool, js
     if json {
         return Ok(format!("{answer:#}"));
     }
-    let Received { certificates, left_over } =
+    let Received { certificates, completed, left_over } =
         serde_json::from_value(answer).map_err(|error| CallError::Broken(error.to_string()))?;
     left_over.iter().for_each(LeftOver::complain);
     if !dry_run {
         complain("the edge has kept them: the files, and the password file, may be deleted here");
     }
-    let told = |arrived: &Arrived| arrived.told(dry_run);
-    Ok(certificates.iter().map(told).collect::<Vec<_>>().join("\n"))
+    let told = certificates.iter().map(|arrived| arrived.told(dry_run));
+    let word = if dry_run { "would complete" } else { "completes" };
+    let requests = completed.iter().map(|request| format!("{word} the request {request}"));
+    Ok(told.chain(requests).collect::<Vec<_>>().join("\n"))
 }
 
 #[derive(Deserialize)]
 struct Received {
     certificates: Vec<Arrived>,
+    completed: Vec<String>,
     left_over: Vec<LeftOver>,
 }
 

@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use super::{done, vitrine};
-use crate::support::{Edge, Origin, Setup, run, shop_client};
+use crate::support::{Edge, Origin, Setup, eventually, run, shop_client};
 
 const PROCESSING: &str = "merchant.shop-payment-processing";
 const IDENTITY: &str = "merchant.shop-merchant-identity";
@@ -158,6 +158,29 @@ fn what_is_no_certificate_of_apple_pays_is_refused_with_the_mend() {
     assert_eq!(edge.api("objects").len(), 1);
     done(vitrine(&edge, "objects add nobody.cer --type apple-pay-certificate --id a-name"));
     assert_eq!(edge.api("objects")[0]["id"], "a-name");
+}
+
+#[test]
+fn one_that_nobody_waits_for_says_where_it_belongs() {
+    let origin = Origin::saying("the shop");
+    let edge = bare(&origin);
+    let apple = Apple::beside(&edge);
+    apple.processing("payment", 60);
+    apple.openssl("pkcs12 -export -in payment-chain.pem -inkey payment.key -passout pass: -out payment.p12");
+    let mend = "any other is kept with: vitrine objects add FILE --type apple-pay-certificate";
+    for file in ["payment.cer", "payment-chain.pem", "payment.p12"] {
+        let output = vitrine(&edge, &format!("certs import {file}"));
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && said.contains("(not-for-servers)") && said.contains(mend), "{said}");
+        fs::copy(edge.setup.folder.path().join(file), edge.setup.certs().join(file)).expect("dropped");
+        let listed = eventually("the rejection", || {
+            edge.api("rejected").into_iter().find(|one| one["file"] == format!("certs/{file}"))
+        });
+        assert_eq!((&listed["state"], &listed["code"]), (&"rejected".into(), &"not-for-servers".into()), "{listed}");
+        assert!(listed["mend"].as_str().is_some_and(|told| told.ends_with(mend)), "{listed}");
+    }
+    assert_eq!((edge.api("certificates"), edge.api("objects")), (Vec::new(), Vec::new()));
+    assert!(shop_client().try_open(edge.https, "shop.example").is_err());
 }
 
 #[test]

@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::{bare, csr, id, one, openssl, status};
-use crate::support::{Origin, authority, drop_file, shop_client};
+use crate::support::{Origin, authority, drop_file, run, shop_client};
 
 #[test]
 fn an_apple_certificate_completes_its_request_and_never_serves() {
@@ -50,4 +50,37 @@ fn an_apple_certificate_completes_its_request_and_never_serves() {
         let told = OffsetDateTime::parse(&told.expect("a time"), &Rfc3339).expect("a time").unix_timestamp();
         assert_eq!(expires, told as f64, "{file}");
     }
+}
+
+#[test]
+fn an_import_completes_the_request_that_the_certificate_is_for() {
+    let origin = Origin::saying("hello");
+    let edge = bare(&origin);
+    let (pem, _) = csr(&edge, &["new", "--kind", "apple-merchant-identity", "--cn", "merchant.example.shop"]);
+    let request = edge.api("requests").remove(0);
+    let signed = authority().sign_with(&pem, 60, "1.2.840.113635.100.6.32 = ASN1:UTF8String:00");
+    let folder = edge.setup.folder.path();
+    drop_file(&folder.join("merchant_id.cer"), CertificateDer::from_pem_slice(signed.as_bytes()).expect("PEM"));
+    drop_file(&folder.join("issuer.pem"), &authority().root_pem);
+    let import = |more: &[&str]| {
+        let files = ["certs", "import", "merchant_id.cer", "issuer.pem", "--config", "vitrine.toml"];
+        let output = run(&[&files[..], more].concat(), &edge.setup);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        (String::from_utf8_lossy(&output.stdout).trim_end().to_owned(), said)
+    };
+    let id = id(&request);
+    let (told, said) = import(&["--dry-run"]);
+    assert_eq!((told, said), (format!("would complete the request {id}"), String::new()));
+    assert_eq!(one(&edge, &id)["status"], "pending");
+    let (told, said) = import(&[]);
+    assert_eq!(told, format!("completes the request {id}"), "{said}");
+    let completed = one(&edge, &id);
+    let certificate = &completed["certificates"][0];
+    assert_eq!((&completed["status"], &certificate["from"]), (&"completed".into(), &"upload".into()));
+    assert_eq!(certificate["chain"], format!("{signed}{}", authority().root_pem.replace("\r\n", "\n")));
+    let audit = edge.api("audit");
+    let last = audit.iter().max_by_key(|deed| deed["number"].as_u64()).expect("a deed");
+    assert_eq!((&last["object"], &last["detail"]), (&"certificates".into(), &format!("requests/{id}").into()));
+    assert!(edge.api("certificates").is_empty() && edge.api("objects").is_empty());
 }

@@ -200,7 +200,7 @@ fn what_is_not_for_the_edge_to_serve_is_set_aside_and_kept_with_its_chain() {
     let id = created(&requests, "apple-payment-processing", "merchant.example");
     let offer = requests.offer();
     let key = requests.find(&id).expect("a request").request.key_id();
-    assert_eq!((offer.keys.len(), offer.aside.contains(&key)), (0, true));
+    assert_eq!((offer.keys.len(), offer.aside.contains_key(&key)), (0, true));
     let certificate = issued(&store, &id);
     assert!(answer(&requests, &certificate));
     let request = opened(&store).find(&id).expect("a request").request;
