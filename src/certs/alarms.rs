@@ -44,6 +44,10 @@ codes! {
     NotWatching = "not-watching",
     /// What serves is not valid yet, and there is nothing better.
     NotYetValidServing = "not-yet-valid-serving",
+    /// What is kept and does not serve ends within days, or has ended.
+    ObjectExpiresNow = "object-expires-now",
+    /// What is kept and does not serve ends within weeks.
+    ObjectExpiresSoon = "object-expires-soon",
     /// What the operator pinned is not valid now.
     PinIgnored = "pin-ignored",
     /// A request waits, and somebody wanted to be reminded of it.
@@ -71,6 +75,8 @@ impl AlarmCode {
             | Self::NotWatching
             | Self::NotYetValidServing
             | Self::LocalCaFailed
+            | Self::ObjectExpiresNow
+            | Self::ObjectExpiresSoon
             | Self::PinIgnored
             | Self::RequestReminder
             | Self::RequestUnreadable

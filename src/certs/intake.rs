@@ -18,7 +18,7 @@ use tokio::time::Instant;
 pub use choosing::Choosing;
 use errand::{Due, Errand, run};
 
-use super::alarms::AlarmCode;
+use super::alarms::{AlarmCode, Alarms};
 use super::choices::{Choices, NotChosen, SiteChoice};
 use super::export::{Export, NotExported};
 use super::folders::Folders;
@@ -78,6 +78,7 @@ impl Intake {
             is_told: false,
             due: Due::Everything,
             not_issued: None,
+            endings: Alarms::default(),
         };
         tokio::spawn(run(desk, folders.directories(), orders_reader, looks));
         Ok(IntakeHandle { ledger: ledger_reader, requests, orders, looks: looks_reader })
@@ -206,6 +207,8 @@ struct Desk {
     due: Due,
     /// Why the local authority's certificates cannot be issued.
     not_issued: Option<String>,
+    /// What of all that does not serve ends soon.
+    endings: Alarms,
 }
 
 impl Desk {
@@ -342,6 +345,7 @@ impl Desk {
         if let Some(alarm) = self.tell_not_kept(trouble, now) {
             ledger.raise(alarm);
         }
+        self.tell_endings(now).into_iter().for_each(|alarm| ledger.raise(alarm));
         self.requests.alarms(now.unix).into_iter().for_each(|alarm| ledger.raise(alarm));
         self.ledger.publish(ledger);
     }

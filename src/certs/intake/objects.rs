@@ -3,8 +3,8 @@
 use tokio::sync::oneshot;
 
 use super::{Desk, IntakeHandle, Order};
-use crate::certs::ledger::Ledger;
-use crate::certs::objects::{NewObject, NotKept, Object};
+use crate::certs::ledger::{Alarm, Ledger};
+use crate::certs::objects::{NewObject, NotKept, Object, raised};
 use crate::certs::shelf::Moment;
 
 type Reply = oneshot::Sender<Result<Object, NotKept>>;
@@ -63,6 +63,14 @@ impl Desk {
         self.enter(&mut ledger);
         self.ledger.publish(ledger);
         let _ = reply.send(done);
+    }
+
+    /// What to say of all that is kept, does not serve and ends soon.
+    pub(super) fn tell_endings(&mut self, now: Moment) -> Vec<Alarm> {
+        let requested = self.requests.endings();
+        let raised = raised(self.objects.kept().endings().chain(requested), now.unix);
+        self.endings.raise(raised, now.unix);
+        self.endings.listed()
     }
 
     /// Tells what was decided and what is kept besides certificates.

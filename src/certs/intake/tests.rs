@@ -188,6 +188,7 @@ async fn a_look_that_fails_leaves_what_is_served_and_is_not_the_last() {
         is_told: false,
         due: Due::Everything,
         not_issued: None,
+        endings: Alarms::default(),
     };
     fs::write(folder.path().join("a.pem"), leaf("a.example").whole()).expect("written");
     desk.survive(|desk| desk.look(&Errand::Everything, false));

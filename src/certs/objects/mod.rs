@@ -10,6 +10,7 @@
 
 mod certificate;
 mod end;
+mod ending;
 mod record;
 #[cfg(test)]
 mod tests;
@@ -23,6 +24,7 @@ use zeroize::Zeroizing;
 
 pub use certificate::{ApplePayCertificate, ReadCertificate};
 pub use end::{End, EndFrom};
+pub(super) use ending::{Ending, raised};
 use record::{Held, file_of, key_of, number_of};
 
 use super::terms::SiteTerms;

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use hashbrown::HashMap;
 
 use super::keeper::{RequestError, Requests};
-use super::record::{ListedRequest, ReceivedCertificate, Request};
+use super::record::{ListedRequest, ReceivedCertificate, Request, RequestStatus};
 use super::returned::Returned;
 use crate::certs::alarms::AlarmCode;
 use crate::certs::certificate::{Certificate, hexadecimal};
@@ -16,6 +16,7 @@ use crate::certs::folders::{Folders, MAIN};
 use crate::certs::formats::armour;
 use crate::certs::ledger::{Alarm, shown, some_of};
 use crate::certs::library::Source;
+use crate::certs::objects::Ending;
 use crate::certs::pairing::{FileParts, Pair};
 use crate::certs::parts::Parts;
 use crate::certs::scan::{Content, Files};
@@ -252,6 +253,17 @@ impl Requests {
         let ours = cases.requests.values().filter(|request| !request.details.kind.is_served());
         let newest = ours.filter_map(|request| Some((self.meta_file(&request.id), request.answer()?.clone())));
         newest.collect()
+    }
+
+    /// When the certificates end that are not for the edge to serve, but for those that another request's has replaced.
+    pub(in crate::certs) fn endings(&self) -> Vec<Ending> {
+        let listed = self.list().into_iter();
+        let ours = listed.filter(|one| !one.request.details.kind.is_served() && one.status != RequestStatus::Replaced);
+        let ending = |one: ListedRequest| {
+            let at = one.request.answer()?.not_after;
+            Some(Ending { what: format!("the request {}", one.request.id), at })
+        };
+        ours.filter_map(ending).collect()
     }
 
     /// What of requests needs a hand; logged when it begins and when it ends. `now` is in seconds since the Unix epoch.

@@ -100,6 +100,46 @@ fn the_certificate_that_replaces_it_is_a_version_until_it_is_gone_back_from() {
 }
 
 #[test]
+fn an_end_that_is_near_is_an_alarm_until_something_takes_its_place() {
+    let origin = Origin::saying("the shop");
+    let edge = bare(&origin);
+    let apple = Apple::beside(&edge);
+    let alarms = |edge: &Edge| {
+        let objects = |alarm: &Value| alarm["code"].as_str().is_some_and(|code| code.starts_with("object-"));
+        let told = |alarm: &Value| format!("{}: {}", alarm["code"], alarm["message"]).replace('"', "");
+        edge.api("alarms").iter().filter(|alarm| objects(alarm)).map(told).collect::<Vec<_>>()
+    };
+    let one = |begin: &str| {
+        let is_it = |all: &Vec<String>| all.len() == 1 && all[0].starts_with(begin);
+        eventually(begin, || Some(alarms(&edge)).filter(is_it));
+    };
+    for (days, code) in
+        [(40, "object-expires-soon: these end within 45 days"), (5, "object-expires-now: these end within 10 days")]
+    {
+        apple.processing("payment", days);
+        done(vitrine(&edge, "objects add payment.cer --type apple-pay-certificate"));
+        one(&format!("{code}{}: {PROCESSING} (until ", if days == 5 { ", or have ended" } else { "" }));
+    }
+    edge.counted(1.0, "vitrine_certificate_alarms", &[("code", "object-expires-now")]);
+    let edge = edge.end(Signal::TERM).start();
+    edge.counted(1.0, "vitrine_certificate_alarms", &[("code", "object-expires-now")]);
+    apple.processing("payment", 400);
+    done(vitrine(&edge, "objects add payment.cer --type apple-pay-certificate"));
+    eventually("no alarm", || alarms(&edge).is_empty().then_some(()));
+    // A proof that holds as long as a certificate has no end of its own; one with an end has.
+    fs::write(edge.setup.folder.path().join("proof"), "7B227073704964").expect("written");
+    done(vitrine(&edge, "objects add proof --type apple-pay-identity-proof --site shop.example"));
+    edge.counted(0.0, "vitrine_certificate_alarms", &[("code", "object-expires-soon")]);
+    let day = (time::OffsetDateTime::now_utc() + time::Duration::days(20)).date();
+    done(vitrine(
+        &edge,
+        &format!("objects add proof --type apple-pay-identity-proof --site shop.example --expires {day}"),
+    ));
+    let expected = format!("object-expires-soon: these end within 45 days: shop.example (until {day}); ");
+    eventually("the proof's alarm", || alarms(&edge).iter().any(|told| told.starts_with(&expected)).then_some(()));
+}
+
+#[test]
 fn a_private_key_that_comes_along_is_told_of_and_not_kept() {
     let origin = Origin::saying("the shop");
     let edge = bare(&origin);

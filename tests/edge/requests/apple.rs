@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::{bare, csr, id, one, openssl, status};
-use crate::support::{Origin, authority, drop_file, run, shop_client};
+use crate::support::{Origin, authority, drop_file, eventually, run, shop_client};
 
 #[test]
 fn an_apple_certificate_completes_its_request_and_never_serves() {
@@ -43,6 +43,7 @@ fn an_apple_certificate_completes_its_request_and_never_serves() {
     let completed = one(&edge, &id(&identity_request));
     assert_eq!((&completed["status"], &completed["certificates"][0]["from"]), (&"completed".into(), &"upload".into()));
     assert_eq!(edge.scrape().sum("vitrine_certificates_served", &[]), 0.0);
+    let [identity_id, payment_id] = [id(&identity_request), id(&payment_request)];
     for request in [identity_request, payment_request] {
         let file = format!("state/requests/{}/meta.json", id(&request));
         let expires = edge.scrape().sum("x509_cert_not_after", &[("filepath", &file)]);
@@ -50,6 +51,12 @@ fn an_apple_certificate_completes_its_request_and_never_serves() {
         let told = OffsetDateTime::parse(&told.expect("a time"), &Rfc3339).expect("a time").unix_timestamp();
         assert_eq!(expires, told as f64, "{file}");
     }
+    // The one ends in 30 days, the other in 60.
+    let told =
+        eventually("an alarm", || edge.api("alarms").into_iter().find(|one| one["code"] == "object-expires-soon"));
+    let message = told["message"].as_str().expect("text");
+    let expected = format!("these end within 45 days: the request {payment_id} (until ");
+    assert!(message.starts_with(&expected) && !message.contains(&identity_id), "{message}");
 }
 
 #[test]
