@@ -129,10 +129,15 @@ fn ends<'a>(
     routes: &RouteTable,
 ) -> HashMap<&'a str, Vec<(&'static str, i64)>> {
     let mut ends: HashMap<&str, Vec<(&'static str, i64)>> = HashMap::new();
-    for (object, version) in objects.iter().filter_map(|object| Some((object, object.version()?))) {
-        let Some(end) = End::of(version, index, routes) else { continue };
+    for object in objects {
+        let (Some(end), Some(version)) = (End::of(object, index, routes), object.version()) else { continue };
         for site in &version.sites {
-            ends.entry(site).or_default().push((object.kind.word(), end.at));
+            let of_site = ends.entry(site).or_default();
+            // Files for several hosts of a site: the first to end is told.
+            match of_site.iter_mut().find(|(kind, _)| *kind == object.kind.word()) {
+                Some((_, earliest)) => *earliest = end.at.min(*earliest),
+                None => of_site.push((object.kind.word(), end.at)),
+            }
         }
     }
     ends

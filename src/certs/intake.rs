@@ -330,7 +330,8 @@ impl Desk {
     /// Puts out what lists and alarms say.
     fn tell(&mut self, trouble: Option<StoreError>, degraded: bool, now: Moment) {
         let mut ledger = self.shelf.ledger();
-        self.enter(&mut ledger);
+        let terms = Arc::clone(&self.shelf.terms);
+        self.enter(&mut ledger, &terms);
         if let Some(message) = self.not_issued.clone() {
             ledger.raise(Alarm { code: AlarmCode::LocalCaFailed, message, since: now.unix });
         }

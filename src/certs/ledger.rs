@@ -27,7 +27,7 @@ pub struct Ledger {
     /// What was decided about sites' certificates, by the site's name.
     #[serde(skip)]
     pub choices: Arc<BTreeMap<String, Choice>>,
-    /// What is kept besides certificates, in order of the ids.
+    /// What there is besides certificates, in order of the ids.
     #[serde(skip)]
     pub objects: Arc<Vec<Object>>,
     /// Looks that failed in a way that was not foreseen.

@@ -145,6 +145,7 @@ async fn list(edge: &EdgeSocket, json: bool) -> Result<String, CallError> {
         [
             object.id.clone(),
             object.kind.clone(),
+            object.origin.clone(),
             object.version.to_string(),
             object.until(),
             object.state.clone(),
@@ -153,7 +154,7 @@ async fn list(edge: &EdgeSocket, json: bool) -> Result<String, CallError> {
         ]
     };
     let rows: Vec<_> = objects.iter().map(row).collect();
-    Ok(table(["ID", "TYPE", "VERSION", "NOT AFTER", "STATE", "PURPOSE", "SITES"], &rows))
+    Ok(table(["ID", "TYPE", "ORIGIN", "VERSION", "NOT AFTER", "STATE", "PURPOSE", "SITES"], &rows))
 }
 
 async fn history(edge: &EdgeSocket, id: &str, json: bool) -> Result<String, CallError> {
@@ -190,6 +191,7 @@ struct Object {
     id: String,
     #[serde(rename = "type")]
     kind: String,
+    origin: String,
     sites: Vec<String>,
     not_after: Option<String>,
     not_after_from: Option<String>,

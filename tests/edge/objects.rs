@@ -101,6 +101,59 @@ fn what_was_given_to_a_site_goes_before_a_dropped_file_of_that_name() {
 }
 
 #[test]
+fn a_dropped_file_is_listed_among_the_objects_and_goes_with_the_file_alone() {
+    let origin = Origin::saying("the shop");
+    let setup = shops(&origin);
+    let place = |host: &str| setup.certs().join("well-known").join(host);
+    for host in ["shop.example", "nobody.example"] {
+        fs::create_dir_all(place(host)).expect("a folder");
+        drop_file(&place(host).join("apple-developer-merchantid-domain-association.txt"), "dropped");
+        drop_file(&place(host).join("security.txt"), "something else");
+    }
+    let file = place("shop.example").join("apple-developer-merchantid-domain-association.txt");
+    let edge = setup.start();
+    let id = |host: &str| format!("well-known/{host}/apple-developer-merchantid-domain-association.txt");
+    let listed = |edge: &Edge| {
+        let told = |object: &Value| {
+            let field = |name: &str| object[name].to_string().replace('"', "");
+            format!("{} {} {} {}", field("id"), field("origin"), field("sites"), field("not_after_from"))
+        };
+        edge.api("objects").iter().map(told).collect::<Vec<_>>()
+    };
+    let nobody = format!("{} dropped [] null", id("nobody.example"));
+    assert_eq!(listed(&edge), [nobody.clone(), format!("{} dropped [shop.example] certificate", id("shop.example"))]);
+    let object = &edge.api("objects")[1];
+    let version = &object["versions"][0];
+    assert_eq!((&version["size"], &version["added_by"]), (&7.into(), &"a file".into()));
+    assert_eq!(version["file"], format!("certs/{}", id("shop.example")));
+    assert_eq!(version["sha256"].as_str().expect("text"), sha256(&edge, "certs", &id("shop.example")));
+    let labels = [("type", "apple-pay-identity-proof"), ("site", "shop.example")];
+    let ends = |edge: &Edge| edge.scrape().sum("vitrine_object_not_after_seconds", &labels);
+    assert_eq!(ends(&edge), edge.scrape().sum("x509_cert_not_after", &[("filename", "shop.pem")]));
+    let table = done(vitrine(&edge, "objects list"));
+    assert!(table.contains("  dropped  "), "{table}");
+
+    for line in
+        [format!("objects remove {}", id("shop.example")), format!("objects rollback {} --to 1", id("shop.example"))]
+    {
+        let output = vitrine(&edge, &line);
+        let said = String::from_utf8_lossy(&output.stderr);
+        let mend = format!("change or delete certs/{} there", id("shop.example"));
+        assert!(output.status.code() == Some(1) && said.contains(&mend), "{line}: {said}");
+    }
+    // What was given to the site is shown instead, and has the end that is told.
+    done(vitrine(&edge, "objects add proof --type apple-pay-identity-proof --site shop.example --expires 2999-12-31"));
+    let given = "shop.example kept [shop.example] given".to_owned();
+    assert_eq!(listed(&edge), [given, nobody.clone(), format!("{} dropped [] null", id("shop.example"))]);
+    assert_eq!(ends(&edge), 32_503_679_999.0);
+    done(vitrine(&edge, "objects remove shop.example"));
+    let edge = edge.end(Signal::TERM).start();
+    assert_eq!(listed(&edge).len(), 2);
+    fs::remove_file(file).expect("removed");
+    eventually("no file any more", || (listed(&edge) == [nobody.clone()]).then_some(()));
+}
+
+#[test]
 fn a_site_that_is_given_another_host_shows_it_there_too() {
     let origin = Origin::saying("the shop");
     let mut edge = shops(&origin).start();
@@ -185,6 +238,13 @@ fn vitrine(edge: &Edge, line: &str) -> Output {
 fn done(output: Output) -> String {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).expect("text")
+}
+
+/// The digest of a file, as coreutils have it.
+fn sha256(edge: &Edge, folder: &str, file: &str) -> String {
+    let path = edge.setup.folder.path().join(folder).join(file);
+    let output = Command::new("sha256sum").arg(path).output().expect("sha256sum");
+    String::from_utf8_lossy(&output.stdout).chars().take(64).collect()
 }
 
 /// The status and the content of the file, as curl gets it.

@@ -32,6 +32,7 @@ struct Object {
     id: String,
     #[serde(rename = "type")]
     kind: &'static str,
+    origin: &'static str,
     sites: Vec<String>,
     not_after: Option<String>,
     not_after_from: Option<&'static str>,
@@ -97,7 +98,7 @@ struct Kept {
 impl Object {
     fn of(object: &certs::Object, index: &CertIndex, routes: &RouteTable, now: i64) -> Self {
         let version = object.version();
-        let end = version.and_then(|version| End::of(version, index, routes));
+        let end = End::of(object, index, routes);
         let told = |version: &ObjectVersion| Version {
             version: version.number,
             current: version.number == object.current,
@@ -114,6 +115,7 @@ impl Object {
         Self {
             id: object.id.clone(),
             kind: object.kind.word(),
+            origin: object.origin.word(),
             sites: version.map(|version| version.sites.clone()).unwrap_or_default(),
             not_after: end.map(|end| timestamp(end.at)),
             not_after_from: end.map(|end| end.from.word()),
@@ -217,6 +219,10 @@ fn problem(id: &str, why: NotKept) -> Problem {
             Kind::NotFound,
             format!("there is no object {id:?}; `vitrine objects list` shows those there are"),
         ),
+        NotKept::Dropped(file) => conflict(format!(
+            "it lies in the drop folder, which is yours alone: change or delete {} there",
+            file.display()
+        )),
         NotKept::NoVersion(version) => conflict(format!(
             "the object {id:?} has no version {version} that is whole; `vitrine objects history` shows those there are"
         )),

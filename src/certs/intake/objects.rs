@@ -1,11 +1,14 @@
 //! What sites have to show, as the operator brings it and takes it away.
 
+use std::sync::Arc;
+
 use tokio::sync::oneshot;
 
 use super::{Desk, IntakeHandle, Order};
 use crate::certs::ledger::{Alarm, Ledger};
 use crate::certs::objects::{NewObject, NotKept, Object, raised};
 use crate::certs::shelf::Moment;
+use crate::certs::terms::Terms;
 
 type Reply = oneshot::Sender<Result<Object, NotKept>>;
 
@@ -50,17 +53,24 @@ impl Desk {
     /// Does it, shows what there is now, then answers.
     pub(super) fn attend(&mut self, errand: Errand, now: Moment) {
         let terms = self.terms.borrow().clone();
+        let dropped = match &errand {
+            Errand::Add(..) => None,
+            Errand::GoBack(id, ..) | Errand::Remove(id, _) => self.objects.dropped_file(id),
+        };
         let kept = self.objects.kept();
-        let (done, reply) = match errand {
-            Errand::Add(new, reply) => (kept.add(new, &terms.sites, now.unix), reply),
-            Errand::GoBack(id, version, reply) => (kept.go_back_to(&id, version, &terms.sites), reply),
-            Errand::Remove(id, reply) => (kept.remove(&id), reply),
+        let (done, reply) = match (errand, dropped) {
+            (Errand::Add(new, reply), _) => (kept.add(new, &terms.sites, now.unix), reply),
+            (Errand::GoBack(_, _, reply) | Errand::Remove(_, reply), Some(file)) => {
+                (Err(NotKept::Dropped(file)), reply)
+            }
+            (Errand::GoBack(id, version, reply), None) => (kept.go_back_to(&id, version, &terms.sites), reply),
+            (Errand::Remove(id, reply), None) => (kept.remove(&id), reply),
         };
         if let Some(table) = self.objects.shown_anew(&terms.sites) {
             self.well_known.publish(table);
         }
         let mut ledger = Ledger::clone(&self.ledger.current());
-        self.enter(&mut ledger);
+        self.enter(&mut ledger, &terms);
         self.ledger.publish(ledger);
         let _ = reply.send(done);
     }
@@ -73,9 +83,9 @@ impl Desk {
         self.endings.listed()
     }
 
-    /// Tells what was decided and what is kept besides certificates.
-    pub(super) fn enter(&mut self, ledger: &mut Ledger) {
+    /// Tells what was decided and what there is besides certificates.
+    pub(super) fn enter(&mut self, ledger: &mut Ledger, terms: &Arc<Terms>) {
         ledger.choices = self.choices.all();
-        ledger.objects = self.objects.kept().all();
+        ledger.objects = self.objects.listed(terms);
     }
 }

@@ -1,6 +1,6 @@
 //! Until when an object holds.
 
-use super::{ObjectVersion, exact};
+use super::{Object, Origin, exact};
 use crate::live::{CertIndex, RouteTable};
 
 /// The end of an object.
@@ -36,10 +36,11 @@ impl EndFrom {
 }
 
 impl End {
-    /// Until when a version holds: as it says itself, or the operator, else as long as the first to end of the certificates that serve where it
-    /// is shown. Apple asks for the file again when that certificate is replaced. `None`: none serves.
+    /// Until when the version that holds does: as it says itself, or the operator, else as long as the first to end of the certificates
+    /// that serve where it is shown. Apple asks for the file again when that certificate is replaced. `None`: none serves.
     #[must_use]
-    pub fn of(version: &ObjectVersion, index: &CertIndex, routes: &RouteTable) -> Option<Self> {
+    pub fn of(object: &Object, index: &CertIndex, routes: &RouteTable) -> Option<Self> {
+        let version = object.version()?;
         if let Some(certificate) = &version.certificate {
             return Some(Self { at: certificate.not_after, from: EndFrom::Itself });
         }
@@ -47,7 +48,10 @@ impl End {
             return Some(Self { at, from: EndFrom::Given });
         }
         let sites = routes.sites().iter().filter(|site| version.sites.iter().any(|name| **name == *site.name));
-        let hosts = sites.flat_map(|site| exact(&site.hosts));
+        let hosts = sites.flat_map(|site| exact(&site.hosts)).filter(|host| match &object.origin {
+            Origin::Kept => true,
+            Origin::Dropped(only) => only == *host,
+        });
         let served = hosts.filter_map(|host| index.find(host.as_str())).flat_map(|choice| choice.iter());
         let at = served.map(|served| served.facts.not_after).min()?;
         Some(Self { at, from: EndFrom::Certificate })

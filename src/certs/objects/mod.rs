@@ -11,6 +11,7 @@
 mod certificate;
 mod end;
 mod ending;
+mod new;
 mod record;
 #[cfg(test)]
 mod tests;
@@ -25,6 +26,7 @@ use zeroize::Zeroizing;
 pub use certificate::{ApplePayCertificate, ReadCertificate};
 pub use end::{End, EndFrom};
 pub(super) use ending::{Ending, raised};
+pub use new::{NewContent, NewObject};
 use record::{Held, file_of, key_of, number_of};
 
 use super::terms::SiteTerms;
@@ -62,6 +64,26 @@ impl ObjectKind {
     }
 }
 
+/// How an object came to be there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// It was brought, and is kept in the state.
+    Kept,
+    /// It lies in a drop folder, for this host.
+    Dropped(HostName),
+}
+
+impl Origin {
+    /// Its name, stable, for programs.
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Kept => "kept",
+            Self::Dropped(_) => "dropped",
+        }
+    }
+}
+
 /// An object with all its versions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Object {
@@ -69,6 +91,8 @@ pub struct Object {
     pub id: String,
     /// What it is.
     pub kind: ObjectKind,
+    /// How it came to be there.
+    pub origin: Origin,
     /// The number of the version that holds.
     pub current: u32,
     /// All there are, the newest first.
@@ -106,51 +130,6 @@ pub struct ObjectVersion {
     pub file: PathBuf,
 }
 
-/// What is to be kept.
-#[derive(Clone, Debug)]
-pub struct NewObject {
-    /// Which object it is a version of; `None`: the one that is named like the first site, or like the merchant and the purpose.
-    pub id: Option<String>,
-    /// Itself.
-    pub what: NewContent,
-    /// Who brings it.
-    pub by: String,
-}
-
-/// What is to be kept, by its kind.
-#[derive(Clone, Debug)]
-pub enum NewContent {
-    /// What is to be shown.
-    Proof {
-        /// As it came.
-        content: Vec<u8>,
-        /// The names of the sites that are to show it.
-        sites: Vec<String>,
-        /// Until when; `None`: as long as the sites' certificates.
-        expires: Option<i64>,
-    },
-    /// What is to be had and shown by nobody.
-    Certificate(Arc<ApplePayCertificate>),
-}
-
-impl NewContent {
-    const fn kind(&self) -> ObjectKind {
-        match self {
-            Self::Proof { .. } => ObjectKind::ApplePayIdentityProof,
-            Self::Certificate(_) => ObjectKind::ApplePayCertificate,
-        }
-    }
-
-    /// What its object is called where nobody says otherwise.
-    #[must_use]
-    pub fn own_id(&self) -> Option<String> {
-        match self {
-            Self::Proof { sites, .. } => sites.first().cloned(),
-            Self::Certificate(certificate) => certificate.id(),
-        }
-    }
-}
-
 /// Why nothing has changed.
 #[derive(Debug)]
 pub enum NotKept {
@@ -183,6 +162,8 @@ pub enum NotKept {
     TooMany,
     /// There is no such object.
     Unknown,
+    /// It is a file of the drop folder, this one.
+    Dropped(PathBuf),
     /// The object has no such version.
     NoVersion(u32),
     /// It could not be written down.
@@ -285,7 +266,7 @@ impl Objects {
         let content = Arc::new(WellKnownObject { content: Bytes::from(content) });
         let mut versions = self.held.remove(&id).map(|held| held.object.versions).unwrap_or_default();
         versions.insert(0, version);
-        let object = Object { id: id.clone(), kind, current: number, versions };
+        let object = Object { id: id.clone(), kind, origin: Origin::Kept, current: number, versions };
         self.held.insert(id, Held { object: object.clone(), content });
         self.list();
         Ok(object)

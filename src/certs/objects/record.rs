@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{ApplePayCertificate, FOLDER, Object, ObjectKind, ObjectVersion};
+use super::{ApplePayCertificate, FOLDER, Object, ObjectKind, ObjectVersion, Origin};
 use crate::live::WellKnownObject;
 use crate::store::{Expected, Key, Revision, Store, StoreError};
 
@@ -48,7 +48,7 @@ pub(super) fn read(store: &Store, files: &Path, id: &str) -> Result<Option<Held>
             version.certificate = read.map(|read| Arc::new(read.certificate));
         }
     }
-    let object = Object { id: id.to_owned(), kind, current, versions };
+    let object = Object { id: id.to_owned(), kind, origin: Origin::Kept, current, versions };
     let Some(version) = object.version() else { return damaged("the version that holds is not there") };
     match content(store, id, version)? {
         Some(content) => Ok(Some(Held { object, content })),

@@ -5,6 +5,7 @@
 
 mod beneath;
 mod judge;
+mod listing;
 #[cfg(test)]
 mod tests;
 
@@ -32,6 +33,7 @@ use crate::name::HostName;
 pub(super) use beneath::beneath;
 use judge::{MOST_OBJECTS, address, flaw_of, not_a_file, secret, too_large, too_many};
 pub(super) use judge::{fit_name, holds_secret};
+use listing::{Listing, Proof};
 
 /// The objects of the folder, read again only when they change.
 pub(super) struct Objects {
@@ -51,6 +53,7 @@ pub(super) struct AllObjects {
     kept: KeptObjects,
     /// What of it was shown last.
     shown: Vec<(HostName, Arc<WellKnownObject>)>,
+    listing: Listing,
 }
 
 /// An object from elsewhere: at which host, and under which name.
@@ -58,7 +61,8 @@ pub(super) type Other = (HostName, Box<str>, Arc<WellKnownObject>);
 
 impl AllObjects {
     pub(super) fn new(folders: &Folders, kept: KeptObjects) -> Self {
-        Self { folders: Objects::of_all(folders), others: Vec::new(), is_stale: false, kept, shown: Vec::new() }
+        let (folders, listing) = (Objects::of_all(folders), Listing::default());
+        Self { folders, others: Vec::new(), is_stale: false, kept, shown: Vec::new(), listing }
     }
 
     /// Looks at the folders where nothing is shown.
@@ -92,6 +96,9 @@ impl AllObjects {
         let is_stale = std::mem::take(&mut self.is_stale);
         let adopted = self.folders.iter_mut().zip(looks).enumerate();
         let changed = adopted.fold(is_stale, |changed, (at, (objects, look))| objects.adopt(look, keep(at)) | changed);
+        if changed {
+            self.listing.forget();
+        }
         let anew = self.shown_anew(sites);
         anew.or_else(|| changed.then(|| self.table()))
     }
@@ -140,6 +147,7 @@ struct Entry {
     host: HostName,
     name: Box<str>,
     object: Arc<WellKnownObject>,
+    proof: Option<Box<Proof>>,
 }
 
 impl Objects {
@@ -285,8 +293,9 @@ impl Objects {
             return Err(Refusal::Final(secret()));
         }
         let stable = !stamp.is_fresh() && file.metadata().is_ok_and(|after| Stamp::of(&after) == stamp);
+        let proof = Proof::of(&name, &content, opened.mtime());
         let object = Arc::new(WellKnownObject { content: Bytes::from(content) });
-        Ok(Some(Kind::Object(Entry { stamp: stable.then_some(stamp), host, name, object })))
+        Ok(Some(Kind::Object(Entry { stamp: stable.then_some(stamp), host, name, object, proof })))
     }
 
     fn path(&self, relative: &Path) -> Arc<Path> {
