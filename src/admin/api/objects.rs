@@ -209,7 +209,7 @@ fn problem(id: &str, why: NotKept) -> Problem {
         }
         NotKept::Over(end) => Problem::new(
             Kind::Rejected,
-            format!("the certificate ended at {}; bring the one that was issued in its place", timestamp(end)),
+            format!("the certificate ended at {}; have the one hold that was issued in its place", timestamp(end)),
         ),
         NotKept::OtherKind(kind) => {
             conflict(format!("the object {id:?} is of the type {}; choose another id, or remove it", kind.word()))

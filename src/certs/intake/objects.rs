@@ -63,7 +63,9 @@ impl Desk {
             (Errand::GoBack(_, _, reply) | Errand::Remove(_, reply), Some(file)) => {
                 (Err(NotKept::Dropped(file)), reply)
             }
-            (Errand::GoBack(id, version, reply), None) => (kept.go_back_to(&id, version, &terms.sites), reply),
+            (Errand::GoBack(id, version, reply), None) => {
+                (kept.go_back_to(&id, version, &terms.sites, now.unix), reply)
+            }
             (Errand::Remove(id, reply), None) => (kept.remove(&id), reply),
         };
         if let Some(table) = self.objects.shown_anew(&terms.sites) {

@@ -273,10 +273,19 @@ impl Objects {
     }
 
     /// Makes an older version, or a newer one again, hold.
-    pub(super) fn go_back_to(&mut self, id: &str, number: u32, sites: &[SiteTerms]) -> Result<Object, NotKept> {
+    pub(super) fn go_back_to(
+        &mut self,
+        id: &str,
+        number: u32,
+        sites: &[SiteTerms],
+        now: i64,
+    ) -> Result<Object, NotKept> {
         let held = self.held.get(id).ok_or(NotKept::Unknown)?;
         let version = held.object.versions.iter().find(|version| version.number == number);
         let version = version.ok_or(NotKept::NoVersion(number))?;
+        if let Some(over) = version.certificate.as_ref().map(|own| own.not_after).filter(|end| *end < now) {
+            return Err(NotKept::Over(over));
+        }
         if held.object.kind == ObjectKind::ApplePayIdentityProof {
             self.can_show(id, held.object.kind, &version.sites, sites)?;
         }

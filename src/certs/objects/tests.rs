@@ -53,12 +53,12 @@ fn a_new_version_holds_and_an_older_one_can_be_gone_back_to() {
     objects.add(proof("one", &["shop"]), &sites(), 7).expect("kept");
     let two = objects.add(proof("two", &["shop", "other"]), &sites(), 8).expect("kept");
     assert_eq!((two.current, two.versions.iter().map(|version| version.number).collect()), (2, vec![2, 1]));
-    let back = objects.go_back_to("shop", 1, &sites()).expect("there");
+    let back = objects.go_back_to("shop", 1, &sites(), 9).expect("there");
     assert_eq!((back.current, back.versions), (1, two.versions));
     let again = open(&store);
     assert_eq!(shown(&again, &sites()), ["shop.example one", "www.shop.example one"]);
-    assert!(matches!(objects.go_back_to("shop", 3, &sites()), Err(NotKept::NoVersion(3))));
-    assert!(matches!(objects.go_back_to("none", 1, &sites()), Err(NotKept::Unknown)));
+    assert!(matches!(objects.go_back_to("shop", 3, &sites(), 9), Err(NotKept::NoVersion(3))));
+    assert!(matches!(objects.go_back_to("none", 1, &sites(), 9), Err(NotKept::Unknown)));
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn a_site_shows_one_object_of_a_kind() {
     assert_eq!(objects.add(same, &sites(), 8).expect("kept").current, 2);
     objects.add(proof("three", &["shop"]), &sites(), 9).expect("a version of it");
     objects.add(proof("four", &["other"]), &sites(), 9).expect("another object");
-    let back = objects.go_back_to("shop", 1, &sites());
+    let back = objects.go_back_to("shop", 1, &sites(), 9);
     assert!(matches!(&back, Err(NotKept::Taken { site, id }) if site == "other" && id == "other"), "{back:?}");
 }
 
@@ -137,7 +137,7 @@ fn what_was_changed_behind_our_back_is_not_shown() {
     let content = key_of("shop", 1).and_then(|key| key.below(record::CONTENT)).expect("a key");
     store.put(&content, b"two", crate::store::Expected::Anything).expect("written");
     assert!(open(&store).all().is_empty());
-    assert!(matches!(objects.go_back_to("shop", 1, &sites()), Err(NotKept::NoVersion(1))));
+    assert!(matches!(objects.go_back_to("shop", 1, &sites(), 9), Err(NotKept::NoVersion(1))));
 }
 
 /// A certificate of a merchant, out of a file that has its chain.
@@ -171,9 +171,11 @@ fn the_next_certificate_of_a_merchant_is_a_version_and_can_be_gone_back_from() {
     objects.add(certificate(&chain, 30), &sites(), 7).expect("kept");
     let two = objects.add(certificate(&chain, 60), &sites(), 8).expect("kept");
     assert_eq!((two.current, two.versions.len()), (2, 2));
-    let back = objects.go_back_to(&two.id, 1, &sites()).expect("there");
+    let back = objects.go_back_to(&two.id, 1, &sites(), 9).expect("there");
     assert_eq!((back.current, back.versions), (1, two.versions));
     assert_eq!(open(&store).all(), objects.all());
+    let over = objects.go_back_to(&two.id, 2, &sites(), i64::MAX);
+    assert!(matches!(over, Err(NotKept::Over(_))), "{over:?}");
     objects.remove(&two.id).expect("removed");
     assert_eq!(store.names(&Key::known(&[FOLDER])).expect("listed"), Vec::<String>::new());
 }
