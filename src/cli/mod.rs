@@ -76,7 +76,7 @@ enum Command {
     /// The sites of a running edge
     #[command(subcommand)]
     Sites(SitesCommand),
-    /// What sites show that is no certificate of a server, such as Apple Pay's domain association file
+    /// What is kept and is no certificate of a server: Apple Pay's domain association file, which sites show, and its certificates
     #[command(subcommand)]
     Objects(objects::Command),
     /// Tokens for programs that ask a running edge from elsewhere
