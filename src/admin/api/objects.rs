@@ -211,6 +211,9 @@ fn problem(id: &str, why: NotKept) -> Problem {
             Kind::Rejected,
             format!("the certificate ended at {}; have the one hold that was issued in its place", timestamp(end)),
         ),
+        NotKept::ForRequest(request) => conflict(format!(
+            "the certificate is for the request {request}, whose key is here; complete that with: vitrine csr complete {request} FILE"
+        )),
         NotKept::OtherKind(kind) => {
             conflict(format!("the object {id:?} is of the type {}; choose another id, or remove it", kind.word()))
         }

@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 
 use super::{Desk, IntakeHandle, Order};
 use crate::certs::ledger::{Alarm, Ledger};
-use crate::certs::objects::{NewObject, NotKept, Object, raised};
+use crate::certs::objects::{NewContent, NewObject, NotKept, Object, raised};
 use crate::certs::shelf::Moment;
 use crate::certs::terms::Terms;
 
@@ -57,9 +57,16 @@ impl Desk {
             Errand::Add(..) => None,
             Errand::GoBack(id, ..) | Errand::Remove(id, _) => self.objects.dropped_file(id),
         };
+        let request = match &errand {
+            Errand::Add(NewObject { what: NewContent::Certificate(own), .. }, _) => self.requests.of_key(&own.key),
+            _ => None,
+        };
         let kept = self.objects.kept();
         let (done, reply) = match (errand, dropped) {
-            (Errand::Add(new, reply), _) => (kept.add(new, &terms.sites, now.unix), reply),
+            (Errand::Add(new, reply), _) => (
+                request.map_or_else(|| kept.add(new, &terms.sites, now.unix), |id| Err(NotKept::ForRequest(id))),
+                reply,
+            ),
             (Errand::GoBack(_, _, reply) | Errand::Remove(_, reply), Some(file)) => {
                 (Err(NotKept::Dropped(file)), reply)
             }

@@ -41,6 +41,8 @@ pub struct ApplePayCertificate {
     pub not_after: i64,
     /// Itself, then its issuers up to the one below the root, PEM.
     pub chain: Box<str>,
+    /// Whose key it certifies.
+    pub(in crate::certs) key: [u8; 32],
 }
 
 /// A certificate out of a file, and what else there was in it.
@@ -96,6 +98,7 @@ impl ApplePayCertificate {
             not_before: leaf.not_before,
             not_after: leaf.not_after,
             chain: std::iter::once(leaf).chain(chain).map(pem).collect::<String>().into(),
+            key: leaf.key.id,
         }
     }
 

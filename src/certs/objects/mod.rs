@@ -156,6 +156,8 @@ pub enum NotKept {
     NoMerchant,
     /// It is a certificate that was over then, seconds since the Unix epoch.
     Over(i64),
+    /// It is the certificate for a request whose key is here, this one.
+    ForRequest(Box<str>),
     /// The object is of another kind.
     OtherKind(ObjectKind),
     /// There are as many as there may be.

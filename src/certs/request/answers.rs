@@ -255,6 +255,12 @@ impl Requests {
         newest.collect()
     }
 
+    /// The request with this key.
+    pub(in crate::certs) fn of_key(&self, key: &[u8; 32]) -> Option<Box<str>> {
+        let cases = self.cases();
+        cases.requests.values().find(|request| request.key_id() == *key).map(|request| request.id.clone())
+    }
+
     /// When the certificates end that are not for the edge to serve, but for those that another request's has replaced.
     pub(in crate::certs) fn endings(&self) -> Vec<Ending> {
         let listed = self.list().into_iter();

@@ -77,6 +77,11 @@ fn an_import_completes_the_request_that_the_certificate_is_for() {
         (String::from_utf8_lossy(&output.stdout).trim_end().to_owned(), said)
     };
     let id = id(&request);
+    let arguments =
+        ["objects", "add", "merchant_id.cer", "--type", "apple-pay-certificate", "--config", "vitrine.toml"];
+    let refused = run(&arguments, &edge.setup);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(refused.status.code() == Some(1) && said.contains(&format!("csr complete {id} FILE")), "{said}");
     let (told, said) = import(&["--dry-run"]);
     assert_eq!((told, said), (format!("would complete the request {id}"), String::new()));
     assert_eq!(one(&edge, &id)["status"], "pending");
