@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use rustix::process::{Signal, kill_process};
 use serde_json::{Value, json};
 use vitrine::store::Store;
 
-use crate::support::{Edge, Issued, KeyKind, Origin, Setup, Talk, authority, site};
+use crate::support::{Edge, Issued, KeyKind, Origin, Setup, Talk, authority, eventually, site};
 
 #[test]
 fn a_kill_at_any_moment_leaves_every_name_its_old_or_its_new_certificate() {
@@ -59,9 +60,12 @@ struct Pending {
 /// Gives orders one after the other until the edge is gone. Gives how many were confirmed, and what was under way.
 fn until_killed(edge: &Edge, model: &mut Model, names: &[String], round: u32) -> (u32, Option<Pending>) {
     let (socket, pid) = (edge.setup.state().join("admin.sock"), edge.pid());
-    // No two rounds are cut off at the same place.
-    let delay = Duration::from_micros(2_000 + u64::from(round.wrapping_mul(7_919) % 60_000));
+    // So many orders are confirmed first, however slow the machine is; and no two rounds are cut off at the same place.
+    let (confirmed, first) = (Arc::new(AtomicU32::new(0)), round % 5);
+    let delay = Duration::from_micros(u64::from(round.wrapping_mul(7_919) % 25_000));
+    let seen = Arc::clone(&confirmed);
     let killer = thread::spawn(move || {
+        eventually("the first orders", || (seen.load(Ordering::Relaxed) >= first).then_some(()));
         thread::sleep(delay);
         kill_process(pid, Signal::KILL).expect("a running edge");
     });
@@ -70,7 +74,10 @@ fn until_killed(edge: &Edge, model: &mut Model, names: &[String], round: u32) ->
         let turn = round.wrapping_mul(31).wrapping_add(step);
         let name = &names[turn as usize % names.len()];
         match order(&socket, model, name, turn) {
-            Ok(()) => done += 1,
+            Ok(()) => {
+                done += 1;
+                confirmed.store(done, Ordering::Relaxed);
+            }
             Err(under_way) => {
                 pending = Some(under_way);
                 break;
