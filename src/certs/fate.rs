@@ -8,8 +8,8 @@ use hashbrown::{HashMap, HashSet};
 use super::certificate::{Certificate, Fingerprint};
 use super::flaw::Flaw;
 use super::folders::Folders;
-use super::pairing::{Pairing, contradicts_itself};
-use super::scan::{Content, Files};
+use super::pairing::{FileParts, Pairing};
+use super::scan::Files;
 use super::shelf::Holding;
 
 /// Why a pair is not there any more.
@@ -35,25 +35,22 @@ pub(super) struct Sources<'a> {
 }
 
 impl<'a> Sources<'a> {
+    /// Of missing pairs that have to do with these pairs, and with the files of these alone.
     pub(super) fn new(
+        holders: impl Iterator<Item = FileParts<'a>>,
         pairing: &'a Pairing,
-        files: &'a Files,
-        folders: &'a Folders,
-        present: &HashSet<Fingerprint>,
+        (files, folders): (&'a Files, &'a Folders),
+        is_present: impl Fn(&Fingerprint) -> bool,
         now: i64,
     ) -> Self {
         let (leaves, keys, paired) = (HashSet::new(), HashSet::new(), HashMap::new());
         let mut sources = Self { files, folders, leaves, keys, paired, now };
-        for (file, record) in files {
-            let folder = folders.place(file);
-            if let Content::Parts(parts) = &record.content
-                && !contradicts_itself(parts)
-            {
-                sources.leaves.extend(parts.certificates.iter().map(|certificate| (folder, &certificate.fingerprint)));
-                sources.keys.extend(parts.keys.iter().map(|key| (folder, &key.public.id)));
-            }
+        // A request's key lies in none of the files.
+        for FileParts { parts, folder, .. } in holders.filter(|file| files.contains_key(file.path)) {
+            sources.leaves.extend(parts.certificates.iter().map(|certificate| (folder, &certificate.fingerprint)));
+            sources.keys.extend(parts.keys.iter().map(|key| (folder, &key.public.id)));
         }
-        for pair in pairing.pairs.iter().filter(|pair| present.contains(&pair.leaf.fingerprint)) {
+        for pair in pairing.pairs.iter().filter(|pair| is_present(&pair.leaf.fingerprint)) {
             for file in pair.certificate_files.iter().chain(&pair.key_files) {
                 // With several in one file, a valid one speaks for it.
                 let told = sources.paired.entry(file).or_insert(&pair.leaf);

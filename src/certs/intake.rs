@@ -296,10 +296,12 @@ impl Desk {
     /// Takes over what became of these files, or of all, and publishes what is to be served then. Says when that was, and whether it
     /// was the first time.
     fn take_in(&mut self, named: Option<&BTreeSet<PathBuf>>) -> (Moment, bool) {
-        self.shelf.terms = Arc::clone(&self.terms.borrow());
+        let terms = Arc::clone(&self.terms.borrow());
+        let are_others = !Arc::ptr_eq(&terms, &self.shelf.terms);
+        self.shelf.terms = terms;
         let mut scan = match named {
-            Some(named) => self.scanner.scan_named(named),
-            None => self.scanner.scan(),
+            Some(named) if !are_others => self.scanner.scan_named(named),
+            _ => self.scanner.scan(),
         };
         self.places = scan.places.take();
         scan.touched.extend(std::mem::take(&mut self.owed));

@@ -252,8 +252,11 @@ impl Told {
 
 /// A path for a log line and a list: whoever may name files must not be able to write log lines.
 pub(super) fn shown(path: &Path) -> String {
-    path.to_string_lossy()
-        .chars()
+    let text = path.to_string_lossy();
+    if !text.contains(char::is_control) {
+        return text.into_owned();
+    }
+    text.chars()
         .flat_map(|c| {
             if c.is_control() { c.escape_default().to_string() } else { c.to_string() }.chars().collect::<Vec<_>>()
         })
@@ -262,8 +265,21 @@ pub(super) fn shown(path: &Path) -> String {
 
 /// The same for a few of many.
 pub(super) fn some_of(all: &[String]) -> String {
-    let named = all.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
-    match all.len().checked_sub(NAMED) {
+    a_few(all.iter().take(NAMED).map(String::as_str), all.len())
+}
+
+/// The same of files.
+pub(super) fn some_files(all: &[&Arc<Path>]) -> String {
+    a_few(all.iter().take(NAMED).map(|file| shown(file)), all.len())
+}
+
+fn a_few(named: impl Iterator<Item = impl AsRef<str>>, of: usize) -> String {
+    let named =
+        named.fold(
+            String::new(),
+            |all, one| if all.is_empty() { one.as_ref().to_owned() } else { all + ", " + one.as_ref() },
+        );
+    match of.checked_sub(NAMED) {
         Some(more) if more > 0 => format!("{named} and {more} more"),
         _ => named,
     }

@@ -34,6 +34,7 @@ mod library;
 mod local_ca;
 mod objects;
 mod pairing;
+mod pairs;
 mod parts;
 mod password;
 mod path;

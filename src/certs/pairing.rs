@@ -2,6 +2,7 @@
 //!
 //! A pure function of the files' parts. The order in which files are found or arrive has no say in the result.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,12 +10,13 @@ use hashbrown::{HashMap, HashSet};
 
 use super::bundle::Key;
 use super::certificate::{Certificate, Fingerprint};
-use super::chain::{Issuers, Voucher};
+use super::chain::{Issuers, Voucher, Ways};
 use super::flaw::Flaw;
 use super::parts::Parts;
 use super::roots::Roots;
 
 /// A file with what it holds.
+#[derive(Clone, Copy)]
 pub(super) struct FileParts<'a> {
     pub(super) path: &'a Arc<Path>,
     pub(super) parts: &'a Parts,
@@ -37,6 +39,9 @@ pub(super) struct Pair {
     /// Whether the chain leads to a root that clients trust.
     pub(super) is_trusted: bool,
 }
+
+/// By what a public key is known.
+pub(super) type KeyId = [u8; 32];
 
 /// Something with the files of one folder that hold it.
 type Held<'f, T> = (&'f Arc<T>, Vec<&'f FileParts<'f>>);
@@ -73,80 +78,87 @@ pub(super) fn pair_trusting(
     now: i64,
 ) -> Pairing {
     let mut pairing = Pairing::default();
-    let mut files: Vec<&FileParts<'_>> = files.iter().collect();
-    files.sort_unstable_by(|one, other| one.path.as_os_str().cmp(other.path.as_os_str()));
-    files.retain(|file| {
-        let contradicts = contradicts_itself(file.parts);
-        if contradicts {
+    let (mut issuers, mut by_key) = (Issuers::default(), HashMap::<KeyId, Vec<FileParts<'_>>>::new());
+    for file in files {
+        if contradicts_itself(file.parts) {
             pairing.problems.push((Arc::clone(file.path), Problem::Unfit(key_mismatch())));
+            continue;
         }
-        !contradicts
-    });
-
-    let mut keys: HashMap<(usize, [u8; 32]), Held<'_, Key>> = HashMap::new();
-    let mut certificates: HashMap<(usize, Fingerprint), Held<'_, Certificate>> = HashMap::new();
-    for file in &files {
-        for key in &file.parts.keys {
-            keys.entry((file.folder, key.public.id)).or_insert_with(|| (key, Vec::new())).1.push(file);
-        }
-        for certificate in &file.parts.certificates {
-            certificates
-                .entry((file.folder, certificate.fingerprint))
-                .or_insert_with(|| (certificate, Vec::new()))
-                .1
-                .push(file);
+        file.parts.certificates.iter().for_each(|certificate| issuers.add(certificate, file.folder, file.path));
+        for key in file.parts.public_keys() {
+            by_key.entry(*key).or_default().push(*file);
         }
     }
-    let mut issuers = Issuers::trusting(roots, now);
-    for ((folder, _), (certificate, files)) in &certificates {
-        issuers.offer(certificate, *folder, files);
-    }
-    for (folder, certificate) in remembered {
-        issuers.offer(certificate, *folder, &[]);
-    }
-
-    let mut certified: HashSet<(usize, [u8; 32])> = HashSet::new();
-    for ((folder, _), (leaf, holders)) in &certificates {
-        let (leaf, own) = (*leaf, (*folder, leaf.key.id));
-        let paths = || holders.iter().map(|file| Arc::clone(file.path));
-        let key = keys.get(&own);
-        match (key, &leaf.names) {
-            (Some((key, key_holders)), Ok(_)) => {
-                certified.insert(own);
-                pairing.pairs.push(Pair {
-                    folder: *folder,
-                    leaf: Arc::clone(leaf),
-                    key: Arc::clone(key),
-                    chain: issuers.chain(leaf, holders),
-                    voucher: issuers.voucher(leaf, holders),
-                    certificate_files: in_order_of_telling(leaf, holders),
-                    key_files: key_holders.iter().map(|file| Arc::clone(file.path)).collect(),
-                    is_trusted: false,
-                });
-            }
-            // An authority's certificate without its key is an intermediate or a root.
-            (None, _) if !leaf.may_be_leaf() => {}
-            (_, Err(flaw)) => {
-                certified.insert(own);
-                pairing.problems.extend(paths().map(|path| (path, Problem::Unfit(flaw.clone()))));
-            }
-            (None, Ok(_)) => {
-                pairing.problems.extend(paths().map(|path| (path, Problem::NoKey(leaf.fingerprint))));
-            }
-        }
-    }
-    for (own @ (_, id), (_, holders)) in &keys {
-        if !certified.contains(own) {
-            let missing = |file: &&FileParts<'_>| (Arc::clone(file.path), Problem::NoCertificate(*id));
-            pairing.problems.extend(holders.iter().map(missing));
-        }
+    issuers.remember(remembered);
+    let ways = issuers.trusting(roots, now);
+    for (key, holders) in by_key {
+        pairing.pair(&key, holders, &ways);
     }
     roots.judge(&mut pairing.pairs, now);
-    pairing.pairs.sort_unstable_by_key(|pair| (pair.leaf.fingerprint, pair.folder));
-    pairing.problems.sort_by(|(one, first), (other, second)| {
-        one.as_os_str().cmp(other.as_os_str()).then_with(|| first.order().cmp(&second.order()))
-    });
+    pairing.sort();
     pairing
+}
+
+impl Pairing {
+    /// Pairs a key with what certifies it, each folder for itself; `holders` are all files that hold either.
+    pub(super) fn pair(&mut self, id: &KeyId, mut holders: Vec<FileParts<'_>>, ways: &Ways<'_>) {
+        holders.sort_unstable_by(|one, other| {
+            (one.path.as_os_str(), one.folder).cmp(&(other.path.as_os_str(), other.folder))
+        });
+        holders.dedup_by_key(|file| (file.path, file.folder));
+        let mut keys: BTreeMap<usize, Held<'_, Key>> = BTreeMap::new();
+        let mut certificates: BTreeMap<(usize, Fingerprint), Held<'_, Certificate>> = BTreeMap::new();
+        for file in &holders {
+            for key in file.parts.keys.iter().filter(|key| key.public.id == *id) {
+                keys.entry(file.folder).or_insert_with(|| (key, Vec::new())).1.push(file);
+            }
+            for certificate in file.parts.certificates.iter().filter(|certificate| certificate.key.id == *id) {
+                let own = (file.folder, certificate.fingerprint);
+                certificates.entry(own).or_insert_with(|| (certificate, Vec::new())).1.push(file);
+            }
+        }
+        let mut certified: HashSet<usize> = HashSet::new();
+        for ((folder, _), (leaf, holders)) in &certificates {
+            let leaf = *leaf;
+            let paths = || holders.iter().map(|file| Arc::clone(file.path));
+            match (keys.get(folder), &leaf.names) {
+                (Some((key, key_holders)), Ok(_)) => {
+                    certified.insert(*folder);
+                    self.pairs.push(Pair {
+                        folder: *folder,
+                        leaf: Arc::clone(leaf),
+                        key: Arc::clone(key),
+                        chain: ways.chain(leaf, holders),
+                        voucher: ways.voucher(leaf, holders),
+                        certificate_files: in_order_of_telling(leaf, holders),
+                        key_files: key_holders.iter().map(|file| Arc::clone(file.path)).collect(),
+                        is_trusted: false,
+                    });
+                }
+                // An authority's certificate without its key is an intermediate or a root.
+                (None, _) if !leaf.may_be_leaf() => {}
+                (_, Err(flaw)) => {
+                    certified.insert(*folder);
+                    self.problems.extend(paths().map(|path| (path, Problem::Unfit(flaw.clone()))));
+                }
+                (None, Ok(_)) => {
+                    self.problems.extend(paths().map(|path| (path, Problem::NoKey(leaf.fingerprint))));
+                }
+            }
+        }
+        for (_, (_, holders)) in keys.iter().filter(|(folder, _)| !certified.contains(*folder)) {
+            let missing = |file: &&FileParts<'_>| (Arc::clone(file.path), Problem::NoCertificate(*id));
+            self.problems.extend(holders.iter().map(missing));
+        }
+    }
+
+    /// Brings all into the order that they are told in.
+    pub(super) fn sort(&mut self) {
+        self.pairs.sort_unstable_by_key(|pair| (pair.leaf.fingerprint, pair.folder));
+        self.problems.sort_by(|(one, first), (other, second)| {
+            one.as_os_str().cmp(other.as_os_str()).then_with(|| first.order().cmp(&second.order()))
+        });
+    }
 }
 
 impl Problem {

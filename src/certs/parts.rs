@@ -6,6 +6,7 @@ use super::bundle::Key;
 use super::certificate::{Certificate, Known};
 use super::flaw::Flaw;
 use super::formats::Items;
+use super::pairing::KeyId;
 use super::password::Password;
 
 /// The certificates and keys of one file, in its order.
@@ -39,5 +40,11 @@ impl Parts {
             }
         }
         Ok(parts)
+    }
+
+    /// By what the public keys are known that it has a private key or a certificate of.
+    pub(super) fn public_keys(&self) -> impl Iterator<Item = &KeyId> {
+        let certified = self.certificates.iter().map(|certificate| &certificate.key.id);
+        self.keys.iter().map(|key| &key.public.id).chain(certified)
     }
 }

@@ -75,7 +75,7 @@ fn enough<'c>(order: &[(Place, &'c Arc<ServedCert>)], minimums: &Minimums) -> Ha
 }
 
 /// All that [`is_covered`] looks up for these names.
-fn asked_about<'n>(names: impl Iterator<Item = &'n HostPattern>) -> HashSet<HostPattern> {
+pub(super) fn asked_about<'n>(names: impl Iterator<Item = &'n HostPattern>) -> HashSet<HostPattern> {
     names.flat_map(|name| [Some(name.clone()), wildcard_above(name)]).flatten().collect()
 }
 
@@ -93,6 +93,18 @@ pub(super) enum By {
     Own(Arc<ServedCert>),
     /// Certificates of the order, by their fingerprints.
     Fingerprints(Vec<String>),
+}
+
+impl Rule {
+    /// Whether `other` in its place would change nothing.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        let is_same = match (&self.by, &other.by) {
+            (By::Own(one), By::Own(other)) => Arc::ptr_eq(one, other),
+            (By::Fingerprints(ones), By::Fingerprints(others)) => ones == others,
+            (By::Own(_), By::Fingerprints(_)) | (By::Fingerprints(_), By::Own(_)) => false,
+        };
+        is_same && self.hosts == other.hosts
+    }
 }
 
 /// Puts rules above the order. A rule that names nothing valid for a host has no say over it; those hosts are given back.

@@ -87,6 +87,16 @@ impl Roots {
         self.0.by_name.values().flatten().map(|root| &root.certificate)
     }
 
+    /// Whether these are the very ones, not only the same.
+    pub(super) fn are(&self, others: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &others.0)
+    }
+
+    /// When the first one begins or ends to be valid after `now`, seconds since the Unix epoch.
+    pub(super) fn next_boundary(&self, now: i64) -> Option<i64> {
+        self.all().filter_map(|root| root.next_boundary(now)).min()
+    }
+
     /// Says of each pair whether it leads to a root at `now`, seconds since the Unix epoch.
     pub(super) fn judge(&self, pairs: &mut [Pair], now: i64) {
         if self.0.by_name.is_empty() {

@@ -52,6 +52,8 @@ pub(super) struct Scan {
     pub(super) files: Arc<Files>,
     /// Folders and links that could not be followed. What was below them stays as it was.
     pub(super) troubles: Vec<(Arc<Path>, Flaw)>,
+    /// Whether all of every folder was looked at.
+    pub(super) is_of_all: bool,
     /// Whether anything is other than at the last look.
     pub(super) changed: bool,
     /// The files that have another record than at the last look, or none any more.
@@ -125,7 +127,7 @@ impl Scanner {
 
     /// Looks at all of every folder.
     pub(super) fn scan(&mut self) -> Scan {
-        let scan = self.look(|_, _| None);
+        let scan = Scan { is_of_all: true, ..self.look(|_, _| None) };
         self.known.forget_unused();
         scan
     }
@@ -171,7 +173,7 @@ impl Scanner {
         }
         let (touched, changed) = self.take_over(&unread, gone);
         let troubles = lost.into_iter().map(|(path, flaw)| (Arc::from(path), flaw)).collect();
-        Scan { roots, files: Arc::clone(&self.files), troubles, changed, touched, places }
+        Scan { roots, files: Arc::clone(&self.files), troubles, is_of_all: false, changed, touched, places }
     }
 
     /// Reads these, and lets go of those. Gives what was touched, and whether anything is other than before.
@@ -283,12 +285,14 @@ impl Record {
         }
     }
 
+    /// What is in it, if it can be read.
+    pub(super) fn parts(&self) -> Option<&Parts> {
+        if let Content::Parts(parts) = &self.content { Some(parts) } else { None }
+    }
+
     /// Why it cannot be read.
     pub(super) fn flaw(&self) -> Option<&Flaw> {
-        match &self.content {
-            Content::Parts(_) => None,
-            Content::Flawed(flaw) => Some(flaw),
-        }
+        if let Content::Flawed(flaw) = &self.content { Some(flaw) } else { None }
     }
 
     /// Tells contents apart.

@@ -121,7 +121,7 @@ impl Desk {
                 trouble = Some(message);
             }
         }
-        self.shelf.rules = rules;
+        self.shelf.govern(rules);
         trouble
     }
 

@@ -70,9 +70,9 @@ impl ApplePayCertificate {
             [..] => return Err(several(&ours)),
         };
         let roots = Roots::default();
-        let mut issuers = Issuers::trusting(&roots, 0);
-        certificates.iter().for_each(|one| issuers.offer(one, MAIN, &[]));
-        let chain = issuers.chain(leaf, &[]);
+        let mut issuers = Issuers::default();
+        issuers.remember(&certificates.iter().map(|one| (MAIN, Arc::clone(one))).collect::<Vec<_>>());
+        let chain = issuers.trusting(&roots, 0).chain(leaf, &[]);
         let is_left_over = |one: &&Arc<Certificate>| {
             one.fingerprint != leaf.fingerprint
                 && !one.is_self_issued()

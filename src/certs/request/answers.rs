@@ -1,5 +1,6 @@
 //! What the intake asks of requests: their keys, what is shown for them, and who is to be told that a certificate came.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use crate::certs::formats::armour;
 use crate::certs::ledger::{Alarm, shown, some_of};
 use crate::certs::library::Source;
 use crate::certs::objects::Ending;
-use crate::certs::pairing::{FileParts, Pair};
+use crate::certs::pairing::{FileParts, KeyId, Pair};
 use crate::certs::parts::Parts;
 use crate::certs::scan::{Content, Files};
 use crate::certs::well_known::Other;
@@ -79,6 +80,28 @@ impl Offer {
         self.keys.values().filter(known).map(move |key| FileParts { path: &key.file, parts: &key.parts, folder })
     }
 
+    /// A key as if it lay in a file of a folder, which `may` supply its names.
+    pub(in crate::certs) fn file_of(
+        &self,
+        key: &KeyId,
+        folder: usize,
+        may: impl Fn(&[HostPattern]) -> bool,
+    ) -> Option<FileParts<'_>> {
+        let key = self.keys.get(key)?;
+        let known = folder == MAIN || !key.names.is_empty() && may(&key.names);
+        known.then_some(FileParts { path: &key.file, parts: &key.parts, folder })
+    }
+
+    /// What is left of a file's parts when that is taken out which is not to be served.
+    pub(in crate::certs) fn rest_of<'p>(&self, parts: &'p Parts, folder: usize) -> Cow<'p, Parts> {
+        let is_ours = |one: &Arc<Certificate>| self.aside.contains_key(&one.key.id);
+        if self.aside.is_empty() || folder != MAIN || !parts.certificates.iter().any(is_ours) {
+            return Cow::Borrowed(parts);
+        }
+        let certificates = parts.certificates.iter().filter(|one| !is_ours(one)).cloned().collect();
+        Cow::Owned(Parts { certificates, ..parts.clone() })
+    }
+
     /// Whether a file is a request's, and lies in no folder of the operator's.
     pub(in crate::certs) fn has_file(&self, file: &Path) -> bool {
         self.folder.as_ref().is_some_and(|folder| file.starts_with(folder))
@@ -122,6 +145,13 @@ impl Offer {
             aside.rest.insert(Arc::clone(file), Parts { certificates: rest, ..Parts::clone(parts) });
         }
         aside
+    }
+}
+
+impl OfferedKey {
+    /// What its certificate is to serve; empty when nobody knows any more.
+    pub(in crate::certs) fn names(&self) -> &[HostPattern] {
+        &self.names
     }
 }
 

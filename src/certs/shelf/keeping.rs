@@ -61,7 +61,7 @@ impl Shelf {
         let mut trouble = None;
         let unkept: Vec<Fingerprint> = self
             .holdings
-            .iter()
+            .unsettled()
             .filter(|(_, holding)| holding.unkept.is_some() && holding.owner == Owner::Folder)
             .map(|(fingerprint, _)| *fingerprint)
             .take(AT_ONCE + 1)
@@ -78,11 +78,7 @@ impl Shelf {
         let kept = library.keep(&versions);
         for (fingerprint, kept) in unkept.iter().zip(kept) {
             match kept {
-                Ok(()) => {
-                    if let Some(holding) = self.holdings.get_mut(fingerprint) {
-                        holding.unkept = None;
-                    }
-                }
+                Ok(()) => self.holdings.is_kept(fingerprint),
                 Err(error) => trouble = Some(error),
             }
         }
@@ -96,7 +92,7 @@ impl Shelf {
         }
         for departure in std::mem::take(&mut self.departures) {
             // What came back in the same moment has not gone.
-            if self.holdings.contains_key(departure.holding.bundle.fingerprint()) {
+            if self.holdings.get(departure.holding.bundle.fingerprint()).is_some() {
                 continue;
             }
             if let Err(error) = library.turn_down(&departure.holding.leaf(), departure.why) {
@@ -198,10 +194,14 @@ impl Shelf {
 
     /// Has the version of a certificate serve that is current now.
     fn bring_back(&mut self, lineage: &str, files: &Files, now: Moment) {
+        self.is_stirred = true;
         let Some(library) = &self.library else { return };
         for stored in library.serving_one(lineage, leaves(files), now.unix) {
             if let Ok(holding) = Holding::restored(&stored) {
-                self.holdings.entry(stored.pair.leaf.fingerprint).or_insert(holding);
+                let own = stored.pair.leaf.fingerprint;
+                if self.holdings.get(&own).is_none() {
+                    self.holdings.insert(own, holding);
+                }
             }
         }
     }
@@ -224,7 +224,7 @@ impl Shelf {
             Some(Ok(stored)) => Export::of(&stored),
             Some(Err(unreadable)) => Err(NotExported::Damaged(unreadable.to_string())),
             // The library has all that came; what serves besides was issued here.
-            None if self.order.iter().any(|own| *own.certificate().facts.fingerprint == *fingerprint) => {
+            None if self.standing.order().iter().any(|own| *own.certificate().facts.fingerprint == *fingerprint) => {
                 Err(match self.in_service(fingerprint) {
                     Some(_) => NotExported::NotKept,
                     None => NotExported::BornHere,
@@ -265,7 +265,7 @@ impl Shelf {
     pub(in crate::certs) fn arrival(&self, taken: Taken) -> Arrival {
         let Taken { certificate, id, fingerprint, .. } = taken;
         let certificate = self.holdings.get(&fingerprint).map_or(certificate, |there| Arc::clone(&there.served));
-        Arrival { serves: stands_for(&self.order, &certificate), certificate, id }
+        Arrival { serves: stands_for(self.standing.order(), &certificate), certificate, id }
     }
 
     /// What would be told of a certificate if it came now.
@@ -283,6 +283,7 @@ impl Shelf {
 
     /// Lets go of what the library holds besides the versions that may serve: the newest valid one, and those that will be.
     fn retire(&mut self, lineage: &str, now: Moment) {
+        self.is_stirred = true;
         let Some(library) = &self.library else { return };
         let of_lineage: Vec<Fingerprint> = self
             .holdings
@@ -296,8 +297,8 @@ impl Shelf {
                 continue;
             };
             stay.insert(*fingerprint);
-            let holding = &self.holdings[fingerprint];
-            if holding.owner == Owner::Library && holding.is_valid_at(now.unix) {
+            let holding = self.holdings.get(fingerprint);
+            if holding.is_some_and(|own| own.owner == Owner::Library && own.is_valid_at(now.unix)) {
                 break;
             }
         }

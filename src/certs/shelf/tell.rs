@@ -2,16 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::Arc;
 
 use tokio::time::Instant;
 
 use super::holding::State;
+use super::remarks::MOST_LINES;
 use super::{Holding, Moment, Shelf};
 use crate::certs::alarms::AlarmCode;
 use crate::certs::certificate::Fingerprint;
 use crate::certs::ledger::{REST, shown, some_of};
-use crate::certs::scan::{Content, Files, Readers, Root, Scan};
+use crate::certs::scan::{Content, Files, Root, Scan};
 use crate::live::ServedCert;
 
 impl Shelf {
@@ -51,6 +51,7 @@ impl Shelf {
                 ),
             );
         }
+        let all_untimely = self.standing.untimely(now.unix);
         for (code, words, untimely) in [
             (
                 AlarmCode::ExpiredServing,
@@ -59,7 +60,7 @@ impl Shelf {
             ),
             (AlarmCode::NotYetValidServing, "is not valid yet", |served, now| served.facts.not_before > now),
         ] {
-            let untimely = self.order.iter().filter(|ranked| untimely(ranked.certificate(), now.unix));
+            let untimely = all_untimely.iter().filter(|ranked| untimely(ranked.certificate(), now.unix));
             let files: Vec<String> = untimely
                 .filter_map(|ranked| {
                     Some(format!("{} ({})", ranked.names().first()?, shown(&ranked.certificate().facts.file)))
@@ -71,8 +72,8 @@ impl Shelf {
                 raised.insert(code, message);
             }
         }
-        if !self.ignored.is_empty() {
-            let hosts: Vec<String> = self.ignored.iter().map(ToString::to_string).collect();
+        if !self.standing.ignored().is_empty() {
+            let hosts: Vec<String> = self.standing.ignored().iter().map(ToString::to_string).collect();
             let message = format!(
                 "the certificate that was pinned for these hosts is gone or not valid now, and the best of the others serves: {}; \
                  pin another, or take the choice back with: vitrine sites use SITE configured",
@@ -83,23 +84,14 @@ impl Shelf {
         if let Some(message) = self.orphans(now) {
             raised.insert(AlarmCode::ChainIncomplete, message);
         }
-        for (readers, code, words) in [
-            (Readers::Everybody, AlarmCode::KeyReadable, "by every user of this machine"),
-            (Readers::Group, AlarmCode::KeyGroupReadable, "by a group"),
-        ] {
-            let files = self.exposed_keys(&scan.files, readers);
-            if !files.is_empty() {
-                let message = format!("these private keys can be read {words}; chmod 0600: {}", some_of(&files));
-                raised.insert(code, message);
-            }
-        }
-        self.exposed.retain(|file| scan.files.contains_key(file));
+        raised.extend(self.remarks.alarms());
         self.alarms.raise(raised, now.unix);
     }
 
     /// Certificates whose issuer's is not in the folder, once the folder had time to get it.
     fn orphans(&mut self, now: Moment) -> Option<String> {
-        let present = self.holdings.values().filter(|holding| holding.state == State::Present);
+        let unsettled = self.holdings.unsettled().map(|(_, holding)| holding);
+        let present = unsettled.filter(|holding| holding.state == State::Present);
         let (told, untold): (Vec<_>, Vec<_>) = present
             .filter_map(|holding| Some((holding, holding.orphaned? + REST)))
             .partition(|(_, due)| *due <= now.steady);
@@ -116,28 +108,6 @@ impl Shelf {
                 some_of(&files)
             )
         })
-    }
-
-    /// Key files that more than the owner may read; each is logged once.
-    fn exposed_keys(&mut self, files: &Files, readers: Readers) -> Vec<String> {
-        let exposed = files.iter().filter(|(_, record)| {
-            record.readable_by == readers && matches!(&record.content, Content::Parts(parts) if parts.has_open_key)
-        });
-        let mut exposed: Vec<&Arc<Path>> = exposed.map(|(file, _)| file).collect();
-        exposed.sort_unstable_by_key(|file| file.as_os_str());
-        let mut told = 0;
-        for file in &exposed {
-            if self.exposed.insert(Arc::clone(file)) {
-                told += 1;
-                if told <= MOST_LINES {
-                    tracing::warn!(file = %shown(file), "the private key can be read by others; chmod 0600");
-                }
-            }
-        }
-        if told > MOST_LINES {
-            tracing::warn!(count = told - MOST_LINES, "more private keys can be read by others; chmod 0600");
-        }
-        exposed.into_iter().map(|file| shown(file)).collect()
     }
 
     /// Whether a key in the file is encrypted, and nothing but the password beside it opens it.
@@ -174,6 +144,3 @@ impl Shelf {
         }
     }
 }
-
-/// Ten thousand certificates at start are not worth ten thousand lines.
-const MOST_LINES: usize = 20;

@@ -5,6 +5,7 @@ mod chains;
 mod departure;
 mod folders;
 mod keeping;
+mod kept;
 mod named;
 mod oddities;
 mod trust;

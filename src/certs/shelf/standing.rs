@@ -1,0 +1,124 @@
+//! Which certificate stands for which name, as far as that was made out.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{Holding, Moment, Shelf};
+use crate::certs::certificate::Fingerprint;
+use crate::certs::ranking::{By, Ranked, Rule, governed, index_after, ranked};
+use crate::live::{CertIndex, ServedCert};
+use crate::name::HostPattern;
+
+/// The order of all certificates, and what was made of it.
+#[derive(Default)]
+pub(super) struct Standing {
+    order: Vec<Ranked>,
+    /// What the operator chose above the order.
+    rules: Vec<Rule>,
+    /// The hosts whose choice names nothing that is valid.
+    ignored: Vec<HostPattern>,
+    /// Of that order.
+    index: Arc<CertIndex>,
+    /// As long as none begins or ends to be valid, seconds since the Unix epoch; empty: it is to be made out.
+    good: Range<i64>,
+    next_look: Option<Instant>,
+}
+
+impl Standing {
+    pub(super) fn order(&self) -> &[Ranked] {
+        &self.order
+    }
+
+    pub(super) fn ignored(&self) -> &[HostPattern] {
+        &self.ignored
+    }
+
+    /// Those of the order that are not valid at `unix`, best first.
+    pub(super) fn untimely(&self, unix: i64) -> Vec<&Ranked> {
+        let is_valid = |ranked: &&Ranked| {
+            let facts = &ranked.certificate().facts;
+            (facts.not_before..=facts.not_after).contains(&unix)
+        };
+        // What is valid goes before what is not, and behind both what stands above the order.
+        let above = self.rules.iter().filter(|rule| matches!(rule.by, By::Own(_))).count();
+        let (order, above) = self.order.split_at(self.order.len().saturating_sub(above));
+        let mut untimely: Vec<&Ranked> = order.iter().rev().take_while(|ranked| !is_valid(ranked)).collect();
+        untimely.reverse();
+        untimely.extend(above.iter().filter(|ranked| !is_valid(ranked)));
+        untimely
+    }
+
+    /// When the next certificate begins or ends to be valid.
+    pub(super) const fn next_look(&self) -> Option<Instant> {
+        self.next_look
+    }
+}
+
+impl Shelf {
+    /// Sets what stands above the order of certificates.
+    pub(in crate::certs) fn govern(&mut self, rules: Vec<Rule>) {
+        let before = &self.standing.rules;
+        if rules.len() != before.len() || !rules.iter().zip(before).all(|(one, other)| one.is_same(other)) {
+            self.standing.good = 0..0;
+        }
+        self.standing.rules = rules;
+    }
+
+    /// Those that may serve.
+    pub(super) fn offered(&self) -> impl Iterator<Item = (&Fingerprint, &Holding)> {
+        self.holdings.iter().filter(|(_, holding)| !holding.is_turned_down)
+    }
+
+    /// Puts everything in order; gives the new index when the order is another one.
+    pub(in crate::certs) fn rank(&mut self, now: Moment) -> Option<Arc<CertIndex>> {
+        let stirred = self.holdings.settle();
+        for fingerprint in &stirred {
+            self.holdings.refresh(fingerprint, &self.terms.roots, now.unix);
+        }
+        let index = match stirred.is_empty() && self.standing.good.contains(&now.unix) {
+            true => None,
+            false => self.put_in_order(now.unix),
+        };
+        let next = Some(self.standing.good.end).filter(|next| *next < i64::MAX);
+        let seconds = next.and_then(|next| u64::try_from(next - now.unix).ok());
+        self.standing.next_look =
+            seconds.and_then(|seconds| now.steady.checked_add(Duration::from_secs(seconds.min(FARTHEST_LOOK))));
+        index
+    }
+
+    /// Has the next order made of everything.
+    pub(super) fn rank_anew(&mut self) {
+        self.holdings.stir();
+        self.standing.good = 0..0;
+    }
+
+    fn put_in_order(&mut self, unix: i64) -> Option<Arc<CertIndex>> {
+        let certificates: Vec<Arc<ServedCert>> =
+            self.offered().map(|(_, holding)| Arc::clone(&holding.served)).collect();
+        let order = ranked(&certificates, &self.terms.minimums, unix);
+        let standing = &mut self.standing;
+        let (order, ignored) = governed(order, &standing.rules, unix);
+        standing.ignored = ignored;
+        standing.good = unix..boundaries(&certificates, unix).min().unwrap_or(i64::MAX);
+        let same = order.len() == standing.order.len()
+            && order.iter().zip(&standing.order).all(|(one, other)| one.is_same(other));
+        if same {
+            return None;
+        }
+        let index = Arc::new(index_after(&standing.index, &standing.order, &order));
+        (standing.order, standing.index) = (order, Arc::clone(&index));
+        Some(index)
+    }
+}
+
+/// When certificates begin and end to be valid after `unix`.
+fn boundaries(certificates: &[Arc<ServedCert>], unix: i64) -> impl Iterator<Item = i64> {
+    let boundaries = certificates.iter().flat_map(|served| [served.facts.not_before, served.facts.not_after + 1]);
+    boundaries.filter(move |boundary| *boundary > unix)
+}
+
+/// The calendar may be set meanwhile; look again after an hour.
+const FARTHEST_LOOK: u64 = 3600;
