@@ -1,5 +1,7 @@
 //! Which certificate serves a name when several could: one order, always the same, whatever the files are called.
 
+mod shift;
+
 use std::cmp::Reverse;
 use std::sync::Arc;
 
@@ -8,6 +10,8 @@ use hashbrown::{HashMap, HashSet};
 use super::judgement::Minimums;
 use crate::live::{CertIndex, ServedCert};
 use crate::name::{self, HostPattern};
+
+pub(super) use shift::Shift;
 
 /// A certificate's place in the order, and the names it stands for there.
 #[derive(Clone)]

@@ -65,6 +65,30 @@ impl CertIndex {
             }
             all.push(Arc::clone(certificate));
         }
+        self.with_choices(choices, all)
+    }
+
+    /// This index with other certificates, best first, where it is known what stands for the names of which that changed, best
+    /// first too. `None` when so much changed that a new one is better.
+    #[must_use]
+    pub fn with_standing<'n>(
+        &self,
+        standing: impl IntoIterator<Item = (&'n HostPattern, Vec<Arc<ServedCert>>)>,
+        certificates: Vec<Arc<ServedCert>>,
+    ) -> Option<Self> {
+        let choices = standing.into_iter().map(|(pattern, standing)| {
+            let mut choice = Choice::default();
+            standing.iter().for_each(|certificate| choice.offer(certificate));
+            (pattern, choice)
+        });
+        self.with_choices(choices, certificates)
+    }
+
+    fn with_choices<'n>(
+        &self,
+        choices: impl IntoIterator<Item = (&'n HostPattern, Choice)>,
+        certificates: Vec<Arc<ServedCert>>,
+    ) -> Option<Self> {
         let (mut exact, mut wildcard) = (Vec::new(), Vec::new());
         for (pattern, choice) in choices {
             let choice = Some(choice).filter(|choice| choice.iter().next().is_some());
@@ -73,7 +97,7 @@ impl CertIndex {
                 HostPattern::Wildcard(base) => wildcard.push((base.as_str(), choice)),
             }
         }
-        Some(Self { exact: self.exact.with(exact)?, wildcard: self.wildcard.with(wildcard)?, certificates: all })
+        Some(Self { exact: self.exact.with(exact)?, wildcard: self.wildcard.with(wildcard)?, certificates })
     }
 
     /// The certificates that serve `name` (in normal form): the exact name's, else the wildcard's one label up.
@@ -99,6 +123,15 @@ impl CertIndex {
     pub fn find_pattern(&self, pattern: &HostPattern) -> Option<&Choice> {
         match pattern {
             HostPattern::Exact(exact) => self.find(exact.as_str()),
+            HostPattern::Wildcard(base) => self.wildcard.get(base.as_str()),
+        }
+    }
+
+    /// What stands for exactly this pattern, whatever wildcard answers for it.
+    #[must_use]
+    pub fn standing_for_pattern(&self, pattern: &HostPattern) -> Option<&Choice> {
+        match pattern {
+            HostPattern::Exact(exact) => self.exact.get(exact.as_str()),
             HostPattern::Wildcard(base) => self.wildcard.get(base.as_str()),
         }
     }

@@ -275,6 +275,47 @@ proptest! {
             before = order;
         }
     }
+
+    #[test]
+    fn an_order_in_which_few_change_is_the_one_made_anew(
+        first in vec(made(), 0..8), changes in vec((made(), proptest::option::of(made())), 1..20),
+    ) {
+        let (mut known, mut there, minimums) = (HashMap::new(), first, Minimums::default());
+        for (one, other) in changes {
+            let before = certificates_of(&there, &mut known);
+            for made in std::iter::once(one).chain(other) {
+                match there.iter().position(|known| *known == made) {
+                    Some(at) => drop(there.remove(at)),
+                    None => there.push(made),
+                }
+            }
+            let after = certificates_of(&there, &mut known);
+            let lacking = |some: &[Arc<ServedCert>], others: &[Arc<ServedCert>]| {
+                let lacks = |served: &&Arc<ServedCert>| !others.iter().any(|other| Arc::ptr_eq(other, served));
+                some.iter().filter(lacks).cloned().collect()
+            };
+            let shift = Shift { went: lacking(&before, &after), came: lacking(&after, &before) };
+            let (mut order, anew) = (ranked(&before, &minimums, NOW), ranked(&after, &minimums, NOW));
+            let index_before = super::index(&order);
+            if !shift.apply(&mut order, &minimums, NOW) {
+                continue;
+            }
+            let listed = |order: &[Ranked]| {
+                order.iter().map(|one| (Arc::as_ptr(&one.certificate), one.names.clone())).collect::<Vec<_>>()
+            };
+            prop_assert_eq!(listed(&order), listed(&anew));
+            let (shifted, anew) = (shift.index(&index_before, &order, NOW), super::index(&anew));
+            prop_assert_eq!(shifted.name_count(), anew.name_count());
+            for name in NAMES {
+                let pattern = HostPattern::parse(name).expect("a name");
+                let found = |index: &CertIndex| {
+                    let choice = index.standing_for_pattern(&pattern)?;
+                    Some(choice.iter().map(Arc::as_ptr).collect::<Vec<_>>())
+                };
+                prop_assert_eq!(found(&shifted), found(&anew), "{}", name);
+            }
+        }
+    }
 }
 
 fn made() -> impl Strategy<Value = Made> {

@@ -1,14 +1,16 @@
 //! Which certificate stands for which name, as far as that was made out.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hashbrown::HashMap;
 use tokio::time::Instant;
 
 use super::{Holding, Moment, Shelf};
 use crate::certs::certificate::Fingerprint;
-use crate::certs::ranking::{By, Ranked, Rule, governed, index_after, ranked};
+use crate::certs::ranking::{By, Ranked, Rule, Shift, governed, index_after, ranked};
 use crate::live::{CertIndex, ServedCert};
 use crate::name::HostPattern;
 
@@ -16,6 +18,8 @@ use crate::name::HostPattern;
 #[derive(Default)]
 pub(super) struct Standing {
     order: Vec<Ranked>,
+    /// What is in the order.
+    listed: HashMap<Fingerprint, Arc<ServedCert>>,
     /// What the operator chose above the order.
     rules: Vec<Rule>,
     /// The hosts whose choice names nothing that is valid.
@@ -78,8 +82,8 @@ impl Shelf {
         for fingerprint in &stirred {
             self.holdings.refresh(fingerprint, &self.terms.roots, now.unix);
         }
-        let index = match stirred.is_empty() && self.standing.good.contains(&now.unix) {
-            true => None,
+        let index = match self.standing.good.contains(&now.unix) {
+            true => self.amend_order(&stirred, now.unix),
             false => self.put_in_order(now.unix),
         };
         let next = Some(self.standing.good.end).filter(|next| *next < i64::MAX);
@@ -95,14 +99,47 @@ impl Shelf {
         self.standing.good = 0..0;
     }
 
+    /// The same where few have changed.
+    fn amend_order(&mut self, stirred: &BTreeSet<Fingerprint>, unix: i64) -> Option<Arc<CertIndex>> {
+        let mut shift = Shift::default();
+        for fingerprint in stirred {
+            let offered = self.holdings.get(fingerprint).filter(|holding| !holding.is_turned_down);
+            let (then, now) = (self.standing.listed.get(fingerprint), offered.map(|holding| &holding.served));
+            if then.map(Arc::as_ptr) != now.map(Arc::as_ptr) {
+                shift.went.extend(then.cloned());
+                shift.came.extend(now.cloned());
+            }
+        }
+        if shift.is_empty() {
+            return None;
+        }
+        let standing = &mut self.standing;
+        if !standing.rules.is_empty() || !shift.apply(&mut standing.order, &self.terms.minimums, unix) {
+            return self.put_in_order(unix);
+        }
+        standing.index = Arc::new(shift.index(&standing.index, &standing.order, unix));
+        // That of what went may come once for nothing.
+        standing.good.end = boundaries(&shift.came, unix).chain([standing.good.end]).min().unwrap_or(i64::MAX);
+        for (fingerprint, served) in stirred.iter().map(|own| (own, self.holdings.get(own))) {
+            let served = served.filter(|holding| !holding.is_turned_down).map(|holding| Arc::clone(&holding.served));
+            match served {
+                Some(served) => drop(standing.listed.insert(*fingerprint, served)),
+                None => drop(standing.listed.remove(fingerprint)),
+            }
+        }
+        Some(Arc::clone(&standing.index))
+    }
+
     fn put_in_order(&mut self, unix: i64) -> Option<Arc<CertIndex>> {
-        let certificates: Vec<Arc<ServedCert>> =
-            self.offered().map(|(_, holding)| Arc::clone(&holding.served)).collect();
+        let listed: HashMap<Fingerprint, Arc<ServedCert>> =
+            self.offered().map(|(own, holding)| (*own, Arc::clone(&holding.served))).collect();
+        let certificates: Vec<Arc<ServedCert>> = listed.values().cloned().collect();
         let order = ranked(&certificates, &self.terms.minimums, unix);
         let standing = &mut self.standing;
         let (order, ignored) = governed(order, &standing.rules, unix);
         standing.ignored = ignored;
         standing.good = unix..boundaries(&certificates, unix).min().unwrap_or(i64::MAX);
+        standing.listed = listed;
         let same = order.len() == standing.order.len()
             && order.iter().zip(&standing.order).all(|(one, other)| one.is_same(other));
         if same {

@@ -50,6 +50,8 @@ enum Deed {
     Remove(usize),
     Rename(usize, usize),
     Wait(u64),
+    /// Somebody sets the calendar to when all authorities are expired, or back.
+    Turn,
     Confirm,
     Pin(Option<usize>),
 }
@@ -63,6 +65,7 @@ fn deed() -> impl Strategy<Value = Deed> {
         3 => path.clone().prop_map(Deed::Remove),
         2 => (path.clone(), path).prop_map(|(from, to)| Deed::Rename(from, to)),
         2 => prop_oneof![Just(1), Just(61)].prop_map(Deed::Wait),
+        1 => Just(Deed::Turn),
         1 => Just(Deed::Confirm),
         1 => proptest::option::of(0..5_usize).prop_map(Deed::Pin),
     ]
@@ -90,7 +93,7 @@ impl Deed {
                 let (from, to) = (root.join(PATHS[*from]), root.join(PATHS[*to]));
                 fs::rename(&from, &to).map_or_else(|_| BTreeSet::new(), |()| BTreeSet::from([from, to]))
             }
-            Self::Wait(_) | Self::Confirm | Self::Pin(_) => BTreeSet::new(),
+            Self::Wait(_) | Self::Turn | Self::Confirm | Self::Pin(_) => BTreeSet::new(),
         }
     }
 }
@@ -108,7 +111,6 @@ struct Told {
     certificates: Vec<String>,
     serving: BTreeMap<&'static str, Vec<String>>,
     ledger: String,
-    next_look: Option<Instant>,
 }
 
 impl Side {
@@ -143,7 +145,7 @@ impl Side {
         let names = ["one.example", "www.one.example", "other.one.example", "two.example"];
         let ledger = format!("{:#?}", self.shelf.ledger());
         let (certificates, serving) = (certificates.collect(), names.iter().map(serving).collect());
-        Told { certificates, serving, ledger, next_look: self.shelf.next_look() }
+        Told { certificates, serving, ledger }
     }
 }
 
@@ -167,18 +169,27 @@ proptest! {
         let folders = Folders::new(root.join("main"), [limited]);
         let (mut kept, mut anew) = (Side::new(&folders), Side::new(&folders));
         let mut now = Moment { steady: Instant::now(), unix: time::OffsetDateTime::now_utc().unix_timestamp() };
+        let mut then = FAR;
         for (at, deed) in deeds.iter().enumerate() {
             let named = deed.do_in(&root);
             if let Deed::Wait(seconds) = deed {
                 now.steady += Duration::from_secs(*seconds);
                 now.unix += i64::try_from(*seconds).expect("few");
             }
+            if matches!(deed, Deed::Turn) {
+                std::mem::swap(&mut now.unix, &mut then);
+            }
             kept.look(deed, now, |scanner| scanner.scan_named(&named));
             anew.look(deed, now, Scanner::scan);
             prop_assert_eq!(kept.told(), anew.told(), "after {} of {:?}", at + 1, deeds);
+            // When what went would have expired, one look comes for nothing.
+            let (own, next) = (kept.shelf.next_look(), anew.shelf.next_look());
+            prop_assert!(next.is_none_or(|next| own.is_some_and(|own| own <= next)), "{own:?} and {next:?} in {deeds:?}");
         }
     }
 }
 
+/// In the year 4200, seconds since the Unix epoch.
+const FAR: i64 = 70_400_000_000;
 const PATHS: [&str; 7] =
     ["main/a.pem", "main/b.crt", "main/b.key", "main/sub/c.pem", "main/sub/d.pem", "limited/e.pem", "limited/f.pem"];
