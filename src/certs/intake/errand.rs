@@ -54,6 +54,10 @@ pub(super) async fn run(
         if degraded && matches!(errand, Errand::Named(_)) {
             errand = Errand::Everything;
         }
+        if matches!(errand, Errand::Everything) {
+            // Whatever was named, and all that a new watch cannot name, is looked at with it.
+            drop(watch.named());
+        }
         let looked = tokio::task::spawn_blocking(move || {
             let next = desk.survive(|desk| {
                 if let Some(order) = todo {
