@@ -1,7 +1,8 @@
-//! The control plane's one HTTP client. In this version it speaks to the edge itself, over the Unix socket in the state
-//! folder; that is how the command line asks and orders.
+//! The control plane's HTTP clients: one speaks to the edge itself, over the Unix socket in the state folder, which is how the
+//! command line asks and orders; the other to authorities, over HTTPS.
 
 mod form;
+mod https;
 
 use std::fmt;
 use std::future::Future;
@@ -25,6 +26,7 @@ use zeroize::Zeroizing;
 
 pub use form::FormPart;
 use form::form;
+pub use https::{HttpsClient, NoAnswer};
 
 /// A running edge, reached through its socket.
 #[derive(Clone, Debug)]

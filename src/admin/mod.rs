@@ -25,6 +25,7 @@ pub use socket::AdminSocket;
 pub use tokens::Tokens;
 
 use crate::access_log::AccessLog;
+use crate::acme::AcmeHandle;
 use crate::certs::{IntakeHandle, Truth};
 use crate::config::{Origins, SiteDesk, Standing};
 use crate::live::{CertIndex, Live, RouteTable, WellKnown};
@@ -49,6 +50,8 @@ pub struct Sources {
     pub intake: Option<IntakeHandle>,
     /// What is really served.
     pub truth: Truth,
+    /// How managed sites are doing.
+    pub ordering: AcmeHandle,
     /// What of the configuration does not apply.
     pub configuration: watch::Receiver<Standing>,
     /// Where each site is written.

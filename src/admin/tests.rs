@@ -57,6 +57,7 @@ impl Plane {
             lifecycle,
             workers: [Arc::default()].into(),
             intake,
+            ordering: AcmeHandle::new().0,
             truth: Truth::default(),
             configuration: configuration.subscribe(),
             origins: watch::Sender::new(Origins::default()).subscribe(),

@@ -58,6 +58,8 @@ pub enum NotChosen {
     NoSite,
     /// The edge's own authority does not issue for this host.
     OutsideSuffixes(String),
+    /// Nothing can be ordered for the site; why, with the mend.
+    NotOrdered(String),
     /// No certificate in service has this fingerprint.
     NoCertificate(String),
     /// The certificate is for none of the site's hosts.
@@ -137,8 +139,10 @@ mod words {
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Provision, D::Error> {
         let word = String::deserialize(deserializer)?;
-        let known = [Provision::Uploaded, Provision::SelfSigned].into_iter().find(|known| known.word() == word);
-        known.ok_or_else(|| serde::de::Error::custom("expected uploaded or self-signed"))
+        let known = [Provision::Uploaded, Provision::Managed, Provision::SelfSigned]
+            .into_iter()
+            .find(|known| known.word() == word);
+        known.ok_or_else(|| serde::de::Error::custom("expected uploaded, managed or self-signed"))
     }
 }
 

@@ -102,6 +102,13 @@ impl IntakeHandle {
         let _ = self.looks.clone().wait_for(|ended| *ended > 0).await;
     }
 
+    /// Waits until something may have come or gone.
+    pub async fn next_look(&mut self) {
+        if self.looks.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
     /// Has the folder looked at now.
     pub fn rescan(&self) {
         // A full queue holds looks that are still to come.

@@ -79,7 +79,7 @@ pub use objects::{
 pub use request::{
     Details, Draft, FieldMistake, KeyAlgorithm, KeyError, ListedRequest, Mistakes, Order, OrderDraft,
     ReceivedCertificate, Reminder, ReminderDraft, Request, RequestError, RequestKey, RequestKind, RequestStatus,
-    Requests, Returned, Subject, ValidationFile, ValidationFileDraft, request_pem,
+    Requests, Returned, Subject, ValidationFile, ValidationFileDraft, request_for_names, request_pem,
 };
 pub use roots::Roots;
 pub use shelf::{Arrival, NotDeleted, NotGoneBack};

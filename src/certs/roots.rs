@@ -73,6 +73,19 @@ impl Roots {
         }
     }
 
+    /// Mozilla's alone, as certificates, for whoever connects to others.
+    pub fn web_certificates() -> impl Iterator<Item = rustls_pki_types::CertificateDer<'static>> {
+        TLS_SERVER_ROOT_CERTS.iter().cloned()
+    }
+
+    /// The roots in a file, as certificates.
+    ///
+    /// # Errors
+    /// What is wrong with the file, if not everything in it can be used.
+    pub fn certificates_in(content: &[u8]) -> Result<Vec<rustls_pki_types::CertificateDer<'static>>, Flaw> {
+        Ok(read(content)?.into_iter().map(|root| root.der.clone()).collect())
+    }
+
     fn of(certificates: impl IntoIterator<Item = Arc<Certificate>>) -> Self {
         let mut ground = Ground::default();
         for certificate in certificates {

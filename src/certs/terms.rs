@@ -16,6 +16,8 @@ pub struct Terms {
     pub sites: Vec<SiteTerms>,
     /// Under what names the edge's own authority may issue.
     pub local_ca_suffixes: Vec<HostName>,
+    /// Whether certificates may be ordered.
+    pub orders: bool,
     /// Whether private keys may leave at all.
     pub export: bool,
 }

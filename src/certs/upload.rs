@@ -9,6 +9,7 @@ use super::bundle::Bundle;
 use super::certificate::Certificate;
 use super::flaw::Flaw;
 use super::folders::MAIN;
+use super::library::Source;
 use super::pairing::{FileParts, Pair, Pairing, Problem, pair_trusting};
 use super::parts::Parts;
 use super::password::Password;
@@ -21,6 +22,8 @@ pub struct Upload {
     parts: Vec<(Arc<Path>, Parts)>,
     /// Who sent it, for the record.
     by: Option<String>,
+    /// Whether the edge ordered it.
+    is_issued: bool,
 }
 
 impl Upload {
@@ -45,7 +48,21 @@ impl Upload {
         if pieces.is_empty() {
             wrong.push(("nothing".into(), nothing()));
         }
-        if wrong.is_empty() { Ok(Self { parts, by }) } else { Err(wrong) }
+        if wrong.is_empty() { Ok(Self { parts, by, is_issued: false }) } else { Err(wrong) }
+    }
+
+    /// What an authority issued for a key that was made here, both PEM.
+    ///
+    /// # Errors
+    /// As [`Upload::read`].
+    pub fn issued(chain: &str, key: &Zeroizing<String>, by: String) -> Result<Self, Vec<(String, Flaw)>> {
+        let piece = |name: &str, content: &str| (name.to_owned(), Zeroizing::new(content.as_bytes().to_vec()));
+        let read = Self::read(&[piece("certificate", chain), piece("key", key)], None, Some(by))?;
+        Ok(Self { is_issued: true, ..read })
+    }
+
+    pub(super) fn source_of(&self, pair: &Pair, offer: &Offer) -> Source {
+        if self.is_issued { Source::Issued } else { offer.source_of(pair) }
     }
 
     pub(super) fn by(&self) -> Option<&str> {

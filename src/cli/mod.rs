@@ -107,6 +107,8 @@ enum SitesCommand {
     /// Decide where a site's certificates come from, above the configuration
     #[command(after_help = "Example: vitrine sites use staging.shop.test self-signed")]
     Use(provision::Using),
+    /// Order a certificate for a managed site now, whatever serves and whatever failed before
+    Renew(Removing),
     /// What was decided otherwise than the configuration says; `sites use SITE configured` takes it back
     Diff(Asking),
     /// Print the root of the edge's own authority, for whoever is to trust self-signed sites
@@ -243,6 +245,9 @@ impl Command {
             }
             Self::Sites(SitesCommand::Remove(Removing { running, name })) => {
                 running.ask(async |edge| sites::remove(edge, &name).await)
+            }
+            Self::Sites(SitesCommand::Renew(Removing { running, name })) => {
+                running.ask(async |edge| sites::renew(edge, &name).await)
             }
             Self::Sites(SitesCommand::List(asking)) => {
                 asking.running.ask(async |edge| sites::list(edge, asking.json).await)

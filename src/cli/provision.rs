@@ -28,6 +28,8 @@ pub(super) struct Using {
 enum From {
     /// the best of what was dropped or imported
     Uploaded,
+    /// an authority that the edge orders them from
+    Managed,
     /// the edge's own authority
     SelfSigned,
     /// whatever the configuration says

@@ -70,6 +70,12 @@ pub(super) async fn remove(edge: &EdgeSocket, name: &str) -> Result<String, Call
     Ok(format!("removed: {name}; its certificates stay where they are"))
 }
 
+/// Has a certificate ordered for a managed site.
+pub(super) async fn renew(edge: &EdgeSocket, name: &str) -> Result<String, CallError> {
+    let _: Value = edge.post(&format!("/api/v1/sites/{}/renew", escaped(name))).await?;
+    Ok(format!("{name}: ordered; `vitrine sites list` shows what comes of it"))
+}
+
 #[derive(Deserialize)]
 struct Site {
     name: String,

@@ -9,7 +9,7 @@ use toml::de::DeValue;
 
 use super::document::read_regular;
 use super::reader::{Placed, Section};
-use super::{CertificatesConfig, DropFolder, RootFile, place, value};
+use super::{CertificatesConfig, DropFolder, NamedFile, place, value};
 use crate::name::HostName;
 
 /// `[certificates]`
@@ -21,7 +21,8 @@ pub(super) fn certificates(section: &Section<'_>) -> CertificatesConfig {
     };
     let (drop_directory, state) = (or_default(drop_directory, DROP_DIRECTORY), or_default(state, STATE_DIRECTORY));
     let trusted_roots = section.list("trusted_roots", value::path).map(|list| list.value).unwrap_or_default();
-    let trusted_roots = trusted_roots.into_iter().filter_map(|path| root_file(section, path)).collect();
+    let trusted_roots =
+        trusted_roots.into_iter().filter_map(|path| named_file(section, "certificates.trusted_roots", path)).collect();
     let suffixes = section.filled_list("local_ca_suffixes", place::suffix).map(|list| list.value);
     let local_ca_suffixes = match suffixes {
         Some(given) => given.into_iter().map(|suffix| suffix.value).collect(),
@@ -108,11 +109,11 @@ fn keep_apart(section: &Section<'_>, key: &str, folder: &Placed<PathBuf>, others
 }
 
 /// A file that cannot be read is a mistake: who trusts less than was meant, or checks nothing, must not find it out from customers.
-fn root_file(section: &Section<'_>, path: Placed<PathBuf>) -> Option<RootFile> {
+pub(super) fn named_file(section: &Section<'_>, key: &str, path: Placed<PathBuf>) -> Option<NamedFile> {
     match read_regular(&path.value) {
-        Ok(content) => Some(RootFile { path: path.value, content: content.into() }),
+        Ok(content) => Some(NamedFile { path: path.value, content: content.into() }),
         Err(why) => {
-            section.pad.mistake(path.line, "certificates.trusted_roots", format!("{}: {why}", path.value.display()));
+            section.pad.mistake(path.line, key, format!("{}: {why}", path.value.display()));
             None
         }
     }

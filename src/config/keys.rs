@@ -3,7 +3,7 @@
 /// Sections with their keys; `""` is the top of the file. `docs/configuration.md` and `config/vitrine.toml` name each
 /// one, and a test compares.
 pub(super) const KEYS: &[(&str, &[&str])] = &[
-    ("", &["include", "edge", "tls", "limits", "certificates", "admin", "log", "access_log", "site"]),
+    ("", &["include", "edge", "tls", "limits", "certificates", "acme", "admin", "log", "access_log", "site"]),
     ("edge", &["https", "http", "workers", "drain_timeout", "trusted_proxies", "proxy_protocol"]),
     ("tls", &["min_version", "unknown_name", "default_site"]),
     (
@@ -34,15 +34,14 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
         &["drop_directory", "state_directory", "state_key_file", "trusted_roots", "local_ca_suffixes", "drop"],
     ),
     ("certificates.drop", &["directory", "hosts", "password_file"]),
+    ("acme", &["contact", "terms_of_service_agreed", "challenges", "issuer"]),
+    ("acme.issuer", &["name", "directory", "profile", "ca_file", "eab_key_id", "eab_hmac_key_file"]),
     ("admin", &["listen", "metrics_listen", "allowed_hosts", "export"]),
     ("log", &["format", "level"]),
     ("access_log", &["to", "mode", "sample", "query", "truncate_client"]),
     ("site", &["name", "hosts", "certificate", "minimum_validation", "staging", "upstreams", "route"]),
     ("site.route", &["path", "upstreams"]),
 ];
-
-/// Keys of later versions, refused by name so that nobody believes they work.
-const LATER: &[&str] = &["acme"];
 
 /// The keys that may stand in `section`.
 pub(super) fn of(section: &str) -> &'static [&'static str] {
@@ -56,9 +55,6 @@ pub(super) fn dotted(section: &str, key: &str) -> String {
 
 /// What to say of a key that may not stand in `section`.
 pub(super) fn why_not(section: &str, key: &str) -> String {
-    if LATER.contains(&dotted(section, key).as_str()) {
-        return NOT_IN_THIS_VERSION.into();
-    }
     if let Some(near) = nearest(key, of(section).iter().copied()) {
         return format!("unknown key; did you mean {near:?}?");
     }
@@ -67,7 +63,7 @@ pub(super) fn why_not(section: &str, key: &str) -> String {
         (Some(""), None) if key == "include" => "unknown key; it belongs at the top of the main file".into(),
         (Some(""), None) if key == "site" => "unknown key; it belongs at the top, as [[site]]".into(),
         (Some(""), None) => format!("unknown key; it belongs at the top, as [{key}]"),
-        (Some(home @ ("site" | "site.route" | "certificates.drop")), None) => {
+        (Some(home @ ("site" | "site.route" | "certificates.drop" | "acme.issuer")), None) => {
             format!("unknown key; it belongs in [[{home}]]")
         }
         (Some(home), None) => format!("unknown key; it belongs in [{home}]"),
@@ -77,9 +73,7 @@ pub(super) fn why_not(section: &str, key: &str) -> String {
 
 /// What to say of a key at the top of an included file other than `site`.
 pub(super) fn why_not_included(key: &str) -> &'static str {
-    if LATER.contains(&key) {
-        NOT_IN_THIS_VERSION
-    } else if of("").contains(&key) {
+    if of("").contains(&key) {
         "belongs in the main file; an included file holds [[site]] alone"
     } else {
         "unknown key; an included file holds [[site]] alone"
@@ -142,7 +136,11 @@ mod tests {
             ("edge", "include", "unknown key; it belongs at the top of the main file"),
             ("edge", "site", "unknown key; it belongs at the top, as [[site]]"),
             ("log", "colour", "unknown key; known here are format, level"),
-            ("", "acme", "not in this version"),
+            (
+                "",
+                "directory",
+                "unknown key; known here are include, edge, tls, limits, certificates, acme, admin, log, access_log, site",
+            ),
         ];
         for (section, key, text) in said {
             assert_eq!(why_not(section, key), text, "{section} {key}");

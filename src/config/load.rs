@@ -8,8 +8,11 @@ use super::document::{Document, NO_SUCH_FILE};
 use super::include::Included;
 use super::reader::{Pad, Section};
 use super::remark::{Mistakes, Rejected, Remark};
+use super::site::Ground;
 use super::sites::{MainSites, Sites};
-use super::{CertificatesConfig, Config, Draft, UnknownName, bounds, certificates, recorded, sections};
+use super::{
+    AcmeConfig, CertificatesConfig, Config, Draft, UnknownName, acme, bounds, certificates, recorded, sections,
+};
 use crate::live::SiteSpec;
 
 /// A configuration that holds, with what must be said about it.
@@ -88,7 +91,9 @@ pub(super) fn read_everything(
     draft: Option<&Draft>,
 ) -> (Config, Sites, Included) {
     let certificates = certificates::certificates(&top.table("certificates"));
-    let mut main = MainSites::with(certificates.local_ca_suffixes.clone());
+    let acme = acme::acme(&top.table("acme"));
+    let suffixes = certificates.local_ca_suffixes.clone();
+    let mut main = MainSites::with(Ground { suffixes, terms_agreed: acme.terms_of_service_agreed });
     for table in top.tables("site") {
         main.read(top.pad, table);
     }
@@ -97,11 +102,16 @@ pub(super) fn read_everything(
         included.recorded = recorded::find(draft.state.as_ref().unwrap_or(&certificates.state_directory), draft);
     }
     let mut sites = main.with_included(top.pad, &included, serving);
-    let config = settings(top, certificates, std::mem::take(&mut sites.specs), !sites.rejected.is_empty());
+    let config = settings(top, (certificates, acme), std::mem::take(&mut sites.specs), !sites.rejected.is_empty());
     (config, sites, included)
 }
 
-fn settings(top: &Section<'_>, certificates: CertificatesConfig, sites: Vec<SiteSpec>, some_rejected: bool) -> Config {
+fn settings(
+    top: &Section<'_>,
+    (certificates, acme): (CertificatesConfig, AcmeConfig),
+    sites: Vec<SiteSpec>,
+    some_rejected: bool,
+) -> Config {
     let mut listeners = Vec::new();
     let edge = sections::edge(&top.table("edge"), &mut listeners);
     let admin = sections::admin(&top.table("admin"), &mut listeners);
@@ -126,6 +136,7 @@ fn settings(top: &Section<'_>, certificates: CertificatesConfig, sites: Vec<Site
         tls,
         limits: bounds::limits(&top.table("limits")),
         certificates,
+        acme,
         admin,
         log: sections::log(&top.table("log")),
         access_log: sections::access_log(&top.table("access_log")),

@@ -1,5 +1,6 @@
 //! What the operator said, typed and valid: whoever holds a [`Config`] holds the proof that nothing in it is wrong.
 
+mod acme;
 mod bounds;
 mod certificates;
 mod claims;
@@ -52,6 +53,8 @@ pub struct Config {
     pub limits: Limits,
     /// `[certificates]`
     pub certificates: CertificatesConfig,
+    /// `[acme]`
+    pub acme: AcmeConfig,
     /// `[admin]`
     pub admin: AdminConfig,
     /// `[log]`
@@ -152,7 +155,7 @@ pub struct CertificatesConfig {
     /// `$CREDENTIALS_DIRECTORY`, which only the edge's own process has.
     pub state_key_file: Option<PathBuf>,
     /// Roots that are trusted besides the web's.
-    pub trusted_roots: Vec<RootFile>,
+    pub trusted_roots: Vec<NamedFile>,
     /// `[[certificates.drop]]`: more folders, whose writers may supply certain names only.
     pub drops: Vec<DropFolder>,
 }
@@ -168,19 +171,89 @@ pub struct DropFolder {
     pub password_file: Option<PathBuf>,
 }
 
-/// A file of `trusted_roots` as it was when the configuration was read: what is in it is for the certificates' part to judge.
+/// `[acme]`: how certificates of managed sites are ordered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AcmeConfig {
+    /// Whom an authority writes to, as `mailto:`.
+    pub contact: Vec<String>,
+    /// Whether the operator agreed to the terms of every issuer.
+    pub terms_of_service_agreed: bool,
+    /// How control of a name may be shown, in order of preference.
+    pub challenges: Vec<Challenge>,
+    /// `[[acme.issuer]]`, in order of preference; never empty.
+    pub issuers: Vec<IssuerConfig>,
+}
+
+/// A way to show an authority that a name is ours (RFC 8555 §8).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Challenge {
+    /// A text on port 80 (RFC 8555 §8.3).
+    Http01,
+}
+
+impl Challenge {
+    /// All that there are.
+    pub const ALL: [Self; 1] = [Self::Http01];
+
+    /// The word that authorities have for it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Http01 => "http-01",
+        }
+    }
+}
+
+/// `[[acme.issuer]]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IssuerConfig {
+    /// The operator's word for it.
+    pub name: String,
+    /// Where it says what it can do (RFC 8555 §7.1.1).
+    pub directory: String,
+    /// Which of its kinds of certificate is wanted.
+    pub profile: Option<String>,
+    /// Roots that its own server is known by, instead of the web's.
+    pub ca_file: Option<NamedFile>,
+    /// Who the operator is there already (RFC 8555 §7.3.4).
+    pub external_account: Option<ExternalAccount>,
+}
+
+impl IssuerConfig {
+    /// Whom everybody uses who says nothing.
+    fn lets_encrypt() -> Self {
+        Self {
+            name: "letsencrypt".into(),
+            directory: "https://acme-v02.api.letsencrypt.org/directory".into(),
+            profile: None,
+            ca_file: None,
+            external_account: None,
+        }
+    }
+}
+
+/// An account elsewhere that an ACME account is bound to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExternalAccount {
+    /// As the issuer calls it.
+    pub key_id: String,
+    /// Holds the key that goes with it, base64url.
+    pub hmac_key_file: PathBuf,
+}
+
+/// A file that the configuration names, as it was when that was read: what is in it is for others to judge.
 #[derive(Clone, PartialEq, Eq)]
-pub struct RootFile {
+pub struct NamedFile {
     /// Where it is.
     pub path: PathBuf,
     /// What it holds.
     pub content: Arc<[u8]>,
 }
 
-impl std::fmt::Debug for RootFile {
+impl std::fmt::Debug for NamedFile {
     // Whoever names the wrong file may have named one with a key.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RootFile").field("path", &self.path).finish_non_exhaustive()
+        f.debug_struct("NamedFile").field("path", &self.path).finish_non_exhaustive()
     }
 }
 

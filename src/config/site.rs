@@ -11,6 +11,15 @@ use super::{place, value};
 use crate::live::{Provision, SiteSpec, Upstream, ValidationLevel};
 use crate::name::{HostName, HostPattern};
 
+/// What the rest of the file says that sites must agree with.
+#[derive(Default)]
+pub(super) struct Ground {
+    /// What the names of self-signed sites end with.
+    pub(super) suffixes: Vec<HostName>,
+    /// Whether certificates may be ordered.
+    pub(super) terms_agreed: bool,
+}
+
 /// What could be read of one site. It is worth something only if its pad is clean.
 pub(super) struct ReadSite {
     /// The given name, else the first host.
@@ -46,16 +55,9 @@ impl ReadSite {
                 .map(|host| Placed { value: host.value.to_string(), line: host.line }),
             name => name,
         };
-        let words =
-            [("uploaded", Some(Provision::Uploaded)), ("self-signed", Some(Provision::SelfSigned)), ("managed", None)];
-        let provision = match section.word("certificate", &words) {
-            Some(Placed { value: Some(provision), line }) => Placed { value: provision, line },
-            Some(Placed { value: None, line }) => {
-                pad.mistake(line, "site.certificate", format!("\"managed\" is {NOT_IN_THIS_VERSION}; {UPLOADED}"));
-                Placed { value: Provision::Uploaded, line }
-            }
-            None => Placed { value: Provision::Uploaded, line: section.line },
-        };
+        let words = [Provision::Uploaded, Provision::Managed, Provision::SelfSigned].map(|one| (one.word(), one));
+        let provision = section.word("certificate", &words);
+        let provision = provision.unwrap_or(Placed { value: Provision::Uploaded, line: section.line });
         let minimum_validation = section.word("minimum_validation", &LEVELS).map(|level| level.value);
         let staging = section.value_or("staging", value::switch, false);
         let upstreams = read_upstreams(&section);
@@ -86,11 +88,31 @@ impl ReadSite {
         Self { name, hosts, routes, minimum_validation, staging, provision }
     }
 
-    /// Remarks on hosts that the edge's own authority must not issue for.
-    pub(super) fn check_suffixes(&self, pad: &Pad<'_>, suffixes: &[HostName]) {
-        if self.provision.value != Provision::SelfSigned {
-            return;
+    /// Remarks on hosts for which certificates cannot come from where they are to come from.
+    pub(super) fn check_provision(&self, pad: &Pad<'_>, ground: &Ground) {
+        match self.provision.value {
+            Provision::Uploaded => {}
+            Provision::SelfSigned => self.check_suffixes(pad, &ground.suffixes),
+            Provision::Managed => self.check_orders(pad, ground),
         }
+    }
+
+    fn check_orders(&self, pad: &Pad<'_>, ground: &Ground) {
+        if !ground.terms_agreed {
+            let text = "\"managed\" orders certificates, which needs terms_of_service_agreed = true in [acme]: read the terms of \
+                        each issuer first";
+            pad.mistake(self.provision.line, "site.certificate", text);
+        }
+        for host in self.hosts.iter().filter(|host| matches!(host.value, HostPattern::Wildcard(_))) {
+            let text = format!(
+                "\"managed\" for {:?} needs dns-01, which is {NOT_IN_THIS_VERSION}; name each host, or use \"uploaded\"",
+                host.value.to_string()
+            );
+            pad.mistake(self.provision.line, "site.certificate", text);
+        }
+    }
+
+    fn check_suffixes(&self, pad: &Pad<'_>, suffixes: &[HostName]) {
         let is_outside = |host: &&Placed<HostPattern>| !suffixes.iter().any(|suffix| host.value.is_under(suffix));
         for host in self.hosts.iter().filter(is_outside) {
             let known: Vec<String> = suffixes.iter().map(|suffix| format!(".{suffix}")).collect();
@@ -154,4 +176,3 @@ fn read_upstreams(section: &Section<'_>) -> Option<Placed<Vec<Upstream>>> {
 /// Few authorities check persons (`iv`); who asks for an organisation does not mean them.
 const LEVELS: [(&str, ValidationLevel); 3] =
     [("dv", ValidationLevel::Domain), ("ov", ValidationLevel::Organisation), ("ev", ValidationLevel::Extended)];
-const UPLOADED: &str = "use \"uploaded\" and put the certificate into the drop folder";

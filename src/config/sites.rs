@@ -16,9 +16,8 @@ use super::keys;
 use super::load::Loaded;
 use super::reader::{Pad, Section};
 use super::remark::{Rejected, RejectedPart, Remark};
-use super::site::ReadSite;
+use super::site::{Ground, ReadSite};
 use crate::live::SiteSpec;
-use crate::name::HostName;
 
 /// The sites of all files, and what is said about them.
 #[derive(Default)]
@@ -33,23 +32,22 @@ pub(super) struct Sites {
 /// The sites of the main file; what is wrong with them is on its pad.
 #[derive(Default)]
 pub(super) struct MainSites {
-    /// What the names of self-signed sites end with.
-    suffixes: Vec<HostName>,
+    ground: Ground,
     specs: Vec<SiteSpec>,
     claims: Claims,
 }
 
 impl MainSites {
     /// None yet.
-    pub(super) fn with(suffixes: Vec<HostName>) -> Self {
-        Self { suffixes, ..Self::default() }
+    pub(super) fn with(ground: Ground) -> Self {
+        Self { ground, ..Self::default() }
     }
 
     /// Reads one site.
     pub(super) fn read<'a>(&mut self, pad: &Pad<'a>, table: &'a Spanned<DeValue<'a>>) {
         let site_pad = Pad::new(pad.document);
         let site = ReadSite::read(&site_pad, table);
-        site.check_suffixes(&site_pad, &self.suffixes);
+        site.check_provision(&site_pad, &self.ground);
         let file = &pad.document.file;
         for Remark { line, key, text, .. } in self.claims.conflicts(file, &site, false) {
             site_pad.mistake(line.unwrap_or(1), &key, text);
@@ -65,7 +63,7 @@ impl MainSites {
     pub(super) fn with_included(self, pad: &Pad<'_>, included: &Included, serving: Option<&Loaded>) -> Sites {
         let main = &pad.document.file;
         let incumbents = serving.map(|serving| Incumbents::of(serving, main)).unwrap_or_default();
-        let mut reading = Reading { suffixes: &self.suffixes, ..Reading::default() };
+        let mut reading = Reading { ground: Some(&self.ground), ..Reading::default() };
         for silent in &included.silent {
             reading.hear(silent, pad, incumbents.of_pattern(silent).next().is_some());
         }
@@ -153,7 +151,7 @@ struct Candidate {
 /// What the included files say, each by itself.
 #[derive(Default)]
 struct Reading<'s> {
-    suffixes: &'s [HostName],
+    ground: Option<&'s Ground>,
     candidates: Vec<Candidate>,
     rejected: Vec<Rejected>,
     warnings: Vec<Remark>,
@@ -196,7 +194,9 @@ impl Reading<'_> {
         for table in top.tables("site") {
             let site_pad = Pad::new(document);
             let site = ReadSite::read(&site_pad, table);
-            site.check_suffixes(&site_pad, self.suffixes);
+            if let Some(ground) = self.ground {
+                site.check_provision(&site_pad, ground);
+            }
             // The rest of a broken file is read to tell everything at once.
             if is_broken {
                 pad.absorb(site_pad);

@@ -20,11 +20,12 @@ use sd_notify::NotifyState;
 use tokio::runtime::Runtime;
 use tokio::sync::{Notify, Semaphore, watch};
 
-use crate::access_log::{self, AccessLog, Writer};
+use crate::access_log::{AccessLog, Writer};
+use crate::acme::{AcmeHandle, Manager};
 use crate::admin::{self, Tokens};
 use crate::certs::{Intake, IntakeHandle, Truth, TruthCheck};
-use crate::config::{AccessLogTarget, Config, Loaded, site_orders};
-use crate::live::{self, CertIndex, OwnCheck, Publisher, ServedCert, WellKnown};
+use crate::config::{Loaded, site_orders};
+use crate::live::{self, CertIndex, Challenges, OwnCheck, Publisher, ServedCert, WellKnown};
 use crate::proxy::{self, Permits, Shared, Sockets};
 use crate::shutdown::{Conductor, Lifecycle, Request, Signals, Stage, lifecycle};
 use crate::store::audit::Audit;
@@ -86,6 +87,8 @@ impl Edge {
         let config = loaded.config.clone();
         let terms = terms(&config).map_err(|lines| StartError::Configuration(lines.join("\n")))?;
         let terms = watch::Sender::new(Arc::new(terms));
+        let acme = tables::acme(&config).map_err(|lines| StartError::Configuration(lines.join("\n")))?;
+        let acme = watch::Sender::new(Arc::new(acme));
         let room = descriptors::raise();
         let sockets = Sockets::bind(&config.edge.https, &config.edge.http, config.edge.workers)?;
         let https_port = sockets.https().first().map_or(443, SocketAddr::port);
@@ -105,11 +108,12 @@ impl Edge {
 
         let (index, certificates_live) = live::table(CertIndex::default());
         let (well_known_publisher, well_known) = live::table(WellKnown::default());
+        let (challenges_publisher, challenges) = live::table(Challenges::default());
         let (routes_publisher, routes) = live::table(tables::routes(&config, https_port));
         let (policy_publisher, policy) = live::table(tables::policy(&config)?);
         let (own, own_check) = live::table(OwnCheck::default());
         let (conductor, lifecycle) = lifecycle();
-        let (access_log, writer) = AccessLog::start(&access_log_options(&config)).map_err(|error| {
+        let (access_log, writer) = AccessLog::start(&tables::access_log(&config)).map_err(|error| {
             StartError::Configuration(format!("access_log.to: {error}; choose a file that can be written"))
         })?;
         let counters: Vec<_> = (0..config.edge.workers).map(|_| Arc::new(WorkerCounters::default())).collect();
@@ -117,6 +121,7 @@ impl Edge {
             certificates: certificates_live.clone(),
             routes: routes.clone(),
             well_known: well_known.clone(),
+            challenges,
             policy: policy.clone(),
             own_check,
             access_log: access_log.clone(),
@@ -146,8 +151,14 @@ impl Edge {
             }
         };
         let (site_desk, site_orders) = site_orders();
-        let reloader =
-            Reloader::new(path.map(Path::to_path_buf), loaded, https_port, routes_publisher, policy_publisher, terms);
+        let (ordering, wishes) = AcmeHandle::new();
+        let manager = intake.clone().map(|intake| {
+            let (terms, handle) = (acme.subscribe(), ordering.clone());
+            let (index, store) = (certificates_live.clone(), store.clone());
+            Manager::new(terms, index, intake, store, challenges_publisher, (handle, wishes))
+        });
+        let path = path.map(Path::to_path_buf);
+        let reloader = Reloader::new(path, loaded, https_port, routes_publisher, policy_publisher, terms, acme);
         let listeners = door::listeners(&config, &control)?;
         let addresses = Addresses {
             https,
@@ -175,6 +186,7 @@ impl Edge {
                 workers: counters.clone().into(),
                 intake: intake.clone(),
                 truth: truth.clone(),
+                ordering,
                 configuration: reloader.standing(),
                 origins: reloader.origins(),
                 site_desk,
@@ -215,6 +227,9 @@ impl Edge {
         };
         edge.await_workers(config.edge.workers)?;
         edge.control.spawn(truth_check.run(truth, edge.lifecycle.clone()));
+        if let Some(manager) = manager {
+            edge.control.spawn(manager.run(edge.lifecycle.clone()));
+        }
         if is_scanned {
             edge.become_ready();
         }
@@ -374,19 +389,6 @@ async fn gone(ended: &Semaphore, workers: usize) {
 async fn second_stop(signals: &mut Signals) {
     while !matches!(signals.next().await, Request::Stop(_)) {}
     tracing::warn!("a second signal: stopping at once");
-}
-
-fn access_log_options(config: &Config) -> access_log::Options {
-    let log = &config.access_log;
-    access_log::Options {
-        to: log.to.as_ref().map(|to| match to {
-            AccessLogTarget::Stdout => access_log::Target::Stdout,
-            AccessLogTarget::File(path) => access_log::Target::File(path.clone()),
-        }),
-        sample: log.sample,
-        query: log.query,
-        truncate_client: log.truncate_client,
-    }
 }
 
 /// Watching, parsing and the operator's requests; none of it is on the way of a request.

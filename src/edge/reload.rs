@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::{Notify, watch};
 
 use super::tables;
+use crate::acme::AcmeTerms;
 use crate::certs::Terms;
 use crate::config::{Config, Draft, Loaded, Mistakes, Origins, SiteOrder, SiteOrders, Standing, Trouble};
 use crate::folder_watch::FolderWatch;
@@ -71,6 +72,7 @@ pub(super) struct Reloader {
     routes: Publisher<RouteTable>,
     policy: Publisher<TlsPolicy>,
     terms: watch::Sender<Arc<Terms>>,
+    acme: watch::Sender<Arc<AcmeTerms>>,
     drain_timeout: watch::Sender<Duration>,
     standing: watch::Sender<Standing>,
     origins: watch::Sender<Origins>,
@@ -80,12 +82,12 @@ pub(super) struct Reloader {
 type Read = Result<(Loaded, Option<Outcome>), Vec<String>>;
 
 /// What a configuration comes to, beside the routes.
-pub(super) type Outcome = (TlsPolicy, Terms);
+pub(super) type Outcome = (TlsPolicy, Terms, AcmeTerms);
 
 /// Works it out.
 pub(super) fn outcome(config: &Config) -> Result<Outcome, Vec<String>> {
     let policy = tables::policy(config).map_err(|error| vec![error.to_string()])?;
-    Ok((policy, tables::terms(config)?))
+    Ok((policy, tables::terms(config)?, tables::acme(config)?))
 }
 
 impl Reloader {
@@ -96,6 +98,7 @@ impl Reloader {
         routes: Publisher<RouteTable>,
         policy: Publisher<TlsPolicy>,
         terms: watch::Sender<Arc<Terms>>,
+        acme: watch::Sender<Arc<AcmeTerms>>,
     ) -> Self {
         let drain_timeout = watch::Sender::new(serving.config.edge.drain_timeout);
         let standing = watch::Sender::new(Standing {
@@ -104,7 +107,7 @@ impl Reloader {
         });
         let started_with = serving.config.clone();
         let origins = watch::Sender::new(Origins::of(&serving));
-        Self { path, serving, started_with, https_port, routes, policy, terms, drain_timeout, standing, origins }
+        Self { path, serving, started_with, https_port, routes, policy, terms, acme, drain_timeout, standing, origins }
     }
 
     /// Where each site is written, as it is now.
@@ -208,17 +211,18 @@ impl Reloader {
         false
     }
 
-    fn apply(&mut self, next: Loaded, new: Option<(TlsPolicy, Terms)>, asked: bool) -> bool {
+    fn apply(&mut self, next: Loaded, new: Option<Outcome>, asked: bool) -> bool {
         let is_new = new.is_some();
         if asked || is_new {
             report(&next);
         }
-        if let Some((policy, terms)) = new {
+        if let Some((policy, terms, acme)) = new {
             for key in self.started_with.restart_needed(&next.config) {
                 tracing::warn!(key, "a changed value needs a restart; the rest of the configuration applies now");
             }
             self.policy.publish(policy);
             self.terms.send_replace(Arc::new(terms));
+            self.acme.send_replace(Arc::new(acme));
             self.drain_timeout.send_replace(next.config.edge.drain_timeout);
             self.routes.publish(tables::routes(&next.config, self.https_port));
             self.origins.send_replace(Origins::of(&next));
@@ -277,7 +281,9 @@ mod tests {
         let serving = parsed(&sites("\"a.example\"")).expect("a configuration");
         let policy = tables::policy(&serving.config).expect("a policy");
         let routes = tables::routes(&serving.config, 443);
-        Reloader::new(Some("v.toml".into()), serving, 443, table(routes).0, table(policy).0, watch::Sender::default())
+        let (routes, policy) = (table(routes).0, table(policy).0);
+        let (terms, acme) = (watch::Sender::default(), watch::Sender::default());
+        Reloader::new(Some("v.toml".into()), serving, 443, routes, policy, terms, acme)
     }
 
     fn refused(reloader: &Reloader) -> Vec<String> {

@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
+use crate::access_log;
+use crate::acme::{AcmeTerms, ExternalAccount, Issuer, ManagedSite};
 use crate::certs::{Flaw, Folder, Folders, Minimums, Roots, SiteTerms, Terms};
-use crate::config::{CertificatesConfig, Config, DropFolder, TlsVersion, UnknownName};
+use crate::config::{AccessLogTarget, CertificatesConfig, Config, DropFolder, TlsVersion, UnknownName};
 use crate::live::RouteTable;
 use crate::proxy::{self, TlsPolicy, TlsPolicyError};
 
@@ -42,7 +44,50 @@ pub fn terms(config: &Config) -> Result<Terms, Vec<String>> {
     let local_ca_suffixes = config.certificates.local_ca_suffixes.clone();
     let minimums = Minimums::of(&config.sites);
     let export = config.admin.export;
-    Ok(Terms { roots, minimums, sites: sites.collect(), local_ca_suffixes, export })
+    let orders = config.acme.terms_of_service_agreed;
+    Ok(Terms { roots, minimums, sites: sites.collect(), local_ca_suffixes, orders, export })
+}
+
+/// How certificates are ordered.
+///
+/// # Errors
+/// A line for each file of roots that cannot be used.
+pub(super) fn acme(config: &Config) -> Result<AcmeTerms, Vec<String>> {
+    let (mut issuers, mut wrong) = (Vec::new(), Vec::new());
+    for issuer in &config.acme.issuers {
+        let roots = match &issuer.ca_file {
+            None => Ok(Roots::web_certificates().collect()),
+            Some(file) => Roots::certificates_in(&file.content)
+                .map_err(|flaw| format!("acme.issuer.ca_file: {}: {flaw}", file.path.display())),
+        };
+        let roots = match roots {
+            Ok(roots) => roots,
+            Err(line) => {
+                wrong.push(line);
+                continue;
+            }
+        };
+        let external_account = issuer.external_account.as_ref().map(|external| ExternalAccount {
+            key_id: external.key_id.clone(),
+            hmac_key_file: external.hmac_key_file.clone(),
+        });
+        let (name, directory, profile) = (issuer.name.clone(), issuer.directory.clone(), issuer.profile.clone());
+        issuers.push(Issuer { name, directory, profile, roots, external_account });
+    }
+    if !wrong.is_empty() {
+        return Err(wrong);
+    }
+    let sites = config.sites.iter().map(|site| ManagedSite {
+        name: site.name.clone(),
+        hosts: site.hosts.clone(),
+        provision: site.provision,
+    });
+    Ok(AcmeTerms {
+        terms_agreed: config.acme.terms_of_service_agreed,
+        contact: config.acme.contact.clone(),
+        issuers,
+        sites: sites.collect(),
+    })
 }
 
 /// The TLS policy of a configuration.
@@ -52,4 +97,18 @@ pub(super) fn policy(config: &Config) -> Result<TlsPolicy, TlsPolicyError> {
         UnknownName::Default(host) => proxy::UnknownName::Default(host.clone()),
     };
     TlsPolicy::new(config.tls.min_version == TlsVersion::V1_2, unknown_name)
+}
+
+/// Where and how requests are logged.
+pub(super) fn access_log(config: &Config) -> access_log::Options {
+    let log = &config.access_log;
+    access_log::Options {
+        to: log.to.as_ref().map(|to| match to {
+            AccessLogTarget::Stdout => access_log::Target::Stdout,
+            AccessLogTarget::File(path) => access_log::Target::File(path.clone()),
+        }),
+        sample: log.sample,
+        query: log.query,
+        truncate_client: log.truncate_client,
+    }
 }

@@ -4,6 +4,7 @@
 //! it, and publishes it last; a reader sees the old or the new one, never a mixture, and never waits.
 
 mod cert_index;
+mod challenges;
 mod facts;
 mod name_table;
 mod own_check;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 use arc_swap::{ArcSwap, Cache, Guard};
 
 pub use cert_index::{CertIndex, Choice, KeyType, ServedCert};
+pub use challenges::Challenges;
 pub use facts::{CertFacts, CertTraits, ValidationLevel};
 pub use own_check::OwnCheck;
 pub use route_table::{Provision, Route, RouteTable, Site, SiteSpec, Upstream, UpstreamGroup};

@@ -128,6 +128,8 @@ pub enum Provision {
     /// From the operator: the best of what was dropped or uploaded.
     #[default]
     Uploaded,
+    /// From an authority that the edge orders them from.
+    Managed,
     /// From the edge's own authority, which only those trust who were given its root.
     SelfSigned,
 }
@@ -138,6 +140,7 @@ impl Provision {
     pub const fn word(self) -> &'static str {
         match self {
             Self::Uploaded => "uploaded",
+            Self::Managed => "managed",
             Self::SelfSigned => "self-signed",
         }
     }

@@ -22,7 +22,7 @@ use std::thread::JoinHandle;
 use tokio::sync::Semaphore;
 
 use crate::access_log::AccessLog;
-use crate::live::{CertIndex, Live, OwnCheck, RouteTable, WellKnown};
+use crate::live::{CertIndex, Challenges, Live, OwnCheck, RouteTable, WellKnown};
 use crate::shutdown::Lifecycle;
 use crate::telemetry::WorkerCounters;
 use listener::Bound;
@@ -38,6 +38,8 @@ pub struct Shared {
     pub routes: Live<RouteTable>,
     /// Files under `/.well-known/`.
     pub well_known: Live<WellKnown>,
+    /// What authorities ask to be shown.
+    pub challenges: Live<Challenges>,
     /// How TLS is spoken.
     pub policy: Live<TlsPolicy>,
     /// Which connection is the edge's own.

@@ -18,7 +18,7 @@ use super::permits::Permit;
 use super::request_id::{RequestId, RequestIds};
 use super::tls::TlsPolicy;
 use super::upstream::Pools;
-use crate::live::{Cached, CertIndex, OwnCheck, RouteTable, WellKnown};
+use crate::live::{Cached, CertIndex, Challenges, OwnCheck, RouteTable, WellKnown};
 use crate::shutdown::Lifecycle;
 use crate::telemetry::{RateLimited, Shed, SiteCounts, WorkerCounters};
 
@@ -30,6 +30,7 @@ pub(super) struct Worker {
     pub(super) pools: Pools,
     pub(super) certificates: RefCell<Cached<CertIndex>>,
     pub(super) well_known: RefCell<Cached<WellKnown>>,
+    pub(super) challenges: RefCell<Cached<Challenges>>,
     pub(super) policy: RefCell<Cached<TlsPolicy>>,
     own_check: RefCell<Cached<OwnCheck>>,
     /// A buffer that waits for the next connection that gathers small writes.
@@ -105,6 +106,7 @@ impl Worker {
         Rc::new(Self {
             certificates: RefCell::new(shared.certificates.cached()),
             well_known: RefCell::new(shared.well_known.cached()),
+            challenges: RefCell::new(shared.challenges.cached()),
             policy: RefCell::new(shared.policy.cached()),
             own_check: RefCell::new(shared.own_check.cached()),
             routes: RefCell::new(routes),
@@ -332,6 +334,7 @@ mod tests {
             certificates: table(CertIndex::default()).1,
             routes: table(routes).1,
             well_known: table(WellKnown::default()).1,
+            challenges: table(Challenges::default()).1,
             policy: table(TlsPolicy::new(true, UnknownName::Refuse).expect("a policy")).1,
             own_check: table(OwnCheck::default()).1,
             access_log: AccessLog::off(),

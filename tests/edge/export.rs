@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Command, Output};
+use std::process::Output;
 
 use serde_json::{Value, json};
 
+use crate::support::command::tool;
 use crate::support::{
     Edge, Issued, KeyKind, Origin, Response, Setup, Talk, authority, drop_file, eventually, run, shop_client, shown,
 };
@@ -69,13 +70,6 @@ fn said(octets: &[u8]) -> String {
 
 fn put(edge: &Edge, name: &str, content: impl AsRef<[u8]>) {
     drop_file(&edge.setup.folder.path().join(name), content);
-}
-
-/// Runs openssl in the edge's folder.
-fn tool(edge: &Edge, line: &str) -> Output {
-    let mut words = line.split_whitespace();
-    let program = words.next().expect("a program");
-    Command::new(program).args(words).current_dir(edge.setup.folder.path()).output().expect("it runs")
 }
 
 /// The public key of a file with a private one, as openssl writes it.

@@ -33,6 +33,7 @@ mod limits;
 mod names;
 mod objects;
 mod openapi;
+mod orders;
 mod plain;
 mod reload;
 mod requests;

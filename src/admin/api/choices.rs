@@ -76,6 +76,7 @@ struct Order {
 #[serde(rename_all = "kebab-case")]
 enum Word {
     Uploaded,
+    Managed,
     SelfSigned,
 }
 
@@ -83,9 +84,10 @@ async fn choose(call: Call) -> Result<Answer, Problem> {
     let Order { certificate, pinned } = call.json()?;
     let provision = match certificate {
         Word::Uploaded => Provision::Uploaded,
+        Word::Managed if pinned.is_empty() => Provision::Managed,
         Word::SelfSigned if pinned.is_empty() => Provision::SelfSigned,
-        Word::SelfSigned => {
-            return Err(Problem::malformed("pinned: what is self-signed cannot be pinned; leave it out"));
+        Word::Managed | Word::SelfSigned => {
+            return Err(Problem::malformed("pinned: only what is uploaded can be pinned; leave it out"));
         }
     };
     if pinned.len() > MOST_PINNED {
@@ -113,6 +115,7 @@ async fn decide(call: &Call, choosing: Option<Choosing>) -> Result<Answer, Probl
         NotChosen::OutsideSuffixes(host) => conflict(format!(
             "the edge's own authority does not issue for {host:?}: it ends with none of certificates.local_ca_suffixes"
         )),
+        NotChosen::NotOrdered(why) => conflict(why),
         NotChosen::NoCertificate(fingerprint) => conflict(format!(
             "no certificate in service has the fingerprint {fingerprint:?}; `vitrine certs list --json` shows them"
         )),

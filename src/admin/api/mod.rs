@@ -9,6 +9,7 @@ mod export;
 mod form;
 mod objects;
 mod openapi;
+mod orders;
 mod query;
 mod recorded;
 mod rejected;

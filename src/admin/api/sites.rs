@@ -7,8 +7,10 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::choices::{self, Provided};
+use super::orders::Managed;
 use super::recorded::Note;
 use super::{Call, Operation, Resource, Takes, aside, now, state, timestamp};
+use crate::acme::NotManaged;
 use crate::admin::Sources;
 use crate::admin::problem::{Answer, Kind, Problem, created, json};
 use crate::certs::{Checked, Choice, Truth};
@@ -23,6 +25,7 @@ pub(super) static RESOURCE: Resource = Resource {
         Operation::get("sites/{name}", |call| Box::pin(aside(call, one))),
         Operation::post("sites", |call| Box::pin(add(call))).taking(Takes::Json),
         Operation::delete("sites/{name}", |call| Box::pin(remove(call))),
+        Operation::post("sites/{name}/renew", |call| Box::pin(renew(call))),
     ],
     description: include_str!("sites.json"),
 };
@@ -34,6 +37,8 @@ struct SiteEntry {
     /// The file it is written in.
     origin: String,
     certificate: Provided,
+    /// `null`: it is not managed.
+    managed: Option<Managed>,
     hosts: Vec<Host>,
     routes: Vec<RouteEntry>,
 }
@@ -106,6 +111,7 @@ fn list(sources: &Sources, now: i64) -> Vec<SiteEntry> {
         name: site.name.to_string(),
         origin: origin(&site.name),
         certificate: Provided::of(site, choices.get(&*site.name)),
+        managed: sources.ordering.of(&site.name).map(Managed::from),
         hosts: site.hosts.iter().map(|pattern| host(site, pattern)).collect(),
         routes: site.routes().iter().map(|route| route_entry(&routes, &route.prefix, route.group)).collect(),
     };
@@ -134,6 +140,19 @@ async fn remove(call: Call) -> Result<Answer, Problem> {
     let name = call.parameter("name");
     call.sources.site_desk.remove(name).await.map_err(|refusal| refused(refusal, name))?;
     Ok(json(&serde_json::json!({ "removed": name })))
+}
+
+/// Orders a certificate for a managed site now.
+async fn renew(call: Call) -> Result<Answer, Problem> {
+    let name = call.parameter("name").to_owned();
+    if !call.sources.routes.snapshot().sites().iter().any(|site| *site.name == *name) {
+        return Err(refused(SiteRefusal::Unknown, &name));
+    }
+    call.sources.ordering.renew(&name).await.map_err(|NotManaged| {
+        let text = format!("{name:?} is not managed: `vitrine sites use {name} managed` has its certificates ordered");
+        Problem::new(Kind::Conflict, text)
+    })?;
+    Ok(Note::of(format!("sites/{name}"), "").on(json(&serde_json::json!({ "ordered": name }))))
 }
 
 fn refused(refusal: SiteRefusal, name: &str) -> Problem {

@@ -9,7 +9,7 @@ use crate::certs::choices::{Choice, NotChosen, SiteChoice};
 use crate::certs::ledger::Ledger;
 use crate::certs::ranking::{By, Rule};
 use crate::certs::shelf::Moment;
-use crate::certs::terms::SiteTerms;
+use crate::certs::terms::{SiteTerms, Terms};
 use crate::live::Provision;
 use crate::name::HostPattern;
 
@@ -59,7 +59,7 @@ impl Desk {
             at: now.unix,
         });
         if let Some(choice) = &choice {
-            self.check(choice, configured, &terms.local_ca_suffixes)?;
+            self.check(choice, configured, &terms)?;
         }
         self.choices.decide(site, choice).map_err(NotChosen::Store)?;
         self.govern(now);
@@ -75,7 +75,17 @@ impl Desk {
         })
     }
 
-    fn check(&self, choice: &Choice, site: &SiteTerms, suffixes: &[crate::name::HostName]) -> Result<(), NotChosen> {
+    fn check(&self, choice: &Choice, site: &SiteTerms, terms: &Terms) -> Result<(), NotChosen> {
+        let suffixes = &terms.local_ca_suffixes;
+        if choice.certificate == Provision::Managed {
+            let wildcard = site.hosts.iter().find(|host| matches!(host, HostPattern::Wildcard(_)));
+            let why = match wildcard {
+                _ if !terms.orders => "nothing is ordered without terms_of_service_agreed = true in [acme]".to_owned(),
+                Some(host) => format!("{host} needs dns-01, which is not in this version; name each host"),
+                None => return Ok(()),
+            };
+            return Err(NotChosen::NotOrdered(why));
+        }
         if choice.certificate == Provision::SelfSigned
             && let Some(host) = site.hosts.iter().find(|host| !suffixes.iter().any(|suffix| host.is_under(suffix)))
         {
@@ -103,7 +113,7 @@ impl Desk {
             let decided = self.choices.decided(&site.name);
             match decided.map_or(site.provision, |choice| choice.certificate) {
                 Provision::SelfSigned => self_signed.push(site.hosts.as_slice()),
-                Provision::Uploaded => {
+                Provision::Uploaded | Provision::Managed => {
                     let pinned = decided.map(|choice| choice.pinned.clone()).filter(|pinned| !pinned.is_empty());
                     rules.extend(pinned.map(|pinned| Rule { hosts: site.hosts.clone(), by: By::Fingerprints(pinned) }));
                 }

@@ -41,7 +41,7 @@ impl Desk {
         }
         let (mut taken, mut not_kept) = (Vec::new(), None);
         for pair in &pairs {
-            match self.shelf.take(pair, (offer.source_of(pair), offer.is_exportable(pair)), upload.by(), now) {
+            match self.shelf.take(pair, (upload.source_of(pair, &offer), offer.is_exportable(pair)), upload.by(), now) {
                 Ok(own) => taken.push(own),
                 Err(NotTaken::Flaw(flaw)) => left_over.push((pair.certificate_files[0].display().to_string(), flaw)),
                 Err(NotTaken::Store(error)) => not_kept = Some(error),

@@ -122,7 +122,7 @@ impl Library {
             let is_decided = match new.source {
                 Source::Dropped => lineage.take_up(version),
                 // Whoever uploads it again wants it.
-                Source::Uploaded | Source::Requested => lineage.turned_down.remove(&version).is_some(),
+                Source::Uploaded | Source::Requested | Source::Issued => lineage.turned_down.remove(&version).is_some(),
             };
             if is_decided { self.write_decision(&id) } else { Ok(()) }
         };

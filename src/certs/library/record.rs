@@ -42,6 +42,8 @@ pub enum Source {
     Uploaded,
     /// For a request: its key was made here.
     Requested,
+    /// Ordered from an authority by the edge itself.
+    Issued,
 }
 
 impl Record {
@@ -50,7 +52,7 @@ impl Record {
     pub(in crate::certs) fn is_exportable(&self) -> bool {
         self.exportable.unwrap_or(match self.source {
             Source::Dropped | Source::Uploaded => true,
-            Source::Requested => false,
+            Source::Requested | Source::Issued => false,
         })
     }
 
@@ -95,9 +97,12 @@ mod tests {
             serde_json::from_str::<Record>(&record).expect("a record").is_exportable()
         };
         let (yes, no) = (r#","exportable":true"#, r#","exportable":false"#);
-        for (source, expected) in
-            [("dropped", [true, true, false]), ("uploaded", [true, true, false]), ("requested", [false, true, false])]
-        {
+        for (source, expected) in [
+            ("dropped", [true, true, false]),
+            ("uploaded", [true, true, false]),
+            ("requested", [false, true, false]),
+            ("issued", [false, true, false]),
+        ] {
             assert_eq!(["", yes, no].map(|mark| is_exportable(source, mark)), expected, "{source}");
         }
     }

@@ -27,7 +27,7 @@ pub use keeper::{RequestError, Requests};
 pub use key::{KeyError, RequestKey};
 pub use kind::{KeyAlgorithm, RequestKind};
 pub use order::{Order, OrderDraft, Reminder, ReminderDraft, ValidationFile, ValidationFileDraft};
-pub use pkcs10::request_pem;
+pub use pkcs10::{request_for_names, request_pem};
 pub use record::{ListedRequest, ReceivedCertificate, Request, RequestStatus};
 pub use returned::Returned;
 pub use subject::Subject;

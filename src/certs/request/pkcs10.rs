@@ -18,11 +18,22 @@ pub fn request_pem(details: &Details, key: &RequestKey) -> Result<String, KeyErr
         [] => Vec::new(),
         names => extension_request(names, details.subject.is_empty()),
     };
-    let info = value(SEQUENCE, &[VERSION_1, &details.subject.der(), &key.public()?, &value(CONTEXT_0, &[&attributes])]);
+    Ok(armour("CERTIFICATE REQUEST", &signed(&details.subject.der(), &attributes, key)?).to_string())
+}
+
+/// The request for these names without a word about who has them, signed with their key; DER, as ACME takes it (RFC 8555 §7.4).
+///
+/// # Errors
+/// As [`request_pem`].
+pub fn request_for_names(names: &[HostPattern], key: &RequestKey) -> Result<Vec<u8>, KeyError> {
+    signed(&value(SEQUENCE, &[]), &extension_request(names, true), key)
+}
+
+fn signed(subject: &[u8], attributes: &[u8], key: &RequestKey) -> Result<Vec<u8>, KeyError> {
+    let info = value(SEQUENCE, &[VERSION_1, subject, &key.public()?, &value(CONTEXT_0, &[attributes])]);
     let (algorithm, signature) = key.sign(&info)?;
     // No bits of the last octet are unused.
-    let request = value(SEQUENCE, &[&info, &algorithm, &value(BIT_STRING, &[&[0], &signature])]);
-    Ok(armour("CERTIFICATE REQUEST", &request).to_string())
+    Ok(value(SEQUENCE, &[&info, &algorithm, &value(BIT_STRING, &[&[0], &signature])]))
 }
 
 /// The names, as an attribute that asks for an extension (RFC 2985 §5.4.2).

@@ -12,6 +12,7 @@ use super::headers;
 use super::request_body::announced_length;
 use crate::live::WellKnownObject;
 use crate::name::NameBuffer;
+use crate::proxy::worker::Worker;
 use crate::telemetry::{GateRule, LocalAnswer, Protocol};
 
 /// What is done with a request.
@@ -58,11 +59,13 @@ pub(super) fn plan<'r>(head: &'r Parts, has_body: bool, exchange: &Rc<Exchange>)
     exchange.note_site(site);
 
     let path = head.uri.path();
-    if let Some(object) = connection.worker.well_known.borrow_mut().load().find(host, path) {
+    if path.starts_with(WELL_KNOWN)
+        && let Some(object) = well_known(&connection.worker, host, path)
+    {
         if head.method != Method::GET && head.method != Method::HEAD {
             return Plan::Answer(LocalAnswer::WellKnownMethod);
         }
-        return Plan::WellKnown(Arc::clone(object));
+        return Plan::WellKnown(object);
     }
     if connection.protocol == Protocol::Plain {
         let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
@@ -75,12 +78,22 @@ pub(super) fn plan<'r>(head: &'r Parts, has_body: bool, exchange: &Rc<Exchange>)
     Plan::Forward { group: route.group, authority: passed.authority, upgrade: headers::is_websocket_handshake(head) }
 }
 
+/// What an authority asks for goes before what the operator has there.
+fn well_known(worker: &Worker, host: &str, path: &str) -> Option<Arc<WellKnownObject>> {
+    if let Some(answer) = worker.challenges.borrow_mut().load().find(host, path) {
+        return Some(Arc::clone(answer));
+    }
+    worker.well_known.borrow_mut().load().find(host, path).cloned()
+}
+
 /// The same place over HTTPS. The host is a configured one, so this cannot be made to lead elsewhere.
 fn https_location(host: &str, port: u16, target: &str) -> String {
     let target = if target == "*" { "/" } else { target };
     if port == HTTPS_PORT { format!("https://{host}{target}") } else { format!("https://{host}:{port}{target}") }
 }
 
+/// RFC 8615 §3
+const WELL_KNOWN: &str = "/.well-known/";
 /// RFC 9110 §4.2.2
 const HTTPS_PORT: u16 = 443;
 

@@ -1,6 +1,6 @@
 //! The command line, as an operator uses it beside a running edge.
 
-use std::process::Output;
+use std::process::{Command, Output};
 
 use super::edge::{Edge, run};
 
@@ -8,6 +8,13 @@ use super::edge::{Edge, run};
 pub(crate) fn vitrine(edge: &Edge, line: &str) -> Output {
     let arguments: Vec<&str> = line.split(' ').chain(["--config", "vitrine.toml"]).collect();
     run(&arguments, &edge.setup)
+}
+
+/// Runs another program in the edge's folder.
+pub(crate) fn tool(edge: &Edge, line: &str) -> Output {
+    let mut words = line.split_whitespace();
+    let program = words.next().expect("a program");
+    Command::new(program).args(words).current_dir(edge.setup.folder.path()).output().expect("it runs")
 }
 
 /// What a command printed that did as it was told.

@@ -8,6 +8,7 @@ mod http2;
 mod message;
 mod metrics;
 mod origin;
+pub(crate) mod pebble;
 mod setup;
 mod talk;
 mod tls;

@@ -1,0 +1,174 @@
+//! Why an order came to nothing, in a closed set of words and in the authority's own.
+
+use std::fmt;
+use std::time::SystemTime;
+
+use instant_acme::{Error, Problem};
+use serde::{Deserialize, Serialize};
+
+use crate::store::StoreError;
+
+/// Why an order came to nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Failure {
+    pub(super) reason: Reason,
+    /// As the authority wrote it, or what happened.
+    pub(super) text: String,
+    /// When it said to come again.
+    pub(super) come_again: Option<SystemTime>,
+}
+
+/// The kinds of failure; labels of metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reason {
+    /// The authority could not be reached, or answered out of order.
+    Unreachable,
+    /// It has had too many orders.
+    RateLimited,
+    /// It looked at a name and did not see what it was to be shown.
+    Validation,
+    /// The DNS of a name does not answer.
+    Dns,
+    /// A CAA record forbids it to issue.
+    Caa,
+    /// It does not issue for a name.
+    NameRefused,
+    /// It does not know the account, or wants it bound to another.
+    Account,
+    /// It said no to something else.
+    Refused,
+    /// What it issued cannot be served.
+    Unusable,
+    /// The state folder cannot be read or written.
+    State,
+}
+
+impl Reason {
+    /// All that there are.
+    pub const ALL: [Self; 10] = [
+        Self::Unreachable,
+        Self::RateLimited,
+        Self::Validation,
+        Self::Dns,
+        Self::Caa,
+        Self::NameRefused,
+        Self::Account,
+        Self::Refused,
+        Self::Unusable,
+        Self::State,
+    ];
+
+    /// The word for it.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Unreachable => "unreachable",
+            Self::RateLimited => "rate-limited",
+            Self::Validation => "validation",
+            Self::Dns => "dns",
+            Self::Caa => "caa",
+            Self::NameRefused => "name-refused",
+            Self::Account => "account",
+            Self::Refused => "refused",
+            Self::Unusable => "unusable",
+            Self::State => "state",
+        }
+    }
+
+    /// Whether another issuer may do what this one did not: what is wrong with a name or here is wrong everywhere.
+    pub(super) const fn is_the_issuers(self) -> bool {
+        matches!(self, Self::Unreachable | Self::RateLimited | Self::Account | Self::Refused | Self::Unusable)
+    }
+
+    /// RFC 8555 §6.7
+    fn of(kind: &str) -> Self {
+        match kind.strip_prefix("urn:ietf:params:acme:error:").unwrap_or_default() {
+            "rateLimited" => Self::RateLimited,
+            "unauthorized" | "connection" | "incorrectResponse" | "tls" => Self::Validation,
+            "dns" => Self::Dns,
+            "caa" => Self::Caa,
+            "rejectedIdentifier" | "unsupportedIdentifier" => Self::NameRefused,
+            "accountDoesNotExist"
+            | "externalAccountRequired"
+            | "userActionRequired"
+            | "invalidContact"
+            | "unsupportedContact" => Self::Account,
+            "serverInternal" => Self::Unreachable,
+            _ => Self::Refused,
+        }
+    }
+}
+
+impl Failure {
+    pub(super) fn new(reason: Reason, text: impl Into<String>) -> Self {
+        Self { reason, text: text.into(), come_again: None }
+    }
+
+    pub(super) fn of(problem: &Problem) -> Self {
+        let kind = problem.r#type.as_deref().unwrap_or_default();
+        let detail = problem.detail.as_deref().unwrap_or("without a reason");
+        let told = problem.subproblems.iter().map(ToString::to_string);
+        let text = std::iter::once(format!("{detail} ({kind})")).chain(told).collect::<Vec<_>>().join("; ");
+        Self::new(Reason::of(kind), printable(&text))
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Api(problem) => Self::of(&problem),
+            Error::Timeout(_) => Self::new(Reason::Unreachable, "the order did not come to an end in time"),
+            other => Self::new(Reason::Unreachable, printable(&other.to_string())),
+        }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::new(Reason::State, error.to_string())
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.reason.label(), self.text)
+    }
+}
+
+/// An authority's words go into a log and a file: on one line, and not without end.
+fn printable(text: &str) -> String {
+    text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).take(LONGEST_TEXT).collect()
+}
+
+const LONGEST_TEXT: usize = 1000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_authority_says_is_told_in_its_words_and_as_a_reason() {
+        let problem = |kind: &str| -> Problem {
+            serde_json::from_value(serde_json::json!({
+                "type": format!("urn:ietf:params:acme:error:{kind}"), "detail": "no\nluck", "status": 403,
+            }))
+            .expect("a problem")
+        };
+        let failure = Failure::of(&problem("rateLimited"));
+        assert_eq!(failure.to_string(), "rate-limited: no luck (urn:ietf:params:acme:error:rateLimited)");
+        assert!(failure.reason.is_the_issuers());
+        for (kind, reason) in [
+            ("dns", Reason::Dns),
+            ("caa", Reason::Caa),
+            ("connection", Reason::Validation),
+            ("rejectedIdentifier", Reason::NameRefused),
+            ("badCSR", Reason::Refused),
+        ] {
+            assert_eq!(Failure::of(&problem(kind)).reason, reason, "{kind}");
+        }
+        assert!(
+            !Reason::Dns.is_the_issuers() && !Reason::Validation.is_the_issuers() && !Reason::State.is_the_issuers()
+        );
+    }
+}

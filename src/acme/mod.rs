@@ -1,0 +1,27 @@
+//! Certificates that the edge orders by itself, from an authority that speaks ACME (RFC 8555).
+//!
+//! ```text
+//! manager (which site, when: schedule) ─► order ─► account, wire ─► the authority
+//!                                           │  └► shown ─► live::Challenges ─► (the authority looks)
+//!                                           └► records: the key and the order, before the authority hears of it
+//!                                           └► certs: what was issued is taken in as what was uploaded is
+//! ```
+//!
+//! Nothing that serves waits for anything here. What was begun before a kill is gone on with: the key is written down before the
+//! order, the order's address as soon as it is known. How each managed site is doing is its [`SiteStanding`].
+
+mod account;
+mod failure;
+mod manager;
+mod order;
+mod records;
+mod schedule;
+mod shown;
+mod standing;
+mod terms;
+mod wire;
+
+pub use failure::Reason;
+pub use manager::Manager;
+pub use standing::{AcmeHandle, LastFailure, NotManaged, Phase, SiteStanding};
+pub use terms::{AcmeTerms, ExternalAccount, Issuer, ManagedSite};

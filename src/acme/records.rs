@@ -1,0 +1,125 @@
+//! What is written down of orders, before and while an authority works on them: a kill costs neither key nor order.
+//!
+//! ```text
+//! state/acme/orders/<site>/{order.json,key.pem}    an order that has not ended
+//! state/acme/sites/<site>.json                     how a site is doing: failures in a row, when it is tried again
+//! ```
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::failure::{Failure, Reason};
+use super::standing::SiteStanding;
+use crate::certs::{KeyAlgorithm, RequestKey, request_for_names};
+use crate::name::HostPattern;
+use crate::store::{Expected, Key, NewFolder, Store, StoreError};
+
+/// An order that was begun.
+pub(super) struct Record {
+    pub(super) site: String,
+    pub(super) order: OpenOrder,
+    /// PEM.
+    pub(super) key: Zeroizing<String>,
+}
+
+/// `order.json`
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct OpenOrder {
+    pub(super) issuer: String,
+    pub(super) names: Vec<String>,
+    /// Where the authority has it; `None`: it may not have heard of it.
+    pub(super) url: Option<String>,
+    /// The request that it is to sign, DER.
+    pub(super) request: Vec<u8>,
+    /// Seconds since the Unix epoch.
+    pub(super) begun: i64,
+}
+
+/// Reads and writes them. Every call waits for the disk.
+#[derive(Clone)]
+pub(super) struct Records {
+    store: Store,
+}
+
+impl Records {
+    pub(super) fn new(store: Store) -> Self {
+        Self { store }
+    }
+
+    /// The order of a site that has not ended. What cannot be read is told, and is none.
+    pub(super) fn open_order(&self, site: &str) -> Result<Option<Record>, StoreError> {
+        let Some(folder) = folder(site) else { return Ok(None) };
+        let Some(order) = self.read::<OpenOrder>(&folder, ORDER)? else { return Ok(None) };
+        let Some(item) = folder.below(KEY).map(|key| self.store.read(&key)).transpose()?.flatten() else {
+            return Ok(None);
+        };
+        let key = Zeroizing::new(item.content.to_vec());
+        let Ok(key) = std::str::from_utf8(&key).map(|text| Zeroizing::new(text.to_owned())) else { return Ok(None) };
+        Ok(Some(Record { site: site.into(), order, key }))
+    }
+
+    /// Makes a key for these names and writes down that a certificate for it is ordered.
+    pub(super) fn begin(&self, site: &str, issuer: &str, names: &[HostPattern], now: i64) -> Result<Record, Failure> {
+        let no_key = |error: crate::certs::KeyError| Failure::new(Reason::State, error.to_string());
+        let key = RequestKey::generate(KeyAlgorithm::EcdsaP256).map_err(no_key)?;
+        let order = OpenOrder {
+            issuer: issuer.into(),
+            names: names.iter().map(ToString::to_string).collect(),
+            url: None,
+            request: request_for_names(names, &key).map_err(no_key)?,
+            begun: now,
+        };
+        let key = key.pem().map_err(no_key)?;
+        let folder = folder(site).ok_or_else(|| Failure::new(Reason::State, UNFIT))?;
+        self.store.delete(&folder)?;
+        let secret = Zeroizing::new(key.as_bytes().to_vec());
+        self.store.put_folder(&NewFolder { key: folder, files: vec![(KEY, secret), (ORDER, json(&order).into())] })?;
+        Ok(Record { site: site.into(), order, key })
+    }
+
+    /// Writes down where the authority has an order.
+    pub(super) fn note(&self, record: &Record) -> Result<(), StoreError> {
+        let Some(key) = folder(&record.site).and_then(|folder| folder.below(ORDER)) else { return Ok(()) };
+        self.store.put(&key, &json(&record.order), Expected::Anything).map(drop)
+    }
+
+    /// The order has ended.
+    pub(super) fn end(&self, site: &str) -> Result<(), StoreError> {
+        folder(site).map_or(Ok(()), |folder| self.store.delete(&folder).map(drop))
+    }
+
+    /// How a site was doing.
+    pub(super) fn standing(&self, site: &str) -> Result<SiteStanding, StoreError> {
+        let found = self.read(&Key::known(&["acme", "sites"]), &format!("{site}.json"))?;
+        Ok(found.unwrap_or_default())
+    }
+
+    /// Writes down how a site is doing.
+    pub(super) fn stand(&self, site: &str, standing: &SiteStanding) -> Result<(), StoreError> {
+        let Some(key) = Key::of(&["acme", "sites", &format!("{site}.json")]) else { return Ok(()) };
+        self.store.put(&key, &json(standing), Expected::Anything).map(drop)
+    }
+
+    fn read<T: DeserializeOwned>(&self, folder: &Key, name: &str) -> Result<Option<T>, StoreError> {
+        let Some(key) = folder.below(name) else { return Ok(None) };
+        let Some(item) = self.store.read(&key)? else { return Ok(None) };
+        let read = serde_json::from_slice(&item.content);
+        if let Err(error) = &read {
+            tracing::error!(%key, %error, "what is written there cannot be read, and is begun anew");
+        }
+        Ok(read.ok())
+    }
+}
+
+fn folder(site: &str) -> Option<Key> {
+    Key::of(&["acme", "orders", site])
+}
+
+fn json(value: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec_pretty(value).unwrap_or_default()
+}
+
+const ORDER: &str = "order.json";
+const KEY: &str = "key.pem";
+const UNFIT: &str = "the site's name cannot be the name of a folder; give it a shorter one without slashes";

@@ -1,0 +1,133 @@
+//! How each managed site is doing.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
+
+use super::failure::{Failure, Reason};
+use super::schedule;
+
+/// How a managed site is doing; what is written of it is what must outlast a start.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SiteStanding {
+    /// Where it is.
+    #[serde(skip)]
+    pub phase: Phase,
+    /// When something will be done by itself, seconds since the Unix epoch.
+    pub next: Option<i64>,
+    /// Orders in a row that came to nothing.
+    pub failures: u32,
+    /// The last of them.
+    pub last_failure: Option<LastFailure>,
+    /// Who issued last.
+    pub issuer: Option<String>,
+    /// When that was, seconds since the Unix epoch.
+    pub issued: Option<i64>,
+}
+
+/// Where a managed site is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Phase {
+    /// It has no certificate, and its turn will come.
+    #[default]
+    Waiting,
+    /// A certificate is ordered, and none serves.
+    Ordering,
+    /// One serves.
+    Issued,
+    /// One serves, and the next one is ordered.
+    Renewing,
+    /// The last order came to nothing; it is tried again.
+    Failed,
+}
+
+impl Phase {
+    /// The word for it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Waiting => "WAITING",
+            Self::Ordering => "ORDERING",
+            Self::Issued => "ISSUED",
+            Self::Renewing => "RENEWING",
+            Self::Failed => "FAILED",
+        }
+    }
+}
+
+/// An order that came to nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastFailure {
+    /// Whose it was.
+    pub issuer: String,
+    /// Why, in a word.
+    pub reason: Reason,
+    /// Why, as the authority wrote it.
+    pub text: String,
+    /// When, seconds since the Unix epoch.
+    pub at: i64,
+}
+
+impl SiteStanding {
+    /// An order came to nothing.
+    pub(super) fn fail(&mut self, site: &str, issuer: &str, failure: &Failure, now: i64) {
+        self.failures = self.failures.saturating_add(1);
+        let told = failure.come_again.and_then(|then| then.duration_since(std::time::SystemTime::UNIX_EPOCH).ok());
+        let told = told.and_then(|then| i64::try_from(then.as_secs()).ok()).unwrap_or(0);
+        self.next = Some(told.max(now + schedule::pause(self.failures, site)));
+        self.last_failure =
+            Some(LastFailure { issuer: issuer.into(), reason: failure.reason, text: failure.text.clone(), at: now });
+    }
+
+    /// A certificate was issued.
+    pub(super) fn succeed(&mut self, issuer: &str, now: i64) {
+        (self.failures, self.last_failure, self.next) = (0, None, None);
+        (self.issuer, self.issued) = (Some(issuer.into()), Some(now));
+    }
+}
+
+/// What the rest of the house asks of orders.
+#[derive(Clone, Debug)]
+pub struct AcmeHandle {
+    sites: Arc<Mutex<BTreeMap<String, SiteStanding>>>,
+    wishes: mpsc::Sender<String>,
+}
+
+/// The site is not managed, so nothing is ordered for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotManaged;
+
+impl AcmeHandle {
+    /// A handle, and what is wished for through it.
+    #[must_use]
+    pub fn new() -> (Self, mpsc::Receiver<String>) {
+        let (wishes, received) = mpsc::channel(WISHES);
+        (Self { sites: Arc::default(), wishes }, received)
+    }
+
+    /// How a site is doing; `None`: it is not managed.
+    #[must_use]
+    pub fn of(&self, site: &str) -> Option<SiteStanding> {
+        self.sites.lock().unwrap_or_else(PoisonError::into_inner).get(site).cloned()
+    }
+
+    /// Has a certificate ordered now, whatever serves and whatever failed before.
+    ///
+    /// # Errors
+    /// When the site is not managed.
+    pub async fn renew(&self, site: &str) -> Result<(), NotManaged> {
+        if self.of(site).is_none() {
+            return Err(NotManaged);
+        }
+        self.wishes.send(site.to_owned()).await.map_err(|_| NotManaged)
+    }
+
+    pub(super) fn replace(&self, sites: BTreeMap<String, SiteStanding>) {
+        *self.sites.lock().unwrap_or_else(PoisonError::into_inner) = sites;
+    }
+}
+
+/// Wishes that wait while the manager looks round.
+const WISHES: usize = 16;

@@ -1,0 +1,63 @@
+//! What the operator asks for, as plain values: replaced whole when the configuration is read again.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use rustls_pki_types::CertificateDer;
+
+use crate::live::Provision;
+use crate::name::HostPattern;
+
+/// How certificates are ordered, and for whom.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AcmeTerms {
+    /// Whether the operator agreed to the terms of service of every issuer.
+    pub terms_agreed: bool,
+    /// Whom an authority writes to, as `mailto:`.
+    pub contact: Vec<String>,
+    /// In order of preference.
+    pub issuers: Vec<Issuer>,
+    /// Every site, managed or not: which are may be decided while the edge runs.
+    pub sites: Vec<ManagedSite>,
+}
+
+/// An authority.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Issuer {
+    /// The operator's word for it.
+    pub name: String,
+    /// Where it says what it can do (RFC 8555 §7.1.1).
+    pub directory: String,
+    /// Which of its kinds of certificate is wanted.
+    pub profile: Option<String>,
+    /// Roots that its own server is known by.
+    pub roots: Vec<CertificateDer<'static>>,
+    /// Who the operator is there already.
+    pub external_account: Option<ExternalAccount>,
+}
+
+impl fmt::Debug for Issuer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Issuer").field("name", &self.name).field("directory", &self.directory).finish_non_exhaustive()
+    }
+}
+
+/// An account elsewhere that an ACME account is bound to (RFC 8555 §7.3.4).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExternalAccount {
+    /// As the issuer calls it.
+    pub key_id: String,
+    /// Holds the key that goes with it, base64url.
+    pub hmac_key_file: PathBuf,
+}
+
+/// A site whose certificates may be ordered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ManagedSite {
+    /// Its name.
+    pub name: String,
+    /// The names it answers for.
+    pub hosts: Vec<HostPattern>,
+    /// Where its certificates come from, as it is configured.
+    pub provision: Provision,
+}

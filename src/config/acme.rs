@@ -1,0 +1,114 @@
+//! `[acme]` and `[[acme.issuer]]`.
+
+use toml::Spanned;
+use toml::de::DeValue;
+
+use super::certificates::named_file;
+use super::reader::{Placed, Section};
+use super::value::expected;
+use super::{AcmeConfig, Challenge, ExternalAccount, IssuerConfig, value};
+
+/// `[acme]`
+pub(super) fn acme(section: &Section<'_>) -> AcmeConfig {
+    let contact = section.list("contact", contact).map(|list| list.value).unwrap_or_default();
+    let agreed = section.value_or("terms_of_service_agreed", value::switch, false);
+    let challenges = section.filled_list("challenges", challenge).map(|list| list.value);
+    let mut issuers: Vec<Placed<IssuerConfig>> = Vec::new();
+    for table in section.tables("issuer") {
+        let Some(issuer) = issuer(section, table) else { continue };
+        if let Some(earlier) = issuers.iter().find(|earlier| earlier.value.name == issuer.value.name) {
+            let text = format!("{:?} is the name of the issuer on line {} already", issuer.value.name, earlier.line);
+            section.pad.mistake(issuer.line, "acme.issuer.name", text);
+            continue;
+        }
+        issuers.push(issuer);
+    }
+    AcmeConfig {
+        contact: contact.into_iter().map(|contact| contact.value).collect(),
+        terms_of_service_agreed: agreed,
+        challenges: challenges
+            .map_or_else(|| CHALLENGES.to_vec(), |list| list.into_iter().map(|one| one.value).collect()),
+        issuers: match issuers.is_empty() {
+            true => vec![IssuerConfig::lets_encrypt()],
+            false => issuers.into_iter().map(|issuer| issuer.value).collect(),
+        },
+    }
+}
+
+fn issuer<'a>(section: &Section<'a>, table: &'a Spanned<DeValue<'a>>) -> Option<Placed<IssuerConfig>> {
+    let section = Section::one_of(section.pad, "acme.issuer", table);
+    let given = |key: &str| section.entries().any(|entry| entry.value == key);
+    let name = section.value("name", issuer_name);
+    let directory = section.value("directory", https_url);
+    let profile = section.value("profile", value::text).map(|profile| profile.value);
+    let ca_file = section.value("ca_file", value::path);
+    let ca_file = ca_file.and_then(|path| named_file(&section, "acme.issuer.ca_file", path));
+    let key_id = section.value("eab_key_id", value::text);
+    let hmac_key_file = section.value("eab_hmac_key_file", value::path);
+    if table.get_ref().is_table() {
+        for (key, what) in
+            [("name", "a word for it, such as \"letsencrypt\""), ("directory", "the address of its directory")]
+        {
+            if !given(key) {
+                section.pad.missing(section.line, &section.dotted(key), format!("is needed: {what}"));
+            }
+        }
+        for (key, other) in [("eab_key_id", "eab_hmac_key_file"), ("eab_hmac_key_file", "eab_key_id")] {
+            if given(key) && !given(other) {
+                let text = format!("is needed beside {key}: the issuer gives both together");
+                section.pad.missing(section.line, &section.dotted(other), text);
+            }
+        }
+    }
+    let external_account = key_id
+        .zip(hmac_key_file)
+        .map(|(key_id, file)| ExternalAccount { key_id: key_id.value, hmac_key_file: file.value });
+    let (name, directory) = (name?, directory?.value);
+    let issuer = IssuerConfig { name: name.value, directory, profile, ca_file, external_account };
+    Some(Placed { value: issuer, line: name.line })
+}
+
+/// `"mailto:ops@shop.example"`, as authorities take it (RFC 8555 §7.3).
+fn contact(value: &DeValue<'_>) -> Result<String, String> {
+    let what = "an address such as \"mailto:ops@shop.example\"";
+    let text = value.as_str().ok_or_else(|| expected(what, value))?;
+    let is_mail =
+        |address: &str| address.split_once('@').is_some_and(|(user, host)| !user.is_empty() && host.contains('.'));
+    match text.strip_prefix("mailto:") {
+        Some(address) if is_mail(address) => Ok(text.into()),
+        None if is_mail(text) => Err(format!("{}; write \"mailto:{text}\"", expected(what, value))),
+        _ => Err(expected(what, value)),
+    }
+}
+
+fn challenge(value: &DeValue<'_>) -> Result<Challenge, String> {
+    let known = Challenge::ALL.into_iter().find(|known| value.as_str() == Some(known.word()));
+    known.ok_or_else(|| match value.as_str() {
+        Some("dns-01" | "tls-alpn-01") => super::keys::NOT_IN_THIS_VERSION.into(),
+        _ => expected("\"http-01\"", value),
+    })
+}
+
+/// It is the name of a folder and a label of metrics.
+fn issuer_name(value: &DeValue<'_>) -> Result<String, String> {
+    let plain = |text: &str| text.bytes().all(|octet| matches!(octet, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_'));
+    match value.as_str() {
+        Some(text) if !text.is_empty() && text.len() <= LONGEST_NAME && plain(text) => Ok(text.into()),
+        _ => Err(expected("a word of small letters, digits, - and _", value)),
+    }
+}
+
+/// An account's orders are signed and not secret, but nobody else must answer them.
+fn https_url(value: &DeValue<'_>) -> Result<String, String> {
+    let what = "an address that begins with \"https://\"";
+    match value.as_str() {
+        Some(text) if text.strip_prefix("https://").is_some_and(|rest| !rest.starts_with('/') && !rest.is_empty()) => {
+            Ok(text.into())
+        }
+        _ => Err(expected(what, value)),
+    }
+}
+
+/// In order of preference.
+const CHALLENGES: [Challenge; 1] = [Challenge::Http01];
+const LONGEST_NAME: usize = 64;

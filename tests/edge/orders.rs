@@ -1,0 +1,126 @@
+//! Certificates that the edge orders by itself, from a real ACME server that looks at real listeners.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::support::command::{done, refused, tool, vitrine};
+use crate::support::pebble::Pebble;
+use crate::support::{Edge, Origin, Setup, drop_file, eventually};
+
+/// An edge with a managed site for each of `hosts`.
+fn managed(pebble: &Pebble, origin: &Origin, hosts: &[&str]) -> Setup {
+    let mut setup = Setup::new();
+    pebble.used_by(&mut setup);
+    for host in hosts {
+        setup.raw_site(&format!(
+            "[[site]]\nhosts = [\"{host}\"]\nupstreams = [\"{}\"]\ncertificate = \"managed\"\n",
+            origin.url()
+        ));
+    }
+    setup
+}
+
+fn standing(edge: &Edge, site: &str) -> Value {
+    let sites = edge.api("sites");
+    let found = sites.into_iter().find(|known| known["name"] == site).expect("the site");
+    found["managed"].clone()
+}
+
+fn failed(edge: &Edge, site: &str) -> Value {
+    eventually("an order that came to nothing", || Some(standing(edge, site)).filter(|told| told["state"] == "FAILED"))
+}
+
+fn issued(edge: &Edge, site: &str) -> Value {
+    eventually("an issued certificate", || Some(standing(edge, site)).filter(|told| told["state"] == "ISSUED"))
+}
+
+#[test]
+fn a_managed_site_is_on_trusted_https_with_nothing_but_its_name() {
+    let origin = Origin::saying("hello");
+    let pebble = Pebble::start();
+    let edge = managed(&pebble, &origin, &["shop.example"]).start();
+    let told = issued(&edge, "shop.example");
+    assert_eq!((&told["issuer"], &told["failures"]), (&"pebble".into(), &0.into()));
+    drop_file(&edge.setup.folder.path().join("issuer.pem"), pebble.root());
+    let (port, address) = (edge.https.port(), edge.https.ip());
+    let line =
+        format!("curl -sS --cacert issuer.pem --resolve shop.example:{port}:{address} https://shop.example:{port}/");
+    assert_eq!(done(tool(&edge, &line)), "hello");
+}
+
+#[test]
+fn a_name_that_is_elsewhere_fails_in_the_authoritys_words_and_holds_back_nobody() {
+    let origin = Origin::saying("hello");
+    let pebble = Pebble::start();
+    pebble.point("lost.example", "127.0.0.9");
+    let edge = managed(&pebble, &origin, &["lost.example", "shop.example"]).start();
+    let told = failed(&edge, "lost.example");
+    let failure = &told["last_failure"];
+    assert_eq!((&failure["reason"], &failure["issuer"]), (&"validation".into(), &"pebble".into()));
+    let detail = failure["detail"].as_str().expect("words");
+    assert!(
+        detail.starts_with("lost.example: ") && detail.contains("urn:ietf:params:acme:error:connection"),
+        "{detail}"
+    );
+    issued(&edge, "shop.example");
+    // A start is no reason to try again: the authority would soon look no more.
+    let edge = edge.end(Signal::TERM).start();
+    let again = failed(&edge, "lost.example");
+    assert_eq!((&again["failures"], &again["next"]), (&1.into(), &told["next"]));
+    assert!(edge.log().iter().all(|line| line["message"] != "orders a certificate"));
+    // Who has mended it need not wait.
+    pebble.point("lost.example", &pebble.address.to_string());
+    assert!(done(vitrine(&edge, "sites renew lost.example")).contains("ordered"));
+    issued(&edge, "lost.example");
+}
+
+#[test]
+fn an_authority_that_is_away_is_told_of_and_the_account_comes_before_the_order() {
+    let origin = Origin::saying("hello");
+    let mut pebble = Pebble::prepare();
+    let edge = managed(&pebble, &origin, &["shop.example"]).start();
+    assert_eq!(failed(&edge, "shop.example")["last_failure"]["reason"], "unreachable");
+    pebble.serve();
+    done(vitrine(&edge, "sites renew shop.example"));
+    let first = issued(&edge, "shop.example");
+    let account = edge.setup.state().join("acme/pebble/account.json");
+    assert!(fs::metadata(&account).expect("an account").permissions().mode() & 0o077 == 0);
+    assert!(!edge.setup.state().join("acme/pebble/new-account.der").exists());
+    // What serves is not ordered again, whoever starts the edge.
+    let edge = edge.end(Signal::KILL).start();
+    assert_eq!(issued(&edge, "shop.example")["issued"], first["issued"]);
+    assert!(refused(vitrine(&edge, "sites renew other.example")).contains("there is no site"));
+}
+
+#[test]
+fn a_kill_at_any_moment_of_an_order_costs_neither_account_nor_certificate() {
+    let origin = Origin::saying("hello");
+    let pebble = Pebble::start();
+    let mut setup = managed(&pebble, &origin, &["shop.example", "other.example"]);
+    for round in 0..12_u64 {
+        let edge = setup.start();
+        edge.log_line("an order or its end", |line| {
+            let message = line["message"].as_str().unwrap_or_default();
+            message == "orders a certificate" || line["target"] == "vitrine::acme::manager"
+        });
+        std::thread::sleep(Duration::from_millis(40 * round));
+        setup = edge.end(Signal::KILL);
+        if setup.state().join("acme/sites/shop.example.json").exists()
+            && setup.state().join("acme/sites/other.example.json").exists()
+        {
+            break;
+        }
+    }
+    let edge = setup.start();
+    for site in ["shop.example", "other.example"] {
+        issued(&edge, site);
+        let certificates = edge.api("certificates");
+        assert_eq!(certificates.iter().filter(|one| one["names"][0] == site).count(), 1, "{certificates:?}");
+    }
+    let open = fs::read_dir(edge.setup.state().join("acme/orders")).map_or(0, Iterator::count);
+    assert_eq!(open, 0);
+}

@@ -1,0 +1,167 @@
+//! Pebble: a real ACME server for tests, with a DNS of its own, on a loopback address of its own.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use tempfile::TempDir;
+
+use super::authority::authority;
+use super::setup::{Setup, drop_file};
+
+/// An ACME server that looks at every name on `address`. Killed when dropped.
+pub(crate) struct Pebble {
+    /// Where it listens, and where it finds every name.
+    pub(crate) address: Ipv4Addr,
+    folder: TempDir,
+    _dns: Daemon,
+    server: Option<Daemon>,
+}
+
+impl Pebble {
+    /// One that refuses a fifth of all nonces and asks for every name anew.
+    pub(crate) fn start() -> Self {
+        let mut pebble = Self::prepare();
+        pebble.serve();
+        pebble
+    }
+
+    /// One that is not there yet.
+    pub(crate) fn prepare() -> Self {
+        let (address, folder) = (own_address(), tempfile::tempdir().expect("a folder"));
+        let issued = authority().issue(&["pebble.test", &address.to_string()]);
+        drop_file(&folder.path().join("pebble.crt"), &issued.chain);
+        drop_file(&folder.path().join("pebble.key"), &issued.key);
+        let config = serde_json::json!({ "pebble": {
+            "listenAddress": format!("{address}:{SERVER}"),
+            "managementListenAddress": format!("{address}:{MANAGEMENT}"),
+            "certificate": "pebble.crt",
+            "privateKey": "pebble.key",
+            "httpPort": HTTP,
+            "tlsPort": TLS,
+            "ocspResponderURL": "",
+            "externalAccountBindingRequired": false,
+            "certificateValidityPeriod": 7_776_000,
+        }});
+        fs::write(folder.path().join("pebble.json"), config.to_string()).expect("written");
+        let mut dns = Command::new("pebble-challtestsrv");
+        dns.args(["-defaultIPv4", &address.to_string(), "-defaultIPv6", "", "-dns01", &format!("{address}:{DNS}")])
+            .args(["-http01", "", "-https01", "", "-tlsalpn01", "", "-management"])
+            .arg(format!("{address}:{DNS_MANAGEMENT}"));
+        let _dns = Daemon::start(&mut dns, "Starting management server");
+        Self { address, folder, _dns, server: None }
+    }
+
+    /// Has it answer.
+    pub(crate) fn serve(&mut self) {
+        let mut command = Command::new("pebble");
+        command
+            .args(["-config", "pebble.json", "-dnsserver", &format!("{}:{DNS}", self.address)])
+            .current_dir(self.folder.path())
+            .env("PEBBLE_VA_NOSLEEP", "1")
+            .env("PEBBLE_WFE_NONCEREJECT", "20")
+            .env("PEBBLE_AUTHZREUSE", "0");
+        self.server = Some(Daemon::start(&mut command, "ACME directory available"));
+    }
+
+    /// Makes an edge use it, and be found by it.
+    pub(crate) fn used_by(&self, setup: &mut Setup) {
+        drop_file(&setup.folder.path().join("pebble-root.pem"), &authority().root_pem);
+        setup.set("edge", &format!("http = [\"{}:{HTTP}\"]", self.address));
+        setup.set("acme", "terms_of_service_agreed = true").set("acme", "contact = [\"mailto:ops@shop.example\"]");
+        setup.raw_site(&format!(
+            "[[acme.issuer]]\nname = \"pebble\"\ndirectory = \"https://{}:{SERVER}/dir\"\nca_file = \"pebble-root.pem\"\n",
+            self.address
+        ));
+    }
+
+    /// Lets a name lead elsewhere.
+    pub(crate) fn point(&self, name: &str, address: &str) {
+        let order = serde_json::json!({ "host": format!("{name}."), "addresses": [address] });
+        for step in ["clear-a", "add-a"] {
+            let told = Command::new("curl")
+                .args(["-sS", "-d", &order.to_string()])
+                .arg(format!("http://{}:{DNS_MANAGEMENT}/{step}", self.address))
+                .output()
+                .expect("curl is there");
+            assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+        }
+    }
+
+    /// What it calls its root, PEM.
+    pub(crate) fn root(&self) -> String {
+        let asked = Command::new("curl")
+            .args(["-sS", "--cacert"])
+            .arg(drop_root(&self.folder))
+            .arg(format!("https://{}:{MANAGEMENT}/roots/0", self.address))
+            .output()
+            .expect("curl is there");
+        assert!(asked.status.success(), "{}", String::from_utf8_lossy(&asked.stderr));
+        String::from_utf8(asked.stdout).expect("PEM")
+    }
+}
+
+fn drop_root(folder: &TempDir) -> std::path::PathBuf {
+    let file = folder.path().join("root.pem");
+    drop_file(&file, &authority().root_pem);
+    file
+}
+
+/// A program that runs until this is dropped.
+struct Daemon(Child);
+
+impl Daemon {
+    /// Starts it and waits until it says that it is there.
+    fn start(command: &mut Command, ready: &str) -> Self {
+        let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let mut daemon = Self(child.unwrap_or_else(|error| panic!("{command:?}: {error}")));
+        let (stdout, stderr) = (daemon.0.stdout.take().expect("stdout"), daemon.0.stderr.take().expect("stderr"));
+        let (sender, lines) = std::sync::mpsc::channel();
+        for stream in [Box::new(stdout) as Box<dyn Read + Send>, Box::new(stderr)] {
+            let sender = sender.clone();
+            std::thread::spawn(move || {
+                for line in BufReader::new(stream).lines().map_while(Result::ok) {
+                    // Nobody listens any more once it has started; reading on keeps it from standing still.
+                    let _ = sender.send(line);
+                }
+            });
+        }
+        let mut heard = Vec::new();
+        loop {
+            let line = lines.recv_timeout(super::DEADLINE);
+            let line = line.unwrap_or_else(|_| panic!("{command:?} does not say {ready:?}, but {heard:?}"));
+            if line.contains(ready) {
+                return daemon;
+            }
+            heard.push(line);
+        }
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Everything on it is free, whoever runs beside.
+fn own_address() -> Ipv4Addr {
+    static NEXT: AtomicU8 = AtomicU8::new(1);
+    let process = std::process::id();
+    let address =
+        Ipv4Addr::new(127, 64 | (process >> 8 & 63) as u8, process as u8, NEXT.fetch_add(1, Ordering::Relaxed));
+    let free = std::net::TcpListener::bind(SocketAddr::from((address, SERVER)));
+    assert!(free.is_ok(), "{address} is taken");
+    address
+}
+
+/// Where a name is looked at.
+const HTTP: u16 = 5002;
+const TLS: u16 = 5001;
+const SERVER: u16 = 14000;
+const MANAGEMENT: u16 = 15000;
+const DNS: u16 = 8053;
+const DNS_MANAGEMENT: u16 = 8055;
