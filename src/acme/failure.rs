@@ -16,6 +16,8 @@ pub(super) struct Failure {
     pub(super) text: String,
     /// When it said to come again.
     pub(super) come_again: Option<SystemTime>,
+    /// The same again may well succeed: it had forgotten what it said a moment ago.
+    pub(super) is_forgetful: bool,
 }
 
 /// The kinds of failure; labels of metrics.
@@ -94,7 +96,7 @@ impl Reason {
             | "userActionRequired"
             | "invalidContact"
             | "unsupportedContact" => Self::Account,
-            "serverInternal" => Self::Unreachable,
+            "serverInternal" | "badNonce" => Self::Unreachable,
             _ => Self::Refused,
         }
     }
@@ -102,7 +104,7 @@ impl Reason {
 
 impl Failure {
     pub(super) fn new(reason: Reason, text: impl Into<String>) -> Self {
-        Self { reason, text: text.into(), come_again: None }
+        Self { reason, text: text.into(), come_again: None, is_forgetful: false }
     }
 
     pub(super) fn of(problem: &Problem) -> Self {
@@ -110,7 +112,7 @@ impl Failure {
         let detail = problem.detail.as_deref().unwrap_or("without a reason");
         let told = problem.subproblems.iter().map(ToString::to_string);
         let text = std::iter::once(format!("{detail} ({kind})")).chain(told).collect::<Vec<_>>().join("; ");
-        Self::new(Reason::of(kind), printable(&text))
+        Self { is_forgetful: kind.ends_with(":badNonce"), ..Self::new(Reason::of(kind), printable(&text)) }
     }
 }
 

@@ -34,7 +34,17 @@ impl Orders {
         https: HttpsClient,
     ) -> Result<String, Failure> {
         let wire = Wire::new(https);
-        let done = timeout(PATIENCE, self.go(record, issuer, contact, &wire)).await;
+        let done = timeout(PATIENCE, async {
+            let mut tries = 1;
+            loop {
+                match self.go(record, issuer, contact, &wire).await {
+                    // A nonce is refused that was just given (RFC 8555 §6.5), as often as the client library tries.
+                    Err(failure) if failure.is_forgetful && tries < MOST_TRIES => tries += 1,
+                    done => return done,
+                }
+            }
+        });
+        let done = done.await;
         let done = done.unwrap_or_else(|_| {
             let text = format!("the order did not come to an end within {} minutes", PATIENCE.as_secs() / 60);
             Err(Failure::new(Reason::Unreachable, text))
@@ -173,6 +183,8 @@ impl Pace {
     }
 }
 
+/// Each is three of the client library's.
+const MOST_TRIES: u32 = 5;
 /// An order that takes longer is gone on with at the next try.
 const PATIENCE: Duration = Duration::from_mins(5);
 const SHORTEST_PAUSE: Duration = Duration::from_millis(250);

@@ -80,7 +80,13 @@ pub(super) async fn renew(edge: &EdgeSocket, name: &str) -> Result<String, CallE
 struct Site {
     name: String,
     origin: String,
+    managed: Option<Managed>,
     hosts: Vec<Host>,
+}
+
+#[derive(Deserialize)]
+struct Managed {
+    state: String,
 }
 
 #[derive(Deserialize)]
@@ -106,6 +112,19 @@ impl Host {
             return vec![(None, wrong(self.served.as_ref()))];
         }
         self.certificates.iter().map(|serving| (Some(serving), wrong(serving.served.as_ref()))).collect()
+    }
+}
+
+impl Site {
+    fn state_of(&self, host: &Host, is_wrong: bool) -> String {
+        let mut state = host.state.clone();
+        if let Some(Managed { state: managed }) = &self.managed {
+            state += &format!(", {managed}");
+        }
+        if is_wrong {
+            state += ", not seen as published";
+        }
+        state
     }
 }
 
@@ -138,7 +157,7 @@ fn listed(sites: &[Site]) -> String {
                 rows.push([
                     site.name.clone(),
                     host.host.clone(),
-                    format!("{}{}", host.state, if wrong.is_some() { ", not seen as published" } else { "" }),
+                    site.state_of(host, wrong.is_some()),
                     told(|serving| &serving.key_type),
                     // The day is what matters, and it stands first (RFC 3339).
                     told(|serving| serving.not_after.get(..10).unwrap_or(&serving.not_after)),

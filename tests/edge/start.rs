@@ -14,7 +14,7 @@ fn all_mistakes_of_a_configuration_are_told_at_once() {
     let setup = Setup::new();
     fs::write(
         setup.config(),
-        "[edge]\nhttps = \"nowhere\"\nnonsense = 1\n\n[limits]\nidle_timeout = \"75 parsecs\"\n\n[acme]\n\n\
+        "[edge]\nhttps = \"nowhere\"\nnonsense = 1\n\n[limits]\nidle_timeout = \"75 parsecs\"\n\n[acme]\ncontact = 7\n\
          [[site]]\nhosts = [\"not a host\"]\nupstreams = [\"ftp://10.0.0.1\"]\ncertificate = \"managed\"\n",
     )
     .expect("written");
@@ -26,14 +26,14 @@ fn all_mistakes_of_a_configuration_are_told_at_once() {
             "vitrine.toml:2: edge.https: ",
             "vitrine.toml:3: edge.nonsense: ",
             "vitrine.toml:6: limits.idle_timeout: ",
-            "vitrine.toml:8: acme: ",
+            "vitrine.toml:9: acme.contact: ",
             "vitrine.toml:11: site.hosts: ",
             "vitrine.toml:12: site.upstreams: ",
             "vitrine.toml:13: site.certificate: ",
         ] {
             assert!(said.lines().any(|said| said.contains(line)), "{command}: {line}\n{said}");
         }
-        assert!(said.contains("not in this version"), "{said}");
+        assert!(said.contains("terms_of_service_agreed"), "{said}");
     }
 }
 

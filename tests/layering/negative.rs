@@ -148,7 +148,7 @@ fn a_long_file_and_one_that_does_not_say_what_it_is_are_found() {
 
 #[test]
 fn a_crate_of_the_plan_that_only_tests_use_is_found() {
-    let plan = "use tokio as t; use {rustls::A, tokio_rustls::B, h2::C, hyper::D, hyper_util::E, arc_swap::F, x509_parser::G};";
+    let plan = "use tokio as t; use {rustls::A, tokio_rustls::B, h2::C, hyper::D, hyper_util::E, arc_swap::F, x509_parser::G, instant_acme::H};";
     let rest = "#[cfg(test)] mod tests { use notify::Watcher; } fn f() { metrics_exporter_prometheus::g() }";
     assert_eq!(
         report(&unused_crates(&[Source::new("edge.rs", &format!("{plan} {rest}"))])),

@@ -53,7 +53,7 @@ async fn sites_tell_who_serves_each_host_and_why() {
         plane.api("sites").await,
         json!([
             {
-                "name": "shop.example", "certificate": as_configured,
+                "name": "shop.example", "certificate": as_configured, "managed": null,
                 "origin": "",
                 "hosts": [
                     { "host": "shop.example", "state": "served", "checked": null, "served": null, "certificates": serving("newest", "only candidate", ahead) },
@@ -65,7 +65,7 @@ async fn sites_tell_who_serves_each_host_and_why() {
                 ],
             },
             {
-                "name": "late.example", "certificate": as_configured,
+                "name": "late.example", "certificate": as_configured, "managed": null,
                 "origin": "",
                 "hosts": [
                     { "host": "late.example", "state": "expired", "checked": null, "served": null, "certificates": serving("late", "only candidate", ago) },

@@ -126,7 +126,7 @@ fn an_included_file_holds_sites_alone_and_these_stay() {
         ["sites.d/a.toml:1: limits: belongs in the main file; an included file holds [[site]] alone (this is \
              left out)\n\
           sites.d/a.toml:3: loud: unknown key; an included file holds [[site]] alone (this is left out)\n\
-          sites.d/a.toml:4: acme: not in this version (this is left out)"]
+          sites.d/a.toml:4: acme: belongs in the main file; an included file holds [[site]] alone (this is left out)"]
     );
 }
 

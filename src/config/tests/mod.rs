@@ -4,6 +4,7 @@ mod accepted;
 mod any_text;
 mod contested;
 mod included;
+mod orders;
 mod refused_sections;
 mod refused_sites;
 mod reload;

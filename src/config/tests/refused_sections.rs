@@ -200,11 +200,9 @@ fn unknown_keys_and_keys_of_later_versions_are_refused() {
         ("[limit]\nheaders = 1", "v.toml:1: limit: unknown key; did you mean \"limits\"?"),
         (
             "\"new\\nline\" = 1",
-            "v.toml:1: new\\nline: unknown key; known here are include, edge, tls, limits, certificates, admin, \
+            "v.toml:1: new\\nline: unknown key; known here are include, edge, tls, limits, certificates, acme, admin, \
              log, access_log, site",
         ),
-        ("[acme]\ncontact = []", "v.toml:1: acme: not in this version"),
-        ("[[acme.issuer]]\nname = \"letsencrypt\"", "v.toml:1: acme: not in this version"),
         (
             "[edge]\nproxy_protocol = [\"10.0.0.0/8\"]",
             "v.toml:2: edge.proxy_protocol: not in this version; leave it empty",

@@ -56,9 +56,14 @@ fn wrong_hosts_names_and_certificates_are_told() {
         ),
         (
             site("[\"a.example\"]", &format!("certificate = \"managed\"\n{UP}")),
-            "v.toml:3: site.certificate: \"managed\" is not in this version; use \"uploaded\" and put the \
-             certificate into \
-             the drop folder",
+            "v.toml:3: site.certificate: \"managed\" orders certificates, which needs terms_of_service_agreed = true in [acme]: \
+             read the terms of each issuer first",
+        ),
+        (
+            "[acme]\nterms_of_service_agreed = true\n".to_owned()
+                + &site("[\"*.a.example\"]", &format!("certificate = \"managed\"\n{UP}")),
+            "v.toml:5: site.certificate: \"managed\" for \"*.a.example\" needs dns-01, which is not in this version; name each \
+             host, or use \"uploaded\"",
         ),
         (
             site("[\"a.example\"]", &format!("certificate = \"self-signed\"\n{UP}")),
@@ -68,7 +73,7 @@ fn wrong_hosts_names_and_certificates_are_told() {
         ),
         (
             site("[\"a.example\"]", &format!("certificate = \"acme\"\n{UP}")),
-            "v.toml:3: site.certificate: expected \"uploaded\", \"self-signed\" or \"managed\", found \"acme\"",
+            "v.toml:3: site.certificate: expected \"uploaded\", \"managed\" or \"self-signed\", found \"acme\"",
         ),
         (
             site("[\"a.example\"]", &format!("minimum_validation = \"iv\"\n{UP}")),

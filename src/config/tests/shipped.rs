@@ -34,7 +34,9 @@ fn the_defaults_the_shipped_file_shows_are_the_defaults() {
 
 #[test]
 fn every_key_of_the_shipped_file_may_be_uncommented() {
-    parse(&uncomment(|_| true)).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    // A file that is there wherever the tests run.
+    let everything = uncomment(|_| true).replace("\"roots.pem\"", "\"Cargo.toml\"");
+    parse(&everything).unwrap_or_else(|mistakes| panic!("{mistakes}"));
 }
 
 #[test]
@@ -54,6 +56,8 @@ fn the_reader_asks_for_every_known_key_and_every_one_is_shipped_and_explained() 
         "limits",
         "certificates",
         "certificates.drop",
+        "acme",
+        "acme.issuer",
         "admin",
         "log",
         "access_log",

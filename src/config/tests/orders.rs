@@ -1,0 +1,78 @@
+//! `[acme]` and `[[acme.issuer]]`.
+
+use super::super::*;
+use super::{good, wrong};
+
+const ISSUER: &str = "[[acme.issuer]]\nname = \"le\"\ndirectory = \"https://acme.example/dir\"\n";
+
+#[test]
+fn everybody_who_says_nothing_else_orders_from_lets_encrypt_and_nobody_unasked() {
+    let acme = good("").config.acme;
+    assert!(!acme.terms_of_service_agreed && acme.contact.is_empty());
+    assert_eq!(acme.challenges, [Challenge::Http01]);
+    let names: Vec<_> = acme.issuers.iter().map(|issuer| (issuer.name.as_str(), issuer.directory.as_str())).collect();
+    assert_eq!(names, [("letsencrypt", "https://acme-v02.api.letsencrypt.org/directory")]);
+}
+
+#[test]
+fn issuers_are_read_in_order_of_preference() {
+    let text = format!(
+        "[acme]\ncontact = [\"mailto:ops@shop.example\"]\nterms_of_service_agreed = true\nchallenges = [\"http-01\"]\n\
+         {ISSUER}profile = \"classic\"\neab_key_id = \"7\"\neab_hmac_key_file = \"eab.key\"\n\
+         [[acme.issuer]]\nname = \"zero\"\ndirectory = \"https://zero.example/\"\n"
+    );
+    let acme = good(&text).config.acme;
+    assert!(acme.terms_of_service_agreed);
+    assert_eq!(acme.contact, ["mailto:ops@shop.example"]);
+    assert_eq!(
+        acme.issuers[0],
+        IssuerConfig {
+            name: "le".into(),
+            directory: "https://acme.example/dir".into(),
+            profile: Some("classic".into()),
+            ca_file: None,
+            external_account: Some(ExternalAccount { key_id: "7".into(), hmac_key_file: "eab.key".into() }),
+        }
+    );
+    assert_eq!(acme.issuers[1].name, "zero");
+}
+
+#[test]
+fn what_no_authority_would_take_is_told_with_the_mend() {
+    let said = [
+        (
+            "[acme]\ncontact = [\"ops@shop.example\"]",
+            "v.toml:2: acme.contact: expected an address such as \"mailto:ops@shop.example\", found \"…@shop.example\"; write \
+             \"mailto:ops@shop.example\"",
+        ),
+        (
+            "[acme]\ncontact = [\"mailto:ops\"]",
+            "v.toml:2: acme.contact: expected an address such as \"mailto:ops@shop.example\", found \"mailto:ops\"",
+        ),
+        ("[acme]\nchallenges = [\"dns-01\"]", "v.toml:2: acme.challenges: not in this version"),
+        ("[acme]\nchallenges = [\"http\"]", "v.toml:2: acme.challenges: expected \"http-01\", found \"http\""),
+        ("[acme]\nchallenges = []", "v.toml:2: acme.challenges: expected at least one, found an empty list"),
+        (
+            "[[acme.issuer]]\nname = \"A b\"\ndirectory = \"https://a.example/\"",
+            "v.toml:2: acme.issuer.name: expected a word of small letters, digits, - and _, found \"A b\"",
+        ),
+        (
+            "[[acme.issuer]]\nname = \"a\"\ndirectory = \"http://a.example/\"",
+            "v.toml:3: acme.issuer.directory: expected an address that begins with \"https://\", found \"http://a.example/\"",
+        ),
+        ("[[acme.issuer]]\nname = \"a\"", "v.toml:1: acme.issuer.directory: is needed: the address of its directory"),
+        (
+            "[[acme.issuer]]\nname = \"a\"\ndirectory = \"https://a.example/\"\neab_key_id = \"7\"",
+            "v.toml:1: acme.issuer.eab_hmac_key_file: is needed beside eab_key_id: the issuer gives both together",
+        ),
+        (
+            "[[acme.issuer]]\nname = \"a\"\ndirectory = \"https://a.example/\"\nca_file = \"nowhere.pem\"",
+            "v.toml:4: acme.issuer.ca_file: nowhere.pem: there is no such file",
+        ),
+    ];
+    for (text, expected) in said {
+        assert_eq!(wrong(text), expected, "{text}");
+    }
+    let twice = format!("{ISSUER}{ISSUER}");
+    assert_eq!(wrong(&twice), "v.toml:5: acme.issuer.name: \"le\" is the name of the issuer on line 2 already");
+}
