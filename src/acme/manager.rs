@@ -259,6 +259,7 @@ async fn order(
     intake.receive(upload, false).await.map_err(|why| match why {
         NotReceived::Flawed(flaws) => unusable(&flaws),
         NotReceived::NotKept(error) => error.into(),
+        NotReceived::NotCompleted(error) => Failure::new(Reason::State, error.to_string()),
         NotReceived::Stopping => Failure::new(Reason::State, "the edge is stopping"),
     })?;
     end(orders, &site.name).await;
