@@ -70,7 +70,7 @@ struct Door {
 const DOORS: &[Door] = &[
     Door {
         crates: &["rustls", "tokio_rustls"],
-        rooms: &["proxy/tls", "live", "certs/bundle", "certs/truth", "outbound"],
+        rooms: &["proxy/tls", "live", "certs/bundle", "certs/truth", "outbound", "acme"],
     },
     Door { crates: &["h2"], rooms: &["proxy/http"] },
     Door { crates: &["httparse"], rooms: &["proxy/upstream"] },

@@ -17,6 +17,7 @@ use super::shown::Shown;
 use super::standing::{AcmeHandle, Phase, SiteStanding};
 use super::terms::{AcmeTerms, Issuer, ManagedSite};
 use crate::certs::{IntakeHandle, NotReceived, Upload};
+use crate::config::Challenge;
 use crate::live::{CertIndex, Challenges, Live, Provision, Publisher};
 use crate::outbound::HttpsClient;
 use crate::shutdown::Lifecycle;
@@ -41,6 +42,7 @@ pub struct Manager {
 struct Ended {
     site: String,
     issuer: String,
+    challenge: Challenge,
     result: Result<(), Failure>,
 }
 
@@ -189,20 +191,21 @@ impl Manager {
         self.under_way.insert(site.name.clone());
         self.wished.remove(&site.name);
         let (orders, intake) = (self.orders.clone(), self.intake.clone());
-        tracing::info!(site = %site.name, issuer = %issuer.name, "orders a certificate");
+        let challenge = standing.challenge(&terms.challenges);
+        tracing::info!(site = %site.name, issuer = %issuer.name, challenge = challenge.word(), "orders a certificate");
         at_work.spawn(async move {
-            let result = order(&orders, &intake, &site, &issuer, &terms).await;
-            Ended { site: site.name, issuer: issuer.name, result }
+            let result = order(&orders, &intake, &site, (&issuer, challenge), &terms).await;
+            Ended { site: site.name, issuer: issuer.name, challenge, result }
         });
     }
 
-    async fn note(&mut self, Ended { site, issuer, result }: Ended) {
+    async fn note(&mut self, Ended { site, issuer, challenge, result }: Ended) {
         self.under_way.remove(&site);
         let now = now();
         let Some(standing) = self.sites.get_mut(&site) else { return };
         match result {
             Ok(()) => {
-                standing.succeed(&issuer, now);
+                standing.succeed(&issuer, challenge, now);
                 tracing::info!(%site, %issuer, "a certificate is issued");
             }
             Err(failure) => {
@@ -227,7 +230,7 @@ async fn order(
     orders: &Orders,
     intake: &IntakeHandle,
     site: &ManagedSite,
-    issuer: &Issuer,
+    (issuer, challenge): (&Issuer, Challenge),
     terms: &AcmeTerms,
 ) -> Result<(), Failure> {
     let https = HttpsClient::new(issuer.roots.iter().cloned(), EXCHANGE)
@@ -242,7 +245,7 @@ async fn order(
         }
     });
     let mut record = record.await?;
-    let chain = orders.fulfil(&mut record, issuer, &terms.contact, https).await;
+    let chain = orders.fulfil(&mut record, (issuer, challenge), &terms.contact, https).await;
     let chain = match chain {
         Ok(chain) => chain,
         Err(failure) => {

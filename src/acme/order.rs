@@ -13,6 +13,7 @@ use super::records::{Record, Records};
 use super::shown::{Shown, ShownToken};
 use super::terms::Issuer;
 use super::wire::Wire;
+use crate::config::Challenge;
 use crate::name::HostName;
 use crate::outbound::HttpsClient;
 
@@ -29,7 +30,7 @@ impl Orders {
     pub(super) async fn fulfil(
         &self,
         record: &mut Record,
-        issuer: &Issuer,
+        (issuer, challenge): (&Issuer, Challenge),
         contact: &[String],
         https: HttpsClient,
     ) -> Result<String, Failure> {
@@ -37,7 +38,7 @@ impl Orders {
         let done = timeout(PATIENCE, async {
             let mut tries = 1;
             loop {
-                match self.go(record, issuer, contact, &wire).await {
+                match self.go(record, (issuer, challenge), contact, &wire).await {
                     // A nonce is refused that was just given (RFC 8555 §6.5), as often as the client library tries.
                     Err(failure) if failure.is_forgetful && tries < MOST_TRIES => tries += 1,
                     done => return done,
@@ -55,7 +56,7 @@ impl Orders {
     async fn go(
         &self,
         record: &mut Record,
-        issuer: &Issuer,
+        (issuer, challenge): (&Issuer, Challenge),
         contact: &[String],
         wire: &Wire,
     ) -> Result<String, Failure> {
@@ -69,8 +70,8 @@ impl Orders {
             match order.state().status {
                 OrderStatus::Pending if is_shown => pace.wait(&mut order, wire).await?,
                 OrderStatus::Pending => {
-                    (shown, is_shown) = (self.show(&mut order).await?, true);
-                    tell_ready(&mut order).await?;
+                    (shown, is_shown) = (self.show(&mut order, challenge).await?, true);
+                    tell_ready(&mut order, challenge).await?;
                 }
                 OrderStatus::Ready => {
                     shown.clear();
@@ -105,7 +106,7 @@ impl Orders {
     }
 
     /// Shows everything that is asked for, before the authority is told to look.
-    async fn show(&self, order: &mut Order) -> Result<Vec<ShownToken>, Failure> {
+    async fn show(&self, order: &mut Order, way: Challenge) -> Result<Vec<ShownToken>, Failure> {
         let mut shown = Vec::new();
         let mut authorizations = order.authorizations();
         while let Some(authorization) = authorizations.next().await {
@@ -116,30 +117,41 @@ impl Orders {
             let name = authorization.identifier().to_string();
             let host = HostName::parse(&name)
                 .map_err(|_| Failure::new(Reason::Refused, format!("it asks for {name:?}, which was not ordered")))?;
-            let challenge = authorization.challenge(ChallengeType::Http01);
+            let challenge = authorization.challenge(kind_of(way));
             let Some(challenge) = challenge else {
-                return Err(Failure::new(Reason::Refused, format!("{name}: it does not offer http-01")));
+                return Err(Failure::new(Reason::Refused, format!("{name}: it does not offer {}", way.word())));
             };
-            shown.push(self.shown.token(&host, &challenge.token, challenge.key_authorization().as_str()));
+            let answer = challenge.key_authorization();
+            shown.push(match way {
+                Challenge::Http01 => self.shown.token(&host, &challenge.token, answer.as_str()),
+                Challenge::TlsAlpn01 => self.shown.handshake(&host, answer.digest().as_ref())?,
+            });
         }
         Ok(shown)
     }
 }
 
 /// Tells the authority to look at what it was not told of yet.
-async fn tell_ready(order: &mut Order) -> Result<(), Failure> {
+async fn tell_ready(order: &mut Order, way: Challenge) -> Result<(), Failure> {
     let mut authorizations = order.authorizations();
     while let Some(authorization) = authorizations.next().await {
         let mut authorization = authorization?;
         if authorization.status != AuthorizationStatus::Pending {
             continue;
         }
-        let Some(mut challenge) = authorization.challenge(ChallengeType::Http01) else { continue };
+        let Some(mut challenge) = authorization.challenge(kind_of(way)) else { continue };
         if challenge.status == ChallengeStatus::Pending {
             challenge.set_ready().await?;
         }
     }
     Ok(())
+}
+
+fn kind_of(way: Challenge) -> ChallengeType {
+    match way {
+        Challenge::Http01 => ChallengeType::Http01,
+        Challenge::TlsAlpn01 => ChallengeType::TlsAlpn01,
+    }
 }
 
 /// Why an order is invalid: what stands at the challenge that failed says more than the order.

@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 
 use super::failure::{Failure, Reason};
 use super::schedule;
+use crate::config::Challenge;
 
 /// How a managed site is doing; what is written of it is what must outlast a start.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +26,8 @@ pub struct SiteStanding {
     pub issuer: Option<String>,
     /// When that was, seconds since the Unix epoch.
     pub issued: Option<i64>,
+    /// How control of the names was shown then.
+    pub challenge: Option<String>,
 }
 
 /// Where a managed site is.
@@ -71,6 +74,13 @@ pub struct LastFailure {
 }
 
 impl SiteStanding {
+    /// How control of the names is to be shown: first as it was last time, after a failure the next way.
+    pub(super) fn challenge(&self, known: &[Challenge]) -> Challenge {
+        let last = known.iter().position(|one| self.challenge.as_deref() == Some(one.word())).unwrap_or(0);
+        let place = (last + self.failures as usize) % known.len().max(1);
+        known.get(place).copied().unwrap_or(Challenge::Http01)
+    }
+
     /// An order came to nothing.
     pub(super) fn fail(&mut self, site: &str, issuer: &str, failure: &Failure, now: i64) {
         self.failures = self.failures.saturating_add(1);
@@ -82,9 +92,10 @@ impl SiteStanding {
     }
 
     /// A certificate was issued.
-    pub(super) fn succeed(&mut self, issuer: &str, now: i64) {
+    pub(super) fn succeed(&mut self, issuer: &str, challenge: Challenge, now: i64) {
         (self.failures, self.last_failure, self.next) = (0, None, None);
         (self.issuer, self.issued) = (Some(issuer.into()), Some(now));
+        self.challenge = Some(challenge.word().into());
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use rustls_pki_types::CertificateDer;
 
+use crate::config::Challenge;
 use crate::live::Provision;
 use crate::name::HostPattern;
 
@@ -15,6 +16,8 @@ pub struct AcmeTerms {
     pub terms_agreed: bool,
     /// Whom an authority writes to, as `mailto:`.
     pub contact: Vec<String>,
+    /// How control of a name may be shown, in order of preference.
+    pub challenges: Vec<Challenge>,
     /// In order of preference.
     pub issuers: Vec<Issuer>,
     /// Every site, managed or not: which are may be decided while the edge runs.

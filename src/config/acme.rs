@@ -84,8 +84,8 @@ fn contact(value: &DeValue<'_>) -> Result<String, String> {
 fn challenge(value: &DeValue<'_>) -> Result<Challenge, String> {
     let known = Challenge::ALL.into_iter().find(|known| value.as_str() == Some(known.word()));
     known.ok_or_else(|| match value.as_str() {
-        Some("dns-01" | "tls-alpn-01") => super::keys::NOT_IN_THIS_VERSION.into(),
-        _ => expected("\"http-01\"", value),
+        Some("dns-01") => super::keys::NOT_IN_THIS_VERSION.into(),
+        _ => expected("\"tls-alpn-01\" or \"http-01\"", value),
     })
 }
 
@@ -110,5 +110,5 @@ fn https_url(value: &DeValue<'_>) -> Result<String, String> {
 }
 
 /// In order of preference.
-const CHALLENGES: [Challenge; 1] = [Challenge::Http01];
+const CHALLENGES: [Challenge; 2] = Challenge::ALL;
 const LONGEST_NAME: usize = 64;

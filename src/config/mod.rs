@@ -187,18 +187,21 @@ pub struct AcmeConfig {
 /// A way to show an authority that a name is ours (RFC 8555 §8).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Challenge {
+    /// A certificate in a handshake of its own on port 443 (RFC 8737).
+    TlsAlpn01,
     /// A text on port 80 (RFC 8555 §8.3).
     Http01,
 }
 
 impl Challenge {
     /// All that there are.
-    pub const ALL: [Self; 1] = [Self::Http01];
+    pub const ALL: [Self; 2] = [Self::TlsAlpn01, Self::Http01];
 
     /// The word that authorities have for it.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
+            Self::TlsAlpn01 => "tls-alpn-01",
             Self::Http01 => "http-01",
         }
     }

@@ -85,6 +85,7 @@ pub(super) fn acme(config: &Config) -> Result<AcmeTerms, Vec<String>> {
     Ok(AcmeTerms {
         terms_agreed: config.acme.terms_of_service_agreed,
         contact: config.acme.contact.clone(),
+        challenges: config.acme.challenges.clone(),
         issuers,
         sites: sites.collect(),
     })

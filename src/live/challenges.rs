@@ -4,14 +4,16 @@
 use std::sync::Arc;
 
 use hashbrown::HashMap;
+use rustls::ServerConfig;
 
 use super::WellKnownObject;
 use crate::name::HostName;
 
-/// The answers to http-01 (RFC 8555 §8.3), by host and token.
+/// The answers to http-01 (RFC 8555 §8.3), by host and token, and to tls-alpn-01 (RFC 8737), by host.
 #[derive(Clone, Default)]
 pub struct Challenges {
     tokens: HashMap<Box<str>, HashMap<Box<str>, Arc<WellKnownObject>>>,
+    handshakes: HashMap<Box<str>, Arc<ServerConfig>>,
 }
 
 impl Challenges {
@@ -29,6 +31,22 @@ impl Challenges {
                 self.tokens.remove(host.as_str());
             }
         }
+    }
+
+    /// Answers probes for a host in handshakes of their own.
+    pub fn answer(&mut self, host: &HostName, with: Arc<ServerConfig>) {
+        self.handshakes.insert(host.as_str().into(), with);
+    }
+
+    /// Answers them no more.
+    pub fn fall_silent(&mut self, host: &HostName) {
+        self.handshakes.remove(host.as_str());
+    }
+
+    /// How a probe for `host` (in normal form) is answered.
+    #[must_use]
+    pub fn handshake(&self, host: &str) -> Option<&Arc<ServerConfig>> {
+        self.handshakes.get(host)
     }
 
     /// What `host` (in normal form) answers at exactly `path`, which begins with a slash and has no query.

@@ -184,11 +184,15 @@ async fn secure(
     alarm.set(worker.view().table.limits.handshake_timeout);
     let policy = std::sync::Arc::clone(worker.policy.borrow_mut().load());
     let sni = OnceCell::new();
-    let outcome = alarm.guard(tls::accept(socket, &policy, &worker.certificates, &sni)).await;
+    let outcome = alarm.guard(tls::accept(socket, &policy, &worker.certificates, &worker.challenges, &sni)).await;
     let sni = sni.into_inner();
     drop(handshaking);
     match outcome {
-        Some(Ok(accepted)) => {
+        Some(Ok(None)) => {
+            tracing::debug!(%client, sni = sni.as_deref(), "an authority was shown what it asked for");
+            None
+        }
+        Some(Ok(Some(accepted))) => {
             if !permit.is_own() {
                 worker.counters.handshakes.count(accepted.kind);
             }

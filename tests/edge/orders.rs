@@ -5,11 +5,13 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use rustix::process::Signal;
+use rustls::SignatureScheme;
+use rustls::version::TLS13;
 use serde_json::Value;
 
 use crate::support::command::{done, refused, tool, vitrine};
 use crate::support::pebble::Pebble;
-use crate::support::{Edge, Origin, Setup, drop_file, eventually};
+use crate::support::{ClientTls, Edge, Origin, Setup, drop_file, eventually};
 
 /// An edge with a managed site for each of `hosts`.
 fn managed(pebble: &Pebble, origin: &Origin, hosts: &[&str]) -> Setup {
@@ -53,6 +55,45 @@ fn a_managed_site_is_on_trusted_https_with_nothing_but_its_name() {
 }
 
 #[test]
+fn either_way_of_showing_a_name_is_enough() {
+    let origin = Origin::saying("hello");
+    for way in ["tls-alpn-01", "http-01"] {
+        let pebble = Pebble::start();
+        let mut setup = managed(&pebble, &origin, &["shop.example"]);
+        setup.set("acme", &format!("challenges = [\"{way}\"]"));
+        let edge = setup.start();
+        issued(&edge, "shop.example");
+        // Nothing of it is shown any more, and no shop's certificate is ever shown to a probe.
+        let schemes = vec![SignatureScheme::ECDSA_NISTP256_SHA256];
+        let probe = ClientTls::trusting(&[&TLS13], schemes).alpn(&["acme-tls/1"]);
+        let refused = probe.try_open(edge.https, "shop.example").err().expect("a refusal").to_string();
+        assert!(refused.contains("NoApplicationProtocol"), "{refused}");
+    }
+}
+
+#[test]
+fn a_way_that_fails_makes_way_for_the_next_which_is_remembered() {
+    let origin = Origin::saying("hello");
+    let pebble = Pebble::start();
+    let mut setup = managed(&pebble, &origin, &["shop.example"]);
+    // Nobody answers where the authority looks first.
+    setup.set("edge", "https = [\"127.0.0.1:0\"]");
+    let edge = setup.start();
+    let ways = |edge: &Edge| -> Vec<String> {
+        let orders = edge.log().into_iter().filter(|line| line["message"] == "orders a certificate");
+        orders.map(|line| line["challenge"].as_str().expect("a way").to_owned()).collect()
+    };
+    assert_eq!(failed(&edge, "shop.example")["last_failure"]["reason"], "validation");
+    done(vitrine(&edge, "sites renew shop.example"));
+    issued(&edge, "shop.example");
+    assert_eq!(ways(&edge), ["tls-alpn-01", "http-01"]);
+    let edge = edge.end(Signal::TERM).start();
+    done(vitrine(&edge, "sites renew shop.example"));
+    edge.logged("a certificate is issued");
+    assert_eq!(ways(&edge), ["http-01"]);
+}
+
+#[test]
 fn a_name_that_is_elsewhere_fails_in_the_authoritys_words_and_holds_back_nobody() {
     let origin = Origin::saying("hello");
     let pebble = Pebble::start();
@@ -63,7 +104,7 @@ fn a_name_that_is_elsewhere_fails_in_the_authoritys_words_and_holds_back_nobody(
     assert_eq!((&failure["reason"], &failure["issuer"]), (&"validation".into(), &"pebble".into()));
     let detail = failure["detail"].as_str().expect("words");
     assert!(
-        detail.starts_with("lost.example: ") && detail.contains("urn:ietf:params:acme:error:connection"),
+        detail.starts_with("lost.example: ") && detail.contains("127.0.0.9:5001 for the tls-alpn-01 challenge"),
         "{detail}"
     );
     issued(&edge, "shop.example");

@@ -9,7 +9,7 @@ const ISSUER: &str = "[[acme.issuer]]\nname = \"le\"\ndirectory = \"https://acme
 fn everybody_who_says_nothing_else_orders_from_lets_encrypt_and_nobody_unasked() {
     let acme = good("").config.acme;
     assert!(!acme.terms_of_service_agreed && acme.contact.is_empty());
-    assert_eq!(acme.challenges, [Challenge::Http01]);
+    assert_eq!(acme.challenges, [Challenge::TlsAlpn01, Challenge::Http01]);
     let names: Vec<_> = acme.issuers.iter().map(|issuer| (issuer.name.as_str(), issuer.directory.as_str())).collect();
     assert_eq!(names, [("letsencrypt", "https://acme-v02.api.letsencrypt.org/directory")]);
 }
@@ -50,7 +50,10 @@ fn what_no_authority_would_take_is_told_with_the_mend() {
             "v.toml:2: acme.contact: expected an address such as \"mailto:ops@shop.example\", found \"mailto:ops\"",
         ),
         ("[acme]\nchallenges = [\"dns-01\"]", "v.toml:2: acme.challenges: not in this version"),
-        ("[acme]\nchallenges = [\"http\"]", "v.toml:2: acme.challenges: expected \"http-01\", found \"http\""),
+        (
+            "[acme]\nchallenges = [\"http\"]",
+            "v.toml:2: acme.challenges: expected \"tls-alpn-01\" or \"http-01\", found \"http\"",
+        ),
         ("[acme]\nchallenges = []", "v.toml:2: acme.challenges: expected at least one, found an empty list"),
         (
             "[[acme.issuer]]\nname = \"A b\"\ndirectory = \"https://a.example/\"",

@@ -14,7 +14,7 @@ use tokio_rustls::server::TlsStream;
 use super::hello::{self, Served};
 use super::policy::{H2, TlsPolicy};
 use super::resolver::Pinned;
-use crate::live::{Cached, CertIndex, ServedCert};
+use crate::live::{Cached, CertIndex, Challenges, ServedCert};
 use crate::proxy::socket::Socket;
 use crate::telemetry::{HandshakeFailure, HandshakeKind};
 
@@ -38,19 +38,31 @@ pub(in crate::proxy) struct Refused {
 }
 
 /// Reads the hello, decides, and finishes the handshake. The caller sets the deadline around all of it. The name the client
-/// sent, as it sent it, is put into `sni` as soon as it is known: the caller wants it however this ends.
+/// sent, as it sent it, is put into `sni` as soon as it is known: the caller wants it however this ends. `None`: an authority was
+/// shown what it asked for, which is the end of such a connection.
 pub(in crate::proxy) async fn accept(
     socket: Socket,
     policy: &TlsPolicy,
     index: &RefCell<Cached<CertIndex>>,
+    challenges: &RefCell<Cached<Challenges>>,
     sni: &OnceCell<Box<str>>,
-) -> Result<Accepted, Refused> {
+) -> Result<Option<Accepted>, Refused> {
     let acceptor = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), socket);
     let mut start = acceptor.await.map_err(|error| refused(&error))?;
 
     let hello = start.client_hello();
     if let Some(name) = hello.server_name() {
         sni.get_or_init(|| name.into());
+    }
+    let answer = match hello::is_probe(&hello) {
+        true => hello::answer_to(&hello, challenges.borrow_mut().load()),
+        false => None,
+    };
+    if let Some(config) = answer {
+        let mut stream = start.into_stream(config).await.map_err(|error| refused(&error))?;
+        // It has seen what it wanted; no request is read (RFC 8737 §3).
+        let _ = stream.shutdown().await;
+        return Ok(None);
     }
     let decided = hello::decide(&hello, index.borrow_mut().load(), &policy.unknown_name);
     let Served { choice, by_default } = match decided {
@@ -75,7 +87,7 @@ pub(in crate::proxy) async fn accept(
     let Some(certificate) = pinned.and_then(Pinned::taken) else {
         return Err(Refused { reason: HandshakeFailure::Internal, detail: Some("no certificate was taken".into()) });
     };
-    Ok(Accepted { stream, certificate, by_default, http2, kind })
+    Ok(Some(Accepted { stream, certificate, by_default, http2, kind }))
 }
 
 fn kind(session: &ServerConnection) -> HandshakeKind {

@@ -1,9 +1,12 @@
 //! What a ClientHello asks for, decided before the handshake goes on.
 
+use std::sync::Arc;
+
+use rustls::ServerConfig;
 use rustls::server::ClientHello;
 
 use super::policy::UnknownName;
-use crate::live::{CertIndex, Choice};
+use crate::live::{CertIndex, Challenges, Choice};
 use crate::name::NameBuffer;
 use crate::telemetry::HandshakeFailure;
 
@@ -15,6 +18,18 @@ pub(super) struct Served {
     pub(super) by_default: bool,
 }
 
+/// Whether a client offers acme-tls/1 alone: it is an authority's probe, and must never see a shop's certificate (RFC 8737 §3).
+pub(super) fn is_probe(hello: &ClientHello<'_>) -> bool {
+    hello.alpn().is_some_and(|mut offered| offered.next() == Some(ACME_TLS) && offered.next().is_none())
+}
+
+/// How a probe is answered, if it asks for a name whose order is open.
+pub(super) fn answer_to(hello: &ClientHello<'_>, challenges: &Challenges) -> Option<Arc<ServerConfig>> {
+    let mut buffer = NameBuffer::new();
+    let name = buffer.normalise(hello.server_name()?)?;
+    challenges.handshake(name).cloned()
+}
+
 /// Decides what the hello gets.
 ///
 /// # Errors
@@ -24,8 +39,7 @@ pub(super) fn decide(
     index: &CertIndex,
     unknown_name: &UnknownName,
 ) -> Result<Served, HandshakeFailure> {
-    // A client that offers acme-tls/1 alone is a CA's probe: it must never see a shop's certificate (RFC 8737 §3).
-    if hello.alpn().is_some_and(|mut offered| offered.next() == Some(ACME_TLS) && offered.next().is_none()) {
+    if is_probe(hello) {
         return Err(HandshakeFailure::NoChallenge);
     }
     let mut buffer = NameBuffer::new();

@@ -70,6 +70,7 @@ impl Pebble {
     pub(crate) fn used_by(&self, setup: &mut Setup) {
         drop_file(&setup.folder.path().join("pebble-root.pem"), &authority().root_pem);
         setup.set("edge", &format!("http = [\"{}:{HTTP}\"]", self.address));
+        setup.set("edge", &format!("https = [\"127.0.0.1:0\", \"{}:{TLS}\"]", self.address));
         setup.set("acme", "terms_of_service_agreed = true").set("acme", "contact = [\"mailto:ops@shop.example\"]");
         setup.raw_site(&format!(
             "[[acme.issuer]]\nname = \"pebble\"\ndirectory = \"https://{}:{SERVER}/dir\"\nca_file = \"pebble-root.pem\"\n",
