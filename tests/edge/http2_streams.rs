@@ -138,7 +138,8 @@ async fn an_answer_before_the_end_of_the_upload_tells_the_client_to_send_no_more
     let edge = Setup::shop(&origin).start();
     let mut client = open(&edge, &client::Builder::new()).await;
     let (response, mut upload) = client.send_request(request("POST", "else.example"), false).expect("sent");
-    upload.send_data("half".into(), false).expect("sent");
+    // The answer may be faster, and the stream over.
+    let _ = upload.send_data("half".into(), false);
     let response = response.await.expect("a response");
     assert_eq!(response.status(), 421);
     whole(response).await;
