@@ -47,6 +47,9 @@ fn a_managed_site_is_on_trusted_https_with_nothing_but_its_name() {
     let edge = managed(&pebble, &origin, &["shop.example"]).start();
     let told = issued(&edge, "shop.example");
     assert_eq!((&told["issuer"], &told["failures"]), (&"pebble".into(), &0.into()));
+    assert!(done(vitrine(&edge, "sites list")).contains("served, ISSUED"));
+    let history = done(vitrine(&edge, "certs history shop.example"));
+    assert!(history.contains("issued"), "{history}");
     drop_file(&edge.setup.folder.path().join("issuer.pem"), pebble.root());
     let (port, address) = (edge.https.port(), edge.https.ip());
     let line =
