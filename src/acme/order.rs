@@ -156,7 +156,17 @@ fn kind_of(way: Challenge) -> ChallengeType {
 
 /// Why an order is invalid: what stands at the challenge that failed says more than the order.
 async fn why(order: &mut Order) -> Failure {
-    let mut found = None;
+    for _ in 0..MOST_TRIES {
+        if let Some(failure) = at_a_challenge(order).await {
+            return failure;
+        }
+    }
+    let told = order.state().error.as_ref().map(Failure::of);
+    told.unwrap_or_else(|| Failure::new(Reason::Refused, "the order is invalid, and nothing says why"))
+}
+
+/// What stands at a challenge that failed; `None` also when the authority does not tell just now.
+async fn at_a_challenge(order: &mut Order) -> Option<Failure> {
     let mut authorizations = order.authorizations();
     while let Some(Ok(mut authorization)) = authorizations.next().await {
         let name = authorization.identifier().to_string();
@@ -164,13 +174,10 @@ async fn why(order: &mut Order) -> Failure {
         let problem = state.challenges.iter().find_map(|challenge| challenge.error.as_ref());
         if let Some(problem) = problem {
             let failure = Failure::of(problem);
-            found = Some(Failure { text: format!("{name}: {}", failure.text), ..failure });
-            break;
+            return Some(Failure { text: format!("{name}: {}", failure.text), ..failure });
         }
     }
-    found
-        .or_else(|| order.state().error.as_ref().map(Failure::of))
-        .unwrap_or_else(|| Failure::new(Reason::Refused, "the order is invalid, and nothing says why"))
+    None
 }
 
 /// How often the authority is asked.
