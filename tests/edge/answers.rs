@@ -5,7 +5,7 @@ use std::io::Read;
 use http::{Method, Request};
 use http_body_util::BodyExt;
 
-use crate::support::{HANDSHAKE, Http2, Origin, SWITCHING, Setup, Then, empty, eventually};
+use crate::support::{HANDSHAKE, Http2, Origin, SWITCHING, Setup, Then, authority, empty, eventually, site};
 
 #[test]
 fn head_gets_the_head_of_the_edges_own_answers_over_http_1() {
@@ -111,9 +111,10 @@ fn a_tunnel_is_counted_once() {
 
 /// A shop with one well-known object, whose upstream nobody listens for.
 fn unreachable_shop() -> Setup {
-    let gone = Origin::saying("");
-    let setup = Setup::shop(&gone);
-    drop(gone);
+    let mut setup = Setup::new();
+    // No system gives this port away, so nobody takes it meanwhile.
+    setup.raw_site(&site(&["shop.example"], &["http://127.0.0.1:1".into()]));
+    setup.certificate("shop", &authority().issue(&["shop.example"]));
     let objects = setup.certs().join("well-known/shop.example");
     std::fs::create_dir_all(&objects).expect("a folder");
     std::fs::write(objects.join("mark"), "it is us").expect("written");
