@@ -194,8 +194,13 @@ impl Manager {
         let challenge = standing.challenge(&terms.challenges);
         tracing::info!(site = %site.name, issuer = %issuer.name, challenge = challenge.word(), "orders a certificate");
         at_work.spawn(async move {
-            let result = order(&orders, &intake, &site, (&issuer, challenge), &terms).await;
-            Ended { site: site.name, issuer: issuer.name, challenge, result }
+            let (name, issuer_name) = (site.name.clone(), issuer.name.clone());
+            // A mistake of ours in one order must not keep its site waiting for an end that never comes.
+            let work = async move { order(&orders, &intake, &site, (&issuer, challenge), &terms).await };
+            let failed =
+                |_| Err(Failure::new(Reason::State, "the order failed in a way that was not foreseen; see the log"));
+            let result = tokio::spawn(work).await.unwrap_or_else(failed);
+            Ended { site: name, issuer: issuer_name, challenge, result }
         });
     }
 
