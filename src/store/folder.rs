@@ -85,15 +85,17 @@ impl Folder {
         self.turns.take()
     }
 
-    /// Makes the folders above a path, each to last.
-    fn make_way(&self, path: &Path) -> io::Result<PathBuf> {
+    /// Makes the folders above a path. `lasting`: they are on the disk when this returns.
+    fn make_way(&self, path: &Path, lasting: bool) -> io::Result<PathBuf> {
         let parent = path.parent().unwrap_or(&self.root).to_owned();
         if parent.is_dir() {
             return Ok(parent);
         }
-        let above = self.make_way(&parent)?;
+        let above = self.make_way(&parent, lasting)?;
         make_folder(&parent, self.staging.owner())?;
-        sync_folder(&above)?;
+        if lasting {
+            sync_folder(&above)?;
+        }
         Ok(parent)
     }
 
@@ -109,7 +111,7 @@ impl Folder {
         let staged = self.staging.name();
         let put = || {
             write_new(staged.path(), content, true, self.staging.owner())?;
-            let parent = self.make_way(&path)?;
+            let parent = self.make_way(&path, true)?;
             fs::rename(staged.path(), &path)?;
             sync_folder(&parent)
         };
@@ -129,10 +131,10 @@ impl Folder {
         Ok(staged)
     }
 
-    /// Gives a staged folder its name.
-    fn install(&self, staged: &Staged, key: &Key) -> Result<PathBuf, Trouble> {
+    /// Gives a staged folder its name. `lasting`: the folders above it are on the disk when this returns, and its name is not yet.
+    fn install(&self, staged: &Staged, key: &Key, lasting: bool) -> Result<PathBuf, Trouble> {
         let path = key.under(&self.root);
-        let parent = self.make_way(&path).map_err(Trouble::of)?;
+        let parent = self.make_way(&path, lasting).map_err(Trouble::of)?;
         match fs::rename(staged.path(), &path) {
             Ok(()) => Ok(parent),
             Err(error) if matches!(error.kind(), ErrorKind::DirectoryNotEmpty | ErrorKind::AlreadyExists) => {
@@ -145,7 +147,7 @@ impl Folder {
     fn put_one(&self, folder: &NewFolder) -> Result<(), Trouble> {
         let _turn = self.turn().map_err(Trouble::of)?;
         let staged = self.stage(folder, true).map_err(Trouble::of)?;
-        let parent = self.install(&staged, &folder.key)?;
+        let parent = self.install(&staged, &folder.key, true)?;
         sync_folder(&parent).map_err(Trouble::of)
     }
 
@@ -159,7 +161,7 @@ impl Folder {
         if let Err(trouble) = self.sync_all() {
             return all_failed(folders, &trouble);
         }
-        let named = staged.into_iter().zip(folders).map(|(staged, folder)| self.install(&staged?, &folder.key));
+        let named = staged.into_iter().zip(folders).map(|(staged, folder)| self.install(&staged?, &folder.key, false));
         let named: Vec<Result<(), Trouble>> = named.map(|installed| installed.map(drop)).collect();
         match self.sync_all() {
             Ok(()) => named,
@@ -185,7 +187,7 @@ impl Folder {
     fn append_to(&self, key: &Key, content: &[u8]) -> io::Result<()> {
         let path = key.under(&self.root);
         let _turn = self.turn()?;
-        let parent = self.make_way(&path)?;
+        let parent = self.make_way(&path, true)?;
         let is_new = !path.exists();
         let mut file = OpenOptions::new()
             .append(true)
