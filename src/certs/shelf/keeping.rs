@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use hashbrown::HashSet;
+use tokio::time::Instant;
 
 use super::{Arrival, Holding, Moment, NotDeleted, NotGoneBack, NotTaken, Owner, Shelf, Taken};
 use crate::certs::certificate::{Certificate, Fingerprint};
@@ -58,24 +59,26 @@ impl Shelf {
     /// there is more to write.
     pub(in crate::certs) fn keep(&mut self) -> (Option<StoreError>, bool) {
         let Some(library) = &mut self.library else { return (None, false) };
-        let mut trouble = None;
+        let (mut trouble, at_once) = (None, self.batch.size());
         let unkept: Vec<Fingerprint> = self
             .holdings
             .unsettled()
             .filter(|(_, holding)| holding.unkept.is_some() && holding.owner == Owner::Folder)
             .map(|(fingerprint, _)| *fingerprint)
-            .take(AT_ONCE + 1)
+            .take(at_once + 1)
             .collect();
-        let is_more = unkept.len() > AT_ONCE;
+        let is_more = unkept.len() > at_once;
         let batch: Vec<&Holding> =
-            unkept.iter().take(AT_ONCE).filter_map(|fingerprint| self.holdings.get(fingerprint)).collect();
+            unkept.iter().take(at_once).filter_map(|fingerprint| self.holdings.get(fingerprint)).collect();
         let keys: Vec<_> = batch.iter().map(|holding| holding.unkept.as_ref().map(|key| key.pem())).collect();
         let versions: Vec<NewVersion<'_>> = batch
             .iter()
             .zip(&keys)
             .filter_map(|(holding, key)| Some(holding.to_keep(key.as_ref()?.as_bytes(), Source::Dropped, None)))
             .collect();
+        let begun = Instant::now();
         let kept = library.keep(&versions);
+        self.batch.took(versions.len(), begun.elapsed());
         for (fingerprint, kept) in unkept.iter().zip(kept) {
             match kept {
                 Ok(()) => self.holdings.is_kept(fingerprint),
@@ -391,6 +394,3 @@ fn stands_for(order: &[Ranked], certificate: &Arc<ServedCert>) -> Vec<HostPatter
     }
     Vec::new()
 }
-
-/// So many are written in about a second, and meanwhile nobody waits.
-const AT_ONCE: usize = 2_000;

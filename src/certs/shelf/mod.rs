@@ -4,6 +4,7 @@
 //! visibly and on purpose. What is broken, half written, unreadable or gone all at once is not a purpose.
 
 mod admission;
+mod batch;
 mod holding;
 mod holdings;
 mod keeping;
@@ -37,6 +38,7 @@ use super::terms::Terms;
 use crate::live::{CertIndex, ServedCert};
 use crate::name::HostPattern;
 
+use batch::Batch;
 pub(super) use holding::Holding;
 use holding::{Owner, State};
 use holdings::Holdings;
@@ -54,6 +56,8 @@ pub(super) struct Shelf {
     pub(super) terms: Arc<Terms>,
     /// `None` where nothing is to last.
     library: Option<Library>,
+    /// How many certificates the library is given at once.
+    batch: Batch,
     holdings: Holdings,
     pairs: Pairs,
     /// Whether other things than looks had a hand in what is here since the last one.
@@ -98,6 +102,7 @@ impl Shelf {
             pairs: Pairs::new(folders.clone()),
             folders,
             library,
+            batch: Batch::default(),
             terms: Arc::default(),
             holdings: Holdings::default(),
             is_stirred: false,

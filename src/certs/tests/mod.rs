@@ -86,8 +86,13 @@ impl Shop {
             self.index = index;
             self.published += 1;
         }
-        let (trouble, is_more) = self.shelf.keep();
-        assert_eq!((trouble.map(|trouble| trouble.to_string()), is_more), (None, false));
+        loop {
+            let (trouble, is_more) = self.shelf.keep();
+            assert_eq!(trouble.map(|trouble| trouble.to_string()), None);
+            if !is_more {
+                break;
+            }
+        }
     }
 
     /// Begins anew with what lasts.
