@@ -9,9 +9,9 @@ use std::sync::Arc;
 use hashbrown::HashSet;
 use zeroize::Zeroizing;
 
+use super::bounded::{bounded_read, bounded_read_beneath};
 use super::flaw::Flaw;
 use super::password;
-use super::scan::{bounded_read, bounded_read_beneath};
 use super::walk::{Stamp, unfit};
 
 /// A file that was found, before it is read.

@@ -4,6 +4,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::bounded::bounded_read;
 use super::bundle::Bundle;
 use super::certificate::{Certificate, Known};
 use super::fate;
@@ -12,7 +13,6 @@ use super::folders::MAIN;
 use super::pairing::{FileParts, Pair, Pairing, Problem, pair_trusting};
 use super::parts::Parts;
 use super::password::Password;
-use super::scan::bounded_read;
 use super::terms::Terms;
 use crate::live::ServedCert;
 

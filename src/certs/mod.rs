@@ -15,6 +15,7 @@
 
 mod alarms;
 mod apple_pay;
+mod bounded;
 mod bundle;
 mod certificate;
 mod chain;

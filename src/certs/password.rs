@@ -6,8 +6,8 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
+use super::bounded::bounded_read;
 use super::flaw::Flaw;
-use super::scan::bounded_read;
 
 /// What opens a file that is encrypted.
 pub(super) enum Password {

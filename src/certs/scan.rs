@@ -6,9 +6,6 @@
 mod named;
 
 use std::collections::BTreeSet;
-use std::fs::{File, Metadata};
-use std::io::{self, Read};
-use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -16,19 +13,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use hashbrown::{HashMap, HashSet};
-use rustix::fs::{Mode, OFlags};
-use rustix::io::Errno;
-use zeroize::Zeroizing;
 
 use super::certificate::{Known, sha256};
 use super::flaw::Flaw;
-use super::folders::{Folders, leads_outside};
+use super::folders::Folders;
 use super::found::Found;
 use super::ground::Ground;
 use super::parts::Parts;
 use super::password::Password;
-use super::walk::{Stamp, Walk, plain, unfit};
-use super::well_known::beneath;
+use super::walk::{Stamp, Walk};
 
 /// Reads folders again and again, each file only when it changed.
 pub(super) struct Scanner {
@@ -202,7 +195,8 @@ impl Scanner {
         (touched, changed)
     }
 
-    /// Reads files on all processors: a certificate costs little, ten thousand keys a second.
+    /// Reads files on all processors, ten thousand a second each, and on more threads than there are: some wait for the disk,
+    /// which is quickest when it is asked for much at once.
     fn read_all(&self, files: &[Found]) -> Vec<Record> {
         let read = |found: &Found| {
             let old = self.files.get(&found.path).map(Arc::as_ref);
@@ -210,7 +204,8 @@ impl Scanner {
             catch_unwind(AssertUnwindSafe(|| Record::read(found, old, &self.known)))
                 .unwrap_or_else(|_| Record::unread(found, unexpected()))
         };
-        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(files.len() / FILES_PER_THREAD);
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = (processors * THREADS_PER_PROCESSOR).min(files.len() / FILES_PER_THREAD);
         if threads < 2 {
             return files.iter().map(read).collect();
         }
@@ -325,44 +320,6 @@ impl Readers {
     }
 }
 
-/// A whole file of at most 1 MiB, its metadata, and whether it stayed the same meanwhile.
-pub(super) fn bounded_read(path: &Path) -> Result<(Zeroizing<Vec<u8>>, Metadata, bool), Flaw> {
-    whole(rustix::fs::open(path, HOW | OFlags::CLOEXEC, Mode::empty()).map(File::from))
-}
-
-/// The same of a file that must not lie outside of a folder, wherever links lead.
-pub(super) fn bounded_read_beneath(folder: &Path, path: &Path) -> Result<(Zeroizing<Vec<u8>>, Metadata, bool), Flaw> {
-    let through = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let below = path.strip_prefix(folder).unwrap_or(path);
-    match rustix::fs::open(folder, through, Mode::empty()).and_then(|folder| beneath(folder.as_fd(), below, HOW)) {
-        Err(Errno::XDEV) => Err(leads_outside()),
-        opened => whole(opened),
-    }
-}
-
-fn whole(opened: Result<File, Errno>) -> Result<(Zeroizing<Vec<u8>>, Metadata, bool), Flaw> {
-    let failed = |error: io::Error| unreadable(&error);
-    let mut file = opened.map_err(|error| failed(error.into()))?;
-    let before = file.metadata().map_err(failed)?;
-    if let Some(flaw) = unfit(&before) {
-        return Err(flaw);
-    }
-    // With room for all of it at once: a vector that grows leaves copies of a key behind.
-    let mut content = Zeroizing::new(Vec::with_capacity(usize::try_from(before.len()).unwrap_or(0) + 1));
-    file.by_ref().take(before.len() + 1).read_to_end(&mut content).map_err(failed)?;
-    let after = file.metadata().map_err(failed)?;
-    let stable = Stamp::of(&before) == Stamp::of(&after) && content.len() as u64 == before.len();
-    Ok((content, before, stable))
-}
-
-fn unreadable(error: &io::Error) -> Flaw {
-    Flaw::new(
-        "unreadable",
-        format!("it cannot be read: {}", plain(error)),
-        "let the user that runs vitrine read it (chown, chmod 0600)",
-    )
-}
-
 fn unexpected() -> Flaw {
     Flaw::new(
         "unexpected",
@@ -371,10 +328,9 @@ fn unexpected() -> Flaw {
     )
 }
 
-/// What was a file at `stat` may be a pipe by now: never wait in open.
-const HOW: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
 /// Fewer are read before threads have started.
 const FILES_PER_THREAD: usize = 32;
+const THREADS_PER_PROCESSOR: usize = 4;
 
 #[cfg(test)]
 mod tests {

@@ -1,0 +1,56 @@
+//! Reads a file that somebody else may be writing, replacing, or have made a pipe of.
+
+use std::fs::{File, Metadata};
+use std::io::{self, Read};
+use std::os::fd::AsFd;
+use std::path::Path;
+
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+use zeroize::Zeroizing;
+
+use super::flaw::Flaw;
+use super::folders::leads_outside;
+use super::walk::{Stamp, plain, unfit};
+use super::well_known::beneath;
+
+/// A whole file of at most 1 MiB, its metadata, and whether it stayed the same meanwhile.
+pub(super) fn bounded_read(path: &Path) -> Result<(Zeroizing<Vec<u8>>, Metadata, bool), Flaw> {
+    whole(rustix::fs::open(path, HOW | OFlags::CLOEXEC, Mode::empty()).map(File::from))
+}
+
+/// The same of a file that must not lie outside of a folder, wherever links lead.
+pub(super) fn bounded_read_beneath(folder: &Path, path: &Path) -> Result<(Zeroizing<Vec<u8>>, Metadata, bool), Flaw> {
+    let through = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let below = path.strip_prefix(folder).unwrap_or(path);
+    match rustix::fs::open(folder, through, Mode::empty()).and_then(|folder| beneath(folder.as_fd(), below, HOW)) {
+        Err(Errno::XDEV) => Err(leads_outside()),
+        opened => whole(opened),
+    }
+}
+
+fn whole(opened: Result<File, Errno>) -> Result<(Zeroizing<Vec<u8>>, Metadata, bool), Flaw> {
+    let failed = |error: io::Error| unreadable(&error);
+    let mut file = opened.map_err(|error| failed(error.into()))?;
+    let before = file.metadata().map_err(failed)?;
+    if let Some(flaw) = unfit(&before) {
+        return Err(flaw);
+    }
+    // With room for all of it at once: a vector that grows leaves copies of a key behind.
+    let mut content = Zeroizing::new(Vec::with_capacity(usize::try_from(before.len()).unwrap_or(0) + 1));
+    file.by_ref().take(before.len() + 1).read_to_end(&mut content).map_err(failed)?;
+    let after = file.metadata().map_err(failed)?;
+    let stable = Stamp::of(&before) == Stamp::of(&after) && content.len() as u64 == before.len();
+    Ok((content, before, stable))
+}
+
+fn unreadable(error: &io::Error) -> Flaw {
+    Flaw::new(
+        "unreadable",
+        format!("it cannot be read: {}", plain(error)),
+        "let the user that runs vitrine read it (chown, chmod 0600)",
+    )
+}
+
+/// What was a file at `stat` may be a pipe by now: never wait in open.
+const HOW: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
