@@ -36,6 +36,8 @@ pub struct Manager {
     /// How each managed site is doing.
     sites: BTreeMap<String, SiteStanding>,
     under_way: HashSet<String>,
+    /// Sites of which it was said that their renewal is late.
+    late: HashSet<String>,
 }
 
 /// What became of a site's order.
@@ -73,6 +75,7 @@ impl Manager {
             wished: HashSet::new(),
             sites: BTreeMap::new(),
             under_way: HashSet::new(),
+            late: HashSet::new(),
         }
     }
 
@@ -109,6 +112,7 @@ impl Manager {
 
     /// Begins the orders whose time has come. Says how soon to look again.
     async fn begin(&mut self, terms: &Arc<AcmeTerms>, at_work: &mut JoinSet<Ended>) -> Duration {
+        terms.issuers.iter().for_each(|issuer| self.handle.tally().know(&issuer.name));
         let (now, choices) = (now(), Arc::clone(&self.intake.ledger().choices));
         let mut sites = BTreeMap::new();
         let mut soonest = now + FARTHEST;
@@ -134,6 +138,8 @@ impl Manager {
                 (false, false, 0) => Phase::Waiting,
             };
             standing.next = (!is_under_way).then_some(at);
+            standing.renewal = due;
+            self.tell_late(&site.name, standing.is_late(now));
             if !is_under_way && at > now {
                 soonest = soonest.min(at);
             }
@@ -142,6 +148,15 @@ impl Manager {
         self.handle.replace(sites.clone());
         self.sites = sites;
         Duration::from_secs(u64::try_from(soonest - now).unwrap_or(0).max(1))
+    }
+
+    /// Says once that the renewal of a site is late.
+    fn tell_late(&mut self, site: &str, is_late: bool) {
+        if !is_late {
+            self.late.remove(site);
+        } else if self.late.insert(site.to_owned()) {
+            tracing::warn!(%site, "a managed certificate should have been renewed more than a day ago");
+        }
     }
 
     /// When a site's certificate is to be renewed; `None`: one of its hosts has none.
@@ -206,6 +221,7 @@ impl Manager {
 
     async fn note(&mut self, Ended { site, issuer, challenge, result }: Ended) {
         self.under_way.remove(&site);
+        self.handle.tally().count(&issuer, &result);
         let now = now();
         let Some(standing) = self.sites.get_mut(&site) else { return };
         match result {

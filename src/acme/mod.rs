@@ -18,10 +18,12 @@ mod records;
 mod schedule;
 mod shown;
 mod standing;
+mod tally;
 mod terms;
 mod wire;
 
 pub use failure::Reason;
 pub use manager::Manager;
 pub use standing::{AcmeHandle, LastFailure, NotManaged, Phase, SiteStanding};
+pub use tally::EndedOrders;
 pub use terms::{AcmeTerms, ExternalAccount, Issuer, ManagedSite};

@@ -1,13 +1,14 @@
 //! How each managed site is doing.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 use super::failure::{Failure, Reason};
 use super::schedule;
+use super::tally::{EndedOrders, Tally};
 use crate::config::Challenge;
 
 /// How a managed site is doing; what is written of it is what must outlast a start.
@@ -18,6 +19,9 @@ pub struct SiteStanding {
     pub phase: Phase,
     /// When something will be done by itself, seconds since the Unix epoch.
     pub next: Option<i64>,
+    /// When its certificate is to be renewed, seconds since the Unix epoch; `None`: it has none yet.
+    #[serde(skip)]
+    pub renewal: Option<i64>,
     /// Orders in a row that came to nothing.
     pub failures: u32,
     /// The last of them.
@@ -74,6 +78,12 @@ pub struct LastFailure {
 }
 
 impl SiteStanding {
+    /// Whether its certificate should have been renewed a day ago.
+    #[must_use]
+    pub fn is_late(&self, now: i64) -> bool {
+        self.renewal.is_some_and(|at| at + LATE < now)
+    }
+
     /// How control of the names is to be shown: first as it was last time, after a failure the next way.
     pub(super) fn challenge(&self, known: &[Challenge]) -> Challenge {
         let last = known.iter().position(|one| self.challenge.as_deref() == Some(one.word())).unwrap_or(0);
@@ -103,6 +113,7 @@ impl SiteStanding {
 #[derive(Clone, Debug)]
 pub struct AcmeHandle {
     sites: Arc<Mutex<BTreeMap<String, SiteStanding>>>,
+    tally: Arc<Mutex<Tally>>,
     wishes: mpsc::Sender<String>,
 }
 
@@ -115,13 +126,25 @@ impl AcmeHandle {
     #[must_use]
     pub fn new() -> (Self, mpsc::Receiver<String>) {
         let (wishes, received) = mpsc::channel(WISHES);
-        (Self { sites: Arc::default(), wishes }, received)
+        (Self { sites: Arc::default(), tally: Arc::default(), wishes }, received)
     }
 
     /// How a site is doing; `None`: it is not managed.
     #[must_use]
     pub fn of(&self, site: &str) -> Option<SiteStanding> {
         self.sites.lock().unwrap_or_else(PoisonError::into_inner).get(site).cloned()
+    }
+
+    /// How every managed site is doing, by its name.
+    #[must_use]
+    pub fn all(&self) -> BTreeMap<String, SiteStanding> {
+        self.sites.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The orders that have ended, for every issuer and outcome.
+    #[must_use]
+    pub fn ended(&self) -> Vec<EndedOrders> {
+        self.tally().all()
     }
 
     /// Has a certificate ordered now, whatever serves and whatever failed before.
@@ -135,10 +158,16 @@ impl AcmeHandle {
         self.wishes.send(site.to_owned()).await.map_err(|_| NotManaged)
     }
 
+    pub(super) fn tally(&self) -> MutexGuard<'_, Tally> {
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(super) fn replace(&self, sites: BTreeMap<String, SiteStanding>) {
         *self.sites.lock().unwrap_or_else(PoisonError::into_inner) = sites;
     }
 }
 
+/// Seconds after which a renewal is late.
+const LATE: i64 = 86_400;
 /// Wishes that wait while the manager looks round.
 const WISHES: usize = 16;

@@ -9,10 +9,13 @@ use tokio::sync::Semaphore;
 
 use super::Sources;
 use super::problem::{Answer, Kind, Problem, exposition};
-use crate::certs::{AlarmCode, Choice, End, IntakeHandle, Ledger, NoticeState, Object, Truth};
+use crate::acme::EndedOrders;
+use crate::certs::{AlarmCode, Choice, End, IntakeHandle, Ledger, NoticeState, Object};
 use crate::config::{Reloads, Standing};
 use crate::live::{CertIndex, RouteTable, ServedCert, Site};
-use crate::telemetry::{CertificateFacts, ConfigurationFacts, IntakeFacts, Scrape, SiteFacts, TruthFacts, render};
+use crate::telemetry::{
+    CertificateFacts, ConfigurationFacts, IntakeFacts, OrderFacts, Scrape, SiteFacts, TruthFacts, render,
+};
 
 /// Renders the page, one at a time, where blocking is allowed.
 pub(super) async fn answer(sources: &Arc<Sources>, one_at_a_time: &Arc<Semaphore>) -> Result<Answer, Problem> {
@@ -62,7 +65,8 @@ fn page(sources: &Sources) -> String {
         workers: &sources.workers,
         access_records_lost: sources.access_log.lost(),
         audit_unwritten: sources.audit.trouble().is_some(),
-        sites: sites(&routes, &index, &choices, &sources.truth, &objects),
+        sites: sites(&routes, &index, &choices, sources, &objects),
+        orders: sources.ordering.ended().into_iter().map(orders).collect(),
         certificates: index.certificates().iter().map(|served| certificate(served)).collect(),
         kept: requested.chain(held).collect(),
         well_known: sources.well_known.load().iter().count(),
@@ -87,23 +91,31 @@ fn certificate(served: &ServedCert) -> CertificateFacts<'_> {
     }
 }
 
+fn orders(ended: EndedOrders) -> OrderFacts {
+    let EndedOrders { issuer, failed_for, total } = ended;
+    let (result, reason) = failed_for.map_or(("issued", "none"), |reason| ("failed", reason.label()));
+    OrderFacts { issuer, result, reason, total }
+}
+
 /// Each site with the smallest end of validity over its hosts, for each type of key.
 fn sites(
     routes: &RouteTable,
     index: &CertIndex,
     choices: &BTreeMap<String, Choice>,
-    truth: &Truth,
+    sources: &Sources,
     objects: &HashMap<&str, Vec<(&'static str, i64)>>,
 ) -> Vec<SiteFacts> {
-    let (contradicted, shown) = (truth.contradicted_sites(), truth.shown());
+    let (contradicted, shown) = (sources.truth.contradicted_sites(), sources.truth.shown());
+    let ordering = sources.ordering.all();
     let of_site = |site: &Site| {
         let label = site.label();
         let source = choices.get(&*site.name).map_or(site.provision, |choice| choice.certificate).word();
         let mismatch = contradicted.contains(&label);
         let shown = shown.get(&label).copied();
+        let renewal = ordering.get(&*site.name).and_then(|standing| standing.renewal);
+        let objects = objects.get(&*site.name).cloned().unwrap_or_default();
         let mut facts =
-            SiteFacts { label, source, not_after: Vec::new(), objects: Vec::new(), shown, uncovered: 0, mismatch };
-        facts.objects = objects.get(&*site.name).cloned().unwrap_or_default();
+            SiteFacts { label, source, not_after: Vec::new(), objects, shown, uncovered: 0, mismatch, renewal };
         for host in &site.hosts {
             let mut served = index.find_pattern(host).into_iter().flat_map(|choice| choice.iter()).peekable();
             if served.peek().is_none() {

@@ -87,6 +87,7 @@ struct Site {
 #[derive(Deserialize)]
 struct Managed {
     state: String,
+    is_late: bool,
 }
 
 #[derive(Deserialize)]
@@ -118,8 +119,8 @@ impl Host {
 impl Site {
     fn state_of(&self, host: &Host, is_wrong: bool) -> String {
         let mut state = host.state.clone();
-        if let Some(Managed { state: managed }) = &self.managed {
-            state += &format!(", {managed}");
+        if let Some(Managed { state: managed, is_late }) = &self.managed {
+            state += &format!(", {managed}{}", if *is_late { ", renewal late" } else { "" });
         }
         if is_wrong {
             state += ", not seen as published";

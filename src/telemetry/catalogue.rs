@@ -46,6 +46,10 @@ catalogue! {
 
     SITE_NOT_AFTER = Gauge "vitrine_site_certificate_not_after_seconds" ["site", "source", "key_type"]
         "Earliest end of validity among the certificates that serve the site's hosts, seconds since the Unix epoch.";
+    SITE_RENEWAL = Gauge "vitrine_site_certificate_renewal_seconds" ["site"]
+        "When the certificate of a managed site is to be renewed, seconds since the Unix epoch; in the past while it is overdue.";
+    ACME_ORDERS = Counter "vitrine_acme_orders_total" ["issuer", "result", "reason"]
+        "Orders for certificates that have ended, by issuer, result and what they failed for.";
     OBJECT_NOT_AFTER = Gauge "vitrine_object_not_after_seconds" ["type", "site"]
         "End of an object that the site shows and that is no certificate of a server, seconds since the Unix epoch.";
     SITE_UNCOVERED = Gauge "vitrine_site_hosts_without_certificate" ["site"]

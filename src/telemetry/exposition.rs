@@ -4,7 +4,6 @@
 //! withdrawn has no series any more, and a gauge cannot disagree with what is served.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,9 +13,10 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
 
 use super::catalogue::{self as name, Family, Kind};
 use super::counters::{BUCKETS, Count, Counts, WorkerCounters};
-use super::labels::{HandshakeFailure, HandshakeKind, Label, Protocol, StatusClass};
+use super::labels::{HandshakeFailure, HandshakeKind, Label, Protocol};
 use super::log_writer;
 use super::process::ProcessFacts;
+use super::site_series::{self, SiteFacts};
 use super::text::{self, Text};
 
 /// What a scrape tells, gathered by the one who knows the tables.
@@ -42,8 +42,23 @@ pub struct Scrape<'a> {
     pub well_known: usize,
     /// What came of looking at what is really served.
     pub truth: TruthFacts,
+    /// Orders for certificates that have ended.
+    pub orders: Vec<OrderFacts>,
     /// The time, seconds since the Unix epoch.
     pub now: i64,
+}
+
+/// How many orders at an issuer ended alike.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrderFacts {
+    /// The operator's word for it.
+    pub issuer: String,
+    /// `issued` or `failed`.
+    pub result: &'static str,
+    /// Why it failed, or `none`.
+    pub reason: &'static str,
+    /// Since the start.
+    pub total: u64,
 }
 
 /// What came of looking at what is really served.
@@ -64,25 +79,6 @@ pub struct ConfigurationFacts {
     pub rejected: usize,
     /// Readings that brought something new, counted by result.
     pub reloads: Vec<(&'static str, u64)>,
-}
-
-/// A configured site and how long its certificates last.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SiteFacts {
-    /// Its first host as the configuration writes it.
-    pub label: String,
-    /// Where its certificates come from, in the configuration's word.
-    pub source: &'static str,
-    /// The earliest end of validity over its hosts, for each type of key, seconds since the Unix epoch.
-    pub not_after: Vec<(&'static str, i64)>,
-    /// The end of each object that it shows, by type; those without one are not there.
-    pub objects: Vec<(&'static str, i64)>,
-    /// Whether it shows what it should below `/.well-known/`; `None`: nothing, or not looked at yet.
-    pub shown: Option<bool>,
-    /// Its hosts that no certificate serves.
-    pub uncovered: usize,
-    /// Whether one of its hosts is served another certificate than the published one.
-    pub mismatch: bool,
 }
 
 /// A published certificate.
@@ -139,6 +135,9 @@ pub fn render(scrape: &Scrape<'_>) -> String {
     if let Some(intake) = &scrape.intake {
         page.intake(intake);
     }
+    for OrderFacts { issuer, result, reason, total } in &scrape.orders {
+        page.count(&name::ACME_ORDERS, &[issuer, result, reason], *total);
+    }
     page.configuration(&scrape.configuration);
     page.connections(scrape.workers);
     page.requests(scrape.workers);
@@ -150,7 +149,7 @@ pub fn render(scrape: &Scrape<'_>) -> String {
 
     let mut text = Text::after(page.recorder.handle().render());
     write_certificates(&mut text, scrape);
-    write_sites(&mut text, scrape);
+    site_series::write(&mut text, &scrape.sites, scrape.workers);
     write_durations(&mut text, scrape.workers);
     text.family(&name::PROCESS_CPU, process.cpu_seconds.map(|seconds| ("", seconds)));
     text.finish()
@@ -288,18 +287,6 @@ impl Page {
     }
 }
 
-/// Responses by class of every site, all workers together.
-fn by_site(workers: &[Arc<WorkerCounters>]) -> HashMap<Box<str>, [u64; StatusClass::ALL.len()]> {
-    let mut totals: HashMap<Box<str>, [u64; StatusClass::ALL.len()]> = HashMap::new();
-    for (label, counts) in workers.iter().flat_map(|worker| worker.sites()) {
-        let classes = totals.entry(label).or_default();
-        for class in StatusClass::ALL {
-            classes[class.index()] += counts.of(*class).value();
-        }
-    }
-    totals
-}
-
 fn write_certificates(text: &mut Text, scrape: &Scrape<'_>) {
     let certificates = || scrape.certificates.iter().chain(&scrape.kept);
     let labels: Vec<_> = certificates().map(certificate_labels).collect();
@@ -320,33 +307,6 @@ fn certificate_labels(facts: &CertificateFacts<'_>) -> String {
     )
 }
 
-fn write_sites(text: &mut Text, scrape: &Scrape<'_>) {
-    let (mut not_after, mut uncovered, mut requests) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut mismatch, mut objects, mut shown) = (Vec::new(), Vec::new(), Vec::new());
-    let counted = by_site(scrape.workers);
-    for site in &scrape.sites {
-        for (key_type, seconds) in &site.not_after {
-            not_after.push((text::labels(&name::SITE_NOT_AFTER, &[&site.label, site.source, key_type]), *seconds));
-        }
-        for (kind, seconds) in &site.objects {
-            objects.push((text::labels(&name::OBJECT_NOT_AFTER, &[kind, &site.label]), *seconds));
-        }
-        uncovered.push((text::labels(&name::SITE_UNCOVERED, &[&site.label]), site.uncovered));
-        mismatch.push((text::labels(&name::SERVED_MISMATCH, &[&site.label]), u8::from(site.mismatch)));
-        shown.extend(site.shown.map(|shown| (text::labels(&name::WELL_KNOWN_SERVED, &[&site.label]), u8::from(shown))));
-        let totals = counted.get(site.label.as_str()).copied().unwrap_or_default();
-        for class in StatusClass::ALL {
-            requests.push((text::labels(&name::SITE_REQUESTS, &[&site.label, class.label()]), totals[class.index()]));
-        }
-    }
-    text.family(&name::SITE_NOT_AFTER, borrowed(&not_after));
-    text.family(&name::OBJECT_NOT_AFTER, borrowed(&objects));
-    text.family(&name::SITE_UNCOVERED, borrowed(&uncovered));
-    text.family(&name::SERVED_MISMATCH, borrowed(&mismatch));
-    text.family(&name::WELL_KNOWN_SERVED, borrowed(&shown));
-    text.family(&name::SITE_REQUESTS, borrowed(&requests));
-}
-
 /// The duration histogram, all workers together.
 fn write_durations(text: &mut Text, workers: &[Arc<WorkerCounters>]) {
     let mut buckets = [0; BUCKETS.len() + 1];
@@ -360,10 +320,6 @@ fn write_durations(text: &mut Text, workers: &[Arc<WorkerCounters>]) {
     }
     let bounds = BUCKETS.iter().map(|(bound, _)| *bound).chain(["+Inf"]);
     text.histogram(&name::REQUEST_DURATION, bounds.zip(buckets), nanoseconds as f64 / 1e9);
-}
-
-fn borrowed<V: Copy>(series: &[(String, V)]) -> impl Iterator<Item = (&str, V)> {
-    series.iter().map(|(labels, value)| (labels.as_str(), *value))
 }
 
 fn key(family: &'static Family, values: &[&str]) -> Key {

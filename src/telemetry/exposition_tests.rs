@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 use super::*;
-use crate::telemetry::{GateRule, LocalAnswer};
+use crate::telemetry::{GateRule, LocalAnswer, StatusClass};
 
 fn workers(number: usize) -> Vec<Arc<WorkerCounters>> {
     (0..number).map(|_| Arc::default()).collect()
@@ -36,7 +36,9 @@ fn full_scrape(workers: &[Arc<WorkerCounters>]) -> Scrape<'_> {
             shown: Some(false),
             uncovered: 1,
             mismatch: true,
+            renewal: Some(1_500),
         }],
+        orders: vec![OrderFacts { issuer: "letsencrypt".into(), result: "failed", reason: "dns", total: 4 }],
         truth: TruthFacts { age: Duration::from_millis(1_500), checks: vec![("match", 9), ("mismatch", 1)] },
         certificates: vec![certificate("shop.example", "certs/shop.pem"), certificate("", "certs/odd \"name\"\n.pem")],
         kept: vec![certificate("merchant.example", "state/requests/m/meta.json")],
@@ -125,6 +127,7 @@ fn closed_sets_are_there_at_zero_before_anything_happened() {
             shown: None,
             uncovered: 1,
             mismatch: false,
+            renewal: None,
         }],
         intake: Some(IntakeFacts { alarms: vec![("scan-failed", false)], ..IntakeFacts::default() }),
         ..Scrape::default()

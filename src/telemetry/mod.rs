@@ -7,13 +7,15 @@ mod labels;
 mod log_writer;
 mod logging;
 mod process;
+mod site_series;
 mod text;
 
 pub use counters::{BUCKETS, Count, Counts, Histogram, ResponseCounts, SiteCounts, WorkerCounters};
-pub use exposition::{CertificateFacts, ConfigurationFacts, IntakeFacts, Scrape, SiteFacts, TruthFacts, render};
+pub use exposition::{CertificateFacts, ConfigurationFacts, IntakeFacts, OrderFacts, Scrape, TruthFacts, render};
 pub use labels::{
     AcceptTrouble, GateRule, HandshakeFailure, HandshakeKind, Label, LocalAnswer, Protocol, Shed, StatusClass,
     TruthResult, UpstreamFailure,
 };
 pub use log_writer::flush as flush_log;
 pub use logging::{LogFormat, LogLevel, RateLimited, install as install_logging, printable};
+pub use site_series::SiteFacts;

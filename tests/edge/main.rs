@@ -34,6 +34,7 @@ mod names;
 mod objects;
 mod openapi;
 mod orders;
+mod orders_seen;
 mod plain;
 mod reload;
 mod requests;

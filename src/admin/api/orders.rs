@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::timestamp;
+use super::{now, timestamp};
 use crate::acme::SiteStanding;
 
 /// What is told of a managed site.
@@ -11,6 +11,10 @@ pub(super) struct Managed {
     state: &'static str,
     /// When something will be done by itself.
     next: Option<String>,
+    /// When its certificate is to be renewed.
+    renewal: Option<String>,
+    /// Whether that should have been more than a day ago.
+    is_late: bool,
     issuer: Option<String>,
     issued: Option<String>,
     failures: u32,
@@ -30,6 +34,8 @@ impl From<SiteStanding> for Managed {
         Self {
             state: standing.phase.word(),
             next: standing.next.map(timestamp),
+            renewal: standing.renewal.map(timestamp),
+            is_late: standing.is_late(now()),
             issuer: standing.issuer,
             issued: standing.issued.map(timestamp),
             failures: standing.failures,

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::{Operation, Resource, aside, timestamp};
+use super::{Operation, Resource, aside, now, timestamp};
+use crate::acme::SiteStanding;
 use crate::admin::Sources;
 use crate::admin::problem::json;
 use crate::certs::{IntakeHandle, Ledger, NoticeState};
@@ -67,7 +68,20 @@ fn alarms(sources: &Sources) -> Vec<Alarm> {
     let audit = sources.audit.trouble().map(|trouble| alarm(UNRECORDED, &trouble.text, trouble.since));
     let hidden = sources.truth.not_shown();
     let hidden = hidden.iter().map(|hidden| alarm(NOT_SHOWN, &hidden.message, hidden.since));
-    refused.chain(rejected).chain(of_certificates).chain(served).chain(hidden).chain(audit).collect()
+    let ordering = sources.ordering.all();
+    let late = ordering.iter().filter(|(_, standing)| standing.is_late(now()));
+    let late =
+        late.map(|(site, standing)| alarm(RENEWAL_LATE, &lateness(site, standing), standing.renewal.unwrap_or(0)));
+    let of_sites = served.chain(hidden).chain(late);
+    refused.chain(rejected).chain(of_certificates).chain(of_sites).chain(audit).collect()
+}
+
+fn lateness(site: &str, standing: &SiteStanding) -> String {
+    let why = match &standing.last_failure {
+        Some(last) => format!("{} ({}): {}", last.issuer, last.reason.label(), last.text),
+        None => "no order has failed".to_owned(),
+    };
+    format!("the certificate of {site} should have been renewed more than a day ago: {why}")
 }
 
 fn ledger(sources: &Sources) -> Arc<Ledger> {
@@ -78,6 +92,8 @@ fn ledger(sources: &Sources) -> Arc<Ledger> {
 const NOT_RELOADED: &str = "config-not-reloaded";
 /// What was done since could not be added to the audit trail.
 const UNRECORDED: &str = "audit-unwritten";
+/// A managed site's certificate was not renewed in time.
+const RENEWAL_LATE: &str = "renewal-late";
 /// This part of an included file does not apply.
 const LEFT_OUT: &str = "config-rejected";
 /// A host is served another certificate than the published one.
