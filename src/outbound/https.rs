@@ -1,8 +1,9 @@
-//! HTTPS to machines of others: bounded in time and size, to nobody who cannot prove the name.
+//! HTTPS to machines of others: bounded in time and size, to nobody who cannot prove the name. This machine itself need not.
 
 use std::fmt;
 use std::future::Future;
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -23,7 +24,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tower_service::Service;
 
-/// A client for `https` alone. Clones share their connections.
+/// A client for `https`, and for `http` to loopback addresses. Clones share their connections.
 #[derive(Clone)]
 pub struct HttpsClient {
     client: Client<Connector, Full<Bytes>>,
@@ -90,7 +91,7 @@ impl fmt::Display for NoAnswer {
 
 impl std::error::Error for NoAnswer {}
 
-/// TCP with TLS upon it.
+/// TCP with TLS upon it, but to this machine.
 #[derive(Clone)]
 struct Connector {
     tcp: HttpConnector,
@@ -98,9 +99,9 @@ struct Connector {
 }
 
 impl Service<Uri> for Connector {
-    type Response = Tls;
+    type Response = Wire;
     type Error = io::Error;
-    type Future = Pin<Box<dyn Future<Output = io::Result<Tls>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = io::Result<Wire>> + Send>>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.tcp.poll_ready(context).map_err(io::Error::other)
@@ -111,43 +112,67 @@ impl Service<Uri> for Connector {
         let host = to.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
         let tcp = self.tcp.call(to);
         Box::pin(async move {
-            if !is_https {
+            if !is_https && !is_this_machine(&host) {
                 return Err(io::Error::other("expected an address that begins with \"https://\""));
             }
-            let name = ServerName::try_from(host).map_err(io::Error::other)?;
             let tcp = tcp.await.map_err(io::Error::other)?.into_inner();
             let _ = tcp.set_nodelay(true);
-            tls.connect(name, tcp).await.map(|stream| Tls(TokioIo::new(stream)))
+            if !is_https {
+                // A name is what the system says it is.
+                return match tcp.peer_addr()?.ip().is_loopback() {
+                    true => Ok(Wire::Plain(TokioIo::new(tcp))),
+                    false => Err(io::Error::other(format!("{host} leads to another machine"))),
+                };
+            }
+            let name = ServerName::try_from(host).map_err(io::Error::other)?;
+            tls.connect(name, tcp).await.map(|stream| Wire::Tls(Box::new(TokioIo::new(stream))))
         })
     }
 }
 
-/// A connection as the client wants it.
-struct Tls(TokioIo<TlsStream<TcpStream>>);
+fn is_this_machine(host: &str) -> bool {
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
 
-impl Connection for Tls {
+/// A connection as the client wants it.
+enum Wire {
+    Tls(Box<TokioIo<TlsStream<TcpStream>>>),
+    Plain(TokioIo<TcpStream>),
+}
+
+/// Hands on to whichever it is.
+macro_rules! either {
+    ($self:ident, $method:ident, $($argument:expr),+) => {
+        match $self.get_mut() {
+            Wire::Tls(stream) => Pin::new(stream).$method($($argument),+),
+            Wire::Plain(stream) => Pin::new(stream).$method($($argument),+),
+        }
+    };
+}
+
+impl Connection for Wire {
     fn connected(&self) -> Connected {
         Connected::new()
     }
 }
 
-impl Read for Tls {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(cx, buffer)
+impl Read for Wire {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+        either!(self, poll_read, cx, buffer)
     }
 }
 
-impl Write for Tls {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, octets)
+impl Write for Wire {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
+        either!(self, poll_write, cx, octets)
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        either!(self, poll_flush, cx)
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        either!(self, poll_shutdown, cx)
     }
 }
 
