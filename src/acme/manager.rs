@@ -118,7 +118,7 @@ impl Manager {
         let mut soonest = now + FARTHEST;
         for site in &terms.sites {
             let provision = choices.get(&site.name).map_or(site.provision, |choice| choice.certificate);
-            if provision != Provision::Managed || !terms.terms_agreed {
+            if provision != Provision::Managed || !terms.terms_agreed || site.hosts.is_empty() {
                 continue;
             }
             let mut standing = self.standing_of(&site.name).await;

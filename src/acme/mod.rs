@@ -13,6 +13,7 @@
 mod account;
 mod failure;
 mod manager;
+mod on_demand;
 mod order;
 mod records;
 mod schedule;
@@ -24,6 +25,7 @@ mod wire;
 
 pub use failure::Reason;
 pub use manager::Manager;
+pub use on_demand::{Answer, Newcomers};
 pub use standing::{AcmeHandle, LastFailure, NotManaged, Phase, SiteStanding};
 pub use tally::EndedOrders;
-pub use terms::{AcmeTerms, ExternalAccount, Issuer, ManagedSite};
+pub use terms::{AcmeTerms, ExternalAccount, Issuer, ManagedSite, OnDemandSite, QuestionLimits};

@@ -1,12 +1,14 @@
 //! How each managed site is doing.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 use super::failure::{Failure, Reason};
+use super::on_demand::Answer;
 use super::schedule;
 use super::tally::{EndedOrders, Tally};
 use crate::config::Challenge;
@@ -114,6 +116,7 @@ impl SiteStanding {
 pub struct AcmeHandle {
     sites: Arc<Mutex<BTreeMap<String, SiteStanding>>>,
     tally: Arc<Mutex<Tally>>,
+    questions: Arc<[AtomicU64; Answer::WORDS.len()]>,
     wishes: mpsc::Sender<String>,
 }
 
@@ -126,7 +129,7 @@ impl AcmeHandle {
     #[must_use]
     pub fn new() -> (Self, mpsc::Receiver<String>) {
         let (wishes, received) = mpsc::channel(WISHES);
-        (Self { sites: Arc::default(), tally: Arc::default(), wishes }, received)
+        (Self { sites: Arc::default(), tally: Arc::default(), questions: Arc::default(), wishes }, received)
     }
 
     /// How a site is doing; `None`: it is not managed.
@@ -145,6 +148,17 @@ impl AcmeHandle {
     #[must_use]
     pub fn ended(&self) -> Vec<EndedOrders> {
         self.tally().all()
+    }
+
+    /// How questions about names that nobody serves were answered, by word.
+    #[must_use]
+    pub fn questions(&self) -> Vec<(&'static str, u64)> {
+        let totals = self.questions.iter().map(|total| total.load(Ordering::Relaxed));
+        Answer::WORDS.into_iter().zip(totals).collect()
+    }
+
+    pub(super) fn asked(&self, answer: &Answer) {
+        self.questions[answer.place()].fetch_add(1, Ordering::Relaxed);
     }
 
     /// Has a certificate ordered now, whatever serves and whatever failed before.

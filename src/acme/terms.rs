@@ -22,6 +22,32 @@ pub struct AcmeTerms {
     pub issuers: Vec<Issuer>,
     /// Every site, managed or not: which are may be decided while the edge runs.
     pub sites: Vec<ManagedSite>,
+    /// Those that names may become like which nobody serves.
+    pub on_demand: Vec<OnDemandSite>,
+    /// How often may be asked about such names.
+    pub questions: QuestionLimits,
+    /// Roots that the endpoints are known by which are asked.
+    pub roots: Vec<CertificateDer<'static>>,
+}
+
+/// A site that others become like, on demand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OnDemandSite {
+    /// Its name.
+    pub name: String,
+    /// The names it answers for itself.
+    pub hosts: Vec<HostPattern>,
+    /// Where is asked which names may be served.
+    pub ask: String,
+}
+
+/// How often may be asked about names that nobody serves, in an hour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct QuestionLimits {
+    /// In all.
+    pub per_hour: u64,
+    /// On account of clients of one network.
+    pub per_client: u64,
 }
 
 /// An authority.

@@ -66,6 +66,7 @@ fn page(sources: &Sources) -> String {
         access_records_lost: sources.access_log.lost(),
         audit_unwritten: sources.audit.trouble().is_some(),
         sites: sites(&routes, &index, &choices, sources, &objects),
+        questions: sources.ordering.questions(),
         orders: sources.ordering.ended().into_iter().map(orders).collect(),
         certificates: index.certificates().iter().map(|served| certificate(served)).collect(),
         kept: requested.chain(held).collect(),
@@ -118,7 +119,7 @@ fn sites(
             SiteFacts { label, source, not_after: Vec::new(), objects, shown, uncovered: 0, mismatch, renewal };
         for host in &site.hosts {
             let mut served = index.find_pattern(host).into_iter().flat_map(|choice| choice.iter()).peekable();
-            if served.peek().is_none() {
+            if served.peek().is_none() && site.awaits(host) {
                 facts.uncovered += 1;
             }
             for certificate in served {

@@ -149,6 +149,7 @@ fn routes() -> RouteTable {
         minimum_validation: (hosts[0] == "late.example").then_some(ValidationLevel::Organisation),
         staging: false,
         provision: Default::default(),
+        on_demand: Default::default(),
     };
     let sites = vec![
         site(&["shop.example", "*.shop.example"], &[("/", 8080), ("/api", 8081)]),

@@ -220,6 +220,7 @@ mod tests {
             minimum_validation: None,
             staging,
             provision: Default::default(),
+            on_demand: Default::default(),
         };
         let mut own =
             Arc::into_inner(served("own", &["a.example", "b.example"], NOW - 1, NOW + 1, false)).expect("one");

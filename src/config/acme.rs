@@ -6,7 +6,7 @@ use toml::de::DeValue;
 use super::certificates::named_file;
 use super::reader::{Placed, Section};
 use super::value::expected;
-use super::{AcmeConfig, Challenge, ExternalAccount, IssuerConfig, value};
+use super::{AcmeConfig, Challenge, ExternalAccount, IssuerConfig, on_demand, value};
 
 /// `[acme]`
 pub(super) fn acme(section: &Section<'_>) -> AcmeConfig {
@@ -24,6 +24,7 @@ pub(super) fn acme(section: &Section<'_>) -> AcmeConfig {
         issuers.push(issuer);
     }
     AcmeConfig {
+        on_demand: on_demand::limits(section),
         contact: contact.into_iter().map(|contact| contact.value).collect(),
         terms_of_service_agreed: agreed,
         challenges: challenges

@@ -34,12 +34,29 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
         &["drop_directory", "state_directory", "state_key_file", "trusted_roots", "local_ca_suffixes", "drop"],
     ),
     ("certificates.drop", &["directory", "hosts", "password_file"]),
-    ("acme", &["contact", "terms_of_service_agreed", "challenges", "issuer"]),
+    (
+        "acme",
+        &["contact", "terms_of_service_agreed", "challenges", "on_demand_per_hour", "on_demand_per_client", "issuer"],
+    ),
     ("acme.issuer", &["name", "directory", "profile", "ca_file", "eab_key_id", "eab_hmac_key_file"]),
     ("admin", &["listen", "metrics_listen", "allowed_hosts", "export"]),
     ("log", &["format", "level"]),
     ("access_log", &["to", "mode", "sample", "query", "truncate_client"]),
-    ("site", &["name", "hosts", "certificate", "minimum_validation", "staging", "upstreams", "route"]),
+    (
+        "site",
+        &[
+            "name",
+            "hosts",
+            "like",
+            "certificate",
+            "minimum_validation",
+            "staging",
+            "on_demand",
+            "ask",
+            "upstreams",
+            "route",
+        ],
+    ),
     ("site.route", &["path", "upstreams"]),
 ];
 

@@ -8,6 +8,7 @@ mod document;
 mod include;
 mod keys;
 mod load;
+mod on_demand;
 mod place;
 mod reader;
 mod recorded;
@@ -182,6 +183,17 @@ pub struct AcmeConfig {
     pub challenges: Vec<Challenge>,
     /// `[[acme.issuer]]`, in order of preference; never empty.
     pub issuers: Vec<IssuerConfig>,
+    /// How often on-demand sites ask.
+    pub on_demand: OnDemandConfig,
+}
+
+/// How often operators' endpoints are asked about names that nobody serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OnDemandConfig {
+    /// In an hour, in all.
+    pub questions_per_hour: u64,
+    /// In an hour, on account of clients of one network.
+    pub questions_per_client: u64,
 }
 
 /// A way to show an authority that a name is ours (RFC 8555 §8).

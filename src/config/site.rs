@@ -6,9 +6,10 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::keys::NOT_IN_THIS_VERSION;
+use super::on_demand::Kinship;
 use super::reader::{Pad, Placed, Section};
 use super::{place, value};
-use crate::live::{Provision, SiteSpec, Upstream, ValidationLevel};
+use crate::live::{OnDemand, Provision, SiteSpec, Upstream, ValidationLevel};
 use crate::name::{HostName, HostPattern};
 
 /// What the rest of the file says that sites must agree with.
@@ -29,6 +30,8 @@ pub(super) struct ReadSite {
     minimum_validation: Option<ValidationLevel>,
     staging: bool,
     provision: Placed<Provision>,
+    kinship: Kinship,
+    model: Option<OnDemand>,
 }
 
 impl ReadSite {
@@ -80,16 +83,28 @@ impl ReadSite {
             }
             routes.push(route);
         }
-        if !given("upstreams") && tables.is_empty() && table.get_ref().is_table() {
+        let kinship = Kinship::read(&section);
+        let has_routes = given("upstreams") || !tables.is_empty();
+        if !has_routes && !kinship.is_like_another() && table.get_ref().is_table() {
             let text = "is needed: where requests go, such as [\"http://10.0.0.11:8080\"]; or a [[site.route]]";
             pad.missing(section.line, "site.upstreams", text);
         }
         let routes = routes.into_iter().map(|route| route.value).collect();
-        Self { name, hosts, routes, minimum_validation, staging, provision }
+        Self { name, hosts, routes, minimum_validation, staging, provision, kinship, model: None }
     }
 
-    /// Remarks on hosts for which certificates cannot come from where they are to come from.
-    pub(super) fn check_provision(&self, pad: &Pad<'_>, ground: &Ground) {
+    /// Takes over what it has from the site that it is like, one of `sites`, and remarks on what does not go together and on hosts
+    /// for which certificates cannot come from where they are to come from.
+    pub(super) fn agree(&mut self, pad: &Pad<'_>, ground: &Ground, sites: &[SiteSpec]) {
+        if let Some(model) = self.kinship.model(pad, sites) {
+            if self.routes.is_empty() {
+                self.routes.clone_from(&model.routes);
+            }
+            self.minimum_validation = self.minimum_validation.or(model.minimum_validation);
+            self.staging |= model.staging;
+            self.model = Some(model.on_demand.clone());
+        }
+        self.kinship.check(pad, &self.provision);
         match self.provision.value {
             Provision::Uploaded => {}
             Provision::SelfSigned => self.check_suffixes(pad, &ground.suffixes),
@@ -103,7 +118,9 @@ impl ReadSite {
                         each issuer first";
             pad.mistake(self.provision.line, "site.certificate", text);
         }
-        for host in self.hosts.iter().filter(|host| matches!(host.value, HostPattern::Wildcard(_))) {
+        // Below a wildcard of an on-demand site each name has a certificate of its own.
+        let is_ordered = |host: &&Placed<HostPattern>| !self.kinship.is_on_demand() && is_wildcard(&host.value);
+        for host in self.hosts.iter().filter(is_ordered) {
             let text = format!(
                 "\"managed\" for {:?} needs dns-01, which is {NOT_IN_THIS_VERSION}; name each host, or use \"uploaded\"",
                 host.value.to_string()
@@ -134,9 +151,14 @@ impl ReadSite {
     pub(super) fn finish(self) -> Option<SiteSpec> {
         let name = self.name?.value;
         let hosts = self.hosts.into_iter().map(|host| host.value).collect();
+        let on_demand = self.kinship.finish(self.model.as_ref());
         let Self { routes, minimum_validation, staging, provision, .. } = self;
-        Some(SiteSpec { name, hosts, routes, minimum_validation, staging, provision: provision.value })
+        Some(SiteSpec { name, hosts, routes, minimum_validation, staging, provision: provision.value, on_demand })
     }
+}
+
+const fn is_wildcard(host: &HostPattern) -> bool {
+    matches!(host, HostPattern::Wildcard(_))
 }
 
 /// Whether the host that stands first is one: with a slip in it the second must not lend the site its name.

@@ -46,8 +46,8 @@ impl MainSites {
     /// Reads one site.
     pub(super) fn read<'a>(&mut self, pad: &Pad<'a>, table: &'a Spanned<DeValue<'a>>) {
         let site_pad = Pad::new(pad.document);
-        let site = ReadSite::read(&site_pad, table);
-        site.check_provision(&site_pad, &self.ground);
+        let mut site = ReadSite::read(&site_pad, table);
+        site.agree(&site_pad, &self.ground, &self.specs);
         let file = &pad.document.file;
         for Remark { line, key, text, .. } in self.claims.conflicts(file, &site, false) {
             site_pad.mistake(line.unwrap_or(1), &key, text);
@@ -63,7 +63,7 @@ impl MainSites {
     pub(super) fn with_included(self, pad: &Pad<'_>, included: &Included, serving: Option<&Loaded>) -> Sites {
         let main = &pad.document.file;
         let incumbents = serving.map(|serving| Incumbents::of(serving, main)).unwrap_or_default();
-        let mut reading = Reading { ground: Some(&self.ground), ..Reading::default() };
+        let mut reading = Reading { main: &self, candidates: Vec::new(), rejected: Vec::new(), warnings: Vec::new() };
         for silent in &included.silent {
             reading.hear(silent, pad, incumbents.of_pattern(silent).next().is_some());
         }
@@ -149,9 +149,8 @@ struct Candidate {
 }
 
 /// What the included files say, each by itself.
-#[derive(Default)]
 struct Reading<'s> {
-    ground: Option<&'s Ground>,
+    main: &'s MainSites,
     candidates: Vec<Candidate>,
     rejected: Vec<Rejected>,
     warnings: Vec<Remark>,
@@ -193,10 +192,8 @@ impl Reading<'_> {
         }
         for table in top.tables("site") {
             let site_pad = Pad::new(document);
-            let site = ReadSite::read(&site_pad, table);
-            if let Some(ground) = self.ground {
-                site.check_provision(&site_pad, ground);
-            }
+            let mut site = ReadSite::read(&site_pad, table);
+            site.agree(&site_pad, &self.main.ground, &self.main.specs);
             // The rest of a broken file is read to tell everything at once.
             if is_broken {
                 pad.absorb(site_pad);

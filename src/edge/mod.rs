@@ -21,7 +21,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::{Notify, Semaphore, watch};
 
 use crate::access_log::{AccessLog, Writer};
-use crate::acme::{AcmeHandle, Manager};
+use crate::acme::{AcmeHandle, Manager, Newcomers};
 use crate::admin::{self, Tokens};
 use crate::certs::{Intake, IntakeHandle, Truth, TruthCheck};
 use crate::config::{Loaded, site_orders};
@@ -112,6 +112,7 @@ impl Edge {
         let (routes_publisher, routes) = live::table(tables::routes(&config, https_port));
         let (policy_publisher, policy) = live::table(tables::policy(&config)?);
         let (own, own_check) = live::table(OwnCheck::default());
+        let (unknown_names, heard) = live::unknown_names();
         let (conductor, lifecycle) = lifecycle();
         let (access_log, writer) = AccessLog::start(&tables::access_log(&config)).map_err(|error| {
             StartError::Configuration(format!("access_log.to: {error}; choose a file that can be written"))
@@ -122,6 +123,7 @@ impl Edge {
             routes: routes.clone(),
             well_known: well_known.clone(),
             challenges,
+            unknown_names,
             policy: policy.clone(),
             own_check,
             access_log: access_log.clone(),
@@ -153,10 +155,10 @@ impl Edge {
         let (site_desk, site_orders) = site_orders();
         let (ordering, wishes) = AcmeHandle::new();
         let manager = intake.clone().map(|intake| {
-            let (terms, handle) = (acme.subscribe(), ordering.clone());
-            let (index, store) = (certificates_live.clone(), store.clone());
-            Manager::new(terms, index, intake, store, challenges_publisher, (handle, wishes))
+            let (terms, index, handle) = (acme.subscribe(), certificates_live.clone(), ordering.clone());
+            Manager::new(terms, index, intake, store.clone(), challenges_publisher, (handle, wishes))
         });
+        let newcomers = Newcomers::new(heard, acme.subscribe(), routes.clone(), site_desk.clone(), ordering.clone());
         let path = path.map(Path::to_path_buf);
         let reloader = Reloader::new(path, loaded, https_port, routes_publisher, policy_publisher, terms, acme);
         let listeners = door::listeners(&config, &control)?;
@@ -227,6 +229,7 @@ impl Edge {
         };
         edge.await_workers(config.edge.workers)?;
         edge.control.spawn(truth_check.run(truth, edge.lifecycle.clone()));
+        edge.control.spawn(newcomers.run(edge.lifecycle.clone()));
         if let Some(manager) = manager {
             edge.control.spawn(manager.run(edge.lifecycle.clone()));
         }

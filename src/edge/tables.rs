@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use crate::access_log;
-use crate::acme::{AcmeTerms, ExternalAccount, Issuer, ManagedSite};
+use crate::acme::{AcmeTerms, ExternalAccount, Issuer, ManagedSite, OnDemandSite, QuestionLimits};
 use crate::certs::{Flaw, Folder, Folders, Minimums, Roots, SiteTerms, Terms};
-use crate::config::{AccessLogTarget, CertificatesConfig, Config, DropFolder, TlsVersion, UnknownName};
-use crate::live::RouteTable;
+use crate::config::{self, AccessLogTarget, CertificatesConfig, Config, DropFolder, TlsVersion, UnknownName};
+use crate::live::{OnDemand, RouteTable, SiteSpec};
+use crate::name::HostPattern;
 use crate::proxy::{self, TlsPolicy, TlsPolicyError};
 
 /// The routes of a configuration. `https_port` is the port the first HTTPS listener really has.
@@ -79,10 +80,22 @@ pub(super) fn acme(config: &Config) -> Result<AcmeTerms, Vec<String>> {
     }
     let sites = config.sites.iter().map(|site| ManagedSite {
         name: site.name.clone(),
-        hosts: site.hosts.clone(),
+        hosts: site.hosts.iter().filter(|host| is_ordered(site, host)).cloned().collect(),
         provision: site.provision,
     });
+    let on_demand = config.sites.iter().filter_map(|site| match &site.on_demand {
+        OnDemand::Asks(ask) => {
+            Some(OnDemandSite { name: site.name.clone(), hosts: site.hosts.clone(), ask: ask.clone() })
+        }
+        OnDemand::No | OnDemand::Allowed(_) => None,
+    });
+    let config::OnDemandConfig { questions_per_hour, questions_per_client } = config.acme.on_demand;
+    let trusted =
+        config.certificates.trusted_roots.iter().filter_map(|root| Roots::certificates_in(&root.content).ok());
     Ok(AcmeTerms {
+        on_demand: on_demand.collect(),
+        questions: QuestionLimits { per_hour: questions_per_hour, per_client: questions_per_client },
+        roots: Roots::web_certificates().chain(trusted.flatten()).collect(),
         terms_agreed: config.acme.terms_of_service_agreed,
         contact: config.acme.contact.clone(),
         challenges: config.acme.challenges.clone(),
@@ -91,13 +104,20 @@ pub(super) fn acme(config: &Config) -> Result<AcmeTerms, Vec<String>> {
     })
 }
 
+/// Whether certificates for a host are ordered: below a wildcard of an on-demand site each name has one of its own.
+const fn is_ordered(site: &SiteSpec, host: &HostPattern) -> bool {
+    !matches!((&site.on_demand, host), (OnDemand::Asks(_), HostPattern::Wildcard(_)))
+}
+
 /// The TLS policy of a configuration.
 pub(super) fn policy(config: &Config) -> Result<TlsPolicy, TlsPolicyError> {
     let unknown_name = match &config.tls.unknown_name {
         UnknownName::Refuse => proxy::UnknownName::Refuse,
         UnknownName::Default(host) => proxy::UnknownName::Default(host.clone()),
     };
-    TlsPolicy::new(config.tls.min_version == TlsVersion::V1_2, unknown_name)
+    let is_on_demand = config.sites.iter().any(|site| matches!(site.on_demand, OnDemand::Asks(_)));
+    let policy = TlsPolicy::new(config.tls.min_version == TlsVersion::V1_2, unknown_name)?;
+    Ok(policy.telling_unknown(is_on_demand))
 }
 
 /// Where and how requests are logged.

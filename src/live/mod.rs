@@ -7,8 +7,10 @@ mod cert_index;
 mod challenges;
 mod facts;
 mod name_table;
+mod on_demand;
 mod own_check;
 mod route_table;
+mod unknown_names;
 mod well_known;
 
 use std::sync::Arc;
@@ -18,8 +20,10 @@ use arc_swap::{ArcSwap, Cache, Guard};
 pub use cert_index::{CertIndex, Choice, KeyType, ServedCert};
 pub use challenges::Challenges;
 pub use facts::{CertFacts, CertTraits, ValidationLevel};
+pub use on_demand::OnDemand;
 pub use own_check::OwnCheck;
 pub use route_table::{Provision, Route, RouteTable, Site, SiteSpec, Upstream, UpstreamGroup};
+pub use unknown_names::{UnknownName, UnknownNames, unknown_names};
 pub use well_known::{WellKnown, WellKnownObject};
 
 /// Makes the two halves of a table, with its first content.

@@ -6,6 +6,7 @@ use hashbrown::HashMap;
 use ipnet::{IpNet, Ipv4Net};
 
 use super::facts::ValidationLevel;
+use super::on_demand::OnDemand;
 use crate::limits::Limits;
 use crate::name::{self, HostPattern};
 
@@ -77,8 +78,8 @@ impl RouteTable {
             .collect();
         routes.sort_by_key(|route| std::cmp::Reverse(route.prefix.len()));
         let (name, hosts, minimum_validation) = (spec.name.into(), spec.hosts.into(), spec.minimum_validation);
-        let (staging, provision) = (spec.staging, spec.provision);
-        Site { name, index, hosts, minimum_validation, staging, provision, routes: routes.into() }
+        let (staging, provision, on_demand) = (spec.staging, spec.provision, spec.on_demand);
+        Site { name, index, hosts, minimum_validation, staging, provision, on_demand, routes: routes.into() }
     }
 
     /// The place of a group; sites with the same upstreams share one, and with it its connections.
@@ -120,6 +121,8 @@ pub struct SiteSpec {
     pub staging: bool,
     /// Where its certificates come from.
     pub provision: Provision,
+    /// What it has to do with names that nobody serves.
+    pub on_demand: OnDemand,
 }
 
 /// Where a site's certificates come from.
@@ -161,6 +164,8 @@ pub struct Site {
     pub staging: bool,
     /// Where its certificates come from, as it is configured.
     pub provision: Provision,
+    /// What it has to do with names that nobody serves.
+    pub on_demand: OnDemand,
     routes: Box<[Route]>,
 }
 
@@ -170,6 +175,13 @@ impl Site {
     #[must_use]
     pub fn route(&self, path: &str) -> Option<&Route> {
         self.routes.iter().find(|route| route.serves(path))
+    }
+
+    /// Whether a certificate of its own is there for a host, or is to come: below a wildcard of a site that asks, each name has one
+    /// when it is asked for.
+    #[must_use]
+    pub const fn awaits(&self, host: &HostPattern) -> bool {
+        !matches!((&self.on_demand, host), (OnDemand::Asks(_), HostPattern::Wildcard(_)))
     }
 
     /// All routes, longest prefix first.
@@ -245,6 +257,7 @@ mod tests {
             minimum_validation: None,
             staging: false,
             provision: Provision::Uploaded,
+            on_demand: Default::default(),
         }
     }
 

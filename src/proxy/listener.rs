@@ -187,6 +187,12 @@ async fn secure(
     let outcome = alarm.guard(tls::accept(socket, &policy, &worker.certificates, &worker.challenges, &sni)).await;
     let sni = sni.into_inner();
     drop(handshaking);
+    if policy.tells_unknown()
+        && !permit.is_own()
+        && let Some(name) = sni.as_deref().filter(|_| is_unknown(&outcome))
+    {
+        worker.shared.unknown_names.tell(name, client);
+    }
     match outcome {
         Some(Ok(None)) => {
             tracing::debug!(%client, sni = sni.as_deref(), "an authority was shown what it asked for");
@@ -212,6 +218,15 @@ async fn secure(
             failed(worker, client, HandshakeFailure::Timeout, sni.as_deref(), None);
             None
         }
+    }
+}
+
+/// Whether the client asked for a name that nobody serves.
+fn is_unknown(outcome: &Option<Result<Option<tls::Accepted>, tls::Refused>>) -> bool {
+    match outcome {
+        Some(Ok(Some(accepted))) => accepted.by_default,
+        Some(Err(refused)) => refused.reason == HandshakeFailure::UnknownName,
+        Some(Ok(None)) | None => false,
     }
 }
 

@@ -22,7 +22,7 @@ use std::thread::JoinHandle;
 use tokio::sync::Semaphore;
 
 use crate::access_log::AccessLog;
-use crate::live::{CertIndex, Challenges, Live, OwnCheck, RouteTable, WellKnown};
+use crate::live::{CertIndex, Challenges, Live, OwnCheck, RouteTable, UnknownNames, WellKnown};
 use crate::shutdown::Lifecycle;
 use crate::telemetry::WorkerCounters;
 use listener::Bound;
@@ -40,6 +40,8 @@ pub struct Shared {
     pub well_known: Live<WellKnown>,
     /// What authorities ask to be shown.
     pub challenges: Live<Challenges>,
+    /// Where names are told that nobody serves.
+    pub unknown_names: UnknownNames,
     /// How TLS is spoken.
     pub policy: Live<TlsPolicy>,
     /// Which connection is the edge's own.

@@ -284,7 +284,7 @@ mod tests {
     use super::*;
     use crate::access_log::AccessLog;
     use crate::limits::Limits;
-    use crate::live::table;
+    use crate::live::{table, unknown_names};
     use crate::proxy::{Permits, UnknownName};
     use crate::shutdown::lifecycle;
 
@@ -335,6 +335,7 @@ mod tests {
             routes: table(routes).1,
             well_known: table(WellKnown::default()).1,
             challenges: table(Challenges::default()).1,
+            unknown_names: unknown_names().0,
             policy: table(TlsPolicy::new(true, UnknownName::Refuse).expect("a policy")).1,
             own_check: table(OwnCheck::default()).1,
             access_log: AccessLog::off(),

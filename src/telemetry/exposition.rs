@@ -44,6 +44,8 @@ pub struct Scrape<'a> {
     pub truth: TruthFacts,
     /// Orders for certificates that have ended.
     pub orders: Vec<OrderFacts>,
+    /// Questions about names that nobody serves, counted by answer.
+    pub questions: Vec<(&'static str, u64)>,
     /// The time, seconds since the Unix epoch.
     pub now: i64,
 }
@@ -137,6 +139,9 @@ pub fn render(scrape: &Scrape<'_>) -> String {
     }
     for OrderFacts { issuer, result, reason, total } in &scrape.orders {
         page.count(&name::ACME_ORDERS, &[issuer, result, reason], *total);
+    }
+    for (answer, total) in &scrape.questions {
+        page.count(&name::ON_DEMAND_QUESTIONS, &[answer], *total);
     }
     page.configuration(&scrape.configuration);
     page.connections(scrape.workers);

@@ -32,6 +32,7 @@ mod limited_folders;
 mod limits;
 mod names;
 mod objects;
+mod on_demand;
 mod openapi;
 mod orders;
 mod orders_seen;

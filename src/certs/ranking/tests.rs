@@ -197,6 +197,7 @@ fn site(host: &str, minimum_validation: Option<ValidationLevel>) -> SiteSpec {
         minimum_validation,
         staging: false,
         provision: Default::default(),
+        on_demand: Default::default(),
     }
 }
 

@@ -12,6 +12,7 @@ fn table(sites: impl IntoIterator<Item = Vec<String>>) -> RouteTable {
         minimum_validation: None,
         staging: false,
         provision: Default::default(),
+        on_demand: Default::default(),
     };
     RouteTable::new(sites.into_iter().map(spec).collect(), Limits::default(), Vec::new(), 443)
 }

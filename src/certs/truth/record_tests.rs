@@ -16,6 +16,7 @@ fn sites(names: &[&str]) -> RouteTable {
         minimum_validation: None,
         staging: false,
         provision: Default::default(),
+        on_demand: Default::default(),
     };
     RouteTable::new(names.iter().map(spec).collect(), Limits::default(), Vec::new(), 443)
 }

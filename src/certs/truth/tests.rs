@@ -89,6 +89,7 @@ impl Stage {
             minimum_validation: None,
             staging: false,
             provision: Default::default(),
+            on_demand: Default::default(),
         };
         let (routes_publisher, routes) =
             table(RouteTable::new(vec![site], Limits::default(), Vec::new(), listener.address.port()));

@@ -6,6 +6,6 @@ mod policy;
 mod resolver;
 mod stream;
 
-pub(super) use handshake::accept;
+pub(super) use handshake::{Accepted, Refused, accept};
 pub use policy::{TlsPolicy, TlsPolicyError, UnknownName};
 pub(super) use stream::Stream;

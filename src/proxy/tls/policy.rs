@@ -14,6 +14,7 @@ use crate::name::HostName;
 pub struct TlsPolicy {
     pub(super) config: Arc<ServerConfig>,
     pub(super) unknown_name: UnknownName,
+    tells_unknown: bool,
 }
 
 /// What a client gets that asks for a name nobody serves, or for none.
@@ -41,7 +42,18 @@ impl TlsPolicy {
         // rustls' session store is one mutex around a list that is searched from the front; tickets need neither.
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.ticketer = ticketer()?;
-        Ok(Self { config: Arc::new(config), unknown_name })
+        Ok(Self { config: Arc::new(config), unknown_name, tells_unknown: false })
+    }
+
+    /// The same, with it told when clients ask for names that nobody serves.
+    #[must_use]
+    pub fn telling_unknown(self, tells_unknown: bool) -> Self {
+        Self { tells_unknown, ..self }
+    }
+
+    /// Whether somebody wants to know of names that nobody serves.
+    pub(in crate::proxy) const fn tells_unknown(&self) -> bool {
+        self.tells_unknown
     }
 
     /// The name whose certificate clients get that ask for one nobody serves; `None`: they are refused.
