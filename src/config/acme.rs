@@ -6,13 +6,14 @@ use toml::de::DeValue;
 use super::certificates::named_file;
 use super::reader::{Placed, Section};
 use super::value::expected;
-use super::{AcmeConfig, Challenge, ExternalAccount, IssuerConfig, on_demand, value};
+use super::{AcmeConfig, Challenge, ExternalAccount, IssuerConfig, on_demand, preflight, value};
 
 /// `[acme]`
 pub(super) fn acme(section: &Section<'_>) -> AcmeConfig {
     let contact = section.list("contact", contact).map(|list| list.value).unwrap_or_default();
     let agreed = section.value_or("terms_of_service_agreed", value::switch, false);
     let challenges = section.filled_list("challenges", challenge).map(|list| list.value);
+    let resolvers = section.list("resolvers", preflight::resolver).map(|list| list.value).unwrap_or_default();
     let mut issuers: Vec<Placed<IssuerConfig>> = Vec::new();
     for table in section.tables("issuer") {
         let Some(issuer) = issuer(section, table) else { continue };
@@ -33,6 +34,8 @@ pub(super) fn acme(section: &Section<'_>) -> AcmeConfig {
             true => vec![IssuerConfig::lets_encrypt()],
             false => issuers.into_iter().map(|issuer| issuer.value).collect(),
         },
+        resolvers: resolvers.into_iter().map(|resolver| resolver.value).collect(),
+        preflight: preflight::preflight(section),
     }
 }
 

@@ -10,6 +10,7 @@ mod keys;
 mod load;
 mod on_demand;
 mod place;
+mod preflight;
 mod reader;
 mod recorded;
 mod remark;
@@ -32,6 +33,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 pub use load::{Loaded, Origins};
+pub use preflight::{PreflightConfig, PreflightMode};
 pub use recorded::{Draft, NewSite, file_of as site_file};
 pub use remark::{Mistakes, Rejected, RejectedPart, Remark};
 pub use site_orders::{SiteDesk, SiteOrder, SiteOrders, SiteRefusal, site_orders};
@@ -185,6 +187,10 @@ pub struct AcmeConfig {
     pub issuers: Vec<IssuerConfig>,
     /// How often on-demand sites ask.
     pub on_demand: OnDemandConfig,
+    /// Who is asked about names; empty: whom the system asks.
+    pub resolvers: Vec<SocketAddr>,
+    /// What is looked at before an order.
+    pub preflight: PreflightConfig,
 }
 
 /// How often operators' endpoints are asked about names that nobody serves.

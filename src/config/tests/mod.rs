@@ -5,6 +5,7 @@ mod any_text;
 mod contested;
 mod included;
 mod orders;
+mod preflight;
 mod refused_sections;
 mod refused_sites;
 mod reload;

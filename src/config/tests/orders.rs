@@ -10,6 +10,7 @@ fn everybody_who_says_nothing_else_orders_from_lets_encrypt_and_nobody_unasked()
     let acme = good("").config.acme;
     assert!(!acme.terms_of_service_agreed && acme.contact.is_empty());
     assert_eq!(acme.challenges, [Challenge::TlsAlpn01, Challenge::Http01]);
+    assert_eq!((acme.resolvers, acme.preflight), (Vec::new(), PreflightConfig::default()));
     let names: Vec<_> = acme.issuers.iter().map(|issuer| (issuer.name.as_str(), issuer.directory.as_str())).collect();
     assert_eq!(names, [("letsencrypt", "https://acme-v02.api.letsencrypt.org/directory")]);
 }
