@@ -1,6 +1,7 @@
-//! The control plane's HTTP clients: one speaks to the edge itself, over the Unix socket in the state folder, which is how the
-//! command line asks and orders; the other to authorities, over HTTPS.
+//! The control plane's clients: one speaks to the edge itself, over the Unix socket in the state folder, which is how the command
+//! line asks and orders; one to authorities, over HTTPS; one to name servers.
 
+pub mod dns;
 mod form;
 mod https;
 

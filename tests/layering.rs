@@ -80,6 +80,7 @@ const DOORS: &[Door] = &[
     Door { crates: &["webpki"], rooms: &["certs/path.rs"] },
     Door { crates: &["webpki_root_certs"], rooms: &["certs/roots.rs"] },
     Door { crates: &["instant_acme"], rooms: &["acme"] },
+    Door { crates: &["hickory_proto"], rooms: &["outbound/dns"] },
     Door { crates: &["notify"], rooms: &["folder_watch"] },
     Door { crates: &["arc_swap"], rooms: &["live/mod.rs"] },
     Door { crates: &["toml"], rooms: &["config"] },
@@ -107,7 +108,7 @@ const FOUNDATION: &[&str] = &[
 /// Crates that must not be in the lock file, but for the packages that only mention them: a weak feature (`ring?/alloc`) locks
 /// an optional dependency without ever building it. `scripts/test dependencies` looks at what is built.
 const BANNED: &[(&str, &[&str])] = &[
-    ("ring", &["rustls-webpki"]),
+    ("ring", &["hickory-proto", "rustls-webpki"]),
     ("openssl-sys", &[]),
     ("native-tls", &[]),
     ("rustls-pemfile", &[]),
