@@ -3,6 +3,7 @@
 
 pub mod dns;
 mod form;
+mod glimpse;
 mod https;
 
 use std::fmt;
@@ -27,6 +28,7 @@ use zeroize::Zeroizing;
 
 pub use form::FormPart;
 use form::form;
+pub use glimpse::{Glimpse, Unseen, connect, glimpse};
 pub use https::{HttpsClient, NoAnswer};
 
 /// A running edge, reached through its socket.
