@@ -74,6 +74,25 @@ impl Accounts {
         Ok(account)
     }
 
+    /// What the account at an issuer is called there; `None`: there is none yet.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(super) fn address(&self, issuer: &Issuer) -> Result<Option<String>, Failure> {
+        #[derive(Deserialize)]
+        struct Named {
+            credentials: Credentials,
+            directory: String,
+        }
+        #[derive(Deserialize)]
+        struct Credentials {
+            id: String,
+        }
+        let key = Key::of(&["acme", &issuer.name, "account.json"]).ok_or_else(unfit)?;
+        let known = self.store.read(&key)?.and_then(|item| serde_json::from_slice::<Named>(&item.content).ok());
+        Ok(known.filter(|known| known.directory == issuer.directory).map(|known| known.credentials.id))
+    }
+
     async fn open(&self, issuer: &Issuer, contact: &[String], wire: &Wire) -> Result<Account, Failure> {
         let builder = Account::builder_with_http(Box::new(wire.clone()));
         let (account, credentials) = match &issuer.external_account {

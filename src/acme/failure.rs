@@ -18,6 +18,8 @@ pub(super) struct Failure {
     pub(super) come_again: Option<SystemTime>,
     /// The same again may well succeed: it had forgotten what it said a moment ago.
     pub(super) is_forgetful: bool,
+    /// It was found before the authority was asked for anything.
+    pub(super) is_beforehand: bool,
 }
 
 /// The kinds of failure; labels of metrics.
@@ -32,6 +34,8 @@ pub enum Reason {
     Validation,
     /// The DNS of a name does not answer.
     Dns,
+    /// A name leads elsewhere, or to nobody.
+    UnreachableName,
     /// A CAA record forbids it to issue.
     Caa,
     /// It does not issue for a name.
@@ -48,11 +52,12 @@ pub enum Reason {
 
 impl Reason {
     /// All that there are.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Unreachable,
         Self::RateLimited,
         Self::Validation,
         Self::Dns,
+        Self::UnreachableName,
         Self::Caa,
         Self::NameRefused,
         Self::Account,
@@ -69,6 +74,7 @@ impl Reason {
             Self::RateLimited => "rate-limited",
             Self::Validation => "validation",
             Self::Dns => "dns",
+            Self::UnreachableName => "unreachable-name",
             Self::Caa => "caa",
             Self::NameRefused => "name-refused",
             Self::Account => "account",
@@ -104,7 +110,12 @@ impl Reason {
 
 impl Failure {
     pub(super) fn new(reason: Reason, text: impl Into<String>) -> Self {
-        Self { reason, text: text.into(), come_again: None, is_forgetful: false }
+        Self { reason, text: text.into(), come_again: None, is_forgetful: false, is_beforehand: false }
+    }
+
+    /// One that was found before anything was ordered.
+    pub(super) fn beforehand(reason: Reason, text: impl AsRef<str>) -> Self {
+        Self { is_beforehand: true, ..Self::new(reason, printable(text.as_ref())) }
     }
 
     pub(super) fn of(problem: &Problem) -> Self {

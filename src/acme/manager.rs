@@ -4,21 +4,23 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::sleep;
 
 use super::account::Accounts;
 use super::failure::{Failure, Reason};
 use super::order::Orders;
+use super::preflight::{Cleared, Preflight};
 use super::records::Records;
 use super::schedule;
 use super::shown::Shown;
-use super::standing::{AcmeHandle, Phase, SiteStanding};
+use super::standing::{AcmeHandle, LastFailure, Phase, SiteStanding};
 use super::terms::{AcmeTerms, Issuer, ManagedSite};
 use crate::certs::{IntakeHandle, NotReceived, Upload};
-use crate::config::Challenge;
+use crate::config::{Challenge, PreflightMode};
 use crate::live::{CertIndex, Challenges, Live, Provision, Publisher};
+use crate::name::HostPattern;
 use crate::outbound::HttpsClient;
 use crate::shutdown::Lifecycle;
 use crate::store::Store;
@@ -29,13 +31,17 @@ pub struct Manager {
     certificates: Live<CertIndex>,
     intake: IntakeHandle,
     orders: Orders,
+    preflight: Preflight,
+    /// Orders that are made together.
+    slots: Arc<Semaphore>,
     handle: AcmeHandle,
     wishes: mpsc::Receiver<String>,
     /// Sites that are to have a new certificate whenever their time is.
     wished: HashSet<String>,
     /// How each managed site is doing.
     sites: BTreeMap<String, SiteStanding>,
-    under_way: HashSet<String>,
+    /// What is checked or ordered now: sites, and the names in question.
+    under_way: BTreeMap<String, Vec<HostPattern>>,
     /// Sites of which it was said that their renewal is late.
     late: HashSet<String>,
 }
@@ -44,8 +50,10 @@ pub struct Manager {
 struct Ended {
     site: String,
     issuer: String,
-    challenge: Challenge,
-    result: Result<(), Failure>,
+    /// What was found before the order, which was made all the same.
+    warning: Option<Failure>,
+    /// How control of the names was shown.
+    result: Result<Challenge, Failure>,
 }
 
 impl Manager {
@@ -60,21 +68,21 @@ impl Manager {
         challenges: Publisher<Challenges>,
         (handle, wishes): (AcmeHandle, mpsc::Receiver<String>),
     ) -> Self {
-        let orders = Orders {
-            accounts: Accounts::new(store.clone()),
-            records: Records::new(store),
-            shown: Shown::new(challenges),
-        };
+        let (accounts, shown) = (Accounts::new(store.clone()), Shown::new(challenges));
+        let preflight = Preflight::new(shown.clone(), accounts.clone(), handle.progress().clone());
+        let orders = Orders { accounts, records: Records::new(store), shown, progress: handle.progress().clone() };
         Self {
             terms,
             certificates,
             intake,
             orders,
+            preflight,
+            slots: Arc::new(Semaphore::new(MOST_AT_ONCE)),
             handle,
             wishes,
             wished: HashSet::new(),
             sites: BTreeMap::new(),
-            under_way: HashSet::new(),
+            under_way: BTreeMap::new(),
             late: HashSet::new(),
         }
     }
@@ -123,19 +131,20 @@ impl Manager {
             }
             let mut standing = self.standing_of(&site.name).await;
             let due = self.due(site);
-            let is_under_way = self.under_way.contains(&site.name);
-            let planned = standing.next.filter(|_| standing.failures > 0).unwrap_or(0).max(due.unwrap_or(now));
+            let is_under_way = self.under_way.contains_key(&site.name);
+            let planned = standing.next.filter(|_| standing.has_failed()).unwrap_or(0).max(due.unwrap_or(now));
             let at = if self.wished.contains(&site.name) { now } else { planned };
-            if at <= now && !is_under_way && at_work.len() < MOST_AT_ONCE {
+            standing.waits_for = if is_under_way { None } else { self.claimed(site) };
+            if at <= now && !is_under_way && standing.waits_for.is_none() && at_work.len() < MOST_CHECKED_AT_ONCE {
                 self.start(site.clone(), &standing, Arc::clone(terms), at_work);
             }
-            let is_under_way = self.under_way.contains(&site.name);
-            standing.phase = match (is_under_way, due.is_some(), standing.failures) {
+            let is_under_way = self.under_way.contains_key(&site.name);
+            standing.phase = match (is_under_way, due.is_some(), standing.has_failed()) {
                 (true, true, _) => Phase::Renewing,
                 (true, false, _) => Phase::Ordering,
-                (false, _, 1..) => Phase::Failed,
-                (false, true, 0) => Phase::Issued,
-                (false, false, 0) => Phase::Waiting,
+                (false, _, true) => Phase::Failed,
+                (false, true, false) => Phase::Issued,
+                (false, false, false) => Phase::Waiting,
             };
             standing.next = (!is_under_way).then_some(at);
             standing.renewal = due;
@@ -161,6 +170,11 @@ impl Manager {
 
     /// When a site's certificate is to be renewed; `None`: one of its hosts has none.
     fn due(&self, site: &ManagedSite) -> Option<i64> {
+        self.soonest(site, |not_before, not_after| schedule::renewal(not_before, not_after, &site.name))
+    }
+
+    /// The soonest of the moments that follow from the lives of a site's certificates; `None`: one of its hosts has none.
+    fn soonest(&self, site: &ManagedSite, moment: impl Fn(i64, i64) -> i64) -> Option<i64> {
         let (index, now) = (self.certificates.load(), now());
         let mut soonest = i64::MAX;
         for host in &site.hosts {
@@ -169,9 +183,26 @@ impl Manager {
                 (facts.not_before..=facts.not_after).contains(&now) && !facts.in_grace && !facts.traits.self_signed
             });
             let last = good.max_by_key(|facts| facts.not_after)?;
-            soonest = soonest.min(schedule::renewal(last.not_before, last.not_after, &site.name));
+            soonest = soonest.min(moment(last.not_before, last.not_after));
         }
         Some(soonest)
+    }
+
+    /// Whose order a site waits for, which has one of its names: a configuration that is read again may move one.
+    fn claimed(&self, site: &ManagedSite) -> Option<String> {
+        self.under_way.iter().find_map(|(other, names)| {
+            let name = names.iter().find(|name| site.hosts.contains(name))?;
+            Some(format!("{name} is in the order of the site {other:?}, which has not ended"))
+        })
+    }
+
+    /// How strictly the names are looked at: no check may cost the certificate that serves.
+    fn strictness(&self, site: &ManagedSite, mode: PreflightMode) -> PreflightMode {
+        let is_last_chance = self.soonest(site, schedule::last_chance).is_some_and(|last| last <= now());
+        match mode {
+            PreflightMode::Enforce if is_last_chance => PreflightMode::Warn,
+            mode => mode,
+        }
     }
 
     async fn standing_of(&self, site: &str) -> SiteStanding {
@@ -203,29 +234,47 @@ impl Manager {
         let Some(issuer) = terms.issuers.get(last.map_or(0, |last| (last + 1) % terms.issuers.len())).cloned() else {
             return;
         };
-        self.under_way.insert(site.name.clone());
+        self.under_way.insert(site.name.clone(), site.hosts.clone());
         self.wished.remove(&site.name);
-        let (orders, intake) = (self.orders.clone(), self.intake.clone());
+        let (orders, intake, slots) = (self.orders.clone(), self.intake.clone(), Arc::clone(&self.slots));
+        let preflight = self.preflight.clone();
+        let mode = self.strictness(&site, terms.preflight.mode);
+        // First as it is due, then in all other ways.
         let challenge = standing.challenge(&terms.challenges);
-        tracing::info!(site = %site.name, issuer = %issuer.name, challenge = challenge.word(), "orders a certificate");
+        let others = terms.challenges.iter().copied().filter(|other| *other != challenge);
+        let ways: Vec<Challenge> = std::iter::once(challenge).chain(others).collect();
         at_work.spawn(async move {
             let (name, issuer_name) = (site.name.clone(), issuer.name.clone());
+            let progress = orders.progress.clone();
+            let work = async move {
+                let Cleared { way, warning } = match preflight.clear(&terms, mode, (&site, &issuer), &ways).await {
+                    Ok(cleared) => cleared,
+                    Err(failure) => return (None, Err(failure)),
+                };
+                // The semaphore is never closed.
+                let _slot = slots.acquire_owned().await;
+                tracing::info!(site = %site.name, issuer = %issuer.name, challenge = way.word(), "orders a certificate");
+                let done = order(&orders, &intake, &site, (&issuer, way), &terms).await;
+                (warning, done.map(|()| way))
+            };
             // A mistake of ours in one order must not keep its site waiting for an end that never comes.
-            let work = async move { order(&orders, &intake, &site, (&issuer, challenge), &terms).await };
-            let failed =
-                |_| Err(Failure::new(Reason::State, "the order failed in a way that was not foreseen; see the log"));
-            let result = tokio::spawn(work).await.unwrap_or_else(failed);
-            Ended { site: name, issuer: issuer_name, challenge, result }
+            let failed = |_| {
+                (None, Err(Failure::new(Reason::State, "the order failed in a way that was not foreseen; see the log")))
+            };
+            let (warning, result) = tokio::spawn(work).await.unwrap_or_else(failed);
+            progress.enter(&name, None);
+            Ended { site: name, issuer: issuer_name, warning, result }
         });
     }
 
-    async fn note(&mut self, Ended { site, issuer, challenge, result }: Ended) {
+    async fn note(&mut self, Ended { site, issuer, warning, result }: Ended) {
         self.under_way.remove(&site);
         self.handle.tally().count(&issuer, &result);
         let now = now();
         let Some(standing) = self.sites.get_mut(&site) else { return };
+        standing.warning = warning.map(|warning| LastFailure::of(&issuer, &warning, now));
         match result {
-            Ok(()) => {
+            Ok(challenge) => {
                 standing.succeed(&issuer, challenge, now);
                 tracing::info!(%site, %issuer, "a certificate is issued");
             }
@@ -233,9 +282,14 @@ impl Manager {
                 standing.fail(&site, &issuer, &failure, now);
                 let (reason, failures) = (failure.reason.label(), standing.failures);
                 let again = standing.next.map_or(0, |next| next - now);
-                tracing::error!(
-                    %site, %issuer, %reason, failures, "no certificate: {}; tried again in {again} s", failure.text
-                );
+                if failure.is_beforehand {
+                    let checks = standing.failed_checks;
+                    tracing::error!(%site, %reason, checks, "nothing is ordered: {}; looked at again in {again} s", failure.text);
+                } else {
+                    tracing::error!(
+                        %site, %issuer, %reason, failures, "no certificate: {}; tried again in {again} s", failure.text
+                    );
+                }
             }
         }
         let (records, standing) = (self.orders.records.clone(), standing.clone());
@@ -314,8 +368,10 @@ fn now() -> i64 {
     i64::try_from(since).unwrap_or(i64::MAX)
 }
 
-/// Orders that are under way together.
+/// Orders that are made together.
 const MOST_AT_ONCE: usize = 8;
+/// Sites that are under way together, most of which only wait for name servers, or for whoever answers for their names.
+const MOST_CHECKED_AT_ONCE: usize = 64;
 /// One request and its answer.
 const EXCHANGE: Duration = Duration::from_secs(30);
 /// The calendar may be set meanwhile; look again after an hour.

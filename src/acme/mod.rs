@@ -1,7 +1,8 @@
 //! Certificates that the edge orders by itself, from an authority that speaks ACME (RFC 8555).
 //!
 //! ```text
-//! manager (which site, when: schedule) ─► order ─► account, wire ─► the authority
+//! manager (which site, when: schedule) ─► preflight (does each name lead here, may the authority issue)
+//!                                       └► order ─► account, wire ─► the authority
 //!                                           │  └► shown ─► live::Challenges ─► (the authority looks)
 //!                                           └► records: the key and the order, before the authority hears of it
 //!                                           └► certs: what was issued is taken in as what was uploaded is
@@ -15,6 +16,8 @@ mod failure;
 mod manager;
 mod on_demand;
 mod order;
+mod preflight;
+mod progress;
 mod records;
 mod schedule;
 mod shown;

@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::account::Accounts;
 use super::failure::{Failure, Reason};
+use super::progress::{Progress, Step};
 use super::records::{Record, Records};
 use super::shown::{Shown, ShownToken};
 use super::terms::Issuer;
@@ -23,6 +24,7 @@ pub(super) struct Orders {
     pub(super) accounts: Accounts,
     pub(super) records: Records,
     pub(super) shown: Shown,
+    pub(super) progress: Progress,
 }
 
 impl Orders {
@@ -71,9 +73,11 @@ impl Orders {
                 OrderStatus::Pending if is_shown => pace.wait(&mut order, wire).await?,
                 OrderStatus::Pending => {
                     (shown, is_shown) = (self.show(&mut order, challenge).await?, true);
+                    self.progress.enter(&record.site, Some(Step::Validating));
                     tell_ready(&mut order, challenge).await?;
                 }
                 OrderStatus::Ready => {
+                    self.progress.enter(&record.site, None);
                     shown.clear();
                     order.finalize_csr(&record.order.request).await?;
                 }

@@ -9,10 +9,23 @@ pub(super) fn renewal(not_before: i64, not_after: i64, site: &str) -> i64 {
     not_before + life / 3 * 2 - share_of(life / 30, site)
 }
 
+/// When so little of a certificate's life is left that nothing may hold its renewal back: a tenth.
+pub(super) fn last_chance(not_before: i64, not_after: i64) -> i64 {
+    not_after - not_after.saturating_sub(not_before).max(0) / 10
+}
+
 /// How long to wait after so many failures in a row, the first included: five minutes, three times as long each time, at most a
 /// day; longer by up to a tenth. No name is looked at five times in an hour, after which Let's Encrypt looks no more.
 pub(super) fn pause(failures: u32, site: &str) -> i64 {
     let pause = SHORTEST_PAUSE.saturating_mul(3_i64.saturating_pow(failures.saturating_sub(1))).min(LONGEST_PAUSE);
+    pause + share_of(pause / 10, &format!("{site} {failures}"))
+}
+
+/// How long to wait after so many failed checks in a row, the first included: a minute, twice as long each time, at most an hour;
+/// longer by up to a tenth. They cost nobody anything, and whoever mends a record waits for them.
+pub(super) fn pause_of_checks(failures: u32, site: &str) -> i64 {
+    let pause = 2_i64.saturating_pow(failures.saturating_sub(1)).saturating_mul(SHORTEST_CHECK_PAUSE);
+    let pause = pause.min(LONGEST_CHECK_PAUSE);
     pause + share_of(pause / 10, &format!("{site} {failures}"))
 }
 
@@ -26,6 +39,9 @@ fn share_of(whole: i64, text: &str) -> i64 {
 
 const SHORTEST_PAUSE: i64 = 5 * 60;
 const LONGEST_PAUSE: i64 = 86_400;
+/// As long as what a resolver keeps of a name that is about to change, often enough.
+const SHORTEST_CHECK_PAUSE: i64 = 60;
+const LONGEST_CHECK_PAUSE: i64 = 3600;
 
 #[cfg(test)]
 mod tests {
@@ -45,6 +61,19 @@ mod tests {
         let spread: std::collections::HashSet<_> = (0..100).map(|n| renewal(0, 90 * DAY, &format!("s{n}"))).collect();
         assert!(spread.len() > 90);
         assert_eq!(renewal(10, 5, "a"), 10);
+    }
+
+    #[test]
+    fn what_failed_before_an_order_is_looked_at_each_hour_at_least_and_not_each_second() {
+        let pauses: Vec<i64> = (1..=8).map(|failures| pause_of_checks(failures, "shop.example")).collect();
+        assert!(
+            pauses
+                .iter()
+                .zip([60, 120, 240, 480, 960, 1920, 3600, 3600])
+                .all(|(pause, least)| { (least..=least + least / 10).contains(pause) }),
+            "{pauses:?}"
+        );
+        assert!((3600..=3960).contains(&pause_of_checks(u32::MAX, "shop.example")));
     }
 
     #[test]

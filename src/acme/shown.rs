@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls_pki_types::CertificateDer;
 
 use super::failure::{Failure, Reason};
 use crate::certs::challenge_certificate;
@@ -31,9 +32,21 @@ impl Shown {
     /// # Errors
     /// When no certificate can be made for it.
     pub(super) fn handshake(&self, host: &HostName, digest: &[u8]) -> Result<ShownToken, Failure> {
-        let config = Arc::new(answering(host, digest)?);
-        self.change(|challenges| challenges.answer(host, config));
-        Ok(ShownToken { shown: self.clone(), host: host.clone(), token: None })
+        self.certificate(host, digest).map(|(shown, _)| shown)
+    }
+
+    /// The same, and the certificate that they see.
+    ///
+    /// # Errors
+    /// When none can be made.
+    pub(super) fn certificate(
+        &self,
+        host: &HostName,
+        digest: &[u8],
+    ) -> Result<(ShownToken, CertificateDer<'static>), Failure> {
+        let (config, certificate) = answering(host, digest)?;
+        self.change(|challenges| challenges.answer(host, config.into()));
+        Ok((ShownToken { shown: self.clone(), host: host.clone(), token: None }, certificate))
     }
 
     fn change(&self, change: impl FnOnce(&mut Challenges)) {
@@ -45,24 +58,24 @@ impl Shown {
 }
 
 /// TLS as an authority's probe speaks it, with a certificate for it alone (RFC 8737 §3).
-fn answering(host: &HostName, digest: &[u8]) -> Result<ServerConfig, Failure> {
+fn answering(host: &HostName, digest: &[u8]) -> Result<(ServerConfig, CertificateDer<'static>), Failure> {
     let failed = |error: &dyn std::fmt::Display| Failure::new(Reason::State, error.to_string());
     let (certificate, key) = challenge_certificate(host, digest).map_err(|error| failed(&error))?;
     let provider = default_provider();
     let key = provider.key_provider.load_private_key(key).map_err(|error| failed(&error))?;
     // Not checked against each other: the library that would do it knows no certificate with this critical extension.
-    let only = SingleCertAndKey::from(CertifiedKey::new(vec![certificate], key));
+    let only = SingleCertAndKey::from(CertifiedKey::new(vec![certificate.clone()], key));
     let mut config = ServerConfig::builder_with_provider(provider.into())
         .with_safe_default_protocol_versions()
         .map_err(|error| failed(&error))?
         .with_no_client_auth()
         .with_cert_resolver(Arc::new(only));
     config.alpn_protocols = vec![ACME_TLS.to_vec()];
-    Ok(config)
+    Ok((config, certificate))
 }
 
 /// RFC 8737 §6.2
-const ACME_TLS: &[u8] = b"acme-tls/1";
+pub(super) const ACME_TLS: &[u8] = b"acme-tls/1";
 
 /// What is shown as long as this lives.
 pub(super) struct ShownToken {

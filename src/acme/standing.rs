@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 
 use super::failure::{Failure, Reason};
 use super::on_demand::Answer;
+use super::progress::{Progress, Step};
 use super::schedule;
 use super::tally::{EndedOrders, Tally};
 use crate::config::Challenge;
@@ -19,6 +20,9 @@ pub struct SiteStanding {
     /// Where it is.
     #[serde(skip)]
     pub phase: Phase,
+    /// Whose order it waits for, in words.
+    #[serde(skip)]
+    pub waits_for: Option<String>,
     /// When something will be done by itself, seconds since the Unix epoch.
     pub next: Option<i64>,
     /// When its certificate is to be renewed, seconds since the Unix epoch; `None`: it has none yet.
@@ -26,7 +30,13 @@ pub struct SiteStanding {
     pub renewal: Option<i64>,
     /// Orders in a row that came to nothing.
     pub failures: u32,
-    /// The last of them.
+    /// Checks in a row that let nothing be ordered, since the last order.
+    #[serde(default)]
+    pub failed_checks: u32,
+    /// What was found before an order that was made all the same.
+    #[serde(default)]
+    pub warning: Option<LastFailure>,
+    /// What came to nothing last, an order or a check.
     pub last_failure: Option<LastFailure>,
     /// Who issued last.
     pub issuer: Option<String>,
@@ -42,13 +52,17 @@ pub enum Phase {
     /// It has no certificate, and its turn will come.
     #[default]
     Waiting,
+    /// Its names are looked at before anything is ordered.
+    Checking,
     /// A certificate is ordered, and none serves.
     Ordering,
+    /// The authority looks at its names.
+    Validating,
     /// One serves.
     Issued,
     /// One serves, and the next one is ordered.
     Renewing,
-    /// The last order came to nothing; it is tried again.
+    /// The last order came to nothing, or was not made; it is tried again.
     Failed,
 }
 
@@ -58,7 +72,9 @@ impl Phase {
     pub const fn word(self) -> &'static str {
         match self {
             Self::Waiting => "WAITING",
+            Self::Checking => "CHECKING",
             Self::Ordering => "ORDERING",
+            Self::Validating => "VALIDATING",
             Self::Issued => "ISSUED",
             Self::Renewing => "RENEWING",
             Self::Failed => "FAILED",
@@ -79,6 +95,12 @@ pub struct LastFailure {
     pub at: i64,
 }
 
+impl LastFailure {
+    pub(super) fn of(issuer: &str, failure: &Failure, now: i64) -> Self {
+        Self { issuer: issuer.into(), reason: failure.reason, text: failure.text.clone(), at: now }
+    }
+}
+
 impl SiteStanding {
     /// Whether its certificate should have been renewed a day ago.
     #[must_use]
@@ -93,19 +115,30 @@ impl SiteStanding {
         known.get(place).copied().unwrap_or(Challenge::Http01)
     }
 
-    /// An order came to nothing.
+    /// Whether what was tried last came to nothing.
+    pub(super) const fn has_failed(&self) -> bool {
+        self.failures > 0 || self.failed_checks > 0
+    }
+
+    /// An order came to nothing, or was not made.
     pub(super) fn fail(&mut self, site: &str, issuer: &str, failure: &Failure, now: i64) {
-        self.failures = self.failures.saturating_add(1);
+        let pause = if failure.is_beforehand {
+            self.failed_checks = self.failed_checks.saturating_add(1);
+            schedule::pause_of_checks(self.failed_checks, site)
+        } else {
+            self.failed_checks = 0;
+            self.failures = self.failures.saturating_add(1);
+            schedule::pause(self.failures, site)
+        };
         let told = failure.come_again.and_then(|then| then.duration_since(std::time::SystemTime::UNIX_EPOCH).ok());
         let told = told.and_then(|then| i64::try_from(then.as_secs()).ok()).unwrap_or(0);
-        self.next = Some(told.max(now + schedule::pause(self.failures, site)));
-        self.last_failure =
-            Some(LastFailure { issuer: issuer.into(), reason: failure.reason, text: failure.text.clone(), at: now });
+        self.next = Some(told.max(now + pause));
+        self.last_failure = Some(LastFailure::of(issuer, failure, now));
     }
 
     /// A certificate was issued.
     pub(super) fn succeed(&mut self, issuer: &str, challenge: Challenge, now: i64) {
-        (self.failures, self.last_failure, self.next) = (0, None, None);
+        (self.failures, self.failed_checks, self.last_failure, self.next) = (0, 0, None, None);
         (self.issuer, self.issued) = (Some(issuer.into()), Some(now));
         self.challenge = Some(challenge.word().into());
     }
@@ -117,6 +150,7 @@ pub struct AcmeHandle {
     sites: Arc<Mutex<BTreeMap<String, SiteStanding>>>,
     tally: Arc<Mutex<Tally>>,
     questions: Arc<[AtomicU64; Answer::WORDS.len()]>,
+    progress: Progress,
     wishes: mpsc::Sender<String>,
 }
 
@@ -129,13 +163,25 @@ impl AcmeHandle {
     #[must_use]
     pub fn new() -> (Self, mpsc::Receiver<String>) {
         let (wishes, received) = mpsc::channel(WISHES);
-        (Self { sites: Arc::default(), tally: Arc::default(), questions: Arc::default(), wishes }, received)
+        let (tally, questions, progress) = Default::default();
+        (Self { sites: Arc::default(), tally, questions, progress, wishes }, received)
     }
 
     /// How a site is doing; `None`: it is not managed.
     #[must_use]
     pub fn of(&self, site: &str) -> Option<SiteStanding> {
-        self.sites.lock().unwrap_or_else(PoisonError::into_inner).get(site).cloned()
+        let standing = self.sites.lock().unwrap_or_else(PoisonError::into_inner).get(site).cloned()?;
+        let phase = match self.progress.of(site) {
+            Some(Step::Checking) => Phase::Checking,
+            Some(Step::Validating) => Phase::Validating,
+            None => standing.phase,
+        };
+        Some(SiteStanding { phase, ..standing })
+    }
+
+    /// Where orders under way tell how far they have come.
+    pub(super) const fn progress(&self) -> &Progress {
+        &self.progress
     }
 
     /// How every managed site is doing, by its name.

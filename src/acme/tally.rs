@@ -33,11 +33,13 @@ impl Tally {
         }
     }
 
-    pub(super) fn count(&mut self, issuer: &str, result: &Result<(), Failure>) {
+    pub(super) fn count<T>(&mut self, issuer: &str, result: &Result<T, Failure>) {
         self.know(issuer);
         let Some(counts) = self.0.get_mut(issuer) else { return };
         match result {
-            Ok(()) => counts.issued += 1,
+            Ok(_) => counts.issued += 1,
+            // Nothing was ordered.
+            Err(failure) if failure.is_beforehand => {}
             Err(failure) => {
                 let place = Reason::ALL.iter().position(|reason| *reason == failure.reason);
                 place.into_iter().for_each(|place| counts.failed[place] += 1);

@@ -1,11 +1,12 @@
 //! What the operator asks for, as plain values: replaced whole when the configuration is read again.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use rustls_pki_types::CertificateDer;
 
-use crate::config::Challenge;
+use crate::config::{Challenge, PreflightConfig};
 use crate::live::Provision;
 use crate::name::HostPattern;
 
@@ -20,6 +21,10 @@ pub struct AcmeTerms {
     pub challenges: Vec<Challenge>,
     /// In order of preference.
     pub issuers: Vec<Issuer>,
+    /// Who is asked about names; empty: whom the system asks.
+    pub resolvers: Vec<SocketAddr>,
+    /// What is looked at before an order.
+    pub preflight: PreflightConfig,
     /// Every site, managed or not: which are may be decided while the edge runs.
     pub sites: Vec<ManagedSite>,
     /// Those that names may become like which nobody serves.

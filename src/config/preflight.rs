@@ -1,6 +1,6 @@
 //! `[acme]`: what is looked at before a certificate is ordered.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use ipnet::IpNet;
 use toml::de::DeValue;
@@ -8,6 +8,7 @@ use toml::de::DeValue;
 use super::reader::Section;
 use super::value::expected;
 use super::{place, value};
+use crate::outbound::dns::dns_server;
 
 /// What is looked at before a certificate is ordered, and from where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,9 +65,7 @@ pub(super) fn preflight(section: &Section<'_>) -> PreflightConfig {
 pub(super) fn resolver(value: &DeValue<'_>) -> Result<SocketAddr, String> {
     let what = "the address of a DNS server such as \"10.0.0.53\" or \"10.0.0.53:5353\"";
     let text = value.as_str().ok_or_else(|| expected(what, value))?;
-    let alone = text.parse::<IpAddr>().map(|address| SocketAddr::new(address, DNS_PORT));
-    let found = alone.ok().or_else(|| text.parse().ok()).filter(|server: &SocketAddr| server.port() != 0);
-    found.ok_or_else(|| expected(what, value))
+    dns_server(text).ok_or_else(|| expected(what, value))
 }
 
 const ANYWHERE: &str = "lets whoever writes the DNS of a managed name send probes to any machine that this one reaches; \
@@ -75,5 +74,3 @@ const ANYWHERE: &str = "lets whoever writes the DNS of a managed name send probe
 const HTTP_PORT: u16 = 80;
 /// RFC 8737 §3: where it looks for tls-alpn-01.
 const HTTPS_PORT: u16 = 443;
-/// RFC 1035 §4.2.
-const DNS_PORT: u16 = 53;

@@ -100,6 +100,8 @@ pub(super) fn acme(config: &Config) -> Result<AcmeTerms, Vec<String>> {
         contact: config.acme.contact.clone(),
         challenges: config.acme.challenges.clone(),
         issuers,
+        resolvers: config.acme.resolvers.clone(),
+        preflight: config.acme.preflight.clone(),
         sites: sites.collect(),
     })
 }

@@ -3,12 +3,14 @@
 use serde::Serialize;
 
 use super::{now, timestamp};
-use crate::acme::SiteStanding;
+use crate::acme::{LastFailure, SiteStanding};
 
 /// What is told of a managed site.
 #[derive(Serialize)]
 pub(super) struct Managed {
     state: &'static str,
+    /// Whose order it waits for.
+    waits_for: Option<String>,
     /// When something will be done by itself.
     next: Option<String>,
     /// When its certificate is to be renewed.
@@ -18,6 +20,8 @@ pub(super) struct Managed {
     issuer: Option<String>,
     issued: Option<String>,
     failures: u32,
+    failed_checks: u32,
+    warning: Option<Failure>,
     last_failure: Option<Failure>,
 }
 
@@ -31,20 +35,25 @@ struct Failure {
 
 impl From<SiteStanding> for Managed {
     fn from(standing: SiteStanding) -> Self {
+        let is_late = standing.is_late(now());
         Self {
             state: standing.phase.word(),
+            waits_for: standing.waits_for,
             next: standing.next.map(timestamp),
             renewal: standing.renewal.map(timestamp),
-            is_late: standing.is_late(now()),
+            is_late,
             issuer: standing.issuer,
             issued: standing.issued.map(timestamp),
             failures: standing.failures,
-            last_failure: standing.last_failure.map(|last| Failure {
-                issuer: last.issuer,
-                reason: last.reason.label(),
-                detail: last.text,
-                at: timestamp(last.at),
-            }),
+            failed_checks: standing.failed_checks,
+            warning: standing.warning.map(Failure::from),
+            last_failure: standing.last_failure.map(Failure::from),
         }
+    }
+}
+
+impl From<LastFailure> for Failure {
+    fn from(last: LastFailure) -> Self {
+        Self { issuer: last.issuer, reason: last.reason.label(), detail: last.text, at: timestamp(last.at) }
     }
 }

@@ -72,6 +72,10 @@ impl Pebble {
         setup.set("edge", &format!("http = [\"{}:{HTTP}\"]", self.address));
         setup.set("edge", &format!("https = [\"127.0.0.1:0\", \"{}:{TLS}\"]", self.address));
         setup.set("acme", "terms_of_service_agreed = true").set("acme", "contact = [\"mailto:ops@shop.example\"]");
+        // Looked at before an order as it looks itself.
+        setup.set("acme", &format!("resolvers = [\"{}:{DNS}\"]", self.address));
+        setup.set("acme", &format!("http_port = {HTTP}")).set("acme", &format!("https_port = {TLS}"));
+        setup.set("acme", "preflight_networks = [\"127.0.0.0/8\"]");
         setup.raw_site(&format!(
             "[[acme.issuer]]\nname = \"pebble\"\ndirectory = \"https://{}:{SERVER}/dir\"\nca_file = \"pebble-root.pem\"\n",
             self.address
