@@ -88,6 +88,34 @@ struct Site {
 struct Managed {
     state: String,
     is_late: bool,
+    waits_for: Option<String>,
+    next: Option<String>,
+    warning: Option<Found>,
+    last_failure: Option<Found>,
+}
+
+/// What an order came to nothing for, or may.
+#[derive(Deserialize)]
+struct Found {
+    reason: String,
+    detail: String,
+}
+
+impl Managed {
+    /// What the word for its state leaves out, where something is to be done.
+    fn remark(&self, site: &str) -> Option<String> {
+        match self {
+            Self { state, next, last_failure: Some(Found { reason, detail }), .. } if state == FAILED => {
+                let next = next.as_deref().unwrap_or("when it is asked for");
+                Some(format!("{site}: {FAILED} ({reason}), tried again {next}: {}", printable(detail)))
+            }
+            Self { waits_for: Some(why), .. } => Some(format!("{site}: waits: {}", printable(why))),
+            Self { warning: Some(Found { reason, detail }), .. } => {
+                Some(format!("{site}: ordered in spite of this ({reason}): {}", printable(detail)))
+            }
+            _ => None,
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -119,7 +147,7 @@ impl Host {
 impl Site {
     fn state_of(&self, host: &Host, is_wrong: bool) -> String {
         let mut state = host.state.clone();
-        if let Some(Managed { state: managed, is_late }) = &self.managed {
+        if let Some(Managed { state: managed, is_late, .. }) = &self.managed {
             state += &format!(", {managed}{}", if *is_late { ", renewal late" } else { "" });
         }
         if is_wrong {
@@ -133,9 +161,10 @@ fn wrong(served: Option<&String>) -> Option<&str> {
     served.map(String::as_str).filter(|served| *served != AS_PUBLISHED)
 }
 
-/// What is not served as it is published, or could not be asked.
+/// Why managed sites have no certificate, or may soon have none; then what is not served as it is published, or could not be asked.
 fn remarks(sites: &[Site]) -> Vec<String> {
-    let mut remarks = Vec::new();
+    let managed = sites.iter().filter_map(|site| site.managed.as_ref()?.remark(&site.name));
+    let mut remarks: Vec<String> = managed.collect();
     for host in sites.iter().flat_map(|site| &site.hosts) {
         for (serving, wrong) in host.lines() {
             let key = serving.map(|serving| format!(" ({})", serving.key_type)).unwrap_or_default();
@@ -173,6 +202,8 @@ fn listed(sites: &[Site]) -> String {
 
 /// What the API says of a host where nothing is wrong.
 const AS_PUBLISHED: &str = "as published";
+/// What it says of a managed site that is to be mended.
+const FAILED: &str = "FAILED";
 
 #[cfg(test)]
 mod tests {
@@ -211,6 +242,30 @@ mod tests {
              shop  shop.example    served          rsa    2027-02-03  only candidate  v.toml\n\
              shop  *.shop.example  no certificate                                     v.toml"
         );
+    }
+
+    #[test]
+    fn why_a_managed_site_failed_waits_or_may_fail_is_told_with_its_name() {
+        let remarked = |mut managed: Value| {
+            managed["is_late"] = false.into();
+            let site = serde_json::json!([{ "name": "shop", "origin": "v.toml", "managed": managed, "hosts": [] }]);
+            remarks(&serde_json::from_value::<Vec<Site>>(site).expect("sites"))
+        };
+        let found = serde_json::json!({ "reason": "caa", "detail": "lets\nnobody issue" });
+        for (managed, told) in [
+            (
+                serde_json::json!({ "state": "FAILED", "next": "2027-01-02T03:04:05Z", "last_failure": found }),
+                &["shop: FAILED (caa), tried again 2027-01-02T03:04:05Z: lets\\nnobody issue"][..],
+            ),
+            (serde_json::json!({ "state": "WAITING", "waits_for": "another" }), &["shop: waits: another"]),
+            (
+                serde_json::json!({ "state": "ISSUED", "warning": found }),
+                &["shop: ordered in spite of this (caa): lets\\nnobody issue"],
+            ),
+            (serde_json::json!({ "state": "ISSUED", "last_failure": null }), &[]),
+        ] {
+            assert_eq!(remarked(managed), told);
+        }
     }
 
     #[test]
