@@ -64,6 +64,14 @@ mod tests {
     }
 
     #[test]
+    fn the_last_tenth_of_a_life_is_the_last_chance_however_long_it_is() {
+        for days in [6, 45, 90, 200] {
+            assert_eq!(last_chance(DAY, (days + 1) * DAY), DAY + days * DAY / 10 * 9);
+        }
+        assert_eq!(last_chance(10, 5), 5);
+    }
+
+    #[test]
     fn what_failed_before_an_order_is_looked_at_each_hour_at_least_and_not_each_second() {
         let pauses: Vec<i64> = (1..=8).map(|failures| pause_of_checks(failures, "shop.example")).collect();
         assert!(

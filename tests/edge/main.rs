@@ -37,6 +37,7 @@ mod openapi;
 mod orders;
 mod orders_seen;
 mod plain;
+mod preflight;
 mod reload;
 mod requests;
 mod routes;

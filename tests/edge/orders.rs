@@ -14,7 +14,7 @@ use crate::support::pebble::Pebble;
 use crate::support::{ClientTls, Edge, Origin, Setup, drop_file, eventually};
 
 /// An edge with a managed site for each of `hosts`.
-fn managed(pebble: &Pebble, origin: &Origin, hosts: &[&str]) -> Setup {
+pub(crate) fn managed(pebble: &Pebble, origin: &Origin, hosts: &[&str]) -> Setup {
     let mut setup = Setup::new();
     pebble.used_by(&mut setup);
     for host in hosts {
@@ -26,17 +26,17 @@ fn managed(pebble: &Pebble, origin: &Origin, hosts: &[&str]) -> Setup {
     setup
 }
 
-fn standing(edge: &Edge, site: &str) -> Value {
+pub(crate) fn standing(edge: &Edge, site: &str) -> Value {
     let sites = edge.api("sites");
     let found = sites.into_iter().find(|known| known["name"] == site).expect("the site");
     found["managed"].clone()
 }
 
-fn failed(edge: &Edge, site: &str) -> Value {
+pub(crate) fn failed(edge: &Edge, site: &str) -> Value {
     eventually("an order that came to nothing", || Some(standing(edge, site)).filter(|told| told["state"] == "FAILED"))
 }
 
-fn issued(edge: &Edge, site: &str) -> Value {
+pub(crate) fn issued(edge: &Edge, site: &str) -> Value {
     eventually("an issued certificate", || Some(standing(edge, site)).filter(|told| told["state"] == "ISSUED"))
 }
 

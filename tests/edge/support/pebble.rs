@@ -5,7 +5,9 @@ use std::io::{BufRead, BufReader, Read};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex};
 
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use super::authority::authority;
@@ -84,27 +86,60 @@ impl Pebble {
 
     /// Lets a name lead elsewhere.
     pub(crate) fn point(&self, name: &str, address: &str) {
-        let order = serde_json::json!({ "host": format!("{name}."), "addresses": [address] });
         for step in ["clear-a", "add-a"] {
-            let told = Command::new("curl")
-                .args(["-sS", "-d", &order.to_string()])
-                .arg(format!("http://{}:{DNS_MANAGEMENT}/{step}", self.address))
-                .output()
-                .expect("curl is there");
-            assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+            self.dns(step, name, serde_json::json!({ "addresses": [address] }));
         }
+    }
+
+    /// Changes what its DNS says of a name: a step of challtestsrv's management, and what belongs to it.
+    pub(crate) fn dns(&self, step: &str, name: &str, mut order: serde_json::Value) {
+        order["host"] = format!("{name}.").into();
+        let told = Command::new("curl")
+            .args(["-sS", "--fail", "-d", &order.to_string()])
+            .arg(format!("http://{}:{DNS_MANAGEMENT}/{step}", self.address))
+            .output()
+            .expect("curl is there");
+        assert!(told.status.success(), "{step}: {}", String::from_utf8_lossy(&told.stderr));
+    }
+
+    /// How often it was asked for an order; those that it refused for their nonce count too.
+    pub(crate) fn orders(&self) -> usize {
+        let server = self.server.as_ref().expect("it serves");
+        let heard = server.heard.lock().expect("lines");
+        heard.iter().filter(|line| line.contains("POST /order-plz ")).count()
+    }
+
+    /// Stands still, or goes on, in the middle of whatever it does.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let server = self.server.as_ref().expect("it serves");
+        let pid = Pid::from_raw(i32::try_from(server.child.id()).expect("a pid")).expect("a pid");
+        kill_process(pid, signal).expect("it runs");
+    }
+
+    /// Another address, on which everything is free too.
+    pub(crate) fn neighbour(&self) -> Ipv4Addr {
+        own_address()
+    }
+
+    /// What it says that it can do, and where.
+    pub(crate) fn directory(&self) -> serde_json::Value {
+        serde_json::from_str(&self.ask(SERVER, "dir")).expect("JSON")
     }
 
     /// What it calls its root, PEM.
     pub(crate) fn root(&self) -> String {
+        self.ask(MANAGEMENT, "roots/0")
+    }
+
+    fn ask(&self, port: u16, path: &str) -> String {
         let asked = Command::new("curl")
             .args(["-sS", "--cacert"])
             .arg(drop_root(&self.folder))
-            .arg(format!("https://{}:{MANAGEMENT}/roots/0", self.address))
+            .arg(format!("https://{}:{port}/{path}", self.address))
             .output()
             .expect("curl is there");
         assert!(asked.status.success(), "{}", String::from_utf8_lossy(&asked.stderr));
-        String::from_utf8(asked.stdout).expect("PEM")
+        String::from_utf8(asked.stdout).expect("text")
     }
 }
 
@@ -115,40 +150,47 @@ fn drop_root(folder: &TempDir) -> std::path::PathBuf {
 }
 
 /// A program that runs until this is dropped.
-struct Daemon(Child);
+struct Daemon {
+    child: Child,
+    /// What it has said.
+    heard: Arc<Mutex<Vec<String>>>,
+}
 
 impl Daemon {
     /// Starts it and waits until it says that it is there.
     fn start(command: &mut Command, ready: &str) -> Self {
         let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
-        let mut daemon = Self(child.unwrap_or_else(|error| panic!("{command:?}: {error}")));
-        let (stdout, stderr) = (daemon.0.stdout.take().expect("stdout"), daemon.0.stderr.take().expect("stderr"));
+        let child = child.unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        let mut daemon = Self { child, heard: Arc::default() };
+        let (stdout, stderr) =
+            (daemon.child.stdout.take().expect("stdout"), daemon.child.stderr.take().expect("stderr"));
         let (sender, lines) = std::sync::mpsc::channel();
         for stream in [Box::new(stdout) as Box<dyn Read + Send>, Box::new(stderr)] {
-            let sender = sender.clone();
+            let (sender, heard) = (sender.clone(), Arc::clone(&daemon.heard));
             std::thread::spawn(move || {
                 for line in BufReader::new(stream).lines().map_while(Result::ok) {
+                    heard.lock().expect("lines").push(line.clone());
                     // Nobody listens any more once it has started; reading on keeps it from standing still.
                     let _ = sender.send(line);
                 }
             });
         }
-        let mut heard = Vec::new();
         loop {
             let line = lines.recv_timeout(super::DEADLINE);
-            let line = line.unwrap_or_else(|_| panic!("{command:?} does not say {ready:?}, but {heard:?}"));
+            let line = line.unwrap_or_else(|_| {
+                panic!("{command:?} does not say {ready:?}, but {:?}", daemon.heard.lock().expect("lines"))
+            });
             if line.contains(ready) {
                 return daemon;
             }
-            heard.push(line);
         }
     }
 }
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
@@ -164,8 +206,8 @@ fn own_address() -> Ipv4Addr {
 }
 
 /// Where a name is looked at.
-const HTTP: u16 = 5002;
-const TLS: u16 = 5001;
+pub(crate) const HTTP: u16 = 5002;
+pub(crate) const TLS: u16 = 5001;
 const SERVER: u16 = 14000;
 const MANAGEMENT: u16 = 15000;
 const DNS: u16 = 8053;
