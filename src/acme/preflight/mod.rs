@@ -220,12 +220,16 @@ fn elsewhere(host: &HostName, addresses: &[IpAddr], answers: &[Answer], port: u1
                 format!("{host} {record} leads to another server: at port {port} {how}; {mend}")
             }
             Answer::Nobody(why) => {
-                format!("{host} {record} does not answer at port {port}: {why}; {mend}, and {CANNOT_LOOK}")
+                format!("{host} {record} does not answer at port {port}: {why}; {mend}")
             }
         };
         Some(Finding { reason: Reason::UnreachableName, text })
     };
-    all().filter_map(finding).collect()
+    let mut found: Vec<Finding> = all().filter_map(finding).collect();
+    if let Some(last) = found.last_mut().filter(|_| answers.iter().any(|answer| matches!(answer, Answer::Nobody(_)))) {
+        last.text += CANNOT_LOOK;
+    }
+    found
 }
 
 fn record(address: IpAddr) -> String {
@@ -268,8 +272,8 @@ where
     Ok(done.into_iter().map(|(_, result)| result).collect())
 }
 
-const CANNOT_LOOK: &str = "if only this machine cannot get there, as behind a translation of addresses, say where it can \
-                           (acme.http_port, acme.https_port) or that nobody is to look (acme.preflight = \"off\")";
+const CANNOT_LOOK: &str = "; if only this machine cannot get there, as behind a translation of addresses, say where it can \
+                           (acme.http_port, acme.https_port), or let the checks only warn (acme.preflight = \"warn\")";
 /// Names that are looked at together.
 const MOST_AT_ONCE: usize = 8;
 /// All names, in all ways.
