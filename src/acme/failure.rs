@@ -1,9 +1,9 @@
 //! Why an order came to nothing, in a closed set of words and in the authority's own.
 
 use std::fmt;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use instant_acme::{Error, Problem};
+use instant_acme::{Error, Identifier, Problem};
 use serde::{Deserialize, Serialize};
 
 use crate::store::StoreError;
@@ -20,6 +20,10 @@ pub(super) struct Failure {
     pub(super) is_forgetful: bool,
     /// It was found before the authority was asked for anything.
     pub(super) is_beforehand: bool,
+    /// The names that are to blame, where it is known.
+    pub(super) names: Vec<String>,
+    /// Nothing failed: the order is not made before `come_again`, to spare the authority.
+    pub(super) is_held: bool,
 }
 
 /// The kinds of failure; labels of metrics.
@@ -110,7 +114,15 @@ impl Reason {
 
 impl Failure {
     pub(super) fn new(reason: Reason, text: impl Into<String>) -> Self {
-        Self { reason, text: text.into(), come_again: None, is_forgetful: false, is_beforehand: false }
+        Self {
+            reason,
+            text: text.into(),
+            come_again: None,
+            is_forgetful: false,
+            is_beforehand: false,
+            names: Vec::new(),
+            is_held: false,
+        }
     }
 
     /// One that was found before anything was ordered.
@@ -118,12 +130,40 @@ impl Failure {
         Self { is_beforehand: true, ..Self::new(reason, printable(text.as_ref())) }
     }
 
+    /// An order that is not made until then, seconds since the Unix epoch.
+    pub(super) fn held(until: i64, why: impl Into<String>) -> Self {
+        let until = SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(until).unwrap_or(0));
+        Self { come_again: Some(until), is_held: true, ..Self::new(Reason::RateLimited, why) }
+    }
+
+    /// The same of a name, if it is the name's and not the issuer's.
+    pub(super) fn at(self, name: String) -> Self {
+        if self.reason.is_the_issuers() {
+            return self;
+        }
+        Self { text: format!("{name}: {}", self.text), names: vec![name], ..self }
+    }
+
+    /// When to come again at the earliest, seconds since the Unix epoch.
+    pub(super) fn told(&self) -> Option<i64> {
+        let since = self.come_again?.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+        i64::try_from(since.as_secs()).ok()
+    }
+
     pub(super) fn of(problem: &Problem) -> Self {
         let kind = problem.r#type.as_deref().unwrap_or_default();
         let detail = problem.detail.as_deref().unwrap_or("without a reason");
         let told = problem.subproblems.iter().map(ToString::to_string);
         let text = std::iter::once(format!("{detail} ({kind})")).chain(told).collect::<Vec<_>>().join("; ");
-        Self { is_forgetful: kind.ends_with(":badNonce"), ..Self::new(Reason::of(kind), printable(&text)) }
+        let names = problem.subproblems.iter().filter_map(|one| match one.identifier.as_ref()? {
+            Identifier::Dns(name) => Some(name.clone()),
+            _ => None,
+        });
+        Self {
+            is_forgetful: kind.ends_with(":badNonce"),
+            names: names.collect(),
+            ..Self::new(Reason::of(kind), printable(&text))
+        }
     }
 }
 
@@ -150,7 +190,7 @@ impl fmt::Display for Failure {
 }
 
 /// An authority's words go into a log and a file: on one line, and not without end.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).take(LONGEST_TEXT).collect()
 }
 

@@ -1,25 +1,32 @@
 //! Which site needs a certificate, and when: the one task that begins orders.
 
-use std::collections::{BTreeMap, HashSet};
-use std::sync::Arc;
+mod look;
+mod places;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::sleep;
 
+use self::look::Heard;
+use self::places::Places;
 use super::account::Accounts;
+use super::budget::Budgets;
 use super::failure::{Failure, Reason};
-use super::order::Orders;
+use super::health::{Fitness, Health};
+use super::order::{Asked, Orders};
 use super::preflight::{Cleared, Preflight};
 use super::records::Records;
-use super::schedule;
+use super::renewal_info::Asker;
 use super::shown::Shown;
-use super::standing::{AcmeHandle, LastFailure, Phase, SiteStanding};
+use super::standing::{AcmeHandle, LastFailure, SiteStanding, Success};
 use super::terms::{AcmeTerms, Issuer, ManagedSite};
 use crate::certs::{IntakeHandle, NotReceived, Upload};
-use crate::config::{Challenge, PreflightMode};
-use crate::live::{CertIndex, Challenges, Live, Provision, Publisher};
+use crate::config::Challenge;
+use crate::live::{CertIndex, Challenges, Live, Publisher};
 use crate::name::HostPattern;
 use crate::outbound::HttpsClient;
 use crate::shutdown::Lifecycle;
@@ -32,18 +39,33 @@ pub struct Manager {
     intake: IntakeHandle,
     orders: Orders,
     preflight: Preflight,
-    /// Orders that are made together.
-    slots: Arc<Semaphore>,
+    places: Places,
     handle: AcmeHandle,
     wishes: mpsc::Receiver<String>,
     /// Sites that are to have a new certificate whenever their time is.
     wished: HashSet<String>,
     /// How each managed site is doing.
-    sites: BTreeMap<String, SiteStanding>,
-    /// What is checked or ordered now: sites, and the names in question.
-    under_way: BTreeMap<String, Vec<HostPattern>>,
+    sites: BTreeMap<String, Arc<SiteStanding>>,
+    under_way: HashMap<String, UnderWay>,
+    health: Arc<Mutex<Health>>,
     /// Sites of which it was said that their renewal is late.
     late: HashSet<String>,
+    /// Issuers whose budgets were read.
+    budgets_known: HashSet<String>,
+    asker: Asker,
+    /// Sites for which an authority is being asked when to renew.
+    asked: HashSet<String>,
+    /// When all sites were last looked at, seconds since the Unix epoch.
+    looked: i64,
+}
+
+/// An order that has not ended, or the checks before it.
+struct UnderWay {
+    issuer: String,
+    /// What is checked or ordered.
+    names: Vec<HostPattern>,
+    /// The site's last one came to nothing, for a reason of its own.
+    has_failed: bool,
 }
 
 /// What became of a site's order.
@@ -52,6 +74,11 @@ struct Ended {
     issuer: String,
     /// What was found before the order, which was made all the same.
     warning: Option<Failure>,
+    profile: Option<String>,
+    names: Vec<String>,
+    left_out: Vec<String>,
+    /// At whom it is to be gone on with.
+    open: Option<String>,
     /// How control of the names was shown.
     result: Result<Challenge, Failure>,
 }
@@ -70,20 +97,26 @@ impl Manager {
     ) -> Self {
         let (accounts, shown) = (Accounts::new(store.clone()), Shown::new(challenges));
         let preflight = Preflight::new(shown.clone(), accounts.clone(), handle.progress().clone());
-        let orders = Orders { accounts, records: Records::new(store), shown, progress: handle.progress().clone() };
+        let (records, budgets) = (Records::new(store.clone()), Budgets::new(store));
+        let orders = Orders { accounts, records, shown, budgets, progress: handle.progress().clone() };
         Self {
             terms,
             certificates,
             intake,
             orders,
             preflight,
-            slots: Arc::new(Semaphore::new(MOST_AT_ONCE)),
+            places: Places::new(1),
             handle,
             wishes,
             wished: HashSet::new(),
             sites: BTreeMap::new(),
-            under_way: BTreeMap::new(),
+            under_way: HashMap::new(),
+            health: Arc::default(),
             late: HashSet::new(),
+            budgets_known: HashSet::new(),
+            asker: Asker::default(),
+            asked: HashSet::new(),
+            looked: 0,
         }
     }
 
@@ -99,162 +132,66 @@ impl Manager {
         // What is there already is not ordered.
         self.intake.first_scan().await;
         let mut at_work: JoinSet<Ended> = JoinSet::new();
+        let mut asking: JoinSet<Heard> = JoinSet::new();
         loop {
             let terms = self.terms.borrow_and_update().clone();
-            let next = self.begin(&terms, &mut at_work).await;
-            let ended = tokio::select! {
-                changed = self.terms.changed() => if changed.is_ok() { None } else { return },
-                () = self.intake.next_look() => None,
-                Some(wish) = self.wishes.recv() => {
-                    self.wished.insert(wish);
-                    None
-                }
-                Some(ended) = at_work.join_next() => ended.ok(),
-                () = sleep(next) => None,
-            };
+            let next = self.look(&terms, &mut at_work, &mut asking).await;
+            let (mut ended, mut heard) = (None, None);
+            tokio::select! {
+                changed = self.terms.changed() => if changed.is_err() { return },
+                () = self.intake.next_look() => {}
+                Some(wish) = self.wishes.recv() => drop(self.wished.insert(wish)),
+                Some(order) = at_work.join_next() => ended = order.ok(),
+                Some(answer) = asking.join_next() => heard = answer.ok(),
+                () = sleep(next) => {}
+            }
             if let Some(ended) = ended {
                 self.note(ended).await;
             }
-        }
-    }
-
-    /// Begins the orders whose time has come. Says how soon to look again.
-    async fn begin(&mut self, terms: &Arc<AcmeTerms>, at_work: &mut JoinSet<Ended>) -> Duration {
-        terms.issuers.iter().for_each(|issuer| self.handle.tally().know(&issuer.name));
-        let (now, choices) = (now(), Arc::clone(&self.intake.ledger().choices));
-        let mut sites = BTreeMap::new();
-        let mut soonest = now + FARTHEST;
-        for site in &terms.sites {
-            let provision = choices.get(&site.name).map_or(site.provision, |choice| choice.certificate);
-            if provision != Provision::Managed || !terms.terms_agreed || site.hosts.is_empty() {
-                continue;
+            if let Some(heard) = heard {
+                self.hear(heard).await;
             }
-            let mut standing = self.standing_of(&site.name).await;
-            let due = self.due(site);
-            let is_under_way = self.under_way.contains_key(&site.name);
-            let planned = standing.next.filter(|_| standing.has_failed()).unwrap_or(0).max(due.unwrap_or(now));
-            let at = if self.wished.contains(&site.name) { now } else { planned };
-            standing.waits_for = if is_under_way { None } else { self.claimed(site) };
-            if at <= now && !is_under_way && standing.waits_for.is_none() && at_work.len() < MOST_CHECKED_AT_ONCE {
-                self.start(site.clone(), &standing, Arc::clone(terms), at_work);
-            }
-            let is_under_way = self.under_way.contains_key(&site.name);
-            standing.phase = match (is_under_way, due.is_some(), standing.has_failed()) {
-                (true, true, _) => Phase::Renewing,
-                (true, false, _) => Phase::Ordering,
-                (false, _, true) => Phase::Failed,
-                (false, true, false) => Phase::Issued,
-                (false, false, false) => Phase::Waiting,
-            };
-            standing.next = (!is_under_way).then_some(at);
-            standing.renewal = due;
-            self.tell_late(&site.name, standing.is_late(now));
-            if !is_under_way && at > now {
-                soonest = soonest.min(at);
-            }
-            sites.insert(site.name.clone(), standing);
-        }
-        self.handle.replace(sites.clone());
-        self.sites = sites;
-        Duration::from_secs(u64::try_from(soonest - now).unwrap_or(0).max(1))
-    }
-
-    /// Says once that the renewal of a site is late.
-    fn tell_late(&mut self, site: &str, is_late: bool) {
-        if !is_late {
-            self.late.remove(site);
-        } else if self.late.insert(site.to_owned()) {
-            tracing::warn!(%site, "a managed certificate should have been renewed more than a day ago");
         }
     }
 
-    /// When a site's certificate is to be renewed; `None`: one of its hosts has none.
-    fn due(&self, site: &ManagedSite) -> Option<i64> {
-        self.soonest(site, |not_before, not_after| schedule::renewal(not_before, not_after, &site.name))
-    }
-
-    /// The soonest of the moments that follow from the lives of a site's certificates; `None`: one of its hosts has none.
-    fn soonest(&self, site: &ManagedSite, moment: impl Fn(i64, i64) -> i64) -> Option<i64> {
-        let (index, now) = (self.certificates.load(), now());
-        let mut soonest = i64::MAX;
-        for host in &site.hosts {
-            let choice = index.find_pattern(host)?;
-            let good = choice.iter().map(|served| &served.facts).filter(|facts| {
-                (facts.not_before..=facts.not_after).contains(&now) && !facts.in_grace && !facts.traits.self_signed
-            });
-            let last = good.max_by_key(|facts| facts.not_after)?;
-            soonest = soonest.min(moment(last.not_before, last.not_after));
-        }
-        Some(soonest)
-    }
-
-    /// Whose order a site waits for, which has one of its names: a configuration that is read again may move one.
-    fn claimed(&self, site: &ManagedSite) -> Option<String> {
-        self.under_way.iter().find_map(|(other, names)| {
-            let name = names.iter().find(|name| site.hosts.contains(name))?;
-            Some(format!("{name} is in the order of the site {other:?}, which has not ended"))
-        })
-    }
-
-    /// How strictly the names are looked at: no check may cost the certificate that serves.
-    fn strictness(&self, site: &ManagedSite, mode: PreflightMode) -> PreflightMode {
-        let is_last_chance = self.soonest(site, schedule::last_chance).is_some_and(|last| last <= now());
-        match mode {
-            PreflightMode::Enforce if is_last_chance => PreflightMode::Warn,
-            mode => mode,
-        }
-    }
-
-    async fn standing_of(&self, site: &str) -> SiteStanding {
-        if let Some(known) = self.sites.get(site) {
-            return known.clone();
-        }
-        let (records, name) = (self.orders.records.clone(), site.to_owned());
-        let read = spawn_blocking(move || records.standing(&name)).await;
-        match read {
-            Ok(Ok(standing)) => standing,
-            Ok(Err(error)) => {
-                tracing::error!(%site, %error, "how the site was doing cannot be read");
-                SiteStanding::default()
-            }
-            Err(_) => SiteStanding::default(),
-        }
-    }
-
+    /// Begins an order of a site at an issuer, with the checks before it.
     fn start(
         &mut self,
-        site: ManagedSite,
-        standing: &SiteStanding,
-        terms: Arc<AcmeTerms>,
+        (site, issuer): (&ManagedSite, &Issuer),
+        asked: Asked,
+        (standing, has_failed, is_wished): (&SiteStanding, bool, bool),
+        terms: &Arc<AcmeTerms>,
         at_work: &mut JoinSet<Ended>,
     ) {
-        // After a failure that is the issuer's own the next one has its turn.
-        let turn = standing.last_failure.as_ref().filter(|last| last.reason.is_the_issuers());
-        let last = turn.and_then(|last| terms.issuers.iter().position(|issuer| issuer.name == last.issuer));
-        let Some(issuer) = terms.issuers.get(last.map_or(0, |last| (last + 1) % terms.issuers.len())).cloned() else {
-            return;
-        };
-        self.under_way.insert(site.name.clone(), site.hosts.clone());
+        let under_way = UnderWay { issuer: issuer.name.clone(), names: asked.names.clone(), has_failed };
+        self.under_way.insert(site.name.clone(), under_way);
         self.wished.remove(&site.name);
-        let (orders, intake, slots) = (self.orders.clone(), self.intake.clone(), Arc::clone(&self.slots));
-        let preflight = self.preflight.clone();
-        let mode = self.strictness(&site, terms.preflight.mode);
+        let (orders, intake, terms) = (self.orders.clone(), self.intake.clone(), Arc::clone(terms));
+        let (preflight, places, health) = (self.preflight.clone(), self.places.clone(), Arc::clone(&self.health));
+        let mode = self.strictness(site, standing, &terms);
+        let (site, issuer) = (ManagedSite { hosts: asked.names.clone(), ..site.clone() }, issuer.clone());
         // First as it is due, then in all other ways.
         let challenge = standing.challenge(&terms.challenges);
         let others = terms.challenges.iter().copied().filter(|other| *other != challenge);
         let ways: Vec<Challenge> = std::iter::once(challenge).chain(others).collect();
         at_work.spawn(async move {
             let (name, issuer_name) = (site.name.clone(), issuer.name.clone());
-            let progress = orders.progress.clone();
+            let (progress, records, own) = (orders.progress.clone(), orders.records.clone(), name.clone());
+            let profile = asked.profile.clone();
+            let told = |names: &[HostPattern]| names.iter().map(ToString::to_string).collect();
+            let (names, left_out) = (told(&asked.names), told(&asked.left_out));
             let work = async move {
                 let Cleared { way, warning } = match preflight.clear(&terms, mode, (&site, &issuer), &ways).await {
                     Ok(cleared) => cleared,
                     Err(failure) => return (None, Err(failure)),
                 };
-                // The semaphore is never closed.
-                let _slot = slots.acquire_owned().await;
+                let _place = places.take(has_failed).await;
+                // Others may have found out meanwhile.
+                if !is_wished && let Some(away) = away(&health, &issuer.name) {
+                    return (warning, Err(away));
+                }
                 tracing::info!(site = %site.name, issuer = %issuer.name, challenge = way.word(), "orders a certificate");
-                let done = order(&orders, &intake, &site, (&issuer, way), &terms).await;
+                let done = order(&orders, &intake, &site, (&issuer, way, &asked), &terms).await;
                 (warning, done.map(|()| way))
             };
             // A mistake of ours in one order must not keep its site waiting for an end that never comes.
@@ -263,40 +200,89 @@ impl Manager {
             };
             let (warning, result) = tokio::spawn(work).await.unwrap_or_else(failed);
             progress.enter(&name, None);
-            Ended { site: name, issuer: issuer_name, warning, result }
+            let open = spawn_blocking(move || records.open_at(&own)).await.unwrap_or_default();
+            Ended { site: name, issuer: issuer_name, warning, profile, names, left_out, open, result }
         });
     }
 
-    async fn note(&mut self, Ended { site, issuer, warning, result }: Ended) {
+    async fn note(&mut self, ended: Ended) {
+        let Ended { site, issuer, warning, profile, names, left_out, open, result } = ended;
         self.under_way.remove(&site);
         self.handle.tally().count(&issuer, &result);
         let now = now();
         let Some(standing) = self.sites.get_mut(&site) else { return };
+        let standing = Arc::make_mut(standing);
+        standing.open = open;
         standing.warning = warning.map(|warning| LastFailure::of(&issuer, &warning, now));
+        let mut is_there = false;
         match result {
             Ok(challenge) => {
-                standing.succeed(&issuer, challenge, now);
-                tracing::info!(%site, %issuer, "a certificate is issued");
+                is_there = true;
+                if left_out.is_empty() {
+                    tracing::info!(%site, %issuer, "a certificate is issued");
+                } else {
+                    let left_out = left_out.join(", ");
+                    tracing::warn!(%site, %issuer, %left_out, "a certificate is issued without the names that keep failing");
+                }
+                standing.succeed(Success { issuer: &issuer, challenge, profile, names, left_out }, now);
+            }
+            Err(failure) if failure.is_held => {
+                tracing::info!(%site, %issuer, "no order is made yet: {}", failure.text);
+                standing.hold(&issuer, &failure, now);
             }
             Err(failure) => {
-                standing.fail(&site, &issuer, &failure, now);
+                standing.fail(&issuer, &failure, now);
                 let (reason, failures) = (failure.reason.label(), standing.failures);
-                let again = standing.next.map_or(0, |next| next - now);
+                let rest = standing.resting.get(&issuer).filter(|_| failure.reason.is_the_issuers());
+                let rest = rest.or(standing.own_rest.as_ref()).map_or(0, |rest| rest.until(&site, false) - now);
                 if failure.is_beforehand {
                     let checks = standing.failed_checks;
-                    tracing::error!(%site, %reason, checks, "nothing is ordered: {}; looked at again in {again} s", failure.text);
+                    tracing::error!(%site, %reason, checks, "nothing is ordered: {}; looked at again in {rest} s", failure.text);
                 } else {
                     tracing::error!(
-                        %site, %issuer, %reason, failures, "no certificate: {}; tried again in {again} s", failure.text
+                        %site, %issuer, %reason, failures,
+                        "no certificate: {}; {issuer} is asked again in {rest} s", failure.text
                     );
+                    match failure.reason {
+                        Reason::Validation | Reason::Dns | Reason::Caa | Reason::NameRefused => is_there = true,
+                        _ => self
+                            .health
+                            .lock()
+                            .unwrap_or_else(PoisonError::into_inner)
+                            .failed(&issuer, &site, &failure, now),
+                    }
                 }
             }
         }
-        let (records, standing) = (self.orders.records.clone(), standing.clone());
+        let mut changed = vec![site];
+        if is_there && self.health.lock().unwrap_or_else(PoisonError::into_inner).answered(&issuer) {
+            for (site, standing) in &mut self.sites {
+                if standing.resting.contains_key(&issuer) && Arc::make_mut(standing).forgive(&issuer) {
+                    changed.push(site.clone());
+                }
+            }
+        }
+        for site in changed {
+            self.write_down(&site).await;
+        }
+    }
+
+    /// What must outlast a start.
+    async fn write_down(&self, site: &str) {
+        let Some(standing) = self.sites.get(site).map(Arc::clone) else { return };
+        let (records, site) = (self.orders.records.clone(), site.to_owned());
         let written = spawn_blocking(move || records.stand(&site, &standing)).await;
         if let Ok(Err(error)) = written {
             tracing::error!(%error, "how a site is doing cannot be written down");
         }
+    }
+}
+
+/// Why an issuer is not asked now, which others found out.
+fn away(health: &Mutex<Health>, issuer: &str) -> Option<Failure> {
+    match health.lock().unwrap_or_else(PoisonError::into_inner).of(issuer, now()) {
+        Fitness::Away(until, what) => Some(Failure::held(until, what)),
+        Fitness::Well | Fitness::Doubtful => None,
     }
 }
 
@@ -305,7 +291,7 @@ async fn order(
     orders: &Orders,
     intake: &IntakeHandle,
     site: &ManagedSite,
-    (issuer, challenge): (&Issuer, Challenge),
+    (issuer, challenge, asked): (&Issuer, Challenge, &Asked),
     terms: &AcmeTerms,
 ) -> Result<(), Failure> {
     let https = HttpsClient::new(issuer.roots.iter().cloned(), EXCHANGE)
@@ -320,12 +306,13 @@ async fn order(
         }
     });
     let mut record = record.await?;
-    let chain = orders.fulfil(&mut record, (issuer, challenge), &terms.contact, https).await;
+    let chain = orders.fulfil(&mut record, (issuer, challenge, asked), &terms.contact, https).await;
     let chain = match chain {
         Ok(chain) => chain,
         Err(failure) => {
             // What the authority may still be working on is asked for again.
-            let goes_on = record.order.url.is_some() && matches!(failure.reason, Reason::Unreachable | Reason::State);
+            let goes_on = failure.is_held || matches!(failure.reason, Reason::Unreachable | Reason::State);
+            let goes_on = goes_on && record.order.url.is_some();
             if !goes_on {
                 end(orders, &site.name).await;
             }
@@ -368,8 +355,6 @@ fn now() -> i64 {
     i64::try_from(since).unwrap_or(i64::MAX)
 }
 
-/// Orders that are made together.
-const MOST_AT_ONCE: usize = 8;
 /// Sites that are under way together, most of which only wait for name servers, or for whoever answers for their names.
 const MOST_CHECKED_AT_ONCE: usize = 64;
 /// One request and its answer.

@@ -12,23 +12,32 @@
 //! order, the order's address as soon as it is known. How each managed site is doing is its [`SiteStanding`].
 
 mod account;
+mod budget;
 mod failure;
+mod health;
 mod manager;
 mod on_demand;
 mod order;
+mod partial;
 mod preflight;
 mod progress;
 mod records;
+mod renewal_info;
+mod rest;
 mod schedule;
 mod shown;
 mod standing;
+mod step;
 mod tally;
 mod terms;
 mod wire;
 
+pub use budget::{Kind, Left};
 pub use failure::Reason;
 pub use manager::Manager;
 pub use on_demand::{Answer, Newcomers};
-pub use standing::{AcmeHandle, LastFailure, NotManaged, Phase, SiteStanding};
+pub use renewal_info::RenewalInfo;
+pub use rest::Rest;
+pub use standing::{AcmeHandle, LastFailure, NotManaged, Outcome, Phase, SiteStanding};
 pub use tally::EndedOrders;
 pub use terms::{AcmeTerms, ExternalAccount, Issuer, ManagedSite, OnDemandSite, QuestionLimits};

@@ -1,13 +1,17 @@
 //! One order, from wherever it is to the certificate (RFC 8555 §7.4).
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use instant_acme::{
-    Account, AuthorizationStatus, ChallengeStatus, ChallengeType, Identifier, NewOrder, Order, OrderStatus,
+    Account, AuthorizationStatus, CertificateIdentifier, ChallengeStatus, ChallengeType, Error, Identifier, NewOrder,
+    Order, OrderStatus,
 };
+use tokio::task::block_in_place;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::account::Accounts;
+use super::budget::{Budgets, Claim, Kind};
 use super::failure::{Failure, Reason};
 use super::progress::{Progress, Step};
 use super::records::{Record, Records};
@@ -15,7 +19,8 @@ use super::shown::{Shown, ShownToken};
 use super::terms::Issuer;
 use super::wire::Wire;
 use crate::config::Challenge;
-use crate::name::HostName;
+use crate::live::ServedCert;
+use crate::name::{HostName, HostPattern};
 use crate::outbound::HttpsClient;
 
 /// What an order needs.
@@ -25,6 +30,24 @@ pub(super) struct Orders {
     pub(super) records: Records,
     pub(super) shown: Shown,
     pub(super) progress: Progress,
+    pub(super) budgets: Budgets,
+}
+
+/// What is asked for.
+pub(super) struct Asked {
+    pub(super) kind: Kind,
+    pub(super) names: Vec<HostPattern>,
+    /// Names of the site that are not asked for, because they keep failing.
+    pub(super) left_out: Vec<HostPattern>,
+    pub(super) profile: Option<String>,
+    /// The issuer's certificate that comes to its end.
+    pub(super) replaces: Option<Arc<ServedCert>>,
+}
+
+impl Asked {
+    fn claim<'a>(&'a self, issuer: &'a Issuer, replaces: bool) -> Claim<'a> {
+        Claim { issuer: &issuer.name, limits: issuer.budgets, kind: self.kind, names: &self.names, replaces }
+    }
 }
 
 impl Orders {
@@ -32,7 +55,7 @@ impl Orders {
     pub(super) async fn fulfil(
         &self,
         record: &mut Record,
-        (issuer, challenge): (&Issuer, Challenge),
+        (issuer, challenge, asked): (&Issuer, Challenge, &Asked),
         contact: &[String],
         https: HttpsClient,
     ) -> Result<String, Failure> {
@@ -40,7 +63,7 @@ impl Orders {
         let done = timeout(PATIENCE, async {
             let mut tries = 1;
             loop {
-                match self.go(record, (issuer, challenge), contact, &wire).await {
+                match self.go(record, (issuer, challenge, asked), contact, &wire).await {
                     // A nonce is refused that was just given (RFC 8555 §6.5), as often as the client library tries.
                     Err(failure) if failure.is_forgetful && tries < MOST_TRIES => tries += 1,
                     done => return done,
@@ -52,18 +75,21 @@ impl Orders {
             let text = format!("the order did not come to an end within {} minutes", PATIENCE.as_secs() / 60);
             Err(Failure::new(Reason::Unreachable, text))
         });
-        done.map_err(|failure| Failure { come_again: wire.take_come_again(), ..failure })
+        done.map_err(|failure| match failure.is_held {
+            true => failure,
+            false => Failure { come_again: wire.take_come_again(), ..failure },
+        })
     }
 
     async fn go(
         &self,
         record: &mut Record,
-        (issuer, challenge): (&Issuer, Challenge),
+        (issuer, challenge, asked): (&Issuer, Challenge, &Asked),
         contact: &[String],
         wire: &Wire,
     ) -> Result<String, Failure> {
         let account = self.accounts.of(issuer, contact, wire).await?;
-        let mut order = self.order(&account, record, issuer).await?;
+        let mut order = self.order(&account, record, (issuer, asked), wire).await?;
         let mut pace = Pace::new();
         // What is shown stays until the authority has looked.
         let mut shown = Vec::new();
@@ -72,12 +98,16 @@ impl Orders {
             match order.state().status {
                 OrderStatus::Pending if is_shown => pace.wait(&mut order, wire).await?,
                 OrderStatus::Pending => {
+                    block_in_place(|| self.budgets.risk(&asked.claim(issuer, false), now()))?;
                     (shown, is_shown) = (self.show(&mut order, challenge).await?, true);
                     self.progress.enter(&record.site, Some(Step::Validating));
                     tell_ready(&mut order, challenge).await?;
                 }
                 OrderStatus::Ready => {
                     self.progress.enter(&record.site, None);
+                    if is_shown {
+                        block_in_place(|| self.budgets.forgive(&asked.claim(issuer, false), now()));
+                    }
                     shown.clear();
                     order.finalize_csr(&record.order.request).await?;
                 }
@@ -87,23 +117,63 @@ impl Orders {
                         || Failure::new(Reason::Unreachable, "the order is valid, and brought no certificate");
                     return order.certificate().await?.ok_or_else(nothing);
                 }
-                OrderStatus::Invalid => return Err(why(&mut order).await),
+                OrderStatus::Invalid => {
+                    if record.order.is_paid {
+                        block_in_place(|| self.budgets.give_back(&asked.claim(issuer, false), now()));
+                    }
+                    return Err(why(&mut order).await);
+                }
             }
         }
     }
 
     /// The order that was begun, or a new one.
-    async fn order(&self, account: &Account, record: &mut Record, issuer: &Issuer) -> Result<Order, Failure> {
+    async fn order(
+        &self,
+        account: &Account,
+        record: &mut Record,
+        (issuer, asked): (&Issuer, &Asked),
+        wire: &Wire,
+    ) -> Result<Order, Failure> {
         if let Some(url) = &record.order.url {
             return Ok(account.order(url.clone()).await?);
         }
         let names: Vec<Identifier> = record.order.names.iter().cloned().map(Identifier::Dns).collect();
-        let new = NewOrder::new(&names);
-        let new = match &issuer.profile {
-            Some(profile) => new.profile(profile),
-            None => new,
+        let leaf = asked.replaces.as_ref().and_then(|served| served.certified.cert.first());
+        let mut replaces = leaf.and_then(|leaf| CertificateIdentifier::try_from(leaf).ok());
+        let order = loop {
+            let claim = asked.claim(issuer, replaces.is_some());
+            if !record.order.is_paid {
+                block_in_place(|| self.budgets.spend(&claim, now()))?;
+                record.order.is_paid = !claim.is_free();
+            }
+            let mut new = NewOrder::new(&names);
+            if let Some(profile) = &asked.profile {
+                new = new.profile(profile);
+            }
+            if let Some(replaced) = &replaces {
+                new = new.replaces(replaced.clone());
+            }
+            match account.new_order(&new).await {
+                Ok(order) => break order,
+                Err(error) if replaces.is_some() && is_about_replacing(&error) => {
+                    tracing::info!(issuer = %issuer.name, %error, "orders without saying which certificate is replaced");
+                    // One that made the order all the same is not asked for a second.
+                    if let Some(url) = wire.take_location() {
+                        break account.order(url).await?;
+                    }
+                    replaces = None;
+                }
+                Err(error) => {
+                    // Without its address there is no way to a certificate, made or not.
+                    if record.order.is_paid {
+                        block_in_place(|| self.budgets.give_back(&claim, now()));
+                        record.order.is_paid = false;
+                    }
+                    return Err(error.into());
+                }
+            }
         };
-        let order = account.new_order(&new).await?;
         record.order.url = Some(order.url().to_owned());
         self.records.note(record)?;
         Ok(order)
@@ -135,6 +205,19 @@ impl Orders {
     }
 }
 
+/// Whether an order without `replaces` may do (RFC 9773 §5): the authority has no such field, or has something against what stands in
+/// it.
+fn is_about_replacing(error: &Error) -> bool {
+    match error {
+        Error::Unsupported(_) => true,
+        Error::Api(problem) => {
+            let kind = problem.r#type.as_deref().unwrap_or_default();
+            ["alreadyReplaced", "malformed", "unauthorized", "conflict"].iter().any(|known| kind.ends_with(known))
+        }
+        other => other.to_string().contains("replaces"),
+    }
+}
+
 /// Tells the authority to look at what it was not told of yet.
 async fn tell_ready(order: &mut Order, way: Challenge) -> Result<(), Failure> {
     let mut authorizations = order.authorizations();
@@ -143,9 +226,11 @@ async fn tell_ready(order: &mut Order, way: Challenge) -> Result<(), Failure> {
         if authorization.status != AuthorizationStatus::Pending {
             continue;
         }
+        let name = authorization.identifier().to_string();
         let Some(mut challenge) = authorization.challenge(kind_of(way)) else { continue };
         if challenge.status == ChallengeStatus::Pending {
-            challenge.set_ready().await?;
+            // One that looks at once says so here.
+            challenge.set_ready().await.map_err(|error| Failure::from(error).at(name))?;
         }
     }
     Ok(())
@@ -171,17 +256,29 @@ async fn why(order: &mut Order) -> Failure {
 
 /// What stands at a challenge that failed; `None` also when the authority does not tell just now.
 async fn at_a_challenge(order: &mut Order) -> Option<Failure> {
+    let mut found: Option<Failure> = None;
     let mut authorizations = order.authorizations();
     while let Some(Ok(mut authorization)) = authorizations.next().await {
         let name = authorization.identifier().to_string();
         let Ok(state) = authorization.refresh().await else { continue };
         let problem = state.challenges.iter().find_map(|challenge| challenge.error.as_ref());
-        if let Some(problem) = problem {
-            let failure = Failure::of(problem);
-            return Some(Failure { text: format!("{name}: {}", failure.text), ..failure });
+        let Some(problem) = problem else { continue };
+        let failure = Failure::of(problem).at(name);
+        match &mut found {
+            None => found = Some(failure),
+            Some(first) => {
+                first.text = format!("{}; {}", first.text, failure.text);
+                first.names.extend(failure.names);
+            }
         }
     }
-    None
+    found
+}
+
+/// Seconds since the Unix epoch.
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    i64::try_from(since).unwrap_or(i64::MAX)
 }
 
 /// How often the authority is asked.

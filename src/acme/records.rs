@@ -30,6 +30,9 @@ pub(super) struct OpenOrder {
     pub(super) names: Vec<String>,
     /// Where the authority has it; `None`: it may not have heard of it.
     pub(super) url: Option<String>,
+    /// Whether its certificate is counted among those that the issuer gives.
+    #[serde(default)]
+    pub(super) is_paid: bool,
     /// The request that it is to sign, DER.
     pub(super) request: Vec<u8>,
     /// Seconds since the Unix epoch.
@@ -59,6 +62,13 @@ impl Records {
         Ok(Some(Record { site: site.into(), order, key }))
     }
 
+    /// At which issuer a site has an order that has not ended.
+    pub(super) fn open_at(&self, site: &str) -> Option<String> {
+        let folder = folder(site)?;
+        let order = self.read::<OpenOrder>(&folder, ORDER).ok().flatten()?;
+        order.url.is_some().then_some(order.issuer)
+    }
+
     /// Makes a key for these names and writes down that a certificate for it is ordered.
     pub(super) fn begin(&self, site: &str, issuer: &str, names: &[HostPattern], now: i64) -> Result<Record, Failure> {
         let no_key = |error: crate::certs::KeyError| Failure::new(Reason::State, error.to_string());
@@ -67,6 +77,7 @@ impl Records {
             issuer: issuer.into(),
             names: names.iter().map(ToString::to_string).collect(),
             url: None,
+            is_paid: false,
             request: request_for_names(names, &key).map_err(no_key)?,
             begun: now,
         };

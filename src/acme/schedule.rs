@@ -2,6 +2,61 @@
 
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 
+/// From when until when a certificate is valid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Life {
+    pub(super) not_before: i64,
+    pub(super) not_after: i64,
+}
+
+impl Life {
+    pub(super) const fn length(self) -> i64 {
+        let length = self.not_after.saturating_sub(self.not_before);
+        if length > 0 { length } else { 0 }
+    }
+}
+
+/// What the authority suggests (RFC 9773 §4.2): the moment that was chosen in its window, and whether it said so lately.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Suggested {
+    pub(super) at: i64,
+    pub(super) is_fresh: bool,
+}
+
+/// When a certificate is to be renewed: when its authority suggests, else at two thirds. A suggestion that is no longer confirmed
+/// can only bring it forward, and nothing puts it off beyond the [`emergency`].
+pub(super) fn due(life: Life, suggested: Option<Suggested>, site: &str) -> i64 {
+    let own = renewal(life.not_before, life.not_after, site);
+    let at = match suggested {
+        Some(Suggested { at, is_fresh: true }) => at,
+        Some(Suggested { at, is_fresh: false }) => at.min(own),
+        None => own,
+    };
+    at.min(emergency(life))
+}
+
+/// From when on a certificate is so near its end that it is tried for every hour, whatever failed: the last tenth of its life, two
+/// days at most.
+pub(super) fn emergency(life: Life) -> i64 {
+    life.not_after - (life.length() / 10).min(LONGEST_EMERGENCY)
+}
+
+/// Whether a certificate that ended then is over since so short a time that it is still tried for every hour.
+pub(super) fn is_just_over(ended: i64, now: i64) -> bool {
+    now - ended < STILL_URGENT
+}
+
+/// How long after its issue a certificate is not renewed, whatever is suggested: an authority that wants each new one renewed at
+/// once would be asked for ever. A sixtieth of its life, six hours at most.
+pub(super) fn settling(life: Life) -> i64 {
+    (life.length() / 60).min(LONGEST_SETTLING)
+}
+
+/// A moment in a window, the same each time for the same `text`, and any with the same likelihood.
+pub(super) fn moment_in(start: i64, end: i64, text: &str) -> i64 {
+    start + share_of(end.saturating_sub(start), text)
+}
+
 /// When a certificate of this life is to be renewed: at two thirds, whatever its length, earlier by up to a thirtieth of it, so
 /// that sites which began together do not go on together. `site` decides by how much, always alike.
 pub(super) fn renewal(not_before: i64, not_after: i64, site: &str) -> i64 {
@@ -10,8 +65,8 @@ pub(super) fn renewal(not_before: i64, not_after: i64, site: &str) -> i64 {
 }
 
 /// When so little of a certificate's life is left that nothing may hold its renewal back: a tenth.
-pub(super) fn last_chance(not_before: i64, not_after: i64) -> i64 {
-    not_after - not_after.saturating_sub(not_before).max(0) / 10
+pub(super) fn last_chance(life: Life) -> i64 {
+    life.not_after - life.length() / 10
 }
 
 /// How long to wait after so many failures in a row, the first included: five minutes, three times as long each time, at most a
@@ -29,6 +84,11 @@ pub(super) fn pause_of_checks(failures: u32, site: &str) -> i64 {
     pause + share_of(pause / 10, &format!("{site} {failures}"))
 }
 
+/// How long to wait when a certificate is near its end.
+pub(super) fn urgent_pause(failures: u32, site: &str) -> i64 {
+    pause(failures, site).min(URGENT_PAUSE)
+}
+
 /// A part of `whole` that follows from `text`.
 fn share_of(whole: i64, text: &str) -> i64 {
     let whole = u64::try_from(whole).unwrap_or(0) + 1;
@@ -42,6 +102,14 @@ const LONGEST_PAUSE: i64 = 86_400;
 /// As long as what a resolver keeps of a name that is about to change, often enough.
 const SHORTEST_CHECK_PAUSE: i64 = 60;
 const LONGEST_CHECK_PAUSE: i64 = 3600;
+/// A little less than what is promised.
+const URGENT_PAUSE: i64 = 55 * 60;
+/// Two days of hourly tries find an authority that was away over a weekend; more would only be noise.
+const LONGEST_EMERGENCY: i64 = 2 * 86_400;
+/// Who has not mended a name a day after its end has given it up.
+const STILL_URGENT: i64 = 86_400;
+/// As often as suggestions are asked for when nobody says how often.
+const LONGEST_SETTLING: i64 = 6 * 3600;
 
 #[cfg(test)]
 mod tests {
@@ -63,12 +131,53 @@ mod tests {
         assert_eq!(renewal(10, 5, "a"), 10);
     }
 
+    fn life(days: i64) -> Life {
+        Life { not_before: 0, not_after: days * DAY }
+    }
+
+    #[test]
+    fn what_the_authority_suggests_goes_before_two_thirds_but_not_beyond_the_emergency() {
+        for days in [6, 45, 90, 200] {
+            let (own, last) = (renewal(0, days * DAY, "a"), emergency(life(days)));
+            let due = |at, is_fresh| due(life(days), Some(Suggested { at, is_fresh }), "a");
+            assert!(own < last && last < days * DAY && last >= (days - 2).max(days * 9 / 10) * DAY, "{days}");
+            assert_eq!(super::due(life(days), None, "a"), own);
+            assert_eq!((due(-5, true), due(own - 9, true), due(own + 9, true)), (-5, own - 9, own + 9));
+            assert_eq!((due(own - 9, false), due(own + 9, false)), (own - 9, own));
+            assert_eq!((due(last + 1, true), due(i64::MAX, true)), (last, last));
+        }
+        assert_eq!([6, 45, 90, 200].map(|days| (days * DAY - emergency(life(days))) / 360), [144, 480, 480, 480]);
+        assert_eq!([6, 45, 90, 200].map(|days| settling(life(days))), [8640, 21_600, 21_600, 21_600]);
+        assert_eq!(emergency(Life { not_before: 7, not_after: 3 }), 3);
+    }
+
+    #[test]
+    fn moments_in_a_window_fill_it_evenly_and_stay_the_same() {
+        let moments: Vec<i64> = (0..1000).map(|n| moment_in(500, 1500, &format!("site {n}"))).collect();
+        assert!(moments.iter().all(|at| (500..=1500).contains(at)));
+        for tenth in 0..10 {
+            let within = moments.iter().filter(|at| (500 + tenth * 100..600 + tenth * 100).contains(*at)).count();
+            assert!((60..140).contains(&within), "{tenth}: {within}");
+        }
+        assert_eq!(moment_in(500, 1500, "a"), moment_in(500, 1500, "a"));
+        assert_eq!((moment_in(500, 500, "a"), moment_in(500, 400, "a")), (500, 500));
+    }
+
+    #[test]
+    fn near_its_end_a_certificate_is_tried_for_every_hour_and_never_five_times_within_one() {
+        let pauses: Vec<i64> = (1..30).map(|failures| urgent_pause(failures, "shop.example")).collect();
+        assert!(pauses.iter().all(|pause| (300..3600).contains(pause)), "{pauses:?}");
+        for start in 0..pauses.len() - 4 {
+            assert!(pauses[start..start + 4].iter().sum::<i64>() > 3600);
+        }
+    }
+
     #[test]
     fn the_last_tenth_of_a_life_is_the_last_chance_however_long_it_is() {
         for days in [6, 45, 90, 200] {
-            assert_eq!(last_chance(DAY, (days + 1) * DAY), DAY + days * DAY / 10 * 9);
+            assert_eq!(last_chance(Life { not_before: DAY, not_after: (days + 1) * DAY }), DAY + days * DAY / 10 * 9);
         }
-        assert_eq!(last_chance(10, 5), 5);
+        assert_eq!(last_chance(Life { not_before: 10, not_after: 5 }), 5);
     }
 
     #[test]

@@ -7,20 +7,23 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
+use super::budget::Left;
 use super::failure::{Failure, Reason};
 use super::on_demand::Answer;
 use super::progress::{Progress, Step};
-use super::schedule;
+use super::renewal_info::RenewalInfo;
+use super::rest::Rest;
 use super::tally::{EndedOrders, Tally};
 use crate::config::Challenge;
 
 /// How a managed site is doing; what is written of it is what must outlast a start.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct SiteStanding {
     /// Where it is.
     #[serde(skip)]
     pub phase: Phase,
-    /// Whose order it waits for, in words.
+    /// Why nothing is done before [`Self::next`], if that is not for its certificate's time, in words.
     #[serde(skip)]
     pub waits_for: Option<String>,
     /// When something will be done by itself, seconds since the Unix epoch.
@@ -44,6 +47,51 @@ pub struct SiteStanding {
     pub issued: Option<i64>,
     /// How control of the names was shown then.
     pub challenge: Option<String>,
+    /// When the certificate ends that served last, seconds since the Unix epoch.
+    pub ends: Option<i64>,
+    /// What kind of certificate was asked for then.
+    pub profile: Option<String>,
+    /// The names it was ordered for.
+    pub names: Vec<String>,
+    /// Names of the site that it was ordered without, because they kept failing.
+    pub left_out: Vec<String>,
+    /// Names that fail, and since when, seconds since the Unix epoch.
+    pub failing: BTreeMap<String, i64>,
+    /// Orders in a row that came to nothing and that another way of showing control may help.
+    pub ways_failed: u32,
+    /// Until when the site itself rests, after a fault of its own.
+    pub own_rest: Option<Rest>,
+    /// Until when it leaves issuers alone that failed for a reason of theirs, by name.
+    pub resting: BTreeMap<String, Rest>,
+    /// When the authority suggests to renew what serves.
+    pub renewal_info: Option<RenewalInfo>,
+    /// What the last orders came to, the newest last; twenty at most.
+    pub history: Vec<Outcome>,
+    /// Whose order is open: it is gone on with, which costs nothing.
+    #[serde(skip)]
+    pub open: Option<String>,
+}
+
+/// What an order came to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// When, seconds since the Unix epoch.
+    pub at: i64,
+    /// Whose order it was.
+    pub issuer: String,
+    /// Why it came to nothing; `None`: a certificate was issued.
+    pub reason: Option<Reason>,
+    /// In words: the authority's, or what was issued.
+    pub text: String,
+}
+
+/// What was ordered and issued.
+pub(super) struct Success<'a> {
+    pub(super) issuer: &'a str,
+    pub(super) challenge: Challenge,
+    pub(super) profile: Option<String>,
+    pub(super) names: Vec<String>,
+    pub(super) left_out: Vec<String>,
 }
 
 /// Where a managed site is.
@@ -111,7 +159,7 @@ impl SiteStanding {
     /// How control of the names is to be shown: first as it was last time, after a failure the next way.
     pub(super) fn challenge(&self, known: &[Challenge]) -> Challenge {
         let last = known.iter().position(|one| self.challenge.as_deref() == Some(one.word())).unwrap_or(0);
-        let place = (last + self.failures as usize) % known.len().max(1);
+        let place = (last + self.ways_failed as usize) % known.len().max(1);
         known.get(place).copied().unwrap_or(Challenge::Http01)
     }
 
@@ -120,34 +168,85 @@ impl SiteStanding {
         self.failures > 0 || self.failed_checks > 0
     }
 
-    /// An order came to nothing, or was not made.
-    pub(super) fn fail(&mut self, site: &str, issuer: &str, failure: &Failure, now: i64) {
-        let pause = if failure.is_beforehand {
+    /// An order came to nothing, or was not made. The fault of an issuer keeps the site from that issuer alone.
+    pub(super) fn fail(&mut self, issuer: &str, failure: &Failure, now: i64) {
+        if failure.is_beforehand {
             self.failed_checks = self.failed_checks.saturating_add(1);
-            schedule::pause_of_checks(self.failed_checks, site)
+            self.own_rest = Some(Rest::after_checks(self.failed_checks, failure, now));
         } else {
             self.failed_checks = 0;
             self.failures = self.failures.saturating_add(1);
-            schedule::pause(self.failures, site)
-        };
-        let told = failure.come_again.and_then(|then| then.duration_since(std::time::SystemTime::UNIX_EPOCH).ok());
-        let told = told.and_then(|then| i64::try_from(then.as_secs()).ok()).unwrap_or(0);
-        self.next = Some(told.max(now + pause));
+            if failure.reason.is_the_issuers() {
+                let failures = self.resting.get(issuer).map_or(0, |rest| rest.failures);
+                self.resting.insert(issuer.into(), Rest::after(failures, failure, now));
+            } else {
+                self.own_rest = Some(Rest::after(self.ways_failed, failure, now));
+                self.ways_failed = self.ways_failed.saturating_add(1);
+            }
+        }
+        for name in &failure.names {
+            self.failing.entry(name.clone()).or_insert(now);
+        }
+        self.record(Outcome {
+            at: now,
+            issuer: issuer.into(),
+            reason: Some(failure.reason),
+            text: failure.text.clone(),
+        });
         self.last_failure = Some(LastFailure::of(issuer, failure, now));
     }
 
+    /// An order was not made, to spare the issuer.
+    pub(super) fn hold(&mut self, issuer: &str, failure: &Failure, now: i64) {
+        let failures = self.resting.get(issuer).map_or(0, |rest| rest.failures);
+        self.resting.insert(issuer.into(), Rest { failures, ..Rest::held(failure, now) });
+    }
+
     /// A certificate was issued.
-    pub(super) fn succeed(&mut self, issuer: &str, challenge: Challenge, now: i64) {
-        (self.failures, self.failed_checks, self.last_failure, self.next) = (0, 0, None, None);
+    pub(super) fn succeed(&mut self, success: Success<'_>, now: i64) {
+        let Success { issuer, challenge, profile, names, left_out } = success;
+        (self.failures, self.failed_checks, self.ways_failed) = (0, 0, 0);
+        (self.last_failure, self.own_rest) = (None, None);
+        self.resting.clear();
+        self.failing.retain(|name, _| !names.contains(name));
         (self.issuer, self.issued) = (Some(issuer.into()), Some(now));
         self.challenge = Some(challenge.word().into());
+        let mut text = format!("issued for {}", names.join(", "));
+        if !left_out.is_empty() {
+            text += &format!("; without {}", left_out.join(", "));
+        }
+        self.record(Outcome { at: now, issuer: issuer.into(), reason: None, text });
+        (self.profile, self.names, self.left_out) = (profile, names, left_out);
+    }
+
+    /// The issuer is there again: what it failed of is no reason any more to leave it alone.
+    pub(super) fn forgive(&mut self, issuer: &str) -> bool {
+        let was_away = self.resting.get(issuer).is_some_and(|rest| rest.reason == Some(Reason::Unreachable));
+        was_away && self.resting.remove(issuer).is_some()
+    }
+
+    /// The clock was put back: what seems to have happened later happened now, so that it ends.
+    pub(super) fn settle(&mut self, now: i64) {
+        self.resting.values_mut().chain(&mut self.own_rest).for_each(|rest| rest.settle(now));
+        self.failing.values_mut().for_each(|since| *since = (*since).min(now));
+        self.issued = self.issued.map(|issued| issued.min(now));
+        if let Some(info) = &mut self.renewal_info {
+            info.settle(now);
+        }
+    }
+
+    fn record(&mut self, outcome: Outcome) {
+        self.history.push(outcome);
+        let over = self.history.len().saturating_sub(LONGEST_HISTORY);
+        self.history.drain(..over);
     }
 }
 
 /// What the rest of the house asks of orders.
 #[derive(Clone, Debug)]
 pub struct AcmeHandle {
-    sites: Arc<Mutex<BTreeMap<String, SiteStanding>>>,
+    sites: Arc<Mutex<BTreeMap<String, Arc<SiteStanding>>>>,
+    left: Arc<Mutex<Vec<Left>>>,
     tally: Arc<Mutex<Tally>>,
     questions: Arc<[AtomicU64; Answer::WORDS.len()]>,
     progress: Progress,
@@ -164,19 +263,19 @@ impl AcmeHandle {
     pub fn new() -> (Self, mpsc::Receiver<String>) {
         let (wishes, received) = mpsc::channel(WISHES);
         let (tally, questions, progress) = Default::default();
-        (Self { sites: Arc::default(), tally, questions, progress, wishes }, received)
+        (Self { sites: Arc::default(), left: Arc::default(), tally, questions, progress, wishes }, received)
     }
 
     /// How a site is doing; `None`: it is not managed.
     #[must_use]
     pub fn of(&self, site: &str) -> Option<SiteStanding> {
-        let standing = self.sites.lock().unwrap_or_else(PoisonError::into_inner).get(site).cloned()?;
+        let standing = self.sites.lock().unwrap_or_else(PoisonError::into_inner).get(site).map(Arc::clone)?;
         let phase = match self.progress.of(site) {
             Some(Step::Checking) => Phase::Checking,
             Some(Step::Validating) => Phase::Validating,
             None => standing.phase,
         };
-        Some(SiteStanding { phase, ..standing })
+        Some(SiteStanding { phase, ..SiteStanding::clone(&standing) })
     }
 
     /// Where orders under way tell how far they have come.
@@ -186,7 +285,7 @@ impl AcmeHandle {
 
     /// How every managed site is doing, by its name.
     #[must_use]
-    pub fn all(&self) -> BTreeMap<String, SiteStanding> {
+    pub fn all(&self) -> BTreeMap<String, Arc<SiteStanding>> {
         self.sites.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -222,12 +321,20 @@ impl AcmeHandle {
         self.tally.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn replace(&self, sites: BTreeMap<String, SiteStanding>) {
+    /// How many orders each issuer still takes, in order of preference.
+    #[must_use]
+    pub fn left(&self) -> Vec<Left> {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn replace(&self, sites: BTreeMap<String, Arc<SiteStanding>>, left: Vec<Left>) {
+        *self.left.lock().unwrap_or_else(PoisonError::into_inner) = left;
         *self.sites.lock().unwrap_or_else(PoisonError::into_inner) = sites;
     }
 }
 
 /// Seconds after which a renewal is late.
 const LATE: i64 = 86_400;
+const LONGEST_HISTORY: usize = 20;
 /// Wishes that wait while the manager looks round.
 const WISHES: usize = 16;

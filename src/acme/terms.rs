@@ -3,10 +3,11 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use rustls_pki_types::CertificateDer;
 
-use crate::config::{Challenge, PreflightConfig};
+use crate::config::{Budgets, Challenge, PreflightConfig};
 use crate::live::Provision;
 use crate::name::HostPattern;
 
@@ -19,6 +20,10 @@ pub struct AcmeTerms {
     pub contact: Vec<String>,
     /// How control of a name may be shown, in order of preference.
     pub challenges: Vec<Challenge>,
+    /// How many orders may be under way together.
+    pub at_once: usize,
+    /// For how long a name fails before a certificate is ordered without it; `None`: never.
+    pub partial_after: Option<Duration>,
     /// In order of preference.
     pub issuers: Vec<Issuer>,
     /// Who is asked about names; empty: whom the system asks.
@@ -68,6 +73,8 @@ pub struct Issuer {
     pub roots: Vec<CertificateDer<'static>>,
     /// Who the operator is there already.
     pub external_account: Option<ExternalAccount>,
+    /// How much may be asked of it.
+    pub budgets: Budgets,
 }
 
 impl fmt::Debug for Issuer {

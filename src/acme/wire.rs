@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use http::header::RETRY_AFTER;
-use http::{Request, Response};
+use http::header::{LOCATION, RETRY_AFTER};
+use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use instant_acme::{BodyWrapper, BytesResponse, Error, HttpClient};
 
@@ -19,16 +19,22 @@ use crate::outbound::HttpsClient;
 pub(super) struct Wire {
     https: HttpsClient,
     come_again: Arc<Mutex<Option<SystemTime>>>,
+    location: Arc<Mutex<Option<String>>>,
 }
 
 impl Wire {
     pub(super) fn new(https: HttpsClient) -> Self {
-        Self { https, come_again: Arc::default() }
+        Self { https, come_again: Arc::default(), location: Arc::default() }
     }
 
-    /// When the last answer said to come again, if it did; asked once.
+    /// When an answer said to come again, if it did; asked once.
     pub(super) fn take_come_again(&self) -> Option<SystemTime> {
         self.come_again.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Where the last answer says that something was made; asked once.
+    pub(super) fn take_location(&self) -> Option<String> {
+        self.location.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     async fn exchange(self, request: Request<BodyWrapper<Bytes>>) -> Result<BytesResponse, Error> {
@@ -41,6 +47,9 @@ impl Wire {
         let answer = answer.map_err(|error| Error::Other(error.into()))?;
         let told = come_again(&answer, SystemTime::now());
         *self.come_again.lock().unwrap_or_else(PoisonError::into_inner) = told;
+        let location = answer.headers().get(LOCATION).filter(|_| answer.status() == StatusCode::CREATED);
+        let location = location.and_then(|url| url.to_str().ok()).map(str::to_owned);
+        *self.location.lock().unwrap_or_else(PoisonError::into_inner) = location;
         // What stands in front of an authority answers in its own words.
         let status = answer.status();
         if (status.is_client_error() || status.is_server_error()) && !is_problem(answer.body()) {
@@ -64,20 +73,21 @@ fn is_problem(body: &[u8]) -> bool {
 }
 
 /// `Retry-After` (RFC 9110 §10.2.3), seconds or a date.
-fn come_again(answer: &Response<Bytes>, now: SystemTime) -> Option<SystemTime> {
+pub(super) fn come_again(answer: &Response<Bytes>, now: SystemTime) -> Option<SystemTime> {
     let text = answer.headers().get(RETRY_AFTER)?.to_str().ok()?.trim();
     match text.parse::<u64>() {
         Ok(seconds) => now.checked_add(Duration::from_secs(seconds.min(LONGEST))),
         Err(_) => {
             let date = time::OffsetDateTime::parse(text, &time::format_description::well_known::Rfc2822).ok()?;
             let seconds = u64::try_from(date.unix_timestamp()).ok()?;
-            Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
+            let then = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+            Some(then.min(now + Duration::from_secs(LONGEST)))
         }
     }
 }
 
-/// Whoever says longer does not mean it: a week.
-const LONGEST: u64 = 7 * 86_400;
+/// Whoever says longer is asked once a day all the same.
+const LONGEST: u64 = 86_400;
 
 #[cfg(test)]
 mod tests {
@@ -97,6 +107,7 @@ mod tests {
             (" 0 ", Some(1_000_000_000)),
             ("99999999999", Some(1_000_000_000 + LONGEST)),
             ("Fri, 31 Dec 1999 23:59:59 GMT", Some(946_684_799)),
+            ("Fri, 31 Dec 2199 23:59:59 GMT", Some(1_000_000_000 + LONGEST)),
             ("soon", None),
             ("-1", None),
             ("", None),

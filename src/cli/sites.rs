@@ -89,6 +89,7 @@ struct Managed {
     state: String,
     is_late: bool,
     waits_for: Option<String>,
+    left_out: Vec<String>,
     next: Option<String>,
     warning: Option<Found>,
     last_failure: Option<Found>,
@@ -147,8 +148,11 @@ impl Host {
 impl Site {
     fn state_of(&self, host: &Host, is_wrong: bool) -> String {
         let mut state = host.state.clone();
-        if let Some(Managed { state: managed, is_late, .. }) = &self.managed {
+        if let Some(Managed { state: managed, is_late, left_out, .. }) = &self.managed {
             state += &format!(", {managed}{}", if *is_late { ", renewal late" } else { "" });
+            if left_out.contains(&host.host) {
+                state += ", left out";
+            }
         }
         if is_wrong {
             state += ", not seen as published";

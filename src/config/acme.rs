@@ -1,12 +1,14 @@
 //! `[acme]` and `[[acme.issuer]]`.
 
+use std::time::Duration;
+
 use toml::Spanned;
 use toml::de::DeValue;
 
 use super::certificates::named_file;
 use super::reader::{Placed, Section};
 use super::value::expected;
-use super::{AcmeConfig, Challenge, ExternalAccount, IssuerConfig, on_demand, preflight, value};
+use super::{AcmeConfig, Budgets, Challenge, ExternalAccount, IssuerConfig, on_demand, preflight, value};
 
 /// `[acme]`
 pub(super) fn acme(section: &Section<'_>) -> AcmeConfig {
@@ -14,6 +16,10 @@ pub(super) fn acme(section: &Section<'_>) -> AcmeConfig {
     let agreed = section.value_or("terms_of_service_agreed", value::switch, false);
     let challenges = section.filled_list("challenges", challenge).map(|list| list.value);
     let resolvers = section.list("resolvers", preflight::resolver).map(|list| list.value).unwrap_or_default();
+    let at_once = section.bounded("orders_at_once", value::count, ORDERS_AT_ONCE, 1..=MOST_ORDERS_AT_ONCE).value;
+    let partial = section.value_or("partial", value::switch, false);
+    let partial_after =
+        section.bounded("partial_after", value::duration, PARTIAL_AFTER, SOONEST_PARTIAL..=LATEST_PARTIAL);
     let mut issuers: Vec<Placed<IssuerConfig>> = Vec::new();
     for table in section.tables("issuer") {
         let Some(issuer) = issuer(section, table) else { continue };
@@ -30,6 +36,8 @@ pub(super) fn acme(section: &Section<'_>) -> AcmeConfig {
         terms_of_service_agreed: agreed,
         challenges: challenges
             .map_or_else(|| CHALLENGES.to_vec(), |list| list.into_iter().map(|one| one.value).collect()),
+        orders_at_once: usize::try_from(at_once).unwrap_or(1),
+        partial_after: partial.then_some(partial_after.value),
         issuers: match issuers.is_empty() {
             true => vec![IssuerConfig::lets_encrypt()],
             false => issuers.into_iter().map(|issuer| issuer.value).collect(),
@@ -49,6 +57,7 @@ fn issuer<'a>(section: &Section<'a>, table: &'a Spanned<DeValue<'a>>) -> Option<
     let ca_file = ca_file.and_then(|path| named_file(&section, "acme.issuer.ca_file", path));
     let key_id = section.value("eab_key_id", value::text);
     let hmac_key_file = section.value("eab_hmac_key_file", value::path);
+    let budgets = Budgets::read(&section, directory.as_ref().map(|directory| directory.value.as_str()));
     if table.get_ref().is_table() {
         for (key, what) in
             [("name", "a word for it, such as \"letsencrypt\""), ("directory", "the address of its directory")]
@@ -68,7 +77,7 @@ fn issuer<'a>(section: &Section<'a>, table: &'a Spanned<DeValue<'a>>) -> Option<
         .zip(hmac_key_file)
         .map(|(key_id, file)| ExternalAccount { key_id: key_id.value, hmac_key_file: file.value });
     let (name, directory) = (name?, directory?.value);
-    let issuer = IssuerConfig { name: name.value, directory, profile, ca_file, external_account };
+    let issuer = IssuerConfig { name: name.value, directory, profile, ca_file, external_account, budgets };
     Some(Placed { value: issuer, line: name.line })
 }
 
@@ -116,3 +125,10 @@ fn https_url(value: &DeValue<'_>) -> Result<String, String> {
 /// In order of preference.
 const CHALLENGES: [Challenge; 2] = Challenge::ALL;
 const LONGEST_NAME: usize = 64;
+/// Enough to be through with thousands in hours, few enough for any authority.
+const ORDERS_AT_ONCE: u64 = 8;
+const MOST_ORDERS_AT_ONCE: u64 = 100;
+/// Who moves a name has done so by then.
+const PARTIAL_AFTER: Duration = Duration::from_hours(3 * 24);
+const SOONEST_PARTIAL: Duration = Duration::from_hours(1);
+const LATEST_PARTIAL: Duration = Duration::from_hours(90 * 24);

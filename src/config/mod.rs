@@ -2,6 +2,7 @@
 
 mod acme;
 mod bounds;
+mod budgets;
 mod certificates;
 mod claims;
 mod document;
@@ -32,6 +33,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+pub use budgets::Budgets;
 pub use load::{Loaded, Origins};
 pub use preflight::{PreflightConfig, PreflightMode};
 pub use recorded::{Draft, NewSite, file_of as site_file};
@@ -183,6 +185,10 @@ pub struct AcmeConfig {
     pub terms_of_service_agreed: bool,
     /// How control of a name may be shown, in order of preference.
     pub challenges: Vec<Challenge>,
+    /// How many orders may be under way together.
+    pub orders_at_once: usize,
+    /// For how long a name fails before a certificate is ordered without it; `None`: never.
+    pub partial_after: Option<Duration>,
     /// `[[acme.issuer]]`, in order of preference; never empty.
     pub issuers: Vec<IssuerConfig>,
     /// How often on-demand sites ask.
@@ -238,6 +244,8 @@ pub struct IssuerConfig {
     pub ca_file: Option<NamedFile>,
     /// Who the operator is there already (RFC 8555 §7.3.4).
     pub external_account: Option<ExternalAccount>,
+    /// How much may be asked of it.
+    pub budgets: Budgets,
 }
 
 impl IssuerConfig {
@@ -249,6 +257,7 @@ impl IssuerConfig {
             profile: None,
             ca_file: None,
             external_account: None,
+            budgets: Budgets::LETS_ENCRYPT,
         }
     }
 }

@@ -73,7 +73,7 @@ pub(super) fn acme(config: &Config) -> Result<AcmeTerms, Vec<String>> {
             hmac_key_file: external.hmac_key_file.clone(),
         });
         let (name, directory, profile) = (issuer.name.clone(), issuer.directory.clone(), issuer.profile.clone());
-        issuers.push(Issuer { name, directory, profile, roots, external_account });
+        issuers.push(Issuer { name, directory, profile, roots, external_account, budgets: issuer.budgets });
     }
     if !wrong.is_empty() {
         return Err(wrong);
@@ -99,6 +99,8 @@ pub(super) fn acme(config: &Config) -> Result<AcmeTerms, Vec<String>> {
         terms_agreed: config.acme.terms_of_service_agreed,
         contact: config.acme.contact.clone(),
         challenges: config.acme.challenges.clone(),
+        at_once: config.acme.orders_at_once,
+        partial_after: config.acme.partial_after,
         issuers,
         resolvers: config.acme.resolvers.clone(),
         preflight: config.acme.preflight.clone(),

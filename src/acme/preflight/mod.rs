@@ -142,7 +142,14 @@ impl Preflight {
             }
             first.get_or_insert(findings);
         }
-        Err(told(&first.unwrap_or_default()))
+        let findings = first.unwrap_or_default();
+        // Each begins with the name that it is about.
+        let is_of = |host: &str, finding: &Finding| {
+            finding.text.strip_prefix(host).is_some_and(|rest| rest.starts_with([' ', ':']))
+        };
+        let hosts = hosts.iter().map(ToString::to_string);
+        let names = hosts.filter(|host| findings.iter().any(|finding| is_of(host, finding)));
+        Err(Failure { names: names.collect(), ..told(&findings) })
     }
 
     /// What of the names does not lead here, looked at in one way.

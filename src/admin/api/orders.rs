@@ -19,10 +19,21 @@ pub(super) struct Managed {
     is_late: bool,
     issuer: Option<String>,
     issued: Option<String>,
+    /// Names that the certificate was ordered without.
+    left_out: Vec<String>,
+    suggested: Option<Suggested>,
     failures: u32,
     failed_checks: u32,
     warning: Option<Failure>,
     last_failure: Option<Failure>,
+}
+
+/// When the authority wants the certificate renewed.
+#[derive(Serialize)]
+struct Suggested {
+    from: String,
+    until: String,
+    explanation: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -42,6 +53,11 @@ impl From<SiteStanding> for Managed {
             next: standing.next.map(timestamp),
             renewal: standing.renewal.map(timestamp),
             is_late,
+            left_out: standing.left_out,
+            suggested: standing.renewal_info.and_then(|info| {
+                let (from, until) = info.window?;
+                Some(Suggested { from: timestamp(from), until: timestamp(until), explanation: info.explanation })
+            }),
             issuer: standing.issuer,
             issued: standing.issued.map(timestamp),
             failures: standing.failures,

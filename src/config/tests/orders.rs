@@ -11,6 +11,9 @@ fn everybody_who_says_nothing_else_orders_from_lets_encrypt_and_nobody_unasked()
     assert!(!acme.terms_of_service_agreed && acme.contact.is_empty());
     assert_eq!(acme.challenges, [Challenge::TlsAlpn01, Challenge::Http01]);
     assert_eq!((acme.resolvers, acme.preflight), (Vec::new(), PreflightConfig::default()));
+    assert_eq!((acme.orders_at_once, acme.partial_after), (8, None));
+    assert_eq!(acme.issuers[0].budgets, Budgets::LETS_ENCRYPT);
+    assert_eq!(Budgets::of(&acme.issuers[0].directory), Budgets::LETS_ENCRYPT);
     let names: Vec<_> = acme.issuers.iter().map(|issuer| (issuer.name.as_str(), issuer.directory.as_str())).collect();
     assert_eq!(names, [("letsencrypt", "https://acme-v02.api.letsencrypt.org/directory")]);
 }
@@ -19,11 +22,12 @@ fn everybody_who_says_nothing_else_orders_from_lets_encrypt_and_nobody_unasked()
 fn issuers_are_read_in_order_of_preference() {
     let text = format!(
         "[acme]\ncontact = [\"mailto:ops@shop.example\"]\nterms_of_service_agreed = true\nchallenges = [\"http-01\"]\n\
-         {ISSUER}profile = \"classic\"\neab_key_id = \"7\"\neab_hmac_key_file = \"eab.key\"\n\
+         orders_at_once = 2\npartial = true\n{ISSUER}profile = \"classic\"\neab_key_id = \"7\"\neab_hmac_key_file = \"eab.key\"\norders_per_3h = 7\n\
          [[acme.issuer]]\nname = \"zero\"\ndirectory = \"https://zero.example/\"\n"
     );
     let acme = good(&text).config.acme;
     assert!(acme.terms_of_service_agreed);
+    assert_eq!((acme.orders_at_once, acme.partial_after), (2, Some(Duration::from_hours(72))));
     assert_eq!(acme.contact, ["mailto:ops@shop.example"]);
     assert_eq!(
         acme.issuers[0],
@@ -33,9 +37,10 @@ fn issuers_are_read_in_order_of_preference() {
             profile: Some("classic".into()),
             ca_file: None,
             external_account: Some(ExternalAccount { key_id: "7".into(), hmac_key_file: "eab.key".into() }),
+            budgets: Budgets { orders: 7, certificates_per_domain: 0, ..Budgets::OTHERS },
         }
     );
-    assert_eq!(acme.issuers[1].name, "zero");
+    assert_eq!((&*acme.issuers[1].name, acme.issuers[1].budgets), ("zero", Budgets::OTHERS));
 }
 
 #[test]

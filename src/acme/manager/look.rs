@@ -1,0 +1,346 @@
+//! A look at every managed site: what serves, what is to be done next, and who comes first where not all can.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use tokio::task::{JoinSet, spawn_blocking};
+
+use super::places::Places;
+use super::{EXCHANGE, Ended, FARTHEST, MOST_CHECKED_AT_ONCE, Manager, now};
+use crate::acme::order::Asked;
+use crate::acme::partial;
+use crate::acme::renewal_info::{Answer, RenewalInfo};
+use crate::acme::schedule::{self, Life};
+use crate::acme::standing::{Phase, SiteStanding};
+use crate::acme::step::{Ground, Rank, Situation, Step, has_room, step};
+use crate::acme::terms::{AcmeTerms, Issuer, ManagedSite};
+use crate::config::PreflightMode;
+use crate::live::{Provision, ServedCert};
+use crate::name::HostPattern;
+use crate::outbound::HttpsClient;
+
+/// What an authority answered to the question when a site's certificate is to be renewed.
+pub(super) struct Heard {
+    pub(super) site: String,
+    pub(super) fingerprint: Box<str>,
+    pub(super) answer: Answer,
+}
+
+/// An order whose time has come.
+struct Ready<'a> {
+    site: &'a ManagedSite,
+    issuer: &'a Issuer,
+    rank: Rank,
+    asked: Asked,
+}
+
+impl Manager {
+    /// Looks at every site, begins the orders whose time has come, and asks authorities when certificates are to be renewed. Says
+    /// how soon to look again.
+    pub(super) async fn look(
+        &mut self,
+        terms: &Arc<AcmeTerms>,
+        at_work: &mut JoinSet<Ended>,
+        asking: &mut JoinSet<Heard>,
+    ) -> Duration {
+        self.know_budgets(terms).await;
+        terms.issuers.iter().for_each(|issuer| self.handle.tally().know(&issuer.name));
+        if self.places.number != terms.at_once {
+            self.places = Places::new(terms.at_once);
+        }
+        let now = now();
+        let was_put_back = std::mem::replace(&mut self.looked, now) > now;
+        let ledger = self.intake.ledger();
+        let apple_pay: HashSet<&str> = ledger
+            .objects
+            .iter()
+            .filter_map(|object| object.version())
+            .flat_map(|version| version.sites.iter().map(String::as_str))
+            .collect();
+        let (mut sites, mut ready, mut soonest) = (BTreeMap::new(), Vec::new(), now + FARTHEST);
+        for site in &terms.sites {
+            let provision = ledger.choices.get(&site.name).map_or(site.provision, |choice| choice.certificate);
+            if provision != Provision::Managed || !terms.terms_agreed || site.hosts.is_empty() {
+                continue;
+            }
+            let mut standing = self.standing_of(&site.name).await;
+            if was_put_back {
+                Arc::make_mut(&mut standing).settle(now);
+            }
+            let serving = self.serving(site, &standing, terms, now);
+            if let Some(served) = serving.as_ref().filter(|served| standing.ends != Some(served.facts.not_after)) {
+                Arc::make_mut(&mut standing).ends = Some(served.facts.not_after);
+            }
+            let is_wished = self.wished.contains(&site.name);
+            let (names, left_out) = partial::names(site, &standing, terms.partial_after, is_wished, now);
+            let seen = serving.as_ref().map(|served| (life(served), &*served.facts.fingerprint));
+            let situation =
+                Situation { site: &site.name, standing: &standing, serving: seen, names: &names, is_wished, now };
+            let at_work = self.at_work();
+            let health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
+            let (issuers, budgets) = (&*terms.issuers, &self.orders.budgets);
+            let mut step = step(situation, Ground { issuers, health: &health, budgets, at_work: &at_work });
+            drop(health);
+            if let Some(other) = self.claimed(site, &names) {
+                (step.issuer, step.waits_for) = (None, Some(other));
+            }
+            let is_under_way = self.under_way.contains_key(&site.name);
+            if !is_under_way && step.at > now {
+                soonest = soonest.min(step.at);
+            }
+            // What was just issued may serve before it is noted whose it is.
+            if let Some(served) = serving.as_ref().filter(|_| !is_under_way) {
+                soonest = soonest.min(self.ask(site, &standing, served, (terms, now), asking));
+            }
+            if let Some(issuer) = step.issuer.and_then(|place| terms.issuers.get(place)).filter(|_| !is_under_way) {
+                let profile = profile(issuer, apple_pay.contains(&*site.name), &standing, seen.map(|(life, _)| life));
+                let replaces = serving.filter(|_| standing.issuer.as_ref() == Some(&issuer.name));
+                let asked = Asked { kind: step.kind, names, left_out, profile, replaces };
+                ready.push(Ready { site, issuer, rank: step.rank, asked });
+            }
+            show(&mut standing, &step, is_under_way);
+            self.tell_late(&site.name, standing.is_late(now));
+            sites.insert(site.name.clone(), standing);
+        }
+        self.sites = sites;
+        self.begin(ready, terms, at_work);
+        let left = terms.issuers.iter().map(|issuer| self.orders.budgets.left(&issuer.name, issuer.budgets, now));
+        self.handle.replace(self.sites.clone(), left.collect());
+        Duration::from_secs(u64::try_from(soonest - now).unwrap_or(0).max(1))
+    }
+
+    /// Begins as many orders as may be under way, the most urgent first.
+    fn begin(&mut self, mut ready: Vec<Ready<'_>>, terms: &Arc<AcmeTerms>, at_work: &mut JoinSet<Ended>) {
+        ready.sort_by_key(|ready| ready.rank);
+        for Ready { site, issuer, rank, asked } in ready {
+            let failed = self.under_way.values().filter(|order| order.has_failed).count();
+            let has_failed = self.sites.get(&site.name).is_some_and(|standing| standing.own_rest.is_some());
+            if !has_room((at_work.len(), failed), has_failed, MOST_CHECKED_AT_ONCE)
+                || self.claimed(site, &asked.names).is_some()
+            {
+                continue;
+            }
+            let is_alone = !self.under_way.values().any(|order| order.issuer == issuer.name);
+            let is_wished = rank == Rank::Wished;
+            let health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
+            if !is_wished && !health.lets(&issuer.name, is_alone, now()) {
+                continue;
+            }
+            drop(health);
+            let Some(standing) = self.sites.get_mut(&site.name) else { continue };
+            let phase = if standing.renewal.is_some() { Phase::Renewing } else { Phase::Ordering };
+            let shown = Arc::make_mut(standing);
+            (shown.phase, shown.next, shown.waits_for) = (phase, None, None);
+            let standing = Arc::clone(standing);
+            self.start((site, issuer), asked, (&standing, has_failed, is_wished), terms, at_work);
+        }
+    }
+
+    /// Says once that the renewal of a site is late.
+    fn tell_late(&mut self, site: &str, is_late: bool) {
+        if !is_late {
+            self.late.remove(site);
+        } else if self.late.insert(site.to_owned()) {
+            tracing::warn!(%site, "a managed certificate should have been renewed more than a day ago");
+        }
+    }
+
+    /// Whose order a site waits for, which has one of these names: a configuration that is read again may move one.
+    fn claimed(&self, site: &ManagedSite, names: &[HostPattern]) -> Option<String> {
+        self.under_way.iter().filter(|(other, _)| **other != site.name).find_map(|(other, order)| {
+            let name = order.names.iter().find(|name| names.contains(name))?;
+            Some(format!("{name} is in the order of the site {other:?}, which has not ended"))
+        })
+    }
+
+    /// How strictly the names are looked at: no check may cost the certificate that serves.
+    pub(super) fn strictness(&self, site: &ManagedSite, standing: &SiteStanding, terms: &AcmeTerms) -> PreflightMode {
+        let now = now();
+        let serving = self.serving(site, standing, terms, now);
+        let is_last_chance = serving.is_some_and(|served| schedule::last_chance(life(&served)) <= now);
+        match terms.preflight.mode {
+            PreflightMode::Enforce if is_last_chance => PreflightMode::Warn,
+            mode => mode,
+        }
+    }
+
+    /// What serves a site, of all its hosts' the certificate that is to be renewed first; `None`: one of its hosts has none.
+    fn serving(
+        &self,
+        site: &ManagedSite,
+        standing: &SiteStanding,
+        terms: &AcmeTerms,
+        now: i64,
+    ) -> Option<Arc<ServedCert>> {
+        let index = self.certificates.load();
+        let mut first: Option<(i64, &Arc<ServedCert>)> = None;
+        for host in partial::expected(site, standing, terms.partial_after) {
+            let good = index.find_pattern(host)?.iter().filter(|served| {
+                let facts = &served.facts;
+                (facts.not_before..=facts.not_after).contains(&now) && !facts.in_grace && !facts.traits.self_signed
+            });
+            let last = good.max_by_key(|served| served.facts.not_after)?;
+            let at = schedule::renewal(last.facts.not_before, last.facts.not_after, &site.name);
+            first = first.filter(|(known, _)| *known <= at).or(Some((at, last)));
+        }
+        first.map(|(_, served)| Arc::clone(served))
+    }
+
+    /// Asks when a certificate is to be renewed, if it is time to ask. Gives when it is.
+    fn ask(
+        &mut self,
+        site: &ManagedSite,
+        standing: &SiteStanding,
+        served: &Arc<ServedCert>,
+        (terms, now): (&AcmeTerms, i64),
+        asking: &mut JoinSet<Heard>,
+    ) -> i64 {
+        let known = standing.renewal_info.as_ref().filter(|info| info.fingerprint == *served.facts.fingerprint);
+        let again = known.map_or(now, |info| info.again);
+        let issuer = terms.issuers.iter().find(|issuer| standing.issuer.as_ref() == Some(&issuer.name));
+        let Some(issuer) = issuer.or(terms.issuers.first()) else { return i64::MAX };
+        let Some(leaf) = served.certified.cert.first() else { return i64::MAX };
+        if again > now || self.asked.contains(&site.name) || asking.len() >= MOST_QUESTIONS {
+            return if again > now { again } else { i64::MAX };
+        }
+        self.asked.insert(site.name.clone());
+        let (asker, leaf, issuer) = (self.asker.clone(), leaf.clone(), issuer.clone());
+        let (site, fingerprint) = (site.name.clone(), served.facts.fingerprint.clone());
+        asking.spawn(async move {
+            let answer = match HttpsClient::new(issuer.roots.iter().cloned(), EXCHANGE) {
+                Ok(https) => asker.ask(&issuer.directory, &leaf, &https).await,
+                Err(error) => Answer::Failed { text: error.to_string(), again: None },
+            };
+            Heard { site, fingerprint, answer }
+        });
+        i64::MAX
+    }
+
+    /// Takes in what an authority suggests.
+    pub(super) async fn hear(&mut self, Heard { site, fingerprint, answer }: Heard) {
+        self.asked.remove(&site);
+        let Some(standing) = self.sites.get_mut(&site) else { return };
+        let known = standing.renewal_info.clone().filter(|info| info.fingerprint == *fingerprint);
+        let known = known.unwrap_or_else(|| RenewalInfo { fingerprint: fingerprint.into(), ..RenewalInfo::default() });
+        Arc::make_mut(standing).renewal_info = Some(known.heard(answer, &site, now()));
+        self.write_down(&site).await;
+    }
+
+    async fn standing_of(&self, site: &str) -> Arc<SiteStanding> {
+        if let Some(known) = self.sites.get(site) {
+            return Arc::clone(known);
+        }
+        let (records, name) = (self.orders.records.clone(), site.to_owned());
+        let read = move || records.standing(&name).map(|known| SiteStanding { open: records.open_at(&name), ..known });
+        let mut standing = match spawn_blocking(read).await {
+            Ok(Ok(standing)) => standing,
+            Ok(Err(error)) => {
+                tracing::error!(%site, %error, "how the site was doing cannot be read");
+                SiteStanding::default()
+            }
+            Err(_) => SiteStanding::default(),
+        };
+        standing.settle(now());
+        Arc::new(standing)
+    }
+
+    /// Reads what was spent at issuers that are new, before anything more is.
+    async fn know_budgets(&mut self, terms: &AcmeTerms) {
+        let new = |issuer: &&Issuer| !self.budgets_known.contains(&issuer.name);
+        let new: Vec<String> = terms.issuers.iter().filter(new).map(|issuer| issuer.name.clone()).collect();
+        if new.is_empty() {
+            return;
+        }
+        self.budgets_known.extend(new.iter().cloned());
+        let budgets = self.orders.budgets.clone();
+        let read = move || budgets.load(&new.iter().map(String::as_str).collect::<Vec<_>>());
+        // Cancelled: the edge is stopping.
+        let _ = spawn_blocking(read).await;
+    }
+
+    fn at_work(&self) -> HashMap<String, usize> {
+        let mut at_work = HashMap::new();
+        for order in self.under_way.values() {
+            *at_work.entry(order.issuer.clone()).or_default() += 1;
+        }
+        at_work
+    }
+}
+
+/// What is told of a site; a copy is only made when that is new.
+fn show(standing: &mut Arc<SiteStanding>, step: &Step, is_under_way: bool) {
+    let phase = match (is_under_way, step.due.is_some(), standing.has_failed()) {
+        (true, true, _) => Phase::Renewing,
+        (true, false, _) => Phase::Ordering,
+        (false, _, true) => Phase::Failed,
+        (false, true, false) => Phase::Issued,
+        (false, false, false) => Phase::Waiting,
+    };
+    let next = (!is_under_way).then_some(step.at);
+    let waits_for = step.waits_for.as_ref().filter(|_| !is_under_way);
+    if (standing.phase, standing.next, standing.renewal) != (phase, next, step.due)
+        || standing.waits_for.as_ref() != waits_for
+    {
+        let shown = Arc::make_mut(standing);
+        (shown.phase, shown.next, shown.renewal, shown.waits_for) = (phase, next, step.due, waits_for.cloned());
+    }
+}
+
+/// The profile an order asks for. Apple looks at a shop's certificate only now and then, and wants to find one that lasts: a site with
+/// objects of Apple Pay's gets the issuer's own choice instead of certificates of less than thirty days.
+fn profile(issuer: &Issuer, has_apple_pay: bool, standing: &SiteStanding, serving: Option<Life>) -> Option<String> {
+    let profile = issuer.profile.clone()?;
+    let was_asked_for = standing.issuer.as_ref() == Some(&issuer.name) && standing.profile.as_ref() == Some(&profile);
+    let was_short = was_asked_for && serving.is_some_and(|life| life.length() < SHORTEST_FOR_APPLE_PAY);
+    (!has_apple_pay || (profile != SHORT_LIVED && !was_short)).then_some(profile)
+}
+
+fn life(served: &ServedCert) -> Life {
+    Life { not_before: served.facts.not_before, not_after: served.facts.not_after }
+}
+
+/// Questions that are asked together, of all authorities.
+const MOST_QUESTIONS: usize = 4;
+/// Let's Encrypt's word for certificates of six days.
+const SHORT_LIVED: &str = "shortlived";
+const SHORTEST_FOR_APPLE_PAY: i64 = 30 * 86_400;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Budgets;
+
+    #[test]
+    fn a_site_with_apple_pay_asks_for_nothing_that_ends_within_thirty_days() {
+        let issuer = |profile: Option<&str>| Issuer {
+            name: "le".into(),
+            directory: "https://le.example/".into(),
+            profile: profile.map(Into::into),
+            roots: Vec::new(),
+            external_account: None,
+            budgets: Budgets::OTHERS,
+        };
+        let days = |days: i64| Some(Life { not_before: 0, not_after: days * 86_400 });
+        let new = SiteStanding::default();
+        let had = |name: &str| SiteStanding {
+            issuer: Some("le".into()),
+            profile: Some(name.into()),
+            ..SiteStanding::default()
+        };
+        let cases = [
+            ("shortlived", false, &new, None, Some("shortlived")),
+            ("shortlived", true, &new, None, None),
+            ("tlsserver", true, &had("tlsserver"), days(45), Some("tlsserver")),
+            ("week", true, &new, None, Some("week")),
+            ("week", true, &had("week"), days(7), None),
+            ("week", false, &had("week"), days(7), Some("week")),
+            ("week", true, &had("other"), days(7), Some("week")),
+        ];
+        for (name, has_apple_pay, standing, serving, expected) in cases {
+            let found = profile(&issuer(Some(name)), has_apple_pay, standing, serving);
+            assert_eq!(found.as_deref(), expected, "{name} {has_apple_pay} {serving:?}");
+        }
+        assert_eq!(profile(&issuer(None), true, &new, None), None);
+    }
+}
