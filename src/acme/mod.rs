@@ -16,6 +16,8 @@ mod budget;
 mod failure;
 mod health;
 mod manager;
+#[cfg(test)]
+mod month;
 mod on_demand;
 mod order;
 mod partial;
