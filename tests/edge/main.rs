@@ -39,6 +39,7 @@ mod orders_seen;
 mod plain;
 mod preflight;
 mod reload;
+mod renewals;
 mod requests;
 mod routes;
 mod secrets;

@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256,
-    PKCS_RSA_SHA256, RsaKeySize,
+    PKCS_RSA_SHA256, PublicKeyData, RsaKeySize,
 };
 use rustls::RootCertStore;
 use rustls_pki_types::CertificateDer;
@@ -84,6 +84,22 @@ impl Authority {
         Issued { chain: certificate.pem(), key: key.serialize_pem(), der: certificate.der().clone() }
     }
 
+    /// A certificate for somebody's key, valid from seconds after now until seconds after now, with the root behind it; and its DER.
+    pub(crate) fn issue_to(
+        &self,
+        key: &impl PublicKeyData,
+        names: &[String],
+        from: i64,
+        until: i64,
+    ) -> (String, CertificateDer<'static>) {
+        let mut params = CertificateParams::new(names.to_vec()).expect("names");
+        params.not_before = seconds_from_now(from);
+        params.not_after = seconds_from_now(until);
+        params.use_authority_key_identifier_extension = true;
+        let certificate = params.signed_by(key, &self.issuer).expect("a certificate");
+        (format!("{}{}", certificate.pem(), self.root_pem), certificate.der().clone())
+    }
+
     /// Signs a request with openssl, as it is, for so many days; PEM.
     pub(crate) fn sign(&self, request: &str, days: u32) -> String {
         self.sign_with(request, days, "")
@@ -119,7 +135,11 @@ impl Authority {
 }
 
 fn hours_from_now(hours: i64) -> time::OffsetDateTime {
+    seconds_from_now(hours * 3600)
+}
+
+fn seconds_from_now(seconds: i64) -> time::OffsetDateTime {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
     let now = i64::try_from(now).expect("a time");
-    time::OffsetDateTime::from_unix_timestamp(now + hours * 3600).expect("a time")
+    time::OffsetDateTime::from_unix_timestamp(now + seconds).expect("a time")
 }

@@ -1,5 +1,6 @@
 //! What the tests stand on: an edge of their own, certificates made on the spot, shops to order, and clients of every kind.
 
+pub(crate) mod acme;
 mod authority;
 pub(crate) mod command;
 mod edge;
