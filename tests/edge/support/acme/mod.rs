@@ -111,7 +111,7 @@ impl FakeAcme {
     /// Adds it to an edge's issuers under this name, with more keys.
     pub(crate) fn used_by(&self, setup: &mut Setup, name: &str, keys: &str) {
         drop_file(&setup.folder.path().join("acme-root.pem"), &authority().root_pem);
-        setup.set("acme", "terms_of_service_agreed = true");
+        setup.set("acme", "terms_of_service_agreed = true").set("acme", "preflight = \"off\"");
         setup.raw_site(&format!(
             "[[acme.issuer]]\nname = \"{name}\"\ndirectory = \"https://{}/dir\"\nca_file = \"acme-root.pem\"\n{keys}\n",
             self.address
