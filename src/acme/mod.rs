@@ -12,6 +12,7 @@
 //! order, the order's address as soon as it is known. How each managed site is doing is its [`SiteStanding`].
 
 mod account;
+mod adopted;
 mod budget;
 mod failure;
 mod health;
@@ -34,6 +35,7 @@ mod tally;
 mod terms;
 mod wire;
 
+pub use adopted::{AdoptedKey, NotAdopted, adopt, has_account};
 pub use budget::{Kind, Left};
 pub use failure::Reason;
 pub use manager::Manager;
