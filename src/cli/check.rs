@@ -17,6 +17,11 @@ use crate::store::StateKey;
 
 /// Looks at everything and says what is wrong.
 pub(super) fn check(path: &Path) -> ExitCode {
+    if look(path) { ExitCode::SUCCESS } else { exit::configuration() }
+}
+
+/// The same; gives whether it can be served.
+pub(super) fn look(path: &Path) -> bool {
     let report = match Config::load(path) {
         Ok(loaded) => match edge::terms(&loaded.config) {
             Ok(terms) => Report::of(&loaded, &certs::survey(edge::folders(&loaded.config), Arc::new(terms))),
@@ -32,10 +37,8 @@ pub(super) fn check(path: &Path) -> ExitCode {
     }
     if report.errors.is_empty() {
         output::tell(&format!("{}: {}", path.display(), report.found));
-        ExitCode::SUCCESS
-    } else {
-        exit::configuration()
     }
+    report.errors.is_empty()
 }
 
 /// What was found.
