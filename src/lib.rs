@@ -14,7 +14,7 @@
 //! 5  main
 //! 4  cli
 //! 3  edge
-//! 2  proxy | admin -> certs
+//! 2  proxy | admin -> certs | peers -> certs
 //! 1  live   config   store
 //! 0  name   limits   telemetry   shutdown   access_log   folder_watch   outbound
 //! ```
@@ -31,6 +31,7 @@ pub mod limits;
 pub mod live;
 pub mod name;
 pub mod outbound;
+pub mod peers;
 pub mod proxy;
 pub mod shutdown;
 pub mod store;

@@ -47,6 +47,8 @@ const HOUSE: &[Module] = &[
     Module { beside: &["certs", "acme"], ..module(2, "admin") },
     Module { beside: &["certs"], ..module(2, "acme") },
     module(2, "certs"),
+    // what a certificate that lies at a peer is for, certs says
+    Module { beside: &["certs"], ..module(2, "peers") },
     // the configuration's last step is a plain value that a table is built from
     Module { beside: &["live"], ..module(1, "config") },
     module(1, "live"),

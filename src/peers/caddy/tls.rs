@@ -1,0 +1,118 @@
+//! `tls`: where a site's certificates come from.
+
+use std::path::PathBuf;
+
+use super::Reading;
+use super::grammar::Segment;
+use crate::peers::issuers::{LETS_ENCRYPT, ZEROSSL};
+use crate::peers::plan::Place;
+
+/// Where certificates come from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) enum Keys {
+    /// An authority that is asked for them, as is usual.
+    #[default]
+    Acme,
+    /// Caddy's own authority.
+    Internal,
+    /// Files.
+    Files(Vec<PathBuf>, Place),
+}
+
+impl Reading<'_> {
+    pub(super) fn tls(&mut self, line: &Segment, keys: &mut Keys) {
+        match line.rest() {
+            [] => {}
+            [one] if one == "internal" => *keys = Keys::Internal,
+            [one] if one.contains('@') => self.plan.add_contact(one),
+            [chain, key] => {
+                *keys = Keys::Files([chain, key].map(|file| self.folder.join(file)).into(), line.place.clone());
+            }
+            _ => {
+                self.plan.left_out(&line.place, format!("{:?} is not understood", line.shown()), "see site.certificate")
+            }
+        }
+        for inner in line.inner() {
+            self.tls_option(inner, keys);
+        }
+    }
+
+    fn tls_option(&mut self, line: &Segment, keys: &mut Keys) {
+        let (value, place) = (line.word(1), &line.place);
+        match (line.word(0), value) {
+            ("protocols", least) => self.settings.versions(least == "tls1.3", place),
+            ("issuer", "internal") => *keys = Keys::Internal,
+            ("issuer", "acme") => {
+                let directory = match line.word(2) {
+                    "" => line
+                        .inner()
+                        .iter()
+                        .find(|inner| matches!(inner.word(0), "ca" | "dir"))
+                        .map(|inner| inner.word(1)),
+                    directory => Some(directory),
+                };
+                let root = line
+                    .inner()
+                    .iter()
+                    .find(|inner| inner.word(0) == "trusted_roots")
+                    .map(|inner| self.folder.join(inner.word(1)));
+                let email = line.inner().iter().find(|inner| inner.word(0) == "email");
+                email.iter().for_each(|email| self.plan.add_contact(email.word(1)));
+                if let Some(directory) = directory {
+                    self.plan.add_authority(directory, root.as_deref());
+                }
+            }
+            ("issuer", "zerossl") => self.plan.add_authority(ZEROSSL, None),
+            ("ca", directory) => {
+                let root = self.root.clone();
+                self.plan.add_authority(directory, root.as_deref());
+            }
+            ("ca_root", file) => self.root = Some(self.folder.join(file)),
+            (
+                "dns"
+                | "propagation_delay"
+                | "propagation_timeout"
+                | "resolvers"
+                | "dns_ttl"
+                | "dns_challenge_override_domain",
+                _,
+            ) => {
+                let text =
+                    format!("{:?}: names are shown by DNS; Vitrine shows them at ports 443 and 80", line.shown());
+                self.plan.note(place, text, "see that each name leads to this edge by the time of its renewal");
+            }
+            ("client_auth", _) => {
+                let text = "clients are asked for certificates, which is not in this version";
+                self.plan.left_out(place, text, "keep Caddy for these names");
+            }
+            ("on_demand", _) => {
+                let text = "certificates for names that come up in handshakes are not in this version";
+                self.plan.left_out(place, text, "name each host in a [[site]]");
+            }
+            ("load", folder) => {
+                let text = format!("certificates in the folder {folder:?} are not told apart by site");
+                self.plan.left_out(place, text, "copy them into the drop folder: they are recognised by their content");
+            }
+            ("ciphers" | "curves" | "alpn" | "key_type" | "insecure_secrets_log" | "eab", _) => {
+                self.plan.note(place, format!("{:?} is not carried over", line.shown()), "");
+            }
+            _ => self.plan.left_out(place, format!("{:?} is not carried over", line.shown()), "see site.certificate"),
+        }
+    }
+
+    /// Whom Caddy asks: those that are named, or the two that it asks by itself.
+    pub(super) fn authorities(&mut self) {
+        let managed = self.plan.sites.iter().any(|site| site.provision == crate::peers::plan::Provision::Managed);
+        if !managed {
+            return;
+        }
+        // Caddy orders without being asked, which is to agree.
+        self.plan.terms_agreed = true;
+        let root = self.root.clone();
+        match self.directory.clone() {
+            Some(directory) => self.plan.add_authority(&directory, root.as_deref()),
+            None if self.plan.authorities.is_empty() => self.plan.add_authority(LETS_ENCRYPT, None),
+            None => {}
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! What other edges and ACME clients have, read into a [`Plan`]: sites, certificates, accounts, and what could not be carried over.
+//!
+//! ```text
+//! nginx.conf ──────► nginx ───┐
+//! haproxy.cfg ─────► haproxy ─┤
+//! Caddyfile ───────► caddy ───┼─► Plan ─► cli/import, which writes it
+//! /etc/letsencrypt ► certbot ─┘
+//! ```
+//!
+//! Nothing is changed where it is read. What is not understood is never guessed at: it becomes a [`Remark`] with its file and line,
+//! one sentence and the mend. The grammars are the peers' own; whatever a file holds, reading it ends without a panic.
+
+mod caddy;
+mod certbot;
+mod files;
+mod haproxy;
+mod issuers;
+mod nginx;
+mod plan;
+mod settings;
+mod upstream;
+
+pub use caddy::caddy;
+pub use certbot::certbot;
+pub use files::Files;
+pub use haproxy::haproxy;
+
+pub use nginx::nginx;
+pub use plan::{
+    Account, AccountKey, Authority, Certificate, Place, Plan, Provision, Remark, Route, Setting, Site, Weight,
+};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,305 @@
+//! What is to be carried over, and what cannot be.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::name::HostPattern;
+use crate::telemetry::printable;
+
+/// Everything that was found at a peer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// In the order of the peer's configuration.
+    pub sites: Vec<Site>,
+    /// Pairs that are to be copied, each once.
+    pub certificates: Vec<Certificate>,
+    /// At most one for each authority.
+    pub accounts: Vec<Account>,
+    /// Authorities in the peer's order of preference.
+    pub authorities: Vec<Authority>,
+    /// What belongs into the main file.
+    pub settings: Vec<Setting>,
+    /// Whom an authority writes to, as `mailto:`.
+    pub contact: Vec<String>,
+    /// Whether the peer has agreed to the terms of its authorities: it has an account there, or orders without being asked.
+    pub terms_agreed: bool,
+    /// What was not carried over, or means something else here.
+    pub remarks: Vec<Remark>,
+}
+
+/// The names of one shop and what is behind them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Site {
+    /// At least one, and no other site has it.
+    pub hosts: Vec<HostPattern>,
+    /// `http://host[:port]`; empty when the routes are all there is, or when the peer does not say.
+    pub upstreams: Vec<String>,
+    /// Paths that go elsewhere.
+    pub routes: Vec<Route>,
+    /// Where its certificates come from.
+    pub provision: Provision,
+    /// Where the peer has it.
+    pub place: Place,
+}
+
+/// A path prefix, and where its requests go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// Begins with a slash.
+    pub path: String,
+    /// `http://host[:port]`, at least one.
+    pub upstreams: Vec<String>,
+}
+
+/// Where a site's certificates came from, and will come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Provision {
+    /// An ACME client had it issued.
+    Managed,
+    /// The operator brought it.
+    #[default]
+    Uploaded,
+    /// The peer's own authority.
+    SelfSigned,
+}
+
+/// The files of a certificate and its key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Certificate {
+    /// What its folder is to be called.
+    pub name: String,
+    /// One file with everything, or the chain and the key.
+    pub files: Vec<PathBuf>,
+    /// One line that opens the key.
+    pub password_file: Option<PathBuf>,
+    /// Where the peer names it.
+    pub place: Place,
+}
+
+/// An account at an authority.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Account {
+    /// The authority's directory.
+    pub directory: String,
+    /// Where the authority has it; `None`: the key alone is known.
+    pub url: Option<String>,
+    /// What signs its orders.
+    pub key: AccountKey,
+    /// Whom the authority writes to, as far as is known.
+    pub contact: Vec<String>,
+    /// Where it lies.
+    pub place: Place,
+}
+
+/// The file of an account's key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AccountKey {
+    /// A JSON Web Key (RFC 7517).
+    Jwk(PathBuf),
+    /// PEM.
+    Pem(PathBuf),
+}
+
+impl fmt::Debug for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Account")
+            .field("directory", &self.directory)
+            .field("place", &self.place)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Who issues.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Authority {
+    /// A word for it, which is the name of a folder too.
+    pub name: String,
+    /// Where it says what it can do.
+    pub directory: String,
+    /// Roots that its server is known by.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// A key of the main file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// `"limits"`
+    pub section: &'static str,
+    /// `"body_size"`
+    pub key: &'static str,
+    /// As TOML writes it.
+    pub value: String,
+}
+
+/// Something that is not as it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remark {
+    /// Where it stands at the peer; `None`: it follows from what is not there.
+    pub place: Option<Place>,
+    /// What it is, in one sentence.
+    pub text: String,
+    /// What to do about it.
+    pub mend: String,
+    /// Whether visitors or renewals miss it.
+    pub weight: Weight,
+}
+
+/// Whether something is missed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Weight {
+    /// Visitors, shops or renewals meet something else than before.
+    LeftOut,
+    /// Worth knowing, and nothing is missed.
+    Note,
+}
+
+/// A line of a file.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// As the peer names it.
+    pub file: Arc<std::path::Path>,
+    /// From 1; 0 when the whole file is meant.
+    pub line: usize,
+}
+
+impl Place {
+    /// The whole of a file.
+    #[must_use]
+    pub fn whole(file: &std::path::Path) -> Self {
+        Self { file: file.into(), line: 0 }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&printable(&self.file.to_string_lossy()))?;
+        if self.line > 0 { write!(f, ":{}", self.line) } else { Ok(()) }
+    }
+}
+
+impl fmt::Display for Remark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(place) = &self.place {
+            write!(f, "{place}: ")?;
+        }
+        f.write_str(&printable(&self.text))?;
+        if self.mend.is_empty() { Ok(()) } else { write!(f, "; {}", printable(&self.mend)) }
+    }
+}
+
+impl Plan {
+    /// Notes what is missed.
+    pub(super) fn left_out(&mut self, place: &Place, text: impl Into<String>, mend: impl Into<String>) {
+        self.remark(Some(place.clone()), Weight::LeftOut, text.into(), mend.into());
+    }
+
+    /// Notes what is worth knowing.
+    pub(super) fn note(&mut self, place: &Place, text: impl Into<String>, mend: impl Into<String>) {
+        self.remark(Some(place.clone()), Weight::Note, text.into(), mend.into());
+    }
+
+    /// Notes what follows from what is not there.
+    pub(super) fn note_overall(&mut self, text: impl Into<String>, mend: impl Into<String>) {
+        self.remark(None, Weight::Note, text.into(), mend.into());
+    }
+
+    /// Each is said once, however often it is met.
+    fn remark(&mut self, place: Option<Place>, weight: Weight, text: String, mend: String) {
+        let remark = Remark { place, text, mend, weight };
+        if !self.remarks.contains(&remark) {
+            self.remarks.push(remark);
+        }
+    }
+
+    /// Reads names as a peer writes them; what is none is remarked on.
+    pub(super) fn hosts<'a>(&mut self, place: &Place, names: impl IntoIterator<Item = &'a str>) -> Vec<HostPattern> {
+        let mut hosts = Vec::new();
+        for name in names {
+            match HostPattern::parse(name) {
+                Ok(host) if !hosts.contains(&host) => hosts.push(host),
+                Ok(_) => {}
+                Err(error) => self.left_out(place, format!("{error}"), "name each host of the shop in its site file"),
+            }
+        }
+        hosts
+    }
+
+    /// Adds a site. A host that another has already stays with that one; who has none left is not added.
+    pub(super) fn add_site(&mut self, mut site: Site) {
+        let mut doubled = Vec::new();
+        site.hosts.retain(|host| {
+            let taken = self.sites.iter().find(|known| known.hosts.contains(host));
+            doubled.extend(taken.map(|known| (host.to_string(), known.place.clone())));
+            taken.is_none()
+        });
+        for (host, first) in doubled {
+            let text = format!("{host} is served at {first} already, and a host has one site");
+            self.left_out(&site.place.clone(), text, "see which of the two is meant, and edit its site file");
+        }
+        let wildcard = site.hosts.iter().find(|host| matches!(host, HostPattern::Wildcard(_)));
+        if let Some(wildcard) = wildcard.filter(|_| site.provision == Provision::Managed) {
+            let text =
+                format!("{wildcard} is a wildcard, whose renewal takes access to its DNS: its site is \"uploaded\"");
+            self.left_out(
+                &site.place.clone(),
+                text,
+                "name each host and make it \"managed\", or bring the next certificate in time",
+            );
+            site.provision = Provision::Uploaded;
+        }
+        if !site.hosts.is_empty() {
+            self.sites.push(site);
+        }
+    }
+
+    /// Adds a certificate, unless its files are there already. Names of folders are told apart.
+    pub(super) fn add_certificate(&mut self, name: &str, files: Vec<PathBuf>, place: &Place) {
+        self.add_certificate_with(name, files, None, place);
+    }
+
+    /// The same with what opens its key.
+    pub(super) fn add_certificate_with(
+        &mut self,
+        name: &str,
+        files: Vec<PathBuf>,
+        password_file: Option<PathBuf>,
+        place: &Place,
+    ) {
+        if self.certificates.iter().any(|known| known.files == files) {
+            return;
+        }
+        let base = folder_name(name);
+        let taken = |name: &str| self.certificates.iter().any(|known| known.name == name);
+        let numbered = (2_usize..).map(|number| format!("{base}-{number}"));
+        let Some(name) = std::iter::once(base.clone()).chain(numbered).find(|name| !taken(name)) else { return };
+        self.certificates.push(Certificate { name, files, password_file, place: place.clone() });
+    }
+
+    /// Sets a key of the main file, once.
+    pub(super) fn set(&mut self, section: &'static str, key: &'static str, value: impl Into<String>) {
+        if !self.settings.iter().any(|known| (known.section, known.key) == (section, key)) {
+            self.settings.push(Setting { section, key, value: value.into() });
+        }
+    }
+
+    /// Adds somebody that authorities write to.
+    pub(super) fn add_contact(&mut self, mail: &str) {
+        let mail = format!("mailto:{}", mail.trim().trim_start_matches("mailto:"));
+        if mail.contains('@') && !self.contact.contains(&mail) {
+            self.contact.push(mail);
+        }
+    }
+}
+
+/// A name that is one part of a path and no pattern.
+pub(super) fn folder_name(name: &str) -> String {
+    let name = name.replace("*.", "wildcard.");
+    let sound = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
+    let name: String = name.chars().map(|letter| if sound(letter) { letter } else { '-' }).take(LONGEST).collect();
+    let name = name.trim_matches(['.', '-']).to_owned();
+    if name.is_empty() { "certificate".into() } else { name }
+}
+
+/// With room for a number behind it in a name that file systems take.
+const LONGEST: usize = 180;

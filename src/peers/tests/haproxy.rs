@@ -1,0 +1,157 @@
+//! HAProxy.
+
+use std::path::Path;
+
+use super::{left_out, notes, settings, sites};
+use crate::peers::{AccountKey, Files, Plan, haproxy};
+
+fn plan(text: &str) -> Plan {
+    haproxy(Path::new("/etc/haproxy/haproxy.cfg"), &Files::only(text)).expect("a plan")
+}
+
+#[test]
+fn hosts_and_paths_become_sites_and_routes_in_the_order_of_the_rules() {
+    let plan = plan(
+        "global
+  maxconn 2000
+  ssl-default-bind-options ssl-min-ver TLSv1.3
+defaults
+  mode http
+  timeout connect 5s
+  timeout client 1m
+  timeout server 30000
+frontend web
+  bind :80
+  bind :443 ssl crt /nowhere.pem strict-sni
+  http-request redirect scheme https unless { ssl_fc }
+  http-request set-header X-Forwarded-Proto https if { ssl_fc }
+  acl shop hdr(host) -i shop.example www.shop.example
+  acl api path_beg /api/
+  use_backend api if shop api
+  use_backend shop if shop
+  use_backend blog if { hdr(host) -i blog.example } || { hdr(host) -i old.example }
+backend api
+  server a 10.0.0.1:9000 check
+backend shop
+  balance leastconn
+  option httpchk GET /health
+  server a 10.0.0.1:8080 check
+  server b 10.0.0.2:8080 check backup
+backend blog
+  server a [2001:db8::1]:80
+",
+    );
+    assert_eq!(
+        sites(&plan),
+        [
+            "shop.example,www.shop.example uploaded http://10.0.0.1:8080 /api/=http://10.0.0.1:9000",
+            "blog.example,old.example uploaded http://[2001:db8::1]",
+        ]
+    );
+    assert_eq!(left_out(&plan), ["11: no certificate with its key can be read from /nowhere.pem"]);
+    assert_eq!(
+        notes(&plan),
+        [
+            "23: upstreams are not asked whether they are well: one that cannot be connected to is passed over",
+            "25: the server \"b\" is no first choice, and is left out: upstreams here take turns",
+        ]
+    );
+    assert_eq!(
+        settings(&plan),
+        [
+            "limits.body_idle_timeout = \"60s\"",
+            "limits.connections = 2000",
+            "limits.upstream_connect_timeout = \"5s\"",
+            "limits.upstream_response_timeout = \"30s\"",
+            "edge.https = [\"0.0.0.0:443\"]",
+            "edge.http = [\"0.0.0.0:80\"]",
+            "tls.min_version = \"1.3\"",
+        ]
+    );
+}
+
+#[test]
+fn what_an_earlier_rule_has_a_later_one_does_not_get() {
+    let plan = plan(
+        "frontend web
+  bind :443 ssl crt x strict-sni
+  use_backend first if { hdr(host) a.example }
+  use_backend second if { hdr(host) a.example } { path_beg /x/ }
+  use_backend second if { hdr(host) b.example } { path_beg /x/ }
+  use_backend first if { hdr(host) b.example } { path_beg /x/y/ }
+backend first
+  server s 10.0.0.1:1
+backend second
+  server s 10.0.0.2:2
+",
+    );
+    assert_eq!(sites(&plan), ["a.example uploaded http://10.0.0.1:1", "b.example uploaded  /x/=http://10.0.0.2:2"]);
+}
+
+#[test]
+fn what_has_no_counterpart_is_told_with_its_line() {
+    let plan = plan(
+        "frontend web
+  bind :443 ssl crt x strict-sni accept-proxy verify required ca-file y
+  use_backend %[req.hdr(host),lower,map(/etc/haproxy/map)]
+  use_backend a if { req.cook(x) -m found }
+  use_backend a if { hdr(host) a.example }
+  http-response set-header Strict-Transport-Security max-age=1
+backend a
+  cookie S insert
+  balance source
+  server a /run/a.sock
+  server b 10.0.0.1:443 ssl verify none
+  server c 10.0.0.1:80
+listen raw
+  mode tcp
+  bind :25
+  server a 10.0.0.1:25
+",
+    );
+    assert_eq!(sites(&plan), ["a.example uploaded http://10.0.0.1"]);
+    assert_eq!(
+        left_out(&plan),
+        [
+            "8: \"cookie S insert\" is not carried over",
+            "9: balance source ties a visitor to a server, and upstreams here take turns",
+            "10: the upstream \"/run/a.sock\" is a Unix socket, and one here is reached over TCP",
+            "11: the server \"b\" is spoken to over TLS, and upstreams are spoken to in plain HTTP",
+            "2: the PROXY protocol is not in this version",
+            "2: clients are asked for certificates, which is not in this version",
+            "2: no certificate with its key can be read from /etc/haproxy/x",
+            "3: \"use_backend %[req.hdr(host),lower,map(/etc/haproxy/map)]\" finds the backend per request",
+            "4: \"use_backend a if { req.cook(x) -m found }\" chooses by more than hosts and path prefixes",
+            "6: \"http-response set-header Strict-Transport-Security max-age=1\" is not carried over",
+            "14: mode tcp passes connections on as they are, and Vitrine serves HTTP alone",
+            "13: \"raw\" serves over plain HTTP, where the edge only redirects to HTTPS",
+        ]
+    );
+}
+
+#[test]
+fn what_an_acme_section_has_issued_is_managed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (file, key) = (folder.path().join("haproxy.cfg"), folder.path().join("le.account.key"));
+    let text = "acme le
+  directory https://acme.example/directory
+  contact ops@shop.example
+  challenge HTTP-01
+crt-store
+  load crt shop.pem acme le domains \"shop.example,www.shop.example\"
+frontend web
+  bind :443 ssl crt shop.pem strict-sni
+  default_backend shop
+backend shop
+  server a 10.0.0.1:80
+";
+    std::fs::write(&file, text).expect("written");
+    std::fs::write(&key, "").expect("written");
+    let plan = haproxy(&file, &Files::of_the_disk()).expect("a plan");
+    assert_eq!(sites(&plan), ["shop.example,www.shop.example managed http://10.0.0.1"]);
+    assert_eq!(left_out(&plan), Vec::<String>::new());
+    assert_eq!((plan.contact, plan.terms_agreed), (vec!["mailto:ops@shop.example".to_owned()], true));
+    let account = &plan.accounts[0];
+    assert_eq!((&*account.directory, &account.url), ("https://acme.example/directory", &None));
+    assert_eq!(account.key, AccountKey::Pem(key));
+}

@@ -1,0 +1,63 @@
+//! Servers behind an edge, as peers write them and as `site.upstreams` has them.
+
+use std::net::IpAddr;
+
+use crate::name::HostName;
+
+/// `http://host[:port]` of `host`, `host:port` or an address; or why it cannot be one.
+pub(super) fn url(text: &str, port: u16) -> Result<String, String> {
+    let cannot = |why: &str| format!("the upstream {text:?} {why}");
+    if text.contains(['$', '%', '{']) {
+        return Err(cannot("is found out per request, and one here is fixed"));
+    }
+    if text.starts_with('/') || text.starts_with("unix") || text.starts_with("abns") {
+        return Err(cannot("is a Unix socket, and one here is reached over TCP"));
+    }
+    let (host, given) = match text.rfind(']') {
+        Some(end) => text.split_at(end + 1),
+        None => text.split_at(text.find(':').unwrap_or(text.len())),
+    };
+    let port = match given.strip_prefix(':') {
+        None if given.is_empty() => port,
+        Some(given) => given.parse().ok().filter(|port| *port > 0).ok_or_else(|| cannot("has no port that is one"))?,
+        None => return Err(cannot("is no host and port")),
+    };
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let host = match bare.parse::<IpAddr>() {
+        Ok(IpAddr::V6(address)) => format!("[{address}]"),
+        Ok(IpAddr::V4(address)) => address.to_string(),
+        Err(_) => HostName::parse(host).map_err(|_| cannot("is no host and port"))?.to_string(),
+    };
+    Ok(if port == 80 { format!("http://{host}") } else { format!("http://{host}:{port}") })
+}
+
+/// Whether `site.route.path` takes it.
+pub(super) fn is_route(path: &str) -> bool {
+    path.starts_with('/')
+        && path.bytes().all(|octet| octet.is_ascii_graphic())
+        && !path.contains(['?', '#', '*'])
+        && !path.split('/').any(|part| matches!(part, "." | ".."))
+}
+
+pub(super) const MEND: &str =
+    "have the shop listen on a TCP port in plain HTTP, and add it to site.upstreams as \"http://host:port\"";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_and_ports_become_addresses() {
+        for (text, wanted) in [
+            ("10.0.0.1:8080", "http://10.0.0.1:8080"),
+            ("shop.internal", "http://shop.internal"),
+            ("[::1]:80", "http://[::1]"),
+            ("LOCALHOST:3000", "http://localhost:3000"),
+        ] {
+            assert_eq!(url(text, 80).as_deref(), Ok(wanted));
+        }
+        for text in ["unix:/run/x", "$host", "", "a:b", "a:0", "[::1", "/run/x", "a b"] {
+            assert!(url(text, 80).is_err(), "{text:?}");
+        }
+    }
+}
