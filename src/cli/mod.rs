@@ -1,4 +1,4 @@
-//! The command line: `vitrine run`, `check`, `demo`, `inspect`, `certs`, `csr`, `sites`, `objects`, `token`, `audit`, `backup`,
+//! The command line: `vitrine run`, `check`, `demo`, `inspect`, `import`, `certs`, `csr`, `sites`, `objects`, `token`, `audit`, `backup`,
 //! `restore`, `state`.
 
 mod audit;
@@ -8,6 +8,7 @@ mod check;
 mod csr;
 mod demo;
 mod exit;
+mod import;
 mod inspect;
 mod objects;
 mod output;
@@ -67,6 +68,9 @@ enum Command {
     /// Say what files hold, and what would become of them in the drop folder
     #[command(after_help = INSPECT)]
     Inspect(Inspecting),
+    /// Bring along what another edge or ACME client has: sites, certificates and accounts
+    #[command(subcommand, after_help = import::HELP)]
+    Import(import::Command),
     /// What a running edge serves and holds back; bring certificates to it, and go back to older ones
     #[command(subcommand)]
     Certs(certs::Command),
@@ -232,6 +236,7 @@ impl Command {
             Self::Inspect(Inspecting { files, password_file, config, json }) => {
                 inspect::inspect(&files, password_file.as_deref(), config.as_deref(), json)
             }
+            Self::Import(command) => command.obey(),
             Self::Certs(command) => command.obey(),
             Self::Sites(SitesCommand::Add(Adding { running, hosts, upstreams, routes, name, minimum_validation })) => {
                 let site = sites::NewSite {
@@ -319,6 +324,7 @@ Examples:
   vitrine demo                                   look at it, with nothing prepared
   vitrine check --config /etc/vitrine.toml       before a start or a reload
   vitrine inspect shop.pfx                       what a file holds, and what clients will have against it
+  vitrine import nginx --into /etc/vitrine       bring along what nginx has
   vitrine run --config /etc/vitrine.toml         serve
   vitrine certs list                             what is served, until when, from which file
   vitrine certs import shop.pfx                  bring a certificate to the running edge

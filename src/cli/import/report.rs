@@ -1,0 +1,52 @@
+//! What an import tells.
+
+use super::carrying::Carried;
+use super::laying::Ground;
+use super::text::Texts;
+use crate::peers::{Provision, Weight};
+
+/// Everything that was carried over, and what was not.
+pub(super) fn of(carried: &Carried, texts: &Texts, ground: &Ground, is_dry: bool) -> String {
+    let plan = &carried.plan;
+    let mut lines = Vec::new();
+    for (site, (file, _)) in plan.sites.iter().zip(&texts.sites) {
+        let hosts: Vec<String> = site.hosts.iter().map(ToString::to_string).collect();
+        let how = match site.provision {
+            Provision::Managed => "managed",
+            Provision::Uploaded => "uploaded",
+            Provision::SelfSigned => "self-signed",
+        };
+        let mut ways = site.upstreams.clone();
+        ways.extend(site.routes.iter().map(|route| format!("{} to {}", route.path, route.upstreams.join(" "))));
+        let ways = if ways.is_empty() { "no upstream yet".into() } else { ways.join(", ") };
+        lines.push(format!("site {} ({how}): {ways}; {file}", hosts.join(" ")));
+    }
+    for (certificate, copied) in plan.certificates.iter().zip(&carried.certificates) {
+        let from: Vec<String> = certificate.files.iter().map(|file| file.display().to_string()).collect();
+        let to = ground.drop_directory.join(&copied.folder);
+        lines.push(format!("certificate {}: {}", from.join(" with "), to.display()));
+    }
+    for account in &carried.accounts {
+        let to = ground.state_directory.join("acme").join(&account.issuer);
+        lines.push(format!("account at {}: {}", account.directory, to.display()));
+    }
+    if ground.has_main {
+        lines.push(format!("{} is there already and stays as it is; this would be in it:", ground.main().display()));
+        lines.extend(texts.main.lines().filter(|line| !line.is_empty()).map(|line| format!("  {line}")));
+    }
+    for (weight, title) in [(Weight::LeftOut, "left out"), (Weight::Note, "note")] {
+        let remarks = plan.remarks.iter().filter(|remark| remark.weight == weight);
+        lines.extend(remarks.map(|remark| format!("{title}: {remark}")));
+    }
+    let of = |weight| plan.remarks.iter().filter(|remark| remark.weight == weight).count();
+    let would = if is_dry { "would be carried over" } else { "carried over" };
+    lines.push(format!(
+        "{would}: sites: {}, certificates: {}, accounts: {}; left out: {}, notes: {}",
+        plan.sites.len(),
+        carried.certificates.len(),
+        carried.accounts.len(),
+        of(Weight::LeftOut),
+        of(Weight::Note)
+    ));
+    lines.join("\n")
+}
