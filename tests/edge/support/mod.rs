@@ -10,6 +10,7 @@ mod message;
 mod metrics;
 mod origin;
 pub(crate) mod pebble;
+pub(crate) mod peer;
 mod setup;
 mod talk;
 mod tls;

@@ -30,6 +30,13 @@ impl Pebble {
         pebble
     }
 
+    /// One that refuses no nonce: certbot 2.1 breaks off after the second in a row.
+    pub(crate) fn lenient() -> Self {
+        let mut pebble = Self::prepare();
+        pebble.serve_refusing(0);
+        pebble
+    }
+
     /// One that is not there yet.
     pub(crate) fn prepare() -> Self {
         let (address, folder) = (own_address(), tempfile::tempdir().expect("a folder"));
@@ -58,12 +65,17 @@ impl Pebble {
 
     /// Has it answer.
     pub(crate) fn serve(&mut self) {
+        self.serve_refusing(20);
+    }
+
+    /// The same, refusing so many of a hundred nonces.
+    fn serve_refusing(&mut self, nonces: u8) {
         let mut command = Command::new("pebble");
         command
             .args(["-config", "pebble.json", "-dnsserver", &format!("{}:{DNS}", self.address)])
             .current_dir(self.folder.path())
             .env("PEBBLE_VA_NOSLEEP", "1")
-            .env("PEBBLE_WFE_NONCEREJECT", "20")
+            .env("PEBBLE_WFE_NONCEREJECT", nonces.to_string())
             .env("PEBBLE_AUTHZREUSE", "0");
         self.server = Some(Daemon::start(&mut command, "ACME directory available"));
     }
@@ -82,6 +94,16 @@ impl Pebble {
             "[[acme.issuer]]\nname = \"pebble\"\ndirectory = \"https://{}:{SERVER}/dir\"\nca_file = \"pebble-root.pem\"\n",
             self.address
         ));
+    }
+
+    /// Where it looks at every name: in TLS, and in plain HTTP.
+    pub(crate) fn looks_at(&self) -> (SocketAddr, SocketAddr) {
+        ((self.address, TLS).into(), (self.address, HTTP).into())
+    }
+
+    /// Where it says what it can do.
+    pub(crate) fn directory(&self) -> String {
+        format!("https://{}:{SERVER}/dir", self.address)
     }
 
     /// Lets a name lead elsewhere.
@@ -195,7 +217,7 @@ impl Drop for Daemon {
 }
 
 /// Everything on it is free, whoever runs beside.
-fn own_address() -> Ipv4Addr {
+pub(crate) fn own_address() -> Ipv4Addr {
     static NEXT: AtomicU8 = AtomicU8::new(1);
     let process = std::process::id();
     let address =

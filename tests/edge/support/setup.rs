@@ -16,6 +16,8 @@ pub(crate) struct Setup {
     top: String,
     sections: BTreeMap<&'static str, Vec<String>>,
     sites: Vec<String>,
+    /// In place of all of these.
+    whole: Option<String>,
     pub(super) environment: Vec<(String, String)>,
     pub(super) open_files: Option<u64>,
     pub(super) output_unread: bool,
@@ -33,6 +35,7 @@ impl Setup {
             top: String::new(),
             sections: BTreeMap::new(),
             sites: Vec::new(),
+            whole: None,
             environment: Vec::new(),
             open_files: None,
             output_unread: false,
@@ -111,6 +114,12 @@ impl Setup {
         self
     }
 
+    /// Takes a configuration that somebody else wrote, with what only tests need behind it.
+    pub(crate) fn written(&mut self, text: &str) -> &mut Self {
+        self.whole = Some(format!("{text}\n[admin]\nlisten = \"127.0.0.1:0\"\n\n[log]\nformat = \"json\"\n"));
+        self
+    }
+
     /// Begins the sites anew.
     pub(crate) fn forget_sites(&mut self) {
         self.sites.clear();
@@ -118,6 +127,9 @@ impl Setup {
 
     /// The configuration as a file holds it.
     pub(crate) fn text(&self) -> String {
+        if let Some(whole) = &self.whole {
+            return whole.clone();
+        }
         let mut text = self.top.clone();
         for (section, lines) in &self.sections {
             text.push_str(&format!("[{section}]\n{}\n", lines.join("\n")));
