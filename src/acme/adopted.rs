@@ -4,7 +4,6 @@ use std::fmt;
 
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use base64ct::{Base64UrlUnpadded, Encoding};
-use instant_acme::AccountCredentials;
 use rustls_pki_types::PrivateKeyDer;
 use rustls_pki_types::pem::PemObject;
 use serde::{Deserialize, Serialize};
@@ -104,9 +103,18 @@ impl AdoptedKey {
 /// `account.json`, as `account.rs` reads it.
 #[derive(Serialize)]
 struct Known<'a> {
-    credentials: &'a AccountCredentials,
+    credentials: Credentials<'a>,
     directory: &'a str,
     contact: &'a [String],
+}
+
+/// As [`instant_acme::AccountCredentials`] is written, whose fields are not ours to set.
+#[derive(Serialize)]
+struct Credentials<'a> {
+    id: &'a str,
+    /// Base64url.
+    key_pkcs8: &'a str,
+    directory: &'a str,
 }
 
 /// Whether there is an account at an issuer already, or a key for one.
@@ -144,12 +152,9 @@ pub fn adopt(
         return Ok(());
     };
     let encoded = Zeroizing::new(Base64UrlUnpadded::encode_string(&key.0));
-    let told = serde_json::json!({ "id": url, "key_pkcs8": *encoded, "directory": directory });
-    // The library's own form of it, whose fields are not ours to set.
-    let Ok(credentials) = serde_json::from_value::<AccountCredentials>(told) else { return Ok(()) };
+    let credentials = Credentials { id: url, key_pkcs8: &encoded, directory };
     let mut text = Zeroizing::new(Vec::with_capacity(LARGEST));
-    let known = Known { credentials: &credentials, directory, contact };
-    if serde_json::to_writer_pretty(&mut *text, &known).is_ok() {
+    if serde_json::to_writer_pretty(&mut *text, &Known { credentials, directory, contact }).is_ok() {
         store.put(&account, &text, Expected::Anything)?;
         store.delete(&pending)?;
     }
@@ -170,7 +175,7 @@ mod tests {
     use aws_lc_rs::encoding::AsBigEndian;
     use aws_lc_rs::encoding::EcPrivateKeyBin;
     use aws_lc_rs::signature::KeyPair;
-    use instant_acme::Key as AccountKey;
+    use instant_acme::{AccountCredentials, Key as AccountKey};
     use rcgen::{PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_RSA_SHA256};
     use rustls_pki_types::PrivatePkcs8KeyDer;
 
@@ -188,6 +193,27 @@ mod tests {
         assert_eq!(of(&rcgen::KeyPair::generate_for(&PKCS_ECDSA_P384_SHA384).expect("a key")), Err(NotAdopted::Other));
         assert_eq!(of(&rcgen::KeyPair::generate_for(&PKCS_RSA_SHA256).expect("a key")), Err(NotAdopted::Rsa));
         assert_eq!(AdoptedKey::from_pem(b"-----BEGIN").err(), Some(NotAdopted::Unreadable));
+    }
+
+    #[test]
+    fn what_is_kept_is_what_orders_are_begun_with() {
+        let store = Store::in_memory();
+        let pem = rcgen::KeyPair::generate().expect("a key").serialize_pem();
+        let key = AdoptedKey::from_pem(pem.as_bytes()).expect("adopted");
+        let at = ("https://a.example/dir", Some("https://a.example/account/1"));
+        assert!(!has_account(&store, "a").expect("read"));
+        adopt(&store, "a", at, &key, &["mailto:ops@shop.example".into()]).expect("kept");
+        assert!(has_account(&store, "a").expect("read"));
+        let place = Key::of(&["acme", "a", ACCOUNT]).expect("a place");
+        let item = store.read(&place).expect("read").expect("an account");
+        let kept: serde_json::Value = serde_json::from_slice(&item.content).expect("JSON");
+        assert_eq!((&kept["directory"], &kept["contact"][0]), (&at.0.into(), &"mailto:ops@shop.example".into()));
+        let credentials: AccountCredentials = serde_json::from_value(kept["credentials"].clone()).expect("credentials");
+        assert_eq!(credentials.private_key().secret_pkcs8_der(), &key.0[..]);
+        // A key whose account is not known yet takes the place of one that is.
+        adopt(&store, "a", (at.0, None), &key, &[]).expect("kept");
+        assert!(store.read(&place).expect("read").is_none());
+        assert!(has_account(&store, "a").expect("read"));
     }
 
     #[test]

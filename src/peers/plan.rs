@@ -301,5 +301,22 @@ pub(super) fn folder_name(name: &str) -> String {
     if name.is_empty() { "certificate".into() } else { name }
 }
 
+/// A line for a sentence, as far as it can hold no secret: its first words, without what they set.
+pub(super) fn shown<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
+    let words: Vec<&str> = words.into_iter().collect();
+    let plain = |word: &str| word.chars().count() <= LONGEST_WORD && !word.contains(['@', ' ', '=', '?']);
+    let tells = |word: &str| ["secret", "passw", "token", "md5", "auth", "eab"].iter().any(|sign| word.contains(sign));
+    let most = match words.get(1).copied() {
+        Some("set-header" | "add-header" | "del-header" | "replace-header" | "replace-value") => 3,
+        Some(_) if words.first().is_some_and(|first| tells(first)) => 1,
+        _ => 2,
+    };
+    let kept = words.iter().take(most).take_while(|word| plain(word)).count();
+    let rest = if kept < words.len() { " …" } else { "" };
+    words[..kept].join(" ") + rest
+}
+
+/// Longer words are hardly names.
+const LONGEST_WORD: usize = 60;
 /// With room for a number behind it in a name that file systems take.
 const LONGEST: usize = 180;

@@ -6,9 +6,12 @@ use crate::name::HostName;
 
 /// `http://host[:port]` of `host`, `host:port` or an address; or why it cannot be one.
 pub(super) fn url(text: &str, port: u16) -> Result<String, String> {
+    if text.contains('@') {
+        return Err("the upstream has a name or a password in it".into());
+    }
     let cannot = |why: &str| format!("the upstream {text:?} {why}");
     if text.contains(['$', '%', '{']) {
-        return Err(cannot("is found out per request, and one here is fixed"));
+        return Err(cannot("is not written out here, and one of ours is fixed"));
     }
     if text.starts_with('/') || text.starts_with("unix") || text.starts_with("abns") {
         return Err(cannot("is a Unix socket, and one here is reached over TCP"));

@@ -77,7 +77,7 @@ backend blog
     let left_out = told.lines().filter(|line| line.starts_with("left out: ")).collect::<Vec<_>>();
     assert_eq!(left_out.len(), 1, "{told}");
     assert!(
-        left_out[0].contains("haproxy.cfg:18: \"http-response set-header X-Edge haproxy\" is not carried over"),
+        left_out[0].contains("haproxy.cfg:18: \"http-response set-header X-Edge …\" is not carried over"),
         "{told}"
     );
     assert!(told.contains("nothing is wrong (sites: 2, certificates: 3)"), "{told}");

@@ -5,6 +5,8 @@ use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, lchown};
 use std::path::{Path, PathBuf};
 
+use zeroize::Zeroizing;
+
 use super::super::{check, output};
 use super::carrying::{Adopted, Carried, left_out};
 use super::text::Texts;
@@ -107,7 +109,7 @@ pub(super) fn lay(carried: &mut Carried, texts: &Texts, ground: &Ground, force: 
     if !ground.has_main {
         sheets.push(Sheet { path: ground.main(), content: texts.main.as_bytes(), mode: PUBLIC });
     }
-    sheets.retain(|sheet| fs::read(&sheet.path).ok().is_none_or(|known| known != sheet.content));
+    sheets.retain(|sheet| fs::read(&sheet.path).ok().map(Zeroizing::new).is_none_or(|known| *known != sheet.content));
     let taken: Vec<String> =
         sheets.iter().filter(|sheet| sheet.path.exists()).map(|sheet| sheet.path.display().to_string()).collect();
     if !force && !taken.is_empty() {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::peers::files::Files;
-use crate::peers::plan::Place;
+use crate::peers::plan::{Place, shown};
 
 /// A line, and what stands in its braces.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,14 +30,9 @@ impl Segment {
         self.block.as_deref().unwrap_or_default()
     }
 
-    /// Everything on the line, for a sentence.
+    /// For a sentence.
     pub(super) fn shown(&self) -> String {
-        let text = self.words.join(" ");
-        if text.chars().count() > LONGEST_SHOWN {
-            text.chars().take(LONGEST_SHOWN).chain("…".chars()).collect()
-        } else {
-            text
-        }
+        shown(self.words.iter().map(String::as_str))
     }
 }
 
@@ -241,7 +236,6 @@ fn with_environment(text: &str) -> String {
 
 const MOST_IMPORTS: usize = 10_000;
 const DEEPEST: usize = 64;
-const LONGEST_SHOWN: usize = 100;
 
 #[cfg(test)]
 mod tests {

@@ -288,6 +288,9 @@ fn named(line: &Segment) -> Option<Match> {
 
 /// An upstream as Caddy writes it: `:8080` is this machine's.
 fn target(text: &str) -> Result<String, String> {
+    if text.contains('@') {
+        return upstream::url(text, 80);
+    }
     let (scheme, rest) = text.split_once("://").unwrap_or(("http", text));
     if scheme != "http" {
         return Err(format!(

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::peers::plan::Place;
+use crate::peers::plan::{Place, shown};
 
 /// A line that says something.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,14 +23,9 @@ impl Line {
         self.words.get(at + 1).map(String::as_str)
     }
 
-    /// Everything, for a sentence.
+    /// For a sentence.
     pub(super) fn shown(&self) -> String {
-        let text = self.words.join(" ");
-        if text.chars().count() > LONGEST_SHOWN {
-            text.chars().take(LONGEST_SHOWN).chain("…".chars()).collect()
-        } else {
-            text
-        }
+        shown(self.words.iter().map(String::as_str))
     }
 }
 
@@ -124,7 +119,6 @@ const SECTIONS: [&str; 19] = [
     "log-profile",
     "traces",
 ];
-const LONGEST_SHOWN: usize = 100;
 
 #[cfg(test)]
 mod tests {

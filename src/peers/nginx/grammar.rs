@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::peers::files::Files;
-use crate::peers::plan::Place;
+use crate::peers::plan::{Place, shown};
 
 /// A directive with what follows its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,17 +22,9 @@ impl Directive {
         self.words.first().map_or("", String::as_str)
     }
 
-    /// Everything behind the name, for a sentence.
+    /// For a sentence.
     pub(super) fn shown(&self) -> String {
-        let mut text = self.name.clone();
-        for word in &self.words {
-            text.push(' ');
-            text.push_str(word);
-        }
-        if text.chars().count() > LONGEST_SHOWN {
-            text = text.chars().take(LONGEST_SHOWN).chain("…".chars()).collect();
-        }
-        text
+        shown(std::iter::once(self.name.as_str()).chain(self.words.iter().map(String::as_str)))
     }
 }
 
@@ -226,7 +218,6 @@ impl Lexer {
 const MOST_FILES: usize = 20_000;
 /// Blocks in blocks, and files in files.
 const DEEPEST: usize = 64;
-const LONGEST_SHOWN: usize = 100;
 
 #[cfg(test)]
 mod tests {

@@ -33,8 +33,10 @@ impl Reading<'_> {
                     continue;
                 }
                 _ => {
-                    let text =
-                        format!("{:?} chooses by a pattern, and routes here are path prefixes", location.shown());
+                    let text = format!(
+                        "location {} chooses by a pattern, and routes here are path prefixes",
+                        location.words.join(" ")
+                    );
                     self.plan.left_out(place, text, "add a [[site.route]] for each path that it stands for");
                     continue;
                 }
@@ -92,6 +94,10 @@ impl Reading<'_> {
     /// What `proxy_pass` says.
     fn target(&mut self, directive: &Directive, path: &str) -> Option<Vec<String>> {
         let (text, place) = (directive.first(), &directive.place);
+        if text.contains('@') {
+            self.plan.left_out(place, "the upstream has a name or a password in it", upstream::MEND);
+            return None;
+        }
         let Some(rest) = text.strip_prefix("http://") else {
             let said = format!("{text:?} is no plain HTTP, which is what upstreams are spoken to in");
             self.plan.left_out(place, said, upstream::MEND);

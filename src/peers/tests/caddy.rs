@@ -126,10 +126,10 @@ shop.example {
             "5: \"respond hello\" is not carried over",
             "8: the upstream \"https://10.0.0.1\" is spoken to in https, and upstreams are spoken to in plain HTTP/1.1",
             "8: the upstream \"unix//run/x\" is a Unix socket, and one here is reached over TCP",
-            "8: the upstream \"{$UP}\" is found out per request, and one here is fixed",
+            "8: the upstream \"{$UP}\" is not written out here, and one of ours is fixed",
             "9: /exact is no path prefix, and routes here are for a path and all below it",
             "10: \"handle_path /x/*\" takes the path's beginning away, and paths here stay as they are",
-            "14: \"reverse_proxy @post :3\" chooses by more than hosts and path prefixes",
+            "14: \"reverse_proxy …\" chooses by more than hosts and path prefixes",
             "15: \"file_server\" is not carried over",
             "7: its certificates were Caddy's own authority's, and ours is for .test, .localhost and .internal alone",
         ]

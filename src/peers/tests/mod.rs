@@ -42,3 +42,27 @@ fn of(plan: &Plan, weight: Weight) -> Vec<String> {
 fn settings(plan: &Plan) -> Vec<String> {
     plan.settings.iter().map(|set| format!("{}.{} = {}", set.section, set.key, set.value)).collect()
 }
+
+#[test]
+fn no_remark_repeats_a_secret() {
+    use std::path::Path;
+
+    let nginx = "http { server { listen 443 ssl; server_name a.example; ssl_certificate a; ssl_certificate_key b;
+  secure_link_md5 hunter2; set $x hunter2; add_header X-Key hunter2; auth_basic hunter2;
+  location / { proxy_pass http://u:hunter2@10.0.0.1; proxy_set_header Authorization hunter2; } } }";
+    let haproxy = "frontend f\n bind :443 ssl crt x\n stats auth admin:hunter2\n use_backend b if { hdr(host) a.example }
+ http-request set-header Authorization hunter2\n use_backend c if { hdr(x) hunter2 }\nbackend b\n server s u:hunter2@h:80\n";
+    let caddy = "{\n acme_eab {\n key_id hunter2\n }\n}\na.example {\n tls {\n dns cloudflare hunter2\n eab hunter2\n }
+ reverse_proxy http://u:hunter2@h:1 :2 {\n header_up Authorization hunter2\n }\n basicauth {\n u hunter2\n }\n}\n";
+    let path = Path::new("/x/file");
+    let read = [
+        super::nginx(path, &super::Files::only(nginx)),
+        super::haproxy(path, &super::Files::only(haproxy)),
+        super::caddy(path, Some(path), &super::Files::only(caddy)),
+    ];
+    for plan in read {
+        let plan = plan.expect("a plan");
+        assert!(plan.remarks.len() > 3, "{plan:?}");
+        assert!(plan.remarks.iter().all(|remark| !remark.to_string().contains("hunter2")), "{:?}", plan.remarks);
+    }
+}

@@ -86,13 +86,34 @@ server { listen 443 ssl; server_name a.example; ssl_certificate a; ssl_certifica
             "3: \"ssl_certificate $ssl_server_name.crt\" is found out per handshake",
             "5: \"https://10.0.0.1\" is no plain HTTP, which is what upstreams are spoken to in",
             "6: /x alone goes elsewhere, and routes here are for a path and all below it",
-            "7: \"location ~ \\\\.php$\" chooses by a pattern, and routes here are path prefixes",
+            "7: location ~ \\.php$ chooses by a pattern, and routes here are path prefixes",
             "8: \"http://10.0.0.1/z/\" puts /z/ in the place of /y/, and paths here stay as they are",
             "9: \"alias /srv\" is not carried over",
             "10: X-Real-IP is not set: X-Forwarded-For and Forwarded tell the visitor's address",
-            "4: \"add_header X-A b\" is not carried over",
+            "4: \"add_header X-A …\" is not carried over",
             "13: a.example is served at /etc/nginx/nginx.conf:2 already, and a host has one site",
             "12: plain.example is served over plain HTTP, where the edge only redirects to HTTPS",
         ]
     );
+}
+
+#[test]
+fn what_certbot_had_issued_is_managed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = folder.path().join("letsencrypt");
+    std::fs::create_dir_all(root.join("renewal")).expect("a folder");
+    let renewal = "[renewalparams]\naccount = x\nauthenticator = nginx\nserver = https://acme.example/directory\n";
+    std::fs::write(root.join("renewal/shop.example.conf"), renewal).expect("written");
+    let live = root.join("live/shop.example").display().to_string();
+    let text = format!(
+        "http {{ server {{ listen 443 ssl; server_name shop.example; ssl_certificate {live}/fullchain.pem;
+  ssl_certificate_key {live}/privkey.pem; location / {{ proxy_pass http://10.0.0.1; proxy_set_header Host $host; }} }} }}"
+    );
+    let file = folder.path().join("nginx.conf");
+    std::fs::write(&file, text).expect("written");
+    let plan = nginx(&file, &Files::of_the_disk()).expect("a plan");
+    assert_eq!(sites(&plan), ["shop.example managed http://10.0.0.1"]);
+    let account = root.join("accounts/acme.example/directory/x").display().to_string();
+    assert_eq!(left_out(&plan), [format!("0: the account of \"shop.example\" is not in {account}")]);
+    assert_eq!(plan.authorities[0].directory, "https://acme.example/directory");
 }
