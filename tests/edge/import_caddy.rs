@@ -93,6 +93,8 @@ own.example {{
     assert!(told.contains("carried over: sites: 2, certificates: 3, accounts: 1; left out: 0, notes: 1"), "{told}");
     assert_eq!(untouched(&folder), source);
 
+    let text = fs::read_to_string(setup.config()).expect("a configuration");
+    setup.written(&pebble.seen_alike(&text));
     let edge = setup.start();
     assert_eq!((edge.https, edge.http), (https, Some(http)));
     assert_eq!(look(), before);

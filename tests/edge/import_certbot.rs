@@ -47,7 +47,7 @@ fn moved(setup: &mut Setup, pebble: &Pebble, folder: &Path, origin: &Origin) -> 
     assert_eq!(untouched(&config), source);
     // certbot says neither where to listen nor which roots its authority is known by.
     let (https, http) = pebble.looks_at();
-    let text = fs::read_to_string(setup.config()).expect("a configuration");
+    let text = pebble.seen_alike(&fs::read_to_string(setup.config()).expect("a configuration"));
     let root = folder.join("root.pem").display().to_string();
     setup.written(&format!("{text}ca_file = {root:?}\n\n[edge]\nhttps = [\"{https}\"]\nhttp = [\"{http}\"]\n"));
     ended

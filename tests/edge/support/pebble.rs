@@ -86,14 +86,27 @@ impl Pebble {
         setup.set("edge", &format!("http = [\"{}:{HTTP}\"]", self.address));
         setup.set("edge", &format!("https = [\"127.0.0.1:0\", \"{}:{TLS}\"]", self.address));
         setup.set("acme", "terms_of_service_agreed = true").set("acme", "contact = [\"mailto:ops@shop.example\"]");
-        // Looked at before an order as it looks itself.
-        setup.set("acme", &format!("resolvers = [\"{}:{DNS}\"]", self.address));
-        setup.set("acme", &format!("http_port = {HTTP}")).set("acme", &format!("https_port = {TLS}"));
-        setup.set("acme", "preflight_networks = [\"127.0.0.0/8\"]");
+        for line in self.looks_alike() {
+            setup.set("acme", &line);
+        }
         setup.raw_site(&format!(
             "[[acme.issuer]]\nname = \"pebble\"\ndirectory = \"https://{}:{SERVER}/dir\"\nca_file = \"pebble-root.pem\"\n",
             self.address
         ));
+    }
+
+    /// Makes a configuration with an `[acme]` of its own look before an order as it looks itself.
+    pub(crate) fn seen_alike(&self, text: &str) -> String {
+        text.replacen("[acme]\n", &format!("[acme]\n{}\n", self.looks_alike().join("\n")), 1)
+    }
+
+    fn looks_alike(&self) -> [String; 4] {
+        [
+            format!("resolvers = [\"{}:{DNS}\"]", self.address),
+            format!("http_port = {HTTP}"),
+            format!("https_port = {TLS}"),
+            "preflight_networks = [\"127.0.0.0/8\"]".into(),
+        ]
     }
 
     /// Where it looks at every name: in TLS, and in plain HTTP.
