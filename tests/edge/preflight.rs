@@ -214,7 +214,7 @@ fn caa_records_that_forbid_it_or_cannot_be_looked_up_cost_no_order() {
 #[test]
 fn an_authority_is_known_by_what_it_calls_itself_and_a_way_that_is_forbidden_is_not_gone() {
     let (origin, pebble) = (Origin::saying("hello"), Pebble::start());
-    let mut directory = pebble.directory();
+    let mut directory = pebble.abilities();
     directory["meta"]["caaIdentities"] = json!(["pebble.example"]);
     let front = front(&pebble, directory.to_string());
     let policies = |values: &[&str]| -> Value {

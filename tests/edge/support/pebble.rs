@@ -157,7 +157,7 @@ impl Pebble {
     }
 
     /// What it says that it can do, and where.
-    pub(crate) fn directory(&self) -> serde_json::Value {
+    pub(crate) fn abilities(&self) -> serde_json::Value {
         serde_json::from_str(&self.ask(SERVER, "dir")).expect("JSON")
     }
 
