@@ -117,7 +117,8 @@ impl Month {
         let Site { name, names, standing, life, .. } = &self.sites[site];
         let serving = (now <= life.not_after).then_some((*life, "fingerprint"));
         let at_work = HashMap::from([("le".to_owned(), self.under_way.0)]);
-        let situation = Situation { site: name, standing, serving, names, is_wished: false, now };
+        let (is_on_demand, is_wished) = (false, false);
+        let situation = Situation { site: name, standing, serving, names, is_on_demand, is_wished, now };
         let Self { issuers, health, budgets, .. } = self;
         step(situation, Ground { issuers, health, budgets, at_work: &at_work })
     }

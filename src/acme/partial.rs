@@ -50,7 +50,12 @@ mod tests {
     #[test]
     fn a_name_that_failed_for_days_is_left_out_and_tried_again_at_each_renewal() {
         let hosts = ["a.example", "b.example", "c.example"].map(|host| HostPattern::parse(host).expect("a name"));
-        let site = ManagedSite { name: "a.example".into(), hosts: hosts.to_vec(), provision: Provision::Managed };
+        let site = ManagedSite {
+            name: "a.example".into(),
+            hosts: hosts.to_vec(),
+            provision: Provision::Managed,
+            is_on_demand: false,
+        };
         let mut standing = SiteStanding::default();
         let failed = |standing: &mut SiteStanding, names: &[&str], now| {
             let names = names.iter().map(ToString::to_string).collect();

@@ -19,6 +19,8 @@ pub(super) struct Situation<'a> {
     pub(super) serving: Option<(Life, &'a str)>,
     /// What would be ordered.
     pub(super) names: &'a [HostPattern],
+    /// Its name became a site because somebody asked for it.
+    pub(super) is_on_demand: bool,
     /// The operator does not want to wait.
     pub(super) is_wished: bool,
     pub(super) now: i64,
@@ -76,7 +78,11 @@ pub(super) fn step(situation: Situation<'_>, ground: Ground<'_>) -> Step {
         Some((life, _)) => schedule::emergency(life) <= now,
         None => standing.ends.is_some_and(|ended| schedule::is_just_over(ended, now)),
     };
-    let kind = if serving.is_some() || standing.issued.is_some() { Kind::Renewal } else { Kind::New };
+    let kind = match serving.is_some() || standing.issued.is_some() {
+        true => Kind::Renewal,
+        false if situation.is_on_demand => Kind::OnDemand,
+        false => Kind::New,
+    };
     let rank = match (is_wished, is_urgent, standing.failures) {
         (true, ..) => Rank::Wished,
         (_, true, _) => Rank::Urgent(due.unwrap_or(i64::MIN)),

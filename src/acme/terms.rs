@@ -101,4 +101,6 @@ pub struct ManagedSite {
     pub hosts: Vec<HostPattern>,
     /// Where its certificates come from, as it is configured.
     pub provision: Provision,
+    /// Whether it became a site because somebody asked for its name.
+    pub is_on_demand: bool,
 }

@@ -82,6 +82,7 @@ pub(super) fn acme(config: &Config) -> Result<AcmeTerms, Vec<String>> {
         name: site.name.clone(),
         hosts: site.hosts.iter().filter(|host| is_ordered(site, host)).cloned().collect(),
         provision: site.provision,
+        is_on_demand: matches!(site.on_demand, OnDemand::Allowed(_)),
     });
     let on_demand = config.sites.iter().filter_map(|site| match &site.on_demand {
         OnDemand::Asks(ask) => {

@@ -75,8 +75,15 @@ impl Manager {
             let is_wished = self.wished.contains(&site.name);
             let (names, left_out) = partial::names(site, &standing, terms.partial_after, is_wished, now);
             let seen = serving.as_ref().map(|served| (life(served), &*served.facts.fingerprint));
-            let situation =
-                Situation { site: &site.name, standing: &standing, serving: seen, names: &names, is_wished, now };
+            let situation = Situation {
+                site: &site.name,
+                standing: &standing,
+                serving: seen,
+                names: &names,
+                is_on_demand: site.is_on_demand,
+                is_wished,
+                now,
+            };
             let at_work = self.at_work();
             let health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
             let (issuers, budgets) = (&*terms.issuers, &self.orders.budgets);

@@ -19,6 +19,7 @@ struct Scene {
     at_work: HashMap<String, usize>,
     standing: SiteStanding,
     life: Option<Life>,
+    is_on_demand: bool,
     is_wished: bool,
 }
 
@@ -39,6 +40,7 @@ impl Scene {
             at_work: HashMap::new(),
             standing: SiteStanding::default(),
             life: None,
+            is_on_demand: false,
             is_wished: false,
         }
     }
@@ -51,9 +53,10 @@ impl Scene {
 
     fn at(&self, now: i64) -> Step {
         let names = [HostPattern::parse("shop.example").expect("a name")];
-        let Self { issuers, health, budgets, at_work, standing, life, is_wished } = self;
+        let Self { issuers, health, budgets, at_work, standing, life, is_on_demand, is_wished } = self;
         let serving = life.map(|life| (life, "fingerprint"));
-        let situation = Situation { site: "shop", standing, serving, names: &names, is_wished: *is_wished, now };
+        let (is_on_demand, is_wished) = (*is_on_demand, *is_wished);
+        let situation = Situation { site: "shop", standing, serving, names: &names, is_on_demand, is_wished, now };
         step(situation, Ground { issuers, health, budgets, at_work })
     }
 
@@ -72,6 +75,17 @@ impl Scene {
         let (challenge, profile, left_out) = (Challenge::Http01, None, Vec::new());
         self.standing.succeed(Success { issuer, challenge, profile, names, left_out }, now);
     }
+}
+
+#[test]
+fn names_that_somebody_asked_for_leave_half_of_what_there_is_to_renewals() {
+    let kind = |scene: &Scene| scene.at(NOW).kind;
+    let mut scene = Scene { is_on_demand: true, ..Scene::new() };
+    assert_eq!((kind(&scene), Kind::OnDemand.share(300)), (Kind::OnDemand, 150));
+    scene.is_on_demand = false;
+    assert_eq!(kind(&scene), Kind::New);
+    let renewed = Scene { is_on_demand: true, ..Scene::ending(45, DAY) };
+    assert_eq!(kind(&renewed), Kind::Renewal);
 }
 
 #[test]
