@@ -34,6 +34,7 @@ mod kills;
 mod library;
 mod limited_folders;
 mod limits;
+mod name_servers;
 mod names;
 mod objects;
 mod on_demand;

@@ -1,7 +1,8 @@
-//! Questions to the DNS: at given servers or at the system's, bounded in time and size.
+//! Questions to the DNS, at given servers or at the system's, and changes of zones: bounded in time and size.
 //!
 //! ```text
 //! DnsClient ─► query (the message) ─► exchange (UDP, TCP when it is cut off) ─► answer (what of it was asked for)
+//! DnsUpdater, signed with a TsigKey ────────┘
 //! ```
 //!
 //! What it gives is believed as far as the network is: nothing is checked by DNSSEC.
@@ -12,7 +13,10 @@ mod exchange;
 mod name;
 mod query;
 mod resolv_conf;
+mod update;
 
+#[cfg(test)]
+pub(crate) mod answerer;
 #[cfg(test)]
 mod tests;
 
@@ -30,6 +34,7 @@ use answer::{Found, find};
 pub use error::DnsError;
 pub use name::{DnsName, NoDnsName};
 use query::query;
+pub use update::{DnsUpdater, TsigAlgorithm, TsigKey, UpdateError};
 
 /// Asks name servers. Clones ask the same ones.
 #[derive(Clone, Debug)]

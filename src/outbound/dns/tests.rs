@@ -1,93 +1,18 @@
 //! A client against name servers of a few lines, which say what real ones rarely do.
 
-use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use hickory_proto::op::{Message, MessageType, ResponseCode};
+use hickory_proto::op::{MessageType, ResponseCode};
+use hickory_proto::rr::RData;
 use hickory_proto::rr::rdata::{A, CNAME, TXT};
-use hickory_proto::rr::{Name, RData, Record};
 use proptest::prelude::*;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, UdpSocket};
+use tokio::net::UdpSocket;
 
+use super::answerer::{Answerer, answer, octets, owner};
 use super::*;
-
-/// A server that answers as it is told, over UDP and TCP on one port.
-struct Answerer {
-    address: SocketAddr,
-    datagrams: Arc<AtomicUsize>,
-    streams: Arc<AtomicUsize>,
-}
-
-impl Answerer {
-    /// `answer` gives the octets to send for a question, by UDP (`true`) or by TCP.
-    async fn start(answer: impl Fn(&Message, bool) -> Vec<Vec<u8>> + Send + Sync + 'static) -> Self {
-        let (udp, tcp) = loop {
-            let tcp = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-            if let Ok(udp) = UdpSocket::bind(tcp.local_addr().expect("an address")).await {
-                break (udp, tcp);
-            }
-        };
-        let address = udp.local_addr().expect("an address");
-        let (datagrams, streams) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-        let (answer, by_datagram, by_stream) = (Arc::new(answer), Arc::clone(&datagrams), Arc::clone(&streams));
-        let over_tcp = Arc::clone(&answer);
-        tokio::spawn(async move {
-            let mut buffer = [0; 4096];
-            while let Ok((length, peer)) = udp.recv_from(&mut buffer).await {
-                by_datagram.fetch_add(1, Ordering::SeqCst);
-                let question = Message::from_vec(&buffer[..length]).expect("a question");
-                for octets in answer(&question, true) {
-                    udp.send_to(&octets, peer).await.expect("sent");
-                }
-            }
-        });
-        tokio::spawn(async move {
-            while let Ok((mut stream, _)) = tcp.accept().await {
-                by_stream.fetch_add(1, Ordering::SeqCst);
-                let length = stream.read_u16().await.expect("a length");
-                let mut question = vec![0; length.into()];
-                stream.read_exact(&mut question).await.expect("a question");
-                let question = Message::from_vec(&question).expect("a question");
-                for octets in over_tcp(&question, false) {
-                    stream.write_u16(u16::try_from(octets.len()).expect("short")).await.expect("sent");
-                    stream.write_all(&octets).await.expect("sent");
-                }
-            }
-        });
-        Self { address, datagrams, streams }
-    }
-
-    fn client(&self) -> DnsClient {
-        DnsClient::at([self.address])
-    }
-
-    fn asked(&self) -> (usize, usize) {
-        (self.datagrams.load(Ordering::SeqCst), self.streams.load(Ordering::SeqCst))
-    }
-}
 
 fn name(text: &str) -> DnsName {
     DnsName::parse(text).expect("a name")
-}
-
-fn owner(text: &str) -> Name {
-    name(text).name().clone()
-}
-
-fn answer(question: &Message, code: ResponseCode, records: &[(&str, RData)]) -> Message {
-    let mut message = Message::response(question.metadata.id, question.metadata.op_code);
-    message.metadata.response_code = code;
-    message.add_queries(question.queries.clone());
-    let records = records.iter().map(|(owned, data)| Record::from_rdata(owner(owned), 60, data.clone()));
-    message.add_answers(records.collect::<Vec<_>>());
-    message
-}
-
-fn octets(message: &Message) -> Vec<u8> {
-    message.to_vec().expect("octets")
 }
 
 fn here(last: u8) -> RData {

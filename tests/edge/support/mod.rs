@@ -2,6 +2,7 @@
 
 pub(crate) mod acme;
 mod authority;
+pub(crate) mod bind;
 pub(crate) mod command;
 mod edge;
 pub(crate) mod frame;

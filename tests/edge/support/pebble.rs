@@ -185,7 +185,7 @@ fn drop_root(folder: &TempDir) -> std::path::PathBuf {
 }
 
 /// A program that runs until this is dropped.
-struct Daemon {
+pub(super) struct Daemon {
     child: Child,
     /// What it has said.
     heard: Arc<Mutex<Vec<String>>>,
@@ -193,7 +193,7 @@ struct Daemon {
 
 impl Daemon {
     /// Starts it and waits until it says that it is there.
-    fn start(command: &mut Command, ready: &str) -> Self {
+    pub(super) fn start(command: &mut Command, ready: &str) -> Self {
         let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
         let child = child.unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let mut daemon = Self { child, heard: Arc::default() };
