@@ -40,6 +40,8 @@ pub enum Reason {
     Dns,
     /// A name leads elsewhere, or to nobody.
     UnreachableName,
+    /// The record in the DNS that shows a name could not be written, or is not seen where it should be.
+    Record,
     /// A CAA record forbids it to issue.
     Caa,
     /// It does not issue for a name.
@@ -56,12 +58,13 @@ pub enum Reason {
 
 impl Reason {
     /// All that there are.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Unreachable,
         Self::RateLimited,
         Self::Validation,
         Self::Dns,
         Self::UnreachableName,
+        Self::Record,
         Self::Caa,
         Self::NameRefused,
         Self::Account,
@@ -79,6 +82,7 @@ impl Reason {
             Self::Validation => "validation",
             Self::Dns => "dns",
             Self::UnreachableName => "unreachable-name",
+            Self::Record => "record",
             Self::Caa => "caa",
             Self::NameRefused => "name-refused",
             Self::Account => "account",

@@ -15,6 +15,7 @@ use self::look::Heard;
 use self::places::Places;
 use super::account::Accounts;
 use super::budget::Budgets;
+use super::dns01::Dns01;
 use super::failure::{Failure, Reason};
 use super::health::{Fitness, Health};
 use super::order::{Asked, Orders};
@@ -97,8 +98,8 @@ impl Manager {
     ) -> Self {
         let (accounts, shown) = (Accounts::new(store.clone()), Shown::new(challenges));
         let preflight = Preflight::new(shown.clone(), accounts.clone(), handle.progress().clone());
-        let (records, budgets) = (Records::new(store.clone()), Budgets::new(store));
-        let orders = Orders { accounts, records, shown, budgets, progress: handle.progress().clone() };
+        let (records, budgets, dns) = (Records::new(store.clone()), Budgets::new(store.clone()), Dns01::new(store));
+        let orders = Orders { accounts, records, shown, budgets, dns, progress: handle.progress().clone() };
         Self {
             terms,
             certificates,
@@ -133,6 +134,8 @@ impl Manager {
         self.intake.first_scan().await;
         let mut at_work: JoinSet<Ended> = JoinSet::new();
         let mut asking: JoinSet<Heard> = JoinSet::new();
+        let mut sweeping = JoinSet::new();
+        sweeping.spawn(sweep(self.orders.dns.clone(), self.terms.clone()));
         loop {
             let terms = self.terms.borrow_and_update().clone();
             let next = self.look(&terms, &mut at_work, &mut asking).await;
@@ -171,8 +174,9 @@ impl Manager {
         let mode = self.strictness(site, standing, &terms);
         let (site, issuer) = (ManagedSite { hosts: asked.names.clone(), ..site.clone() }, issuer.clone());
         // First as it is due, then in all other ways.
-        let challenge = standing.challenge(&terms.challenges);
-        let others = terms.challenges.iter().copied().filter(|other| *other != challenge);
+        let enough = terms.ways(&site);
+        let challenge = standing.challenge(&enough);
+        let others = enough.into_iter().filter(|other| *other != challenge);
         let ways: Vec<Challenge> = std::iter::once(challenge).chain(others).collect();
         at_work.spawn(async move {
             let (name, issuer_name) = (site.name.clone(), issuer.name.clone());
@@ -286,13 +290,22 @@ fn away(health: &Mutex<Health>, issuer: &str) -> Option<Failure> {
     }
 }
 
+/// Removes what interrupted orders left in the DNS: at once, and again for what could not be removed.
+async fn sweep(dns: Dns01, terms: watch::Receiver<Arc<AcmeTerms>>) {
+    loop {
+        let now = terms.borrow().clone();
+        dns.sweep(&now).await;
+        sleep(BETWEEN_SWEEPS).await;
+    }
+}
+
 /// Orders a certificate for a site, or goes on with the order that is open, and has it served.
 async fn order(
     orders: &Orders,
     intake: &IntakeHandle,
     site: &ManagedSite,
     (issuer, challenge, asked): (&Issuer, Challenge, &Asked),
-    terms: &AcmeTerms,
+    terms: &Arc<AcmeTerms>,
 ) -> Result<(), Failure> {
     let https = HttpsClient::new(issuer.roots.iter().cloned(), EXCHANGE)
         .map_err(|error| Failure::new(Reason::State, error.to_string()))?;
@@ -306,13 +319,13 @@ async fn order(
         }
     });
     let mut record = record.await?;
-    let chain = orders.fulfil(&mut record, (issuer, challenge, asked), &terms.contact, https).await;
+    let chain = orders.fulfil(&mut record, (issuer, challenge, asked), terms, https).await;
     let chain = match chain {
         Ok(chain) => chain,
         Err(failure) => {
             // What the authority may still be working on is asked for again.
-            let goes_on = failure.is_held || matches!(failure.reason, Reason::Unreachable | Reason::State);
-            let goes_on = goes_on && record.order.url.is_some();
+            let is_pending = matches!(failure.reason, Reason::Unreachable | Reason::State | Reason::Record);
+            let goes_on = (failure.is_held || is_pending) && record.order.url.is_some();
             if !goes_on {
                 end(orders, &site.name).await;
             }
@@ -357,6 +370,8 @@ fn now() -> i64 {
 
 /// Sites that are under way together, most of which only wait for name servers, or for whoever answers for their names.
 const MOST_CHECKED_AT_ONCE: usize = 64;
+/// Servers that are away come back within minutes or within hours.
+const BETWEEN_SWEEPS: Duration = Duration::from_hours(1);
 /// One request and its answer.
 const EXCHANGE: Duration = Duration::from_secs(30);
 /// The calendar may be set meanwhile; look again after an hour.

@@ -4,6 +4,7 @@
 //! manager (which site, when: schedule) ─► preflight (does each name lead here, may the authority issue)
 //!                                       └► order ─► account, wire ─► the authority
 //!                                           │  └► shown ─► live::Challenges ─► (the authority looks)
+//!                                           │  └► dns01 ─► the name servers ─► (the authority looks there)
 //!                                           └► records: the key and the order, before the authority hears of it
 //!                                           └► certs: what was issued is taken in as what was uploaded is
 //! ```
@@ -14,6 +15,7 @@
 mod account;
 mod adopted;
 mod budget;
+mod dns01;
 mod failure;
 mod health;
 mod manager;

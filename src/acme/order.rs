@@ -12,11 +12,12 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::account::Accounts;
 use super::budget::{Budgets, Claim, Kind};
+use super::dns01::{Dns01, Put};
 use super::failure::{Failure, Reason};
 use super::progress::{Progress, Step};
 use super::records::{Record, Records};
 use super::shown::{Shown, ShownToken};
-use super::terms::Issuer;
+use super::terms::{AcmeTerms, Issuer};
 use super::wire::Wire;
 use crate::config::Challenge;
 use crate::live::ServedCert;
@@ -31,6 +32,7 @@ pub(super) struct Orders {
     pub(super) shown: Shown,
     pub(super) progress: Progress,
     pub(super) budgets: Budgets,
+    pub(super) dns: Dns01,
 }
 
 /// What is asked for.
@@ -56,14 +58,21 @@ impl Orders {
         &self,
         record: &mut Record,
         (issuer, challenge, asked): (&Issuer, Challenge, &Asked),
-        contact: &[String],
+        terms: &Arc<AcmeTerms>,
         https: HttpsClient,
     ) -> Result<String, Failure> {
-        let wire = Wire::new(https);
-        let done = timeout(PATIENCE, async {
+        if challenge == Challenge::Dns01 && terms.dns.is_empty() {
+            return Err(Failure::new(Reason::Record, "dns-01 needs [[acme.dns]], which says how records are written"));
+        }
+        let (wire, mut puts) = (Wire::new(https), Vec::new());
+        let patience = match challenge {
+            Challenge::Dns01 => PATIENCE + Dns01::patience(terms, record.order.names.len()),
+            Challenge::TlsAlpn01 | Challenge::Http01 => PATIENCE,
+        };
+        let done = timeout(patience, async {
             let mut tries = 1;
             loop {
-                match self.go(record, (issuer, challenge, asked), contact, &wire).await {
+                match self.go(record, (issuer, challenge, asked), terms, (&wire, &mut puts)).await {
                     // A nonce is refused that was just given (RFC 8555 §6.5), as often as the client library tries.
                     Err(failure) if failure.is_forgetful && tries < MOST_TRIES => tries += 1,
                     done => return done,
@@ -71,8 +80,9 @@ impl Orders {
             }
         });
         let done = done.await;
+        self.dns.clean(terms, puts);
         let done = done.unwrap_or_else(|_| {
-            let text = format!("the order did not come to an end within {} minutes", PATIENCE.as_secs() / 60);
+            let text = format!("the order did not come to an end within {} minutes", patience.as_secs() / 60);
             Err(Failure::new(Reason::Unreachable, text))
         });
         done.map_err(|failure| match failure.is_held {
@@ -85,10 +95,10 @@ impl Orders {
         &self,
         record: &mut Record,
         (issuer, challenge, asked): (&Issuer, Challenge, &Asked),
-        contact: &[String],
-        wire: &Wire,
+        terms: &AcmeTerms,
+        (wire, puts): (&Wire, &mut Vec<Put>),
     ) -> Result<String, Failure> {
-        let account = self.accounts.of(issuer, contact, wire).await?;
+        let account = self.accounts.of(issuer, &terms.contact, wire).await?;
         let mut order = self.order(&account, record, (issuer, asked), wire).await?;
         let mut pace = Pace::new();
         // What is shown stays until the authority has looked.
@@ -99,7 +109,12 @@ impl Orders {
                 OrderStatus::Pending if is_shown => pace.wait(&mut order, wire).await?,
                 OrderStatus::Pending => {
                     block_in_place(|| self.budgets.risk(&asked.claim(issuer, false), now()))?;
-                    (shown, is_shown) = (self.show(&mut order, challenge).await?, true);
+                    let done = self.show(&mut order, challenge, (terms, puts)).await;
+                    if done.is_err() {
+                        // Nobody has looked.
+                        block_in_place(|| self.budgets.forgive(&asked.claim(issuer, false), now()));
+                    }
+                    (shown, is_shown) = (done?, true);
                     self.progress.enter(&record.site, Some(Step::Validating));
                     tell_ready(&mut order, challenge).await?;
                 }
@@ -180,8 +195,13 @@ impl Orders {
     }
 
     /// Shows everything that is asked for, before the authority is told to look.
-    async fn show(&self, order: &mut Order, way: Challenge) -> Result<Vec<ShownToken>, Failure> {
-        let mut shown = Vec::new();
+    async fn show(
+        &self,
+        order: &mut Order,
+        way: Challenge,
+        (terms, puts): (&AcmeTerms, &mut Vec<Put>),
+    ) -> Result<Vec<ShownToken>, Failure> {
+        let (mut shown, mut records) = (Vec::new(), Vec::new());
         let mut authorizations = order.authorizations();
         while let Some(authorization) = authorizations.next().await {
             let mut authorization = authorization?;
@@ -189,17 +209,21 @@ impl Orders {
                 continue;
             }
             let name = authorization.identifier().to_string();
-            let host = HostName::parse(&name)
+            let host = HostName::parse(name.strip_prefix("*.").unwrap_or(&name))
                 .map_err(|_| Failure::new(Reason::Refused, format!("it asks for {name:?}, which was not ordered")))?;
             let challenge = authorization.challenge(kind_of(way));
             let Some(challenge) = challenge else {
                 return Err(Failure::new(Reason::Refused, format!("{name}: it does not offer {}", way.word())));
             };
             let answer = challenge.key_authorization();
-            shown.push(match way {
-                Challenge::Http01 => self.shown.token(&host, &challenge.token, answer.as_str()),
-                Challenge::TlsAlpn01 => self.shown.handshake(&host, answer.digest().as_ref())?,
-            });
+            match way {
+                Challenge::Http01 => shown.push(self.shown.token(&host, &challenge.token, answer.as_str())),
+                Challenge::TlsAlpn01 => shown.push(self.shown.handshake(&host, answer.digest().as_ref())?),
+                Challenge::Dns01 => records.push((host, answer.dns_value())),
+            }
+        }
+        if !records.is_empty() {
+            self.dns.show(terms, records, puts).await?;
         }
         Ok(shown)
     }
@@ -240,6 +264,7 @@ fn kind_of(way: Challenge) -> ChallengeType {
     match way {
         Challenge::Http01 => ChallengeType::Http01,
         Challenge::TlsAlpn01 => ChallengeType::TlsAlpn01,
+        Challenge::Dns01 => ChallengeType::Dns01,
     }
 }
 

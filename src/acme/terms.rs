@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rustls_pki_types::CertificateDer;
 
-use crate::config::{Budgets, Challenge, PreflightConfig};
+use crate::config::{Budgets, Challenge, DnsConfig, PreflightConfig};
 use crate::live::Provision;
 use crate::name::HostPattern;
 
@@ -30,6 +30,8 @@ pub struct AcmeTerms {
     pub resolvers: Vec<SocketAddr>,
     /// What is looked at before an order.
     pub preflight: PreflightConfig,
+    /// Who writes records for dns-01.
+    pub dns: Vec<DnsConfig>,
     /// Every site, managed or not: which are may be decided while the edge runs.
     pub sites: Vec<ManagedSite>,
     /// Those that names may become like which nobody serves.
@@ -58,6 +60,17 @@ pub struct QuestionLimits {
     pub per_hour: u64,
     /// On account of clients of one network.
     pub per_client: u64,
+}
+
+impl AcmeTerms {
+    /// The ways that are enough for a site: for a wildcard there is only one (RFC 8555 §7.4.1 leaves it to authorities, and all do).
+    pub(super) fn ways(&self, site: &ManagedSite) -> Vec<Challenge> {
+        if site.hosts.iter().any(|host| matches!(host, HostPattern::Wildcard(_))) {
+            vec![Challenge::Dns01]
+        } else {
+            self.challenges.clone()
+        }
+    }
 }
 
 /// An authority.

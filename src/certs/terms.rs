@@ -18,6 +18,8 @@ pub struct Terms {
     pub local_ca_suffixes: Vec<HostName>,
     /// Whether certificates may be ordered.
     pub orders: bool,
+    /// Whether those for wildcards may be.
+    pub wildcard_orders: bool,
     /// Whether private keys may leave at all.
     pub export: bool,
 }

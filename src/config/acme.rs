@@ -8,13 +8,15 @@ use toml::de::DeValue;
 use super::certificates::named_file;
 use super::reader::{Placed, Section};
 use super::value::expected;
-use super::{AcmeConfig, Budgets, Challenge, ExternalAccount, IssuerConfig, on_demand, preflight, value};
+use super::{AcmeConfig, Budgets, Challenge, ExternalAccount, IssuerConfig, dns, on_demand, preflight, value};
 
 /// `[acme]`
 pub(super) fn acme(section: &Section<'_>) -> AcmeConfig {
     let contact = section.list("contact", contact).map(|list| list.value).unwrap_or_default();
     let agreed = section.value_or("terms_of_service_agreed", value::switch, false);
     let challenges = section.filled_list("challenges", challenge).map(|list| list.value);
+    let dns = dns::ways(section);
+    check_ways(section, challenges.as_deref(), !dns.is_empty());
     let resolvers = section.list("resolvers", preflight::resolver).map(|list| list.value).unwrap_or_default();
     let at_once = section.bounded("orders_at_once", value::count, ORDERS_AT_ONCE, 1..=MOST_ORDERS_AT_ONCE).value;
     let partial = section.value_or("partial", value::switch, false);
@@ -34,8 +36,11 @@ pub(super) fn acme(section: &Section<'_>) -> AcmeConfig {
         on_demand: on_demand::limits(section),
         contact: contact.into_iter().map(|contact| contact.value).collect(),
         terms_of_service_agreed: agreed,
-        challenges: challenges
-            .map_or_else(|| CHALLENGES.to_vec(), |list| list.into_iter().map(|one| one.value).collect()),
+        challenges: match challenges {
+            Some(list) => list.into_iter().map(|one| one.value).collect(),
+            // Who says how records are written means to use it.
+            None => Challenge::ALL.into_iter().filter(|way| *way != Challenge::Dns01 || !dns.is_empty()).collect(),
+        },
         orders_at_once: usize::try_from(at_once).unwrap_or(1),
         partial_after: partial.then_some(partial_after.value),
         issuers: match issuers.is_empty() {
@@ -44,6 +49,22 @@ pub(super) fn acme(section: &Section<'_>) -> AcmeConfig {
         },
         resolvers: resolvers.into_iter().map(|resolver| resolver.value).collect(),
         preflight: preflight::preflight(section),
+        dns,
+    }
+}
+
+/// Finds dns-01 without a way to write records, and the other way round.
+fn check_ways(section: &Section<'_>, challenges: Option<&[Placed<Challenge>]>, is_written: bool) {
+    let named = challenges.and_then(|list| list.iter().find(|one| one.value == Challenge::Dns01));
+    match named {
+        Some(dns) if !is_written && section.tables("dns").is_empty() => {
+            let text = "\"dns-01\" needs [[acme.dns]], which says how records are written: by updates to a server, or by a program";
+            section.pad.missing(dns.line, "acme.challenges", text);
+        }
+        None if challenges.is_some() && is_written => {
+            section.pad.warning(section.line, "acme.dns", "has no effect without \"dns-01\" in acme.challenges");
+        }
+        _ => {}
     }
 }
 
@@ -96,10 +117,7 @@ fn contact(value: &DeValue<'_>) -> Result<String, String> {
 
 fn challenge(value: &DeValue<'_>) -> Result<Challenge, String> {
     let known = Challenge::ALL.into_iter().find(|known| value.as_str() == Some(known.word()));
-    known.ok_or_else(|| match value.as_str() {
-        Some("dns-01") => super::keys::NOT_IN_THIS_VERSION.into(),
-        _ => expected("\"tls-alpn-01\" or \"http-01\"", value),
-    })
+    known.ok_or_else(|| expected("\"tls-alpn-01\", \"http-01\" or \"dns-01\"", value))
 }
 
 /// It is the name of a folder and a label of metrics.
@@ -122,8 +140,6 @@ fn https_url(value: &DeValue<'_>) -> Result<String, String> {
     }
 }
 
-/// In order of preference.
-const CHALLENGES: [Challenge; 2] = Challenge::ALL;
 const LONGEST_NAME: usize = 64;
 /// Enough to be through with thousands in hours, few enough for any authority.
 const ORDERS_AT_ONCE: u64 = 8;

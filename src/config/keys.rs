@@ -50,7 +50,22 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
             "orders_at_once",
             "partial",
             "partial_after",
+            "dns",
             "issuer",
+        ],
+    ),
+    (
+        "acme.dns",
+        &[
+            "zone",
+            "server",
+            "tsig_key_name",
+            "tsig_algorithm",
+            "tsig_secret_file",
+            "hook",
+            "hook_timeout",
+            "propagation_timeout",
+            "propagation_servers",
         ],
     ),
     (
@@ -109,7 +124,7 @@ pub(super) fn why_not(section: &str, key: &str) -> String {
         (Some(""), None) if key == "include" => "unknown key; it belongs at the top of the main file".into(),
         (Some(""), None) if key == "site" => "unknown key; it belongs at the top, as [[site]]".into(),
         (Some(""), None) => format!("unknown key; it belongs at the top, as [{key}]"),
-        (Some(home @ ("site" | "site.route" | "certificates.drop" | "acme.issuer")), None) => {
+        (Some(home @ ("site" | "site.route" | "certificates.drop" | "acme.dns" | "acme.issuer")), None) => {
             format!("unknown key; it belongs in [[{home}]]")
         }
         (Some(home), None) => format!("unknown key; it belongs in [{home}]"),

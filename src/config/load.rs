@@ -11,7 +11,8 @@ use super::remark::{Mistakes, Rejected, Remark};
 use super::site::Ground;
 use super::sites::{MainSites, Sites};
 use super::{
-    AcmeConfig, CertificatesConfig, Config, Draft, UnknownName, acme, bounds, certificates, recorded, sections,
+    AcmeConfig, CertificatesConfig, Challenge, Config, Draft, UnknownName, acme, bounds, certificates, recorded,
+    sections,
 };
 use crate::live::SiteSpec;
 
@@ -93,7 +94,8 @@ pub(super) fn read_everything(
     let certificates = certificates::certificates(&top.table("certificates"));
     let acme = acme::acme(&top.table("acme"));
     let suffixes = certificates.local_ca_suffixes.clone();
-    let mut main = MainSites::with(Ground { suffixes, terms_agreed: acme.terms_of_service_agreed });
+    let dns_01 = acme.challenges.contains(&Challenge::Dns01);
+    let mut main = MainSites::with(Ground { suffixes, terms_agreed: acme.terms_of_service_agreed, dns_01 });
     for table in top.tables("site") {
         main.read(top.pad, table);
     }

@@ -5,6 +5,7 @@ mod bounds;
 mod budgets;
 mod certificates;
 mod claims;
+mod dns;
 mod document;
 mod include;
 mod keys;
@@ -34,6 +35,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 pub use budgets::Budgets;
+pub use dns::{DnsConfig, DnsWriter};
 pub use load::{Loaded, Origins};
 pub use preflight::{PreflightConfig, PreflightMode};
 pub use recorded::{Draft, NewSite, file_of as site_file};
@@ -197,6 +199,8 @@ pub struct AcmeConfig {
     pub resolvers: Vec<SocketAddr>,
     /// What is looked at before an order.
     pub preflight: PreflightConfig,
+    /// `[[acme.dns]]`: who writes records for dns-01.
+    pub dns: Vec<DnsConfig>,
 }
 
 /// How often operators' endpoints are asked about names that nobody serves.
@@ -215,11 +219,13 @@ pub enum Challenge {
     TlsAlpn01,
     /// A text on port 80 (RFC 8555 §8.3).
     Http01,
+    /// A record in the DNS, which alone is enough for a wildcard (RFC 8555 §8.4).
+    Dns01,
 }
 
 impl Challenge {
     /// All that there are.
-    pub const ALL: [Self; 2] = [Self::TlsAlpn01, Self::Http01];
+    pub const ALL: [Self; 3] = [Self::TlsAlpn01, Self::Http01, Self::Dns01];
 
     /// The word that authorities have for it.
     #[must_use]
@@ -227,6 +233,7 @@ impl Challenge {
         match self {
             Self::TlsAlpn01 => "tls-alpn-01",
             Self::Http01 => "http-01",
+            Self::Dns01 => "dns-01",
         }
     }
 }

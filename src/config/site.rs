@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use toml::Spanned;
 use toml::de::DeValue;
 
-use super::keys::NOT_IN_THIS_VERSION;
 use super::on_demand::Kinship;
 use super::reader::{Pad, Placed, Section};
 use super::{place, value};
@@ -19,6 +18,8 @@ pub(super) struct Ground {
     pub(super) suffixes: Vec<HostName>,
     /// Whether certificates may be ordered.
     pub(super) terms_agreed: bool,
+    /// Whether those for wildcards may be.
+    pub(super) dns_01: bool,
 }
 
 /// What could be read of one site. It is worth something only if its pad is clean.
@@ -120,9 +121,10 @@ impl ReadSite {
         }
         // Below a wildcard of an on-demand site each name has a certificate of its own.
         let is_ordered = |host: &&Placed<HostPattern>| !self.kinship.is_on_demand() && is_wildcard(&host.value);
-        for host in self.hosts.iter().filter(is_ordered) {
+        for host in self.hosts.iter().filter(is_ordered).filter(|_| !ground.dns_01) {
             let text = format!(
-                "\"managed\" for {:?} needs dns-01, which is {NOT_IN_THIS_VERSION}; name each host, or use \"uploaded\"",
+                "\"managed\" for {:?} needs dns-01: say in [[acme.dns]] how records are written and have \"dns-01\" in \
+                 acme.challenges; or name each host, or use \"uploaded\"",
                 host.value.to_string()
             );
             pad.mistake(self.provision.line, "site.certificate", text);

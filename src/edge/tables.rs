@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use crate::access_log;
 use crate::acme::{AcmeTerms, ExternalAccount, Issuer, ManagedSite, OnDemandSite, QuestionLimits};
 use crate::certs::{Flaw, Folder, Folders, Minimums, Roots, SiteTerms, Terms};
-use crate::config::{self, AccessLogTarget, CertificatesConfig, Config, DropFolder, TlsVersion, UnknownName};
+use crate::config::{
+    self, AccessLogTarget, CertificatesConfig, Challenge, Config, DropFolder, TlsVersion, UnknownName,
+};
 use crate::live::{OnDemand, RouteTable, SiteSpec};
 use crate::name::HostPattern;
 use crate::proxy::{self, TlsPolicy, TlsPolicyError};
@@ -46,7 +48,8 @@ pub fn terms(config: &Config) -> Result<Terms, Vec<String>> {
     let minimums = Minimums::of(&config.sites);
     let export = config.admin.export;
     let orders = config.acme.terms_of_service_agreed;
-    Ok(Terms { roots, minimums, sites: sites.collect(), local_ca_suffixes, orders, export })
+    let wildcard_orders = config.acme.challenges.contains(&Challenge::Dns01);
+    Ok(Terms { roots, minimums, sites: sites.collect(), local_ca_suffixes, orders, wildcard_orders, export })
 }
 
 /// How certificates are ordered.
@@ -105,6 +108,7 @@ pub(super) fn acme(config: &Config) -> Result<AcmeTerms, Vec<String>> {
         issuers,
         resolvers: config.acme.resolvers.clone(),
         preflight: config.acme.preflight.clone(),
+        dns: config.acme.dns.clone(),
         sites: sites.collect(),
     })
 }

@@ -14,6 +14,7 @@ mod demo;
 mod descriptors;
 mod desync;
 mod disks;
+mod dns01;
 mod drop_folder;
 mod export;
 mod faults;

@@ -159,9 +159,11 @@ impl Preflight {
         way: Challenge,
         settings: &PreflightConfig,
     ) -> Result<Vec<Finding>, Failure> {
-        let port = match way {
-            Challenge::Http01 => settings.http_port,
-            Challenge::TlsAlpn01 => settings.https_port,
+        let (port, is_plain) = match way {
+            Challenge::Http01 => (settings.http_port, true),
+            Challenge::TlsAlpn01 => (settings.https_port, false),
+            // The authority looks into the DNS and at no address.
+            Challenge::Dns01 => return Ok(Vec::new()),
         };
         let found = at_once(0..names.len(), |place| {
             let (shown, names, networks) = (self.shown.clone(), Arc::clone(names), settings.networks.clone());
@@ -178,9 +180,9 @@ impl Preflight {
                 if !refused.is_empty() {
                     return Ok(refused.into_iter().map(|(address, what)| off_limits(host, address, what)).collect());
                 }
-                let answers = match way {
-                    Challenge::Http01 => probe::by_http(&shown, host, addresses, port).await?,
-                    Challenge::TlsAlpn01 => probe::by_tls(&shown, host, addresses, port).await?,
+                let answers = match is_plain {
+                    true => probe::by_http(&shown, host, addresses, port).await?,
+                    false => probe::by_tls(&shown, host, addresses, port).await?,
                 };
                 Ok(elsewhere(host, addresses, &answers, port))
             }

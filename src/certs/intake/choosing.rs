@@ -78,10 +78,14 @@ impl Desk {
     fn check(&self, choice: &Choice, site: &SiteTerms, terms: &Terms) -> Result<(), NotChosen> {
         let suffixes = &terms.local_ca_suffixes;
         if choice.certificate == Provision::Managed {
-            let wildcard = site.hosts.iter().find(|host| matches!(host, HostPattern::Wildcard(_)));
+            let is_wildcard = |host: &&HostPattern| matches!(host, HostPattern::Wildcard(_));
+            let wildcard = site.hosts.iter().find(is_wildcard).filter(|_| !terms.wildcard_orders);
             let why = match wildcard {
                 _ if !terms.orders => "nothing is ordered without terms_of_service_agreed = true in [acme]".to_owned(),
-                Some(host) => format!("{host} needs dns-01, which is not in this version; name each host"),
+                Some(host) => format!(
+                    "{host} needs dns-01: say in [[acme.dns]] how records are written and have \"dns-01\" in acme.challenges, \
+                     or name each host"
+                ),
                 None => return Ok(()),
             };
             return Err(NotChosen::NotOrdered(why));

@@ -3,6 +3,7 @@
 mod accepted;
 mod any_text;
 mod contested;
+mod dns;
 mod included;
 mod orders;
 mod preflight;

@@ -55,10 +55,9 @@ fn what_no_authority_would_take_is_told_with_the_mend() {
             "[acme]\ncontact = [\"mailto:ops\"]",
             "v.toml:2: acme.contact: expected an address such as \"mailto:ops@shop.example\", found \"mailto:ops\"",
         ),
-        ("[acme]\nchallenges = [\"dns-01\"]", "v.toml:2: acme.challenges: not in this version"),
         (
             "[acme]\nchallenges = [\"http\"]",
-            "v.toml:2: acme.challenges: expected \"tls-alpn-01\" or \"http-01\", found \"http\"",
+            "v.toml:2: acme.challenges: expected \"tls-alpn-01\", \"http-01\" or \"dns-01\", found \"http\"",
         ),
         ("[acme]\nchallenges = []", "v.toml:2: acme.challenges: expected at least one, found an empty list"),
         (

@@ -62,8 +62,8 @@ fn wrong_hosts_names_and_certificates_are_told() {
         (
             "[acme]\nterms_of_service_agreed = true\n".to_owned()
                 + &site("[\"*.a.example\"]", &format!("certificate = \"managed\"\n{UP}")),
-            "v.toml:5: site.certificate: \"managed\" for \"*.a.example\" needs dns-01, which is not in this version; name each \
-             host, or use \"uploaded\"",
+            "v.toml:5: site.certificate: \"managed\" for \"*.a.example\" needs dns-01: say in [[acme.dns]] how records are written \
+             and have \"dns-01\" in acme.challenges; or name each host, or use \"uploaded\"",
         ),
         (
             site("[\"a.example\"]", &format!("certificate = \"self-signed\"\n{UP}")),

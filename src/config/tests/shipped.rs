@@ -57,6 +57,7 @@ fn the_reader_asks_for_every_known_key_and_every_one_is_shipped_and_explained() 
         "certificates",
         "certificates.drop",
         "acme",
+        "acme.dns",
         "acme.issuer",
         "admin",
         "log",

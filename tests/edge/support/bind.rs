@@ -21,6 +21,7 @@ pub(crate) struct Bind {
 }
 
 /// A zone as it begins.
+#[derive(Clone, Copy)]
 pub(crate) struct Zone<'a> {
     pub(crate) name: &'a str,
     /// Lines of a zone file, besides SOA and NS.
@@ -35,6 +36,18 @@ pub(crate) const KEY: &str = "vitrine-key";
 impl Bind {
     /// One that has these zones and no others. Its server is `ns.<zone>` in each, at its own address.
     pub(crate) fn start(zones: &[Zone<'_>]) -> Self {
+        Self::with(zones, "recursion no;")
+    }
+
+    /// One that follows aliases from one of its zones into another too, as resolvers do. There is nothing besides them.
+    pub(crate) fn resolving(zones: &[Zone<'_>]) -> Self {
+        // With a root of its own it asks nobody.
+        let root = Zone { name: ".", records: "", is_open: false };
+        let zones: Vec<Zone<'_>> = std::iter::once(root).chain(zones.iter().copied()).collect();
+        Self::with(&zones, "recursion yes;")
+    }
+
+    fn with(zones: &[Zone<'_>], recursion: &str) -> Self {
         let (address, folder) = (own_port(), tempfile::tempdir().expect("a folder"));
         let (ip, port) = (address.ip(), address.port());
         let made = Command::new("tsig-keygen").args(["-a", "hmac-sha256", KEY]).output().expect("it runs");
@@ -42,7 +55,7 @@ impl Bind {
         drop_file(&folder.path().join("tsig.key"), &made.stdout);
         let mut config = format!(
             "options {{ directory \"{0}\"; listen-on port {port} {{ {ip}; }}; listen-on-v6 {{ none; }}; pid-file none; \
-             session-keyfile none; dnssec-validation no; notify no; empty-zones-enable no; recursion no; }};\n\
+             session-keyfile none; dnssec-validation no; notify no; empty-zones-enable no; {recursion} }};\n\
              controls {{ }};\ninclude \"{0}/tsig.key\";\n",
             folder.path().display()
         );

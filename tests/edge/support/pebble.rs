@@ -19,6 +19,8 @@ pub(crate) struct Pebble {
     pub(crate) address: Ipv4Addr,
     folder: TempDir,
     _dns: Daemon,
+    /// Another name server that it asks.
+    names: Option<SocketAddr>,
     server: Option<Daemon>,
 }
 
@@ -60,7 +62,14 @@ impl Pebble {
             .args(["-http01", "", "-https01", "", "-tlsalpn01", "", "-management"])
             .arg(format!("{address}:{DNS_MANAGEMENT}"));
         let _dns = Daemon::start(&mut dns, "Starting management server");
-        Self { address, folder, _dns, server: None }
+        Self { address, folder, _dns, names: None, server: None }
+    }
+
+    /// One that asks another name server.
+    pub(crate) fn asking(names: SocketAddr) -> Self {
+        let mut pebble = Self { names: Some(names), ..Self::prepare() };
+        pebble.serve();
+        pebble
     }
 
     /// Has it answer.
@@ -72,7 +81,7 @@ impl Pebble {
     fn serve_refusing(&mut self, nonces: u8) {
         let mut command = Command::new("pebble");
         command
-            .args(["-config", "pebble.json", "-dnsserver", &format!("{}:{DNS}", self.address)])
+            .args(["-config", "pebble.json", "-dnsserver", &self.names().to_string()])
             .current_dir(self.folder.path())
             .env("PEBBLE_VA_NOSLEEP", "1")
             .env("PEBBLE_WFE_NONCEREJECT", nonces.to_string())
@@ -102,7 +111,7 @@ impl Pebble {
 
     fn looks_alike(&self) -> [String; 4] {
         [
-            format!("resolvers = [\"{}:{DNS}\"]", self.address),
+            format!("resolvers = [\"{}\"]", self.names()),
             format!("http_port = {HTTP}"),
             format!("https_port = {TLS}"),
             "preflight_networks = [\"127.0.0.0/8\"]".into(),
@@ -117,6 +126,11 @@ impl Pebble {
     /// Where it says what it can do.
     pub(crate) fn directory(&self) -> String {
         format!("https://{}:{SERVER}/dir", self.address)
+    }
+
+    /// The name server that it asks.
+    fn names(&self) -> SocketAddr {
+        self.names.unwrap_or(SocketAddr::from((self.address, DNS)))
     }
 
     /// Lets a name lead elsewhere.
