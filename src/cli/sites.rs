@@ -89,6 +89,7 @@ struct Managed {
     state: String,
     is_late: bool,
     waits_for: Option<String>,
+    #[serde(default)]
     left_out: Vec<String>,
     next: Option<String>,
     warning: Option<Found>,
