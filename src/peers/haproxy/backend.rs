@@ -71,6 +71,8 @@ pub(super) fn is_own(line: &Line) -> bool {
     match (line.word(0), line.word(1)) {
         ("http-request", "set-header" | "add-header") => forwarded,
         ("http-request", "del-header") => forwarded || matches!(&*field, "proxy" | "x-real-ip"),
+        // What an authority asks, the edge answers by itself.
+        ("http-request", "return") => line.words.iter().any(|word| word.starts_with("/.well-known/acme-challenge")),
         ("http-request", "redirect") => line.word(2) == "scheme" && line.word(3) == "https",
         ("redirect", "scheme") => line.word(2) == "https",
         _ => false,

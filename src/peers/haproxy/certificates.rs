@@ -37,7 +37,7 @@ impl Reading<'_> {
         contact.iter().for_each(|mail| self.plan.add_contact(mail));
         let named = value("account-key").or_else(|| value("account"));
         let default = format!("{}.account.key", section.name());
-        let file = self.crt_base.join(named.map_or(default.as_str(), |line| line.word(1)));
+        let file = self.folder.join(named.map_or(default.as_str(), |line| line.word(1)));
         let place = named.map_or(&section.head.place, |line| &line.place).clone();
         for line in &section.lines {
             match (line.word(0), line.word(1)) {
@@ -117,6 +117,19 @@ impl Reading<'_> {
             }
         }
         shown
+    }
+
+    /// `ssl-f-use crt PATH…`, which a frontend may have for all of its listeners.
+    pub(super) fn use_certificate(&mut self, line: &Line, shown: &mut Shown) {
+        let Some(crt) = line.after("crt") else { return };
+        let is_managed = line.after("acme").is_some();
+        if !is_managed {
+            return self.show(crt, &line.place, shown);
+        }
+        let names = line.after("domains").unwrap_or_default();
+        let names = names.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect();
+        let files = self.with_key(&self.crt_base.join(crt));
+        self.add(&Stored { files, names, is_managed }, &line.place, shown);
     }
 
     fn show(&mut self, text: &str, place: &Place, shown: &mut Shown) {

@@ -34,6 +34,7 @@ impl Reading<'_> {
                 "acl" => {}
                 "server" if section.kind() == "listen" => {}
                 "bind" => is_tls |= self.bind(line, &mut shown),
+                "ssl-f-use" => self.use_certificate(line, &mut shown),
                 "use_backend" => rules.extend(self.rule(line, &acls)),
                 "default_backend" => default = Some((line.word(1).to_owned(), line.place.clone())),
                 _ => rest.push(line),

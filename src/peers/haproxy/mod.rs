@@ -44,6 +44,8 @@ struct Reading<'a> {
     plan: Plan,
     settings: Settings,
     files: &'a Files,
+    /// Where the configuration lies.
+    folder: PathBuf,
     /// Where certificates with relative names lie.
     crt_base: PathBuf,
     key_base: PathBuf,
@@ -59,6 +61,7 @@ impl<'a> Reading<'a> {
             plan: Plan::default(),
             settings: Settings::default(),
             files,
+            folder: folder.to_owned(),
             crt_base: folder.to_owned(),
             key_base: folder.to_owned(),
             stored: HashMap::new(),

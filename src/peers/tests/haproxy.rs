@@ -155,3 +155,23 @@ backend shop
     assert_eq!((&*account.directory, &account.url), ("https://acme.example/directory", &None));
     assert_eq!(account.key, AccountKey::Pem(key));
 }
+
+#[test]
+fn a_frontend_may_name_certificates_that_are_not_issued_yet() {
+    let plan = plan(
+        "frontend web
+  bind :443 ssl strict-sni
+  http-request return status 200 lf-string x if { path_beg '/.well-known/acme-challenge/' }
+  ssl-f-use crt a.pem.ecdsa acme LE domains a.example,b.example
+  default_backend shop
+acme LE
+  directory https://acme.example/directory
+  account-key /nowhere.key
+  challenge http-01
+backend shop
+  server a 10.0.0.1:80
+",
+    );
+    assert_eq!(sites(&plan), ["a.example,b.example managed http://10.0.0.1"]);
+    assert_eq!(left_out(&plan), ["8: the account's key is not at /nowhere.key"]);
+}
