@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
@@ -87,6 +87,8 @@ impl Pebble {
             .env("PEBBLE_WFE_NONCEREJECT", nonces.to_string())
             .env("PEBBLE_AUTHZREUSE", "0");
         self.server = Some(Daemon::start(&mut command, "ACME directory available"));
+        // It says so before it listens.
+        super::eventually("Pebble's listener", || TcpStream::connect((self.address, SERVER)).ok());
     }
 
     /// Makes an edge use it, and be found by it.
