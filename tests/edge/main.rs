@@ -35,6 +35,7 @@ mod kills;
 mod library;
 mod limited_folders;
 mod limits;
+mod many_orders;
 mod name_servers;
 mod names;
 mod objects;
