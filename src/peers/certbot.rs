@@ -134,8 +134,8 @@ impl Lineage {
             ("authenticator", "manual" | "webroot" | "standalone" | "nginx" | "apache" | "haproxy") => {}
             ("authenticator", _) => plan.note(
                 place,
-                format!("certbot shows its names by {value}; Vitrine shows them at ports 443 and 80"),
-                "see that each name leads to this edge by the time of its renewal",
+                format!("certbot shows its names by {value}, and how is not carried over"),
+                "say in [[acme.dns]] how records are written, or let each name lead to this edge",
             ),
             ("key_type", "rsa") => {
                 plan.note(place, "the key is RSA, and what Vitrine orders next has an ECDSA key", "");

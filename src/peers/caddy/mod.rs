@@ -119,12 +119,17 @@ impl<'a> Reading<'a> {
                 self.plan.left_out(place, "auto_https is off: what was plain HTTP stays out", "keep Caddy for it");
             }
             "on_demand_tls" => {
-                let text = "certificates for names that come up in handshakes are not in this version";
-                self.plan.left_out(place, text, "name each host in a [[site]]");
+                let text = "certificates for names that come up in handshakes are not carried over";
+                self.plan.left_out(place, text, "see site.on_demand and site.ask, or name each host in a [[site]]");
             }
             "acme_dns" => {
-                let text = format!("names are shown by DNS ({value}); Vitrine shows them at ports 443 and 80");
-                self.plan.note(place, text, "see that each name leads to this edge by the time of its renewal");
+                let text =
+                    format!("names are shown by DNS ({value}), and where its records are written is not carried over");
+                self.plan.note(
+                    place,
+                    text,
+                    "say in [[acme.dns]] how records are written, or let each name lead to this edge",
+                );
             }
             "acme_eab" => {
                 let text = "the external account is not carried over";

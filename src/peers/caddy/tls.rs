@@ -77,17 +77,23 @@ impl Reading<'_> {
                 | "dns_challenge_override_domain",
                 _,
             ) => {
-                let text =
-                    format!("{:?}: names are shown by DNS; Vitrine shows them at ports 443 and 80", line.shown());
-                self.plan.note(place, text, "see that each name leads to this edge by the time of its renewal");
+                let text = format!(
+                    "{:?}: names are shown by DNS, and where its records are written is not carried over",
+                    line.shown()
+                );
+                self.plan.note(
+                    place,
+                    text,
+                    "say in [[acme.dns]] how records are written, or let each name lead to this edge",
+                );
             }
             ("client_auth", _) => {
                 let text = "clients are asked for certificates, which is not in this version";
                 self.plan.left_out(place, text, "keep Caddy for these names");
             }
             ("on_demand", _) => {
-                let text = "certificates for names that come up in handshakes are not in this version";
-                self.plan.left_out(place, text, "name each host in a [[site]]");
+                let text = "certificates for names that come up in handshakes are not carried over";
+                self.plan.left_out(place, text, "see site.on_demand and site.ask, or name each host in a [[site]]");
             }
             ("load", folder) => {
                 let text = format!("certificates in the folder {folder:?} are not told apart by site");

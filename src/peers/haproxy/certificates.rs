@@ -44,11 +44,11 @@ impl Reading<'_> {
                 ("directory" | "contact" | "account-key" | "account" | "map" | "bits" | "curves" | "reuse-key", _) => {}
                 ("challenge", word) if word.eq_ignore_ascii_case("http-01") => {}
                 ("challenge", word) => {
-                    let text = format!("names are shown by {word}; Vitrine shows them at ports 443 and 80");
+                    let text = format!("names are shown by {word}, and how is not carried over");
                     self.plan.note(
                         &line.place,
                         text,
-                        "see that each name leads to this edge by the time of its renewal",
+                        "say in [[acme.dns]] how records are written, or let each name lead to this edge",
                     );
                 }
                 ("keytype", "RSA") => {
