@@ -1,22 +1,29 @@
 //! Fills a folder with up to four files of any content beside a good pair: the good pair is always found, and the files'
-//! order does not matter.
+//! order does not matter. The good pair's authority is trusted, so that what the files hold is also tried as a way to a root.
 //!
 //! `RUSTC_BOOTSTRAP=1 cargo fuzz run pairing`
 
 #![no_main]
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
 use libfuzzer_sys::fuzz_target;
-use vitrine::certs::{Issued, KeyKind, LocalCa, survey, valid_for};
+use vitrine::certs::{Issued, KeyKind, LocalCa, Roots, Terms, survey, valid_for};
 use vitrine::name::HostPattern;
+
+static AUTHORITY: LazyLock<LocalCa> = LazyLock::new(|| LocalCa::new("Fuzz").expect("an authority"));
 
 static GOOD: LazyLock<Issued> = LazyLock::new(|| {
     let name = HostPattern::parse("good.example").expect("a name");
-    let authority = LocalCa::new("Fuzz").expect("an authority");
-    authority.issue(&[name], valid_for(30), KeyKind::Ecdsa).expect("issued")
+    AUTHORITY.issue(&[name], valid_for(30), KeyKind::Ecdsa).expect("issued")
+});
+
+static TERMS: LazyLock<Arc<Terms>> = LazyLock::new(|| {
+    let root = (Path::new("root.pem"), AUTHORITY.root_pem().as_bytes());
+    let roots = Roots::of_the_web_and([root]).expect("a root");
+    Arc::new(Terms { roots, ..Terms::default() })
 });
 
 static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
@@ -36,7 +43,7 @@ fuzz_target!(|content: &[u8]| {
         }
         fs::write(FOLDER.join("good.crt"), &GOOD.chain).expect("written");
         fs::write(FOLDER.join("good.key"), GOOD.key.as_bytes()).expect("written");
-        let survey = survey(&**FOLDER, Arc::default());
+        let survey = survey(&**FOLDER, Arc::clone(&TERMS));
         let mut fingerprints: Vec<_> =
             survey.certificates.iter().map(|served| served.facts.fingerprint.clone()).collect();
         fingerprints.sort();
