@@ -2,6 +2,7 @@
 
 mod look;
 mod places;
+mod wanted;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,23 +14,27 @@ use tokio::time::sleep;
 
 use self::look::Heard;
 use self::places::Places;
+use self::wanted::Wanted;
 use super::account::Accounts;
 use super::budget::Budgets;
 use super::dns01::Dns01;
 use super::failure::{Failure, Reason};
+use super::handle::{AcmeHandle, Wish};
 use super::health::{Fitness, Health};
 use super::order::{Asked, Orders};
 use super::preflight::{Cleared, Preflight};
 use super::records::Records;
 use super::renewal_info::Asker;
+use super::schedule;
+use super::serving::{View, life};
 use super::shown::Shown;
-use super::standing::{AcmeHandle, LastFailure, SiteStanding, Success};
+use super::slot::Slot;
+use super::standing::{LastFailure, SiteStanding, Success};
 use super::terms::{AcmeTerms, Issuer, ManagedSite};
-use crate::certs::{IntakeHandle, NotReceived, Upload};
-use crate::config::Challenge;
+use crate::certs::IntakeHandle;
+use crate::config::{Challenge, PreflightMode};
 use crate::live::{CertIndex, Challenges, Live, Publisher};
 use crate::name::HostPattern;
-use crate::outbound::HttpsClient;
 use crate::shutdown::Lifecycle;
 use crate::store::Store;
 
@@ -42,20 +47,20 @@ pub struct Manager {
     preflight: Preflight,
     places: Places,
     handle: AcmeHandle,
-    wishes: mpsc::Receiver<String>,
-    /// Sites that are to have a new certificate whenever their time is.
-    wished: HashSet<String>,
-    /// How each managed site is doing.
-    sites: BTreeMap<String, Arc<SiteStanding>>,
-    under_way: HashMap<String, UnderWay>,
+    wishes: mpsc::Receiver<Wish>,
+    /// What is to be ordered whenever its time is.
+    wished: HashSet<Slot>,
+    /// How each managed site is doing, for each type of key.
+    sites: BTreeMap<Slot, Arc<SiteStanding>>,
+    under_way: HashMap<Slot, UnderWay>,
     health: Arc<Mutex<Health>>,
-    /// Sites of which it was said that their renewal is late.
-    late: HashSet<String>,
+    /// What it was said of that its renewal is late.
+    late: HashSet<Slot>,
     /// Issuers whose budgets were read.
     budgets_known: HashSet<String>,
     asker: Asker,
-    /// Sites for which an authority is being asked when to renew.
-    asked: HashSet<String>,
+    /// What an authority is being asked for when to renew it.
+    asked: HashSet<Slot>,
     /// When all sites were last looked at, seconds since the Unix epoch.
     looked: i64,
 }
@@ -65,13 +70,13 @@ struct UnderWay {
     issuer: String,
     /// What is checked or ordered.
     names: Vec<HostPattern>,
-    /// The site's last one came to nothing, for a reason of its own.
+    /// The last one came to nothing, for a reason of its own.
     has_failed: bool,
 }
 
-/// What became of a site's order.
+/// What became of an order.
 struct Ended {
-    site: String,
+    slot: Slot,
     issuer: String,
     /// What was found before the order, which was made all the same.
     warning: Option<Failure>,
@@ -94,7 +99,7 @@ impl Manager {
         intake: IntakeHandle,
         store: Store,
         challenges: Publisher<Challenges>,
-        (handle, wishes): (AcmeHandle, mpsc::Receiver<String>),
+        (handle, wishes): (AcmeHandle, mpsc::Receiver<Wish>),
     ) -> Self {
         let (accounts, shown) = (Accounts::new(store.clone()), Shown::new(challenges));
         let preflight = Preflight::new(shown.clone(), accounts.clone(), handle.progress().clone());
@@ -143,7 +148,9 @@ impl Manager {
             tokio::select! {
                 changed = self.terms.changed() => if changed.is_err() { return },
                 () = self.intake.next_look() => {}
-                Some(wish) = self.wishes.recv() => drop(self.wished.insert(wish)),
+                Some(wish) = self.wishes.recv() => {
+                    self.wished.extend(self.sites.keys().filter(|slot| wish.is_for(slot)).cloned());
+                }
                 Some(order) = at_work.join_next() => ended = order.ok(),
                 Some(answer) = asking.join_next() => heard = answer.ok(),
                 () = sleep(next) => {}
@@ -157,35 +164,41 @@ impl Manager {
         }
     }
 
-    /// Begins an order of a site at an issuer, with the checks before it.
+    /// Begins an order at an issuer, with the checks before it.
     fn start(
         &mut self,
-        (site, issuer): (&ManagedSite, &Issuer),
+        (site, slot, issuer): (&ManagedSite, &Slot, &Issuer),
         asked: Asked,
         (standing, has_failed, is_wished): (&SiteStanding, bool, bool),
         terms: &Arc<AcmeTerms>,
         at_work: &mut JoinSet<Ended>,
     ) {
         let under_way = UnderWay { issuer: issuer.name.clone(), names: asked.names.clone(), has_failed };
-        self.under_way.insert(site.name.clone(), under_way);
-        self.wished.remove(&site.name);
+        self.under_way.insert(slot.clone(), under_way);
+        self.wished.remove(slot);
         let (orders, intake, terms) = (self.orders.clone(), self.intake.clone(), Arc::clone(terms));
         let (preflight, places, health) = (self.preflight.clone(), self.places.clone(), Arc::clone(&self.health));
-        let mode = self.strictness(site, standing, &terms);
-        let (site, issuer) = (ManagedSite { hosts: asked.names.clone(), ..site.clone() }, issuer.clone());
+        let index = self.certificates.load();
+        let view = View { index: &index, site, slot, standing, partial_after: terms.partial_after, now: now() };
+        let mode = strictness(&view, terms.preflight.mode);
+        let predecessor = site.reuse_key.then(|| view.predecessor()).flatten();
+        let issuer = issuer.clone();
         // First as it is due, then in all other ways.
-        let enough = terms.ways(&site);
+        let enough = terms.ways(&asked.names);
         let challenge = standing.challenge(&enough);
         let others = enough.into_iter().filter(|other| *other != challenge);
         let ways: Vec<Challenge> = std::iter::once(challenge).chain(others).collect();
+        let slot = slot.clone();
         at_work.spawn(async move {
-            let (name, issuer_name) = (site.name.clone(), issuer.name.clone());
-            let (progress, records, own) = (orders.progress.clone(), orders.records.clone(), name.clone());
+            let (progress, records, own, issuer_name) =
+                (orders.progress.clone(), orders.records.clone(), slot.clone(), issuer.name.clone());
             let profile = asked.profile.clone();
             let told = |names: &[HostPattern]| names.iter().map(ToString::to_string).collect();
             let (names, left_out) = (told(&asked.names), told(&asked.left_out));
+            let wanted = Wanted { slot: own.clone(), asked, predecessor };
             let work = async move {
-                let Cleared { way, warning } = match preflight.clear(&terms, mode, (&site, &issuer), &ways).await {
+                let about = (&wanted.slot, &*wanted.asked.names, &issuer);
+                let Cleared { way, warning } = match preflight.clear(&terms, mode, about, &ways).await {
                     Ok(cleared) => cleared,
                     Err(failure) => return (None, Err(failure)),
                 };
@@ -194,8 +207,9 @@ impl Manager {
                 if !is_wished && let Some(away) = away(&health, &issuer.name) {
                     return (warning, Err(away));
                 }
-                tracing::info!(site = %site.name, issuer = %issuer.name, challenge = way.word(), "orders a certificate");
-                let done = order(&orders, &intake, &site, (&issuer, way, &asked), &terms).await;
+                let (site, key) = (&wanted.slot.site, wanted.slot.key.word());
+                tracing::info!(%site, key, issuer = %issuer.name, challenge = way.word(), "orders a certificate");
+                let done = wanted.order(&orders, &intake, (&issuer, way), &terms).await;
                 (warning, done.map(|()| way))
             };
             // A mistake of ours in one order must not keep its site waiting for an end that never comes.
@@ -203,19 +217,20 @@ impl Manager {
                 (None, Err(Failure::new(Reason::State, "the order failed in a way that was not foreseen; see the log")))
             };
             let (warning, result) = tokio::spawn(work).await.unwrap_or_else(failed);
-            progress.enter(&name, None);
+            progress.enter(&slot, None);
             let open = spawn_blocking(move || records.open_at(&own)).await.unwrap_or_default();
-            Ended { site: name, issuer: issuer_name, warning, profile, names, left_out, open, result }
+            Ended { slot, issuer: issuer_name, warning, profile, names, left_out, open, result }
         });
     }
 
     async fn note(&mut self, ended: Ended) {
-        let Ended { site, issuer, warning, profile, names, left_out, open, result } = ended;
-        self.under_way.remove(&site);
+        let Ended { slot, issuer, warning, profile, names, left_out, open, result } = ended;
+        self.under_way.remove(&slot);
         self.handle.tally().count(&issuer, &result);
         let now = now();
-        let Some(standing) = self.sites.get_mut(&site) else { return };
+        let Some(standing) = self.sites.get_mut(&slot) else { return };
         let standing = Arc::make_mut(standing);
+        let (site, key) = (&slot.site, slot.key.word());
         standing.open = open;
         standing.warning = warning.map(|warning| LastFailure::of(&issuer, &warning, now));
         let mut is_there = false;
@@ -223,28 +238,30 @@ impl Manager {
             Ok(challenge) => {
                 is_there = true;
                 if left_out.is_empty() {
-                    tracing::info!(%site, %issuer, "a certificate is issued");
+                    tracing::info!(%site, key, %issuer, "a certificate is issued");
                 } else {
                     let left_out = left_out.join(", ");
-                    tracing::warn!(%site, %issuer, %left_out, "a certificate is issued without the names that keep failing");
+                    tracing::warn!(
+                        %site, key, %issuer, %left_out, "a certificate is issued without the names that keep failing"
+                    );
                 }
                 standing.succeed(Success { issuer: &issuer, challenge, profile, names, left_out }, now);
             }
             Err(failure) if failure.is_held => {
-                tracing::info!(%site, %issuer, "no order is made yet: {}", failure.text);
+                tracing::info!(%site, key, %issuer, "no order is made yet: {}", failure.text);
                 standing.hold(&issuer, &failure, now);
             }
             Err(failure) => {
                 standing.fail(&issuer, &failure, now);
                 let (reason, failures) = (failure.reason.label(), standing.failures);
                 let rest = standing.resting.get(&issuer).filter(|_| failure.reason.is_the_issuers());
-                let rest = rest.or(standing.own_rest.as_ref()).map_or(0, |rest| rest.until(&site, false) - now);
+                let rest = rest.or(standing.own_rest.as_ref()).map_or(0, |rest| rest.until(&slot.seed(), false) - now);
                 if failure.is_beforehand {
                     let checks = standing.failed_checks;
-                    tracing::error!(%site, %reason, checks, "nothing is ordered: {}; looked at again in {rest} s", failure.text);
+                    tracing::error!(%site, key, %reason, checks, "nothing is ordered: {}; looked at again in {rest} s", failure.text);
                 } else {
                     tracing::error!(
-                        %site, %issuer, %reason, failures,
+                        %site, key, %issuer, %reason, failures,
                         "no certificate: {}; {issuer} is asked again in {rest} s", failure.text
                     );
                     match failure.reason {
@@ -253,32 +270,41 @@ impl Manager {
                             .health
                             .lock()
                             .unwrap_or_else(PoisonError::into_inner)
-                            .failed(&issuer, &site, &failure, now),
+                            .failed(&issuer, site, &failure, now),
                     }
                 }
             }
         }
-        let mut changed = vec![site];
+        let mut changed = vec![slot];
         if is_there && self.health.lock().unwrap_or_else(PoisonError::into_inner).answered(&issuer) {
-            for (site, standing) in &mut self.sites {
+            for (slot, standing) in &mut self.sites {
                 if standing.resting.contains_key(&issuer) && Arc::make_mut(standing).forgive(&issuer) {
-                    changed.push(site.clone());
+                    changed.push(slot.clone());
                 }
             }
         }
-        for site in changed {
-            self.write_down(&site).await;
+        for slot in changed {
+            self.write_down(&slot).await;
         }
     }
 
     /// What must outlast a start.
-    async fn write_down(&self, site: &str) {
-        let Some(standing) = self.sites.get(site).map(Arc::clone) else { return };
-        let (records, site) = (self.orders.records.clone(), site.to_owned());
-        let written = spawn_blocking(move || records.stand(&site, &standing)).await;
+    async fn write_down(&self, slot: &Slot) {
+        let Some(standing) = self.sites.get(slot).map(Arc::clone) else { return };
+        let (records, slot) = (self.orders.records.clone(), slot.clone());
+        let written = spawn_blocking(move || records.stand(&slot, &standing)).await;
         if let Ok(Err(error)) = written {
             tracing::error!(%error, "how a site is doing cannot be written down");
         }
+    }
+}
+
+/// How strictly names are looked at: no check may cost the certificate that serves.
+fn strictness(view: &View<'_>, mode: PreflightMode) -> PreflightMode {
+    let is_last_chance = || view.serving().is_some_and(|served| schedule::last_chance(life(&served)) <= view.now);
+    match mode {
+        PreflightMode::Enforce if is_last_chance() => PreflightMode::Warn,
+        mode => mode,
     }
 }
 
@@ -297,69 +323,6 @@ async fn sweep(dns: Dns01, terms: watch::Receiver<Arc<AcmeTerms>>) {
         dns.sweep(&now).await;
         sleep(BETWEEN_SWEEPS).await;
     }
-}
-
-/// Orders a certificate for a site, or goes on with the order that is open, and has it served.
-async fn order(
-    orders: &Orders,
-    intake: &IntakeHandle,
-    site: &ManagedSite,
-    (issuer, challenge, asked): (&Issuer, Challenge, &Asked),
-    terms: &Arc<AcmeTerms>,
-) -> Result<(), Failure> {
-    let https = HttpsClient::new(issuer.roots.iter().cloned(), EXCHANGE)
-        .map_err(|error| Failure::new(Reason::State, error.to_string()))?;
-    let names: Vec<String> = site.hosts.iter().map(ToString::to_string).collect();
-    let (records, own, wanted) = (orders.records.clone(), site.clone(), issuer.name.clone());
-    let record = aside(move || {
-        let open = records.open_order(&own.name)?;
-        match open.filter(|open| open.order.names == names && open.order.issuer == wanted) {
-            Some(open) => Ok(open),
-            None => records.begin(&own.name, &wanted, &own.hosts, now()),
-        }
-    });
-    let mut record = record.await?;
-    let chain = orders.fulfil(&mut record, (issuer, challenge, asked), terms, https).await;
-    let chain = match chain {
-        Ok(chain) => chain,
-        Err(failure) => {
-            // What the authority may still be working on is asked for again.
-            let is_pending = matches!(failure.reason, Reason::Unreachable | Reason::State | Reason::Record);
-            let goes_on = (failure.is_held || is_pending) && record.order.url.is_some();
-            if !goes_on {
-                end(orders, &site.name).await;
-            }
-            return Err(failure);
-        }
-    };
-    let (key, by) = (record.key.clone(), format!("acme {}", issuer.name));
-    let upload = aside(move || Upload::issued(&chain, &key, by).map_err(|flaws| unusable(&flaws))).await?;
-    intake.receive(upload, false).await.map_err(|why| match why {
-        NotReceived::Flawed(flaws) => unusable(&flaws),
-        NotReceived::NotKept(error) => error.into(),
-        NotReceived::NotCompleted(error) => Failure::new(Reason::State, error.to_string()),
-        NotReceived::Stopping => Failure::new(Reason::State, "the edge is stopping"),
-    })?;
-    end(orders, &site.name).await;
-    Ok(())
-}
-
-/// The order is over. A record that cannot be deleted is found again and leads to the same certificate.
-async fn end(orders: &Orders, site: &str) {
-    let (records, name) = (orders.records.clone(), site.to_owned());
-    if let Ok(Err(error)) = spawn_blocking(move || records.end(&name)).await {
-        tracing::warn!(%site, %error, "the record of an order cannot be deleted");
-    }
-}
-
-fn unusable(flaws: &[(String, crate::certs::Flaw)]) -> Failure {
-    let told: Vec<String> = flaws.iter().map(|(piece, flaw)| format!("{piece}: {flaw}")).collect();
-    Failure::new(Reason::Unusable, format!("what was issued cannot be served: {}", told.join("; ")))
-}
-
-/// Does what waits for the disk, or takes long, where nobody else waits.
-async fn aside<T: Send + 'static>(work: impl FnOnce() -> Result<T, Failure> + Send + 'static) -> Result<T, Failure> {
-    spawn_blocking(work).await.unwrap_or_else(|_| Err(Failure::new(Reason::State, "the edge is stopping")))
 }
 
 /// Seconds since the Unix epoch.

@@ -115,11 +115,11 @@ impl Orders {
                         block_in_place(|| self.budgets.forgive(&asked.claim(issuer, false), now()));
                     }
                     (shown, is_shown) = (done?, true);
-                    self.progress.enter(&record.site, Some(Step::Validating));
+                    self.progress.enter(&record.slot, Some(Step::Validating));
                     tell_ready(&mut order, challenge).await?;
                 }
                 OrderStatus::Ready => {
-                    self.progress.enter(&record.site, None);
+                    self.progress.enter(&record.slot, None);
                     if is_shown {
                         block_in_place(|| self.budgets.forgive(&asked.claim(issuer, false), now()));
                     }

@@ -42,7 +42,7 @@ mod tests {
     use crate::acme::failure::{Failure, Reason};
     use crate::acme::standing::Success;
     use crate::config::Challenge;
-    use crate::live::Provision;
+    use crate::live::{OrderedKey, Provision};
 
     const DAY: i64 = 86_400;
     const AFTER: Option<Duration> = Some(Duration::from_hours(72));
@@ -55,6 +55,8 @@ mod tests {
             hosts: hosts.to_vec(),
             provision: Provision::Managed,
             is_on_demand: false,
+            key_types: vec![OrderedKey::Ecdsa],
+            reuse_key: false,
         };
         let mut standing = SiteStanding::default();
         let failed = |standing: &mut SiteStanding, names: &[&str], now| {

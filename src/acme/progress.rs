@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::slot::Slot;
+
 /// Where an order is that is under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
@@ -12,21 +14,21 @@ pub(super) enum Step {
     Validating,
 }
 
-/// The steps of all orders under way, by site; clones are the same.
+/// The steps of all orders under way, by what is ordered; clones are the same.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Progress(Arc<Mutex<BTreeMap<String, Step>>>);
+pub(super) struct Progress(Arc<Mutex<BTreeMap<Slot, Step>>>);
 
 impl Progress {
-    /// A site's order is at this step; `None`: at none that needs a word of its own.
-    pub(super) fn enter(&self, site: &str, step: Option<Step>) {
+    /// An order is at this step; `None`: at none that needs a word of its own.
+    pub(super) fn enter(&self, slot: &Slot, step: Option<Step>) {
         let mut steps = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match step {
-            Some(step) => steps.insert(site.to_owned(), step),
-            None => steps.remove(site),
+            Some(step) => steps.insert(slot.clone(), step),
+            None => steps.remove(slot),
         };
     }
 
-    pub(super) fn of(&self, site: &str) -> Option<Step> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(site).copied()
+    pub(super) fn of(&self, slot: &Slot) -> Option<Step> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(slot).copied()
     }
 }

@@ -1,8 +1,8 @@
 //! What is written down of orders, before and while an authority works on them: a kill costs neither key nor order.
 //!
 //! ```text
-//! state/acme/orders/<site>/{order.json,key.pem}    an order that has not ended
-//! state/acme/sites/<site>.json                     how a site is doing: failures in a row, when it is tried again
+//! state/acme/orders/<site>/{order.json,key.pem}    an order that has not ended; orders-rsa has those for RSA
+//! state/acme/sites/<site>.json                     how a site is doing: failures in a row, when it is tried again; so sites-rsa
 //! ```
 
 use serde::de::DeserializeOwned;
@@ -10,14 +10,16 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::failure::{Failure, Reason};
+use super::slot::Slot;
 use super::standing::SiteStanding;
 use crate::certs::{KeyAlgorithm, RequestKey, request_for_names};
+use crate::live::OrderedKey;
 use crate::name::HostPattern;
 use crate::store::{Expected, Key, NewFolder, Store, StoreError};
 
 /// An order that was begun.
 pub(super) struct Record {
-    pub(super) site: String,
+    pub(super) slot: Slot,
     pub(super) order: OpenOrder,
     /// PEM.
     pub(super) key: Zeroizing<String>,
@@ -51,28 +53,37 @@ impl Records {
     }
 
     /// The order of a site that has not ended. What cannot be read is told, and is none.
-    pub(super) fn open_order(&self, site: &str) -> Result<Option<Record>, StoreError> {
-        let Some(folder) = folder(site) else { return Ok(None) };
+    pub(super) fn open_order(&self, slot: &Slot) -> Result<Option<Record>, StoreError> {
+        let Some(folder) = folder(slot) else { return Ok(None) };
         let Some(order) = self.read::<OpenOrder>(&folder, ORDER)? else { return Ok(None) };
         let Some(item) = folder.below(KEY).map(|key| self.store.read(&key)).transpose()?.flatten() else {
             return Ok(None);
         };
         let key = Zeroizing::new(item.content.to_vec());
         let Ok(key) = std::str::from_utf8(&key).map(|text| Zeroizing::new(text.to_owned())) else { return Ok(None) };
-        Ok(Some(Record { site: site.into(), order, key }))
+        Ok(Some(Record { slot: slot.clone(), order, key }))
     }
 
     /// At which issuer a site has an order that has not ended.
-    pub(super) fn open_at(&self, site: &str) -> Option<String> {
-        let folder = folder(site)?;
-        let order = self.read::<OpenOrder>(&folder, ORDER).ok().flatten()?;
+    pub(super) fn open_at(&self, slot: &Slot) -> Option<String> {
+        let order = self.read::<OpenOrder>(&folder(slot)?, ORDER).ok().flatten()?;
         order.url.is_some().then_some(order.issuer)
     }
 
-    /// Makes a key for these names and writes down that a certificate for it is ordered.
-    pub(super) fn begin(&self, site: &str, issuer: &str, names: &[HostPattern], now: i64) -> Result<Record, Failure> {
+    /// Makes a key for these names, or takes the one to be used again, and writes down that a certificate for it is ordered.
+    pub(super) fn begin(
+        &self,
+        slot: &Slot,
+        issuer: &str,
+        names: &[HostPattern],
+        again: Option<RequestKey>,
+        now: i64,
+    ) -> Result<Record, Failure> {
         let no_key = |error: crate::certs::KeyError| Failure::new(Reason::State, error.to_string());
-        let key = RequestKey::generate(KeyAlgorithm::EcdsaP256).map_err(no_key)?;
+        let key = match again {
+            Some(key) => key,
+            None => RequestKey::generate(algorithm(slot.key)).map_err(no_key)?,
+        };
         let order = OpenOrder {
             issuer: issuer.into(),
             names: names.iter().map(ToString::to_string).collect(),
@@ -82,33 +93,33 @@ impl Records {
             begun: now,
         };
         let key = key.pem().map_err(no_key)?;
-        let folder = folder(site).ok_or_else(|| Failure::new(Reason::State, UNFIT))?;
+        let folder = folder(slot).ok_or_else(|| Failure::new(Reason::State, UNFIT))?;
         self.store.delete(&folder)?;
         let secret = Zeroizing::new(key.as_bytes().to_vec());
         self.store.put_folder(&NewFolder { key: folder, files: vec![(KEY, secret), (ORDER, json(&order).into())] })?;
-        Ok(Record { site: site.into(), order, key })
+        Ok(Record { slot: slot.clone(), order, key })
     }
 
     /// Writes down where the authority has an order.
     pub(super) fn note(&self, record: &Record) -> Result<(), StoreError> {
-        let Some(key) = folder(&record.site).and_then(|folder| folder.below(ORDER)) else { return Ok(()) };
+        let Some(key) = folder(&record.slot).and_then(|folder| folder.below(ORDER)) else { return Ok(()) };
         self.store.put(&key, &json(&record.order), Expected::Anything).map(drop)
     }
 
     /// The order has ended.
-    pub(super) fn end(&self, site: &str) -> Result<(), StoreError> {
-        folder(site).map_or(Ok(()), |folder| self.store.delete(&folder).map(drop))
+    pub(super) fn end(&self, slot: &Slot) -> Result<(), StoreError> {
+        folder(slot).map_or(Ok(()), |folder| self.store.delete(&folder).map(drop))
     }
 
     /// How a site was doing.
-    pub(super) fn standing(&self, site: &str) -> Result<SiteStanding, StoreError> {
-        let found = self.read(&Key::known(&["acme", "sites"]), &format!("{site}.json"))?;
+    pub(super) fn standing(&self, slot: &Slot) -> Result<SiteStanding, StoreError> {
+        let found = self.read(&Key::known(&["acme", slot.standings()]), &format!("{}.json", slot.site))?;
         Ok(found.unwrap_or_default())
     }
 
     /// Writes down how a site is doing.
-    pub(super) fn stand(&self, site: &str, standing: &SiteStanding) -> Result<(), StoreError> {
-        let Some(key) = Key::of(&["acme", "sites", &format!("{site}.json")]) else { return Ok(()) };
+    pub(super) fn stand(&self, slot: &Slot, standing: &SiteStanding) -> Result<(), StoreError> {
+        let Some(key) = Key::of(&["acme", slot.standings(), &format!("{}.json", slot.site)]) else { return Ok(()) };
         self.store.put(&key, &json(standing), Expected::Anything).map(drop)
     }
 
@@ -123,8 +134,16 @@ impl Records {
     }
 }
 
-fn folder(site: &str) -> Option<Key> {
-    Key::of(&["acme", "orders", site])
+fn folder(slot: &Slot) -> Option<Key> {
+    Key::of(&["acme", slot.orders(), &slot.site])
+}
+
+/// What every authority takes and every client of the type knows.
+const fn algorithm(key: OrderedKey) -> KeyAlgorithm {
+    match key {
+        OrderedKey::Ecdsa => KeyAlgorithm::EcdsaP256,
+        OrderedKey::Rsa => KeyAlgorithm::Rsa2048,
+    }
 }
 
 fn json(value: &impl Serialize) -> Vec<u8> {

@@ -1,19 +1,14 @@
 //! How each managed site is doing.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::mpsc;
 
-use super::budget::Left;
 use super::failure::{Failure, Reason};
-use super::on_demand::Answer;
-use super::progress::{Progress, Step};
 use super::renewal_info::RenewalInfo;
 use super::rest::Rest;
-use super::tally::{EndedOrders, Tally};
+use super::schedule::Suggested;
 use crate::config::Challenge;
 
 /// How a managed site is doing; what is written of it is what must outlast a start.
@@ -128,6 +123,17 @@ impl Phase {
             Self::Failed => "FAILED",
         }
     }
+
+    /// How much it asks for a look.
+    const fn gravity(self) -> u8 {
+        match self {
+            Self::Issued => 0,
+            Self::Renewing => 1,
+            Self::Checking | Self::Ordering | Self::Validating => 2,
+            Self::Waiting => 3,
+            Self::Failed => 4,
+        }
+    }
 }
 
 /// An order that came to nothing.
@@ -150,6 +156,23 @@ impl LastFailure {
 }
 
 impl SiteStanding {
+    /// Several as one: the one that needs most attention, with the renewal that is due first.
+    pub(super) fn of_all(each: &[Arc<Self>]) -> Option<Arc<Self>> {
+        let renewal = each.iter().filter_map(|standing| standing.renewal).min();
+        let gravity = |standing: &&Arc<Self>| (standing.phase.gravity(), std::cmp::Reverse(standing.next));
+        let mut gravest = Arc::clone(each.iter().max_by_key(gravity)?);
+        if gravest.renewal != renewal {
+            Arc::make_mut(&mut gravest).renewal = renewal;
+        }
+        Some(gravest)
+    }
+
+    /// What the authority suggests for the certificate with this fingerprint.
+    pub(super) fn suggested(&self, fingerprint: &str, seed: &str, now: i64) -> Option<Suggested> {
+        let info = self.renewal_info.as_ref().filter(|info| info.fingerprint == fingerprint)?;
+        info.suggested(seed, now)
+    }
+
     /// Whether its certificate should have been renewed a day ago.
     #[must_use]
     pub fn is_late(&self, now: i64) -> bool {
@@ -242,99 +265,6 @@ impl SiteStanding {
     }
 }
 
-/// What the rest of the house asks of orders.
-#[derive(Clone, Debug)]
-pub struct AcmeHandle {
-    sites: Arc<Mutex<BTreeMap<String, Arc<SiteStanding>>>>,
-    left: Arc<Mutex<Vec<Left>>>,
-    tally: Arc<Mutex<Tally>>,
-    questions: Arc<[AtomicU64; Answer::WORDS.len()]>,
-    progress: Progress,
-    wishes: mpsc::Sender<String>,
-}
-
-/// The site is not managed, so nothing is ordered for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NotManaged;
-
-impl AcmeHandle {
-    /// A handle, and what is wished for through it.
-    #[must_use]
-    pub fn new() -> (Self, mpsc::Receiver<String>) {
-        let (wishes, received) = mpsc::channel(WISHES);
-        let (tally, questions, progress) = Default::default();
-        (Self { sites: Arc::default(), left: Arc::default(), tally, questions, progress, wishes }, received)
-    }
-
-    /// How a site is doing; `None`: it is not managed.
-    #[must_use]
-    pub fn of(&self, site: &str) -> Option<SiteStanding> {
-        let standing = self.sites.lock().unwrap_or_else(PoisonError::into_inner).get(site).map(Arc::clone)?;
-        let phase = match self.progress.of(site) {
-            Some(Step::Checking) => Phase::Checking,
-            Some(Step::Validating) => Phase::Validating,
-            None => standing.phase,
-        };
-        Some(SiteStanding { phase, ..SiteStanding::clone(&standing) })
-    }
-
-    /// Where orders under way tell how far they have come.
-    pub(super) const fn progress(&self) -> &Progress {
-        &self.progress
-    }
-
-    /// How every managed site is doing, by its name.
-    #[must_use]
-    pub fn all(&self) -> BTreeMap<String, Arc<SiteStanding>> {
-        self.sites.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// The orders that have ended, for every issuer and outcome.
-    #[must_use]
-    pub fn ended(&self) -> Vec<EndedOrders> {
-        self.tally().all()
-    }
-
-    /// How questions about names that nobody serves were answered, by word.
-    #[must_use]
-    pub fn questions(&self) -> Vec<(&'static str, u64)> {
-        let totals = self.questions.iter().map(|total| total.load(Ordering::Relaxed));
-        Answer::WORDS.into_iter().zip(totals).collect()
-    }
-
-    pub(super) fn asked(&self, answer: &Answer) {
-        self.questions[answer.place()].fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Has a certificate ordered now, whatever serves and whatever failed before.
-    ///
-    /// # Errors
-    /// When the site is not managed.
-    pub async fn renew(&self, site: &str) -> Result<(), NotManaged> {
-        if self.of(site).is_none() {
-            return Err(NotManaged);
-        }
-        self.wishes.send(site.to_owned()).await.map_err(|_| NotManaged)
-    }
-
-    pub(super) fn tally(&self) -> MutexGuard<'_, Tally> {
-        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// How many orders each issuer still takes, in order of preference.
-    #[must_use]
-    pub fn left(&self) -> Vec<Left> {
-        self.left.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    pub(super) fn replace(&self, sites: BTreeMap<String, Arc<SiteStanding>>, left: Vec<Left>) {
-        *self.left.lock().unwrap_or_else(PoisonError::into_inner) = left;
-        *self.sites.lock().unwrap_or_else(PoisonError::into_inner) = sites;
-    }
-}
-
 /// Seconds after which a renewal is late.
 const LATE: i64 = 86_400;
 const LONGEST_HISTORY: usize = 20;
-/// Wishes that wait while the manager looks round.
-const WISHES: usize = 16;

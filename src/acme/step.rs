@@ -13,6 +13,7 @@ use crate::name::HostPattern;
 /// How things are for a site.
 #[derive(Clone, Copy)]
 pub(super) struct Situation<'a> {
+    /// Decides where within its time something is done.
     pub(super) site: &'a str,
     pub(super) standing: &'a SiteStanding,
     /// Of the certificate that serves and ends first; `None`: a host has none.
@@ -69,11 +70,7 @@ pub(super) enum Rank {
 /// What is to be done for a site.
 pub(super) fn step(situation: Situation<'_>, ground: Ground<'_>) -> Step {
     let Situation { site, standing, serving, is_wished, now, .. } = situation;
-    let suggested = serving.and_then(|(_, fingerprint)| {
-        let info = standing.renewal_info.as_ref().filter(|info| info.fingerprint == fingerprint)?;
-        info.suggested(site, now)
-    });
-    let due = serving.map(|(life, _)| schedule::due(life, suggested, site));
+    let due = serving.map(|(life, fingerprint)| schedule::due(life, standing.suggested(fingerprint, site, now), site));
     let is_urgent = match serving {
         Some((life, _)) => schedule::emergency(life) <= now,
         None => standing.ends.is_some_and(|ended| schedule::is_just_over(ended, now)),

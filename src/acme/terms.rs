@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustls_pki_types::CertificateDer;
 
 use crate::config::{Budgets, Challenge, DnsConfig, PreflightConfig};
-use crate::live::Provision;
+use crate::live::{OrderedKey, Provision};
 use crate::name::HostPattern;
 
 /// How certificates are ordered, and for whom.
@@ -63,9 +63,10 @@ pub struct QuestionLimits {
 }
 
 impl AcmeTerms {
-    /// The ways that are enough for a site: for a wildcard there is only one (RFC 8555 §7.4.1 leaves it to authorities, and all do).
-    pub(super) fn ways(&self, site: &ManagedSite) -> Vec<Challenge> {
-        if site.hosts.iter().any(|host| matches!(host, HostPattern::Wildcard(_))) {
+    /// The ways that are enough for these names: for a wildcard there is only one (RFC 8555 §7.4.1 leaves it to authorities, and all
+    /// do).
+    pub(super) fn ways(&self, names: &[HostPattern]) -> Vec<Challenge> {
+        if names.iter().any(|host| matches!(host, HostPattern::Wildcard(_))) {
             vec![Challenge::Dns01]
         } else {
             self.challenges.clone()
@@ -116,4 +117,8 @@ pub struct ManagedSite {
     pub provision: Provision,
     /// Whether it became a site because somebody asked for its name.
     pub is_on_demand: bool,
+    /// For which types of key; each has a certificate of its own.
+    pub key_types: Vec<OrderedKey>,
+    /// Whether a renewal keeps the key.
+    pub reuse_key: bool,
 }

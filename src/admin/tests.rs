@@ -150,6 +150,7 @@ fn routes() -> RouteTable {
         staging: false,
         provision: Default::default(),
         on_demand: Default::default(),
+        orders: Default::default(),
     };
     let sites = vec![
         site(&["shop.example", "*.shop.example"], &[("/", 8080), ("/api", 8081)]),

@@ -131,6 +131,8 @@ impl Bundle {
                 trusted: self.trusted,
                 in_grace: false,
                 held: false,
+                revoked: false,
+                stand_in: false,
             },
         })
     }

@@ -5,6 +5,8 @@ mod errand;
 mod exporting;
 mod objects;
 mod receiving;
+mod revoking;
+mod standing_in;
 mod telling;
 
 use std::collections::BTreeSet;
@@ -26,10 +28,12 @@ use super::folders::Folders;
 use super::ledger::{Alarm, HeldBack, Ledger};
 use super::library::{Library, Version};
 use super::objects::Objects;
+use super::ranking::Rule;
 use super::request::Requests;
 use super::scan::{Scanner, Touched};
 use super::self_signed::SelfSigned;
 use super::shelf::{Arrival, Moment, NotDeleted, NotGoneBack, Shelf};
+use super::stand_in::StandIns;
 use super::terms::Terms;
 use super::upload::{NotReceived, Received, Upload};
 use super::well_known::AllObjects;
@@ -66,6 +70,8 @@ impl Intake {
             not_kept: None,
             choices,
             self_signed: SelfSigned::new(store, state_directory),
+            stand_ins: StandIns::default(),
+            gaps: Vec::new(),
             requests: requests.clone(),
             objects: AllObjects::new(&folders, kept),
             index,
@@ -183,6 +189,7 @@ enum Order {
     Choose(String, Option<Choosing>, oneshot::Sender<Result<SiteChoice, NotChosen>>),
     LocalRoot(oneshot::Sender<Result<String, String>>),
     Object(objects::Errand),
+    Revoking(revoking::Errand),
     Export(String, oneshot::Sender<Result<Export, NotExported>>),
     History(String, oneshot::Sender<Option<Vec<Version>>>),
 }
@@ -197,6 +204,9 @@ struct Desk {
     not_kept: Option<i64>,
     choices: Choices,
     self_signed: SelfSigned,
+    stand_ins: StandIns,
+    /// What is shown where there is nothing else.
+    gaps: Vec<Rule>,
     requests: Requests,
     objects: AllObjects,
     index: Publisher<CertIndex>,
@@ -264,6 +274,7 @@ impl Desk {
             }
             Order::Choose(site, choosing, reply) => drop(reply.send(self.choose(&site, choosing, now))),
             Order::Object(errand) => self.attend(errand, now),
+            Order::Revoking(errand) => self.attend_to_revoked(errand, now),
             Order::LocalRoot(reply) => drop(reply.send(self.local_root())),
             Order::Export(fingerprint, reply) => drop(reply.send(self.export(&fingerprint))),
             Order::History(fingerprint, reply) => drop(reply.send(self.shelf.history(&fingerprint))),
@@ -333,6 +344,7 @@ impl Desk {
         if let Some(index) = index {
             self.put_out(index);
         }
+        self.fill_gaps(now);
         self.requests.receive(answers, now.unix);
         (now, is_first)
     }

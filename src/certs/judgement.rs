@@ -69,6 +69,13 @@ fn of_clients(facts: &CertFacts, now: i64) -> Vec<Flaw> {
     let days = (facts.not_after - facts.not_before) / A_DAY;
     let limit = longest_validity(facts.not_before);
     let found = [
+        facts.revoked.then(|| {
+            Flaw::new(
+                "revoked",
+                "the certificate is revoked: browsers that look into their lists of such refuse it",
+                "have a new one issued; it serves only until something better is there",
+            )
+        }),
         (now > facts.not_after).then(|| {
             Flaw::new(
                 "expired",
@@ -221,6 +228,7 @@ mod tests {
             staging,
             provision: Default::default(),
             on_demand: Default::default(),
+            orders: Default::default(),
         };
         let mut own =
             Arc::into_inner(served("own", &["a.example", "b.example"], NOW - 1, NOW + 1, false)).expect("one");

@@ -91,6 +91,23 @@ impl LocalCa {
     }
 }
 
+/// A certificate that nobody but itself stands behind. `validity` is in seconds since the Unix epoch; see [`valid_for`].
+///
+/// # Errors
+/// As [`LocalCa::issue`].
+pub(super) fn self_signed(names: &[HostPattern], validity: Range<i64>) -> Result<Issued, LocalCaError> {
+    let first = names.first().ok_or(LocalCaError::NoName)?;
+    let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
+    let mut params = params(&first.to_string(), validity)?;
+    for name in names {
+        params.subject_alt_names.push(rcgen::SanType::DnsName(name.to_string().try_into()?));
+    }
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    let certificate = params.self_signed(&key)?;
+    Ok(Issued { chain: certificate.pem(), key: Zeroizing::new(key.serialize_pem()) })
+}
+
 /// What kind of key a certificate is issued for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyKind {
@@ -139,6 +156,8 @@ pub enum LocalCaError {
     NoName,
     /// The validity lies outside of what a calendar has.
     Validity,
+    /// What came out cannot be served.
+    Unfit(String),
     /// The crypto library did not make what was asked for.
     Library(rcgen::Error),
 }
@@ -149,6 +168,7 @@ impl std::fmt::Display for LocalCaError {
         match self {
             Self::NoName => f.write_str("at least one name is expected, and none was given"),
             Self::Validity => f.write_str("the validity is no time of the calendar"),
+            Self::Unfit(why) => f.write_str(why),
             Self::Library(error) => error.fmt(f),
         }
     }

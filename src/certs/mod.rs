@@ -31,6 +31,7 @@ mod ground;
 mod inspect;
 mod intake;
 mod judgement;
+mod kept;
 mod ledger;
 mod library;
 mod local_ca;
@@ -47,6 +48,7 @@ mod roots;
 mod scan;
 mod self_signed;
 mod shelf;
+mod stand_in;
 mod strength;
 mod survey;
 mod terms;
@@ -72,8 +74,9 @@ pub use folders::{Folder, Folders};
 pub use inspect::{Authority, InspectedFile, Inspection, inspect};
 pub use intake::{Choosing, Intake, IntakeHandle};
 pub use judgement::{Circumstances, Minimums, SiteDemands, Sites, Verdict, warnings};
+pub use kept::{Kept, NotFound};
 pub use ledger::{Alarm, HeldBack, Ledger, Loads, Notice, NoticeState};
-pub use library::{Source, TurnedDown, Version, verify};
+pub use library::{Revocation, Source, TurnedDown, Version, verify};
 pub use local_ca::{Issued, KeyKind, LocalCa, LocalCaError, valid_for};
 pub use objects::{
     ApplePayCertificate, End, EndFrom, NewContent, NewObject, NotKept, Object, ObjectKind, ObjectVersion,

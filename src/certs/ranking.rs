@@ -21,7 +21,7 @@ pub(super) struct Ranked {
     names: Option<Box<[HostPattern]>>,
 }
 
-/// Puts certificates in order, best first: valid now, trusted, with its issuer, not in grace, issued later, valid longer, fingerprint.
+/// Puts certificates in order, best first: valid now, trusted, with its issuer, not revoked, not in grace, issued later, valid longer, fingerprint.
 ///
 /// Exact names go before wildcards and each type of key has its own choice, so the order alone does not keep an expired
 /// certificate back where a valid one covers its name otherwise. It therefore stands only for the names that nothing better
@@ -97,15 +97,17 @@ pub(super) enum By {
     Own(Arc<ServedCert>),
     /// Certificates of the order, by their fingerprints.
     Fingerprints(Vec<String>),
+    /// A certificate for those of the hosts that nothing else is for.
+    StandIn(Arc<ServedCert>),
 }
 
 impl Rule {
     /// Whether `other` in its place would change nothing.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         let is_same = match (&self.by, &other.by) {
-            (By::Own(one), By::Own(other)) => Arc::ptr_eq(one, other),
+            (By::Own(one), By::Own(other)) | (By::StandIn(one), By::StandIn(other)) => Arc::ptr_eq(one, other),
             (By::Fingerprints(ones), By::Fingerprints(others)) => ones == others,
-            (By::Own(_), By::Fingerprints(_)) | (By::Fingerprints(_), By::Own(_)) => false,
+            _ => false,
         };
         is_same && self.hosts == other.hosts
     }
@@ -129,6 +131,7 @@ pub(super) fn governed(mut order: Vec<Ranked>, rules: &[Rule], now: i64) -> (Vec
                 hosts.extend(&rule.hosts);
                 continue;
             }
+            By::StandIn(_) => continue,
             By::Fingerprints(wanted) => {
                 let is_named =
                     |facts: &crate::live::CertFacts| wanted.iter().any(|wanted| **wanted == *facts.fingerprint);
@@ -157,7 +160,27 @@ pub(super) fn governed(mut order: Vec<Ranked>, rules: &[Rule], now: i64) -> (Vec
         }
     }
     order.extend(own);
+    let stand_ins = standing_in(&order, rules);
+    order.extend(stand_ins);
     (order, ignored)
+}
+
+/// What stands in for those hosts that nothing in the order is for, expired or not.
+fn standing_in(order: &[Ranked], rules: &[Rule]) -> Vec<Ranked> {
+    let of_rule = |rule: &Rule| match &rule.by {
+        By::StandIn(served) => Some((Arc::clone(served), rule.hosts.clone())),
+        By::Own(_) | By::Fingerprints(_) => None,
+    };
+    let mut wanted: Vec<_> = rules.iter().filter_map(of_rule).collect();
+    if wanted.is_empty() {
+        return Vec::new();
+    }
+    let asked = asked_about(wanted.iter().flat_map(|(_, hosts)| hosts));
+    let names = order.iter().flat_map(Ranked::names);
+    let covered: HashSet<&HostPattern> = names.filter(|name| asked.contains(*name)).collect();
+    wanted.iter_mut().for_each(|(_, hosts)| hosts.retain(|host| !is_covered(&covered, host)));
+    let ranked = |(certificate, hosts): (_, Vec<_>)| Ranked { certificate, names: Some(hosts.into()) };
+    wanted.into_iter().filter(|(_, hosts)| !hosts.is_empty()).map(ranked).collect()
 }
 
 /// Whether a certificate is for a host, or for all that a wildcard answers for.
@@ -264,19 +287,27 @@ struct Tier {
     untrusted: bool,
     /// Self-signed, or clients must know its issuer by themselves.
     unvouched: bool,
+    /// Its authority took it back: few clients look, and those are refused.
+    revoked: bool,
     /// Withdrawn.
     leaving: bool,
 }
 
 impl Tier {
     /// What of it no validation makes up for.
-    const fn credit(&self) -> (bool, bool, bool) {
-        (self.untimely, self.untrusted, self.unvouched)
+    const fn credit(&self) -> (bool, bool, bool, bool) {
+        (self.untimely, self.untrusted, self.unvouched, self.revoked)
     }
 
     fn of(ServedCert { facts, .. }: &ServedCert, now: i64) -> Self {
         let valid = (facts.not_before..=facts.not_after).contains(&now);
-        Self { untimely: !valid, untrusted: !facts.trusted, unvouched: !facts.vouched, leaving: facts.in_grace }
+        Self {
+            untimely: !valid,
+            untrusted: !facts.trusted,
+            unvouched: !facts.vouched,
+            revoked: facts.revoked,
+            leaving: facts.in_grace,
+        }
     }
 }
 

@@ -58,6 +58,16 @@ impl SelfSigned {
         Ok(certificates)
     }
 
+    /// One for these hosts that is in nobody's keeping here.
+    pub(super) fn issue_for(
+        &mut self,
+        hosts: &[HostPattern],
+        suffixes: &[HostName],
+    ) -> Result<Arc<ServedCert>, NotIssued> {
+        let root_file = self.root_file.clone();
+        issue(&self.authority(suffixes)?.ca, hosts, &root_file)
+    }
+
     /// When the next one is to be renewed, seconds since the Unix epoch.
     pub(super) fn next_renewal(&self) -> Option<i64> {
         self.issued.values().map(|served| renewal(served)).min()

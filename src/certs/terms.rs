@@ -2,7 +2,7 @@
 
 use super::judgement::Minimums;
 use super::roots::Roots;
-use crate::live::Provision;
+use crate::live::{BeforeIssue, Provision};
 use crate::name::{HostName, HostPattern};
 
 /// By what certificates are judged and ranked.
@@ -33,4 +33,6 @@ pub struct SiteTerms {
     pub hosts: Vec<HostPattern>,
     /// Where its certificates come from.
     pub provision: Provision,
+    /// What its clients get before the first is issued, if they are ordered.
+    pub before_issue: BeforeIssue,
 }

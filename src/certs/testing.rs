@@ -184,6 +184,8 @@ pub(super) fn served(cn: &str, names: &[&str], not_before: i64, not_after: i64, 
             trusted: true,
             in_grace,
             held: false,
+            revoked: false,
+            stand_in: false,
         },
     })
 }

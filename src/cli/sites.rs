@@ -94,6 +94,14 @@ struct Managed {
     next: Option<String>,
     warning: Option<Found>,
     last_failure: Option<Found>,
+    #[serde(default)]
+    keys: Vec<Key>,
+}
+
+#[derive(Deserialize)]
+struct Key {
+    key_type: String,
+    state: String,
 }
 
 /// What an order came to nothing for, or may.
@@ -104,6 +112,17 @@ struct Found {
 }
 
 impl Managed {
+    /// One word, or where they differ one for each type of key.
+    fn words(&self) -> String {
+        match self.keys.iter().all(|key| key.state == self.state) {
+            true => self.state.clone(),
+            false => {
+                let each: Vec<String> = self.keys.iter().map(|key| format!("{} {}", key.key_type, key.state)).collect();
+                each.join(", ")
+            }
+        }
+    }
+
     /// What the word for its state leaves out, where something is to be done.
     fn remark(&self, site: &str) -> Option<String> {
         match self {
@@ -149,9 +168,9 @@ impl Host {
 impl Site {
     fn state_of(&self, host: &Host, is_wrong: bool) -> String {
         let mut state = host.state.clone();
-        if let Some(Managed { state: managed, is_late, left_out, .. }) = &self.managed {
-            state += &format!(", {managed}{}", if *is_late { ", renewal late" } else { "" });
-            if left_out.contains(&host.host) {
+        if let Some(managed) = &self.managed {
+            state += &format!(", {}{}", managed.words(), if managed.is_late { ", renewal late" } else { "" });
+            if managed.left_out.contains(&host.host) {
                 state += ", left out";
             }
         }

@@ -6,6 +6,7 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::certificates::named_file;
+use super::ordered::Ordered;
 use super::reader::{Placed, Section};
 use super::value::expected;
 use super::{AcmeConfig, Budgets, Challenge, ExternalAccount, IssuerConfig, dns, on_demand, preflight, value};
@@ -43,6 +44,7 @@ pub(super) fn acme(section: &Section<'_>) -> AcmeConfig {
         },
         orders_at_once: usize::try_from(at_once).unwrap_or(1),
         partial_after: partial.then_some(partial_after.value),
+        orders: Ordered::for_all(section),
         issuers: match issuers.is_empty() {
             true => vec![IssuerConfig::lets_encrypt()],
             false => issuers.into_iter().map(|issuer| issuer.value).collect(),

@@ -95,7 +95,8 @@ pub(super) fn read_everything(
     let acme = acme::acme(&top.table("acme"));
     let suffixes = certificates.local_ca_suffixes.clone();
     let dns_01 = acme.challenges.contains(&Challenge::Dns01);
-    let mut main = MainSites::with(Ground { suffixes, terms_agreed: acme.terms_of_service_agreed, dns_01 });
+    let (terms_agreed, orders) = (acme.terms_of_service_agreed, acme.orders.clone());
+    let mut main = MainSites::with(Ground { suffixes, terms_agreed, dns_01, orders });
     for table in top.tables("site") {
         main.read(top.pad, table);
     }

@@ -11,6 +11,7 @@ mod include;
 mod keys;
 mod load;
 mod on_demand;
+mod ordered;
 mod place;
 mod preflight;
 mod reader;
@@ -45,7 +46,7 @@ pub use standing::{Reloads, Standing, Trouble};
 
 pub use crate::access_log::{Options as AccessLogConfig, Target as AccessLogTarget};
 use crate::limits::Limits;
-use crate::live::SiteSpec;
+use crate::live::{OrderSpec, SiteSpec};
 use crate::name::{HostName, HostPattern};
 pub use crate::telemetry::{LogFormat, LogLevel};
 
@@ -191,6 +192,8 @@ pub struct AcmeConfig {
     pub orders_at_once: usize,
     /// For how long a name fails before a certificate is ordered without it; `None`: never.
     pub partial_after: Option<Duration>,
+    /// What holds for every site that says nothing else.
+    pub orders: OrderSpec,
     /// `[[acme.issuer]]`, in order of preference; never empty.
     pub issuers: Vec<IssuerConfig>,
     /// How often on-demand sites ask.

@@ -6,9 +6,10 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::on_demand::Kinship;
+use super::ordered::Ordered;
 use super::reader::{Pad, Placed, Section};
 use super::{place, value};
-use crate::live::{OnDemand, Provision, SiteSpec, Upstream, ValidationLevel};
+use crate::live::{OnDemand, OrderSpec, Provision, SiteSpec, Upstream, ValidationLevel};
 use crate::name::{HostName, HostPattern};
 
 /// What the rest of the file says that sites must agree with.
@@ -20,6 +21,8 @@ pub(super) struct Ground {
     pub(super) terms_agreed: bool,
     /// Whether those for wildcards may be.
     pub(super) dns_01: bool,
+    /// How, where a site says nothing else.
+    pub(super) orders: OrderSpec,
 }
 
 /// What could be read of one site. It is worth something only if its pad is clean.
@@ -33,6 +36,9 @@ pub(super) struct ReadSite {
     provision: Placed<Provision>,
     kinship: Kinship,
     model: Option<OnDemand>,
+    ordered: Ordered,
+    /// As the site that it is like has it.
+    model_orders: Option<OrderSpec>,
 }
 
 impl ReadSite {
@@ -62,6 +68,7 @@ impl ReadSite {
         let words = [Provision::Uploaded, Provision::Managed, Provision::SelfSigned].map(|one| (one.word(), one));
         let provision = section.word("certificate", &words);
         let provision = provision.unwrap_or(Placed { value: Provision::Uploaded, line: section.line });
+        let ordered = Ordered::for_one(&section);
         let minimum_validation = section.word("minimum_validation", &LEVELS).map(|level| level.value);
         let staging = section.value_or("staging", value::switch, false);
         let upstreams = read_upstreams(&section);
@@ -91,7 +98,8 @@ impl ReadSite {
             pad.missing(section.line, "site.upstreams", text);
         }
         let routes = routes.into_iter().map(|route| route.value).collect();
-        Self { name, hosts, routes, minimum_validation, staging, provision, kinship, model: None }
+        let (model, model_orders) = (None, None);
+        Self { name, hosts, routes, minimum_validation, staging, provision, kinship, model, ordered, model_orders }
     }
 
     /// Takes over what it has from the site that it is like, one of `sites`, and remarks on what does not go together and on hosts
@@ -104,6 +112,7 @@ impl ReadSite {
             self.minimum_validation = self.minimum_validation.or(model.minimum_validation);
             self.staging |= model.staging;
             self.model = Some(model.on_demand.clone());
+            self.model_orders = Some(model.orders.clone());
         }
         self.kinship.check(pad, &self.provision);
         match self.provision.value {
@@ -149,13 +158,14 @@ impl ReadSite {
         self.name.as_ref().map(|name| name.value.clone())
     }
 
-    /// The site, which a site without mistakes always is.
-    pub(super) fn finish(self) -> Option<SiteSpec> {
+    /// The site, which a site without mistakes always is. `orders` is what holds where it says nothing else.
+    pub(super) fn finish(self, orders: &OrderSpec) -> Option<SiteSpec> {
         let name = self.name?.value;
         let hosts = self.hosts.into_iter().map(|host| host.value).collect();
         let on_demand = self.kinship.finish(self.model.as_ref());
-        let Self { routes, minimum_validation, staging, provision, .. } = self;
-        Some(SiteSpec { name, hosts, routes, minimum_validation, staging, provision: provision.value, on_demand })
+        let Self { routes, minimum_validation, staging, provision, ordered, model_orders, .. } = self;
+        let (provision, orders) = (provision.value, ordered.over(model_orders.as_ref().unwrap_or(orders)));
+        Some(SiteSpec { name, hosts, routes, minimum_validation, staging, provision, orders, on_demand })
     }
 }
 

@@ -54,7 +54,7 @@ impl MainSites {
         }
         if site_pad.is_clean() {
             self.claims.take(file, &site);
-            self.specs.extend(site.finish());
+            self.specs.extend(site.finish(&self.ground.orders));
         }
         pad.absorb(site_pad);
     }
@@ -84,7 +84,7 @@ impl MainSites {
         for (candidate, mistakes) in contest.candidates.into_iter().zip(wrong) {
             let Candidate { file, site, .. } = candidate;
             if mistakes.is_empty() {
-                sites.specs.extend(site.finish());
+                sites.specs.extend(site.finish(&self.ground.orders));
                 sites.origins.push(file);
             } else {
                 sites.rejected.push(Rejected { file, part: RejectedPart::Site(site.name()), mistakes });

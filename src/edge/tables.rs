@@ -43,6 +43,7 @@ pub fn terms(config: &Config) -> Result<Terms, Vec<String>> {
         name: site.name.clone(),
         hosts: site.hosts.clone(),
         provision: site.provision,
+        before_issue: site.orders.before_issue,
     });
     let local_ca_suffixes = config.certificates.local_ca_suffixes.clone();
     let minimums = Minimums::of(&config.sites);
@@ -86,6 +87,8 @@ pub(super) fn acme(config: &Config) -> Result<AcmeTerms, Vec<String>> {
         hosts: site.hosts.iter().filter(|host| is_ordered(site, host)).cloned().collect(),
         provision: site.provision,
         is_on_demand: matches!(site.on_demand, OnDemand::Allowed(_)),
+        key_types: site.orders.key_types.clone(),
+        reuse_key: site.orders.reuse_key,
     });
     let on_demand = config.sites.iter().filter_map(|site| match &site.on_demand {
         OnDemand::Asks(ask) => {

@@ -35,6 +35,10 @@ pub struct CertFacts {
     pub in_grace: bool,
     /// Its files went with so many others that the operator must say whether that was meant.
     pub held: bool,
+    /// Its authority took it back.
+    pub revoked: bool,
+    /// The edge made it so that a site has something to show before its first certificate is issued.
+    pub stand_in: bool,
 }
 
 /// What of a certificate decides how clients take it, besides its names, its key and its validity.

@@ -7,6 +7,7 @@ use ipnet::{IpNet, Ipv4Net};
 
 use super::facts::ValidationLevel;
 use super::on_demand::OnDemand;
+use super::order_spec::OrderSpec;
 use crate::limits::Limits;
 use crate::name::{self, HostPattern};
 
@@ -123,6 +124,8 @@ pub struct SiteSpec {
     pub provision: Provision,
     /// What it has to do with names that nobody serves.
     pub on_demand: OnDemand,
+    /// How they are ordered, if they are.
+    pub orders: OrderSpec,
 }
 
 /// Where a site's certificates come from.
@@ -258,6 +261,7 @@ mod tests {
             staging: false,
             provision: Provision::Uploaded,
             on_demand: Default::default(),
+            orders: Default::default(),
         }
     }
 

@@ -11,18 +11,19 @@ use super::{EXCHANGE, Ended, FARTHEST, MOST_CHECKED_AT_ONCE, Manager, now};
 use crate::acme::order::Asked;
 use crate::acme::partial;
 use crate::acme::renewal_info::{Answer, RenewalInfo};
-use crate::acme::schedule::{self, Life};
+use crate::acme::schedule::Life;
+use crate::acme::serving::{View, life};
+use crate::acme::slot::Slot;
 use crate::acme::standing::{Phase, SiteStanding};
 use crate::acme::step::{Ground, Rank, Situation, Step, has_room, step};
 use crate::acme::terms::{AcmeTerms, Issuer, ManagedSite};
-use crate::config::PreflightMode;
-use crate::live::{Provision, ServedCert};
+use crate::live::{OrderedKey, Provision, ServedCert};
 use crate::name::HostPattern;
 use crate::outbound::HttpsClient;
 
-/// What an authority answered to the question when a site's certificate is to be renewed.
+/// What an authority answered to the question when a certificate is to be renewed.
 pub(super) struct Heard {
-    pub(super) site: String,
+    pub(super) slot: Slot,
     pub(super) fingerprint: Box<str>,
     pub(super) answer: Answer,
 }
@@ -30,6 +31,7 @@ pub(super) struct Heard {
 /// An order whose time has come.
 struct Ready<'a> {
     site: &'a ManagedSite,
+    slot: Slot,
     issuer: &'a Issuer,
     rank: Rank,
     asked: Asked,
@@ -59,24 +61,27 @@ impl Manager {
             .flat_map(|version| version.sites.iter().map(String::as_str))
             .collect();
         let (mut sites, mut ready, mut soonest) = (BTreeMap::new(), Vec::new(), now + FARTHEST);
-        for site in &terms.sites {
+        let is_managed = |site: &&ManagedSite| {
             let provision = ledger.choices.get(&site.name).map_or(site.provision, |choice| choice.certificate);
-            if provision != Provision::Managed || !terms.terms_agreed || site.hosts.is_empty() {
-                continue;
-            }
-            let mut standing = self.standing_of(&site.name).await;
+            provision == Provision::Managed && terms.terms_agreed && !site.hosts.is_empty()
+        };
+        for (site, slot) in terms.sites.iter().filter(is_managed).flat_map(slots) {
+            let mut standing = self.standing_of(site, &slot).await;
             if was_put_back {
                 Arc::make_mut(&mut standing).settle(now);
             }
-            let serving = self.serving(site, &standing, terms, now);
+            let (index, partial_after) = (self.certificates.load(), terms.partial_after);
+            let view = View { index: &index, site, slot: &slot, standing: &standing, partial_after, now };
+            let serving = view.serving();
             if let Some(served) = serving.as_ref().filter(|served| standing.ends != Some(served.facts.not_after)) {
                 Arc::make_mut(&mut standing).ends = Some(served.facts.not_after);
             }
-            let is_wished = self.wished.contains(&site.name);
+            let is_wished = self.wished.contains(&slot);
             let (names, left_out) = partial::names(site, &standing, terms.partial_after, is_wished, now);
             let seen = serving.as_ref().map(|served| (life(served), &*served.facts.fingerprint));
+            let seed = slot.seed();
             let situation = Situation {
-                site: &site.name,
+                site: &seed,
                 standing: &standing,
                 serving: seen,
                 names: &names,
@@ -89,26 +94,26 @@ impl Manager {
             let (issuers, budgets) = (&*terms.issuers, &self.orders.budgets);
             let mut step = step(situation, Ground { issuers, health: &health, budgets, at_work: &at_work });
             drop(health);
-            if let Some(other) = self.claimed(site, &names) {
+            if let Some(other) = self.claimed(&slot, &names) {
                 (step.issuer, step.waits_for) = (None, Some(other));
             }
-            let is_under_way = self.under_way.contains_key(&site.name);
+            let is_under_way = self.under_way.contains_key(&slot);
             if !is_under_way && step.at > now {
                 soonest = soonest.min(step.at);
             }
             // What was just issued may serve before it is noted whose it is.
             if let Some(served) = serving.as_ref().filter(|_| !is_under_way) {
-                soonest = soonest.min(self.ask(site, &standing, served, (terms, now), asking));
+                soonest = soonest.min(self.ask(&slot, &standing, served, (terms, now), asking));
             }
             if let Some(issuer) = step.issuer.and_then(|place| terms.issuers.get(place)).filter(|_| !is_under_way) {
                 let profile = profile(issuer, apple_pay.contains(&*site.name), &standing, seen.map(|(life, _)| life));
                 let replaces = serving.filter(|_| standing.issuer.as_ref() == Some(&issuer.name));
                 let asked = Asked { kind: step.kind, names, left_out, profile, replaces };
-                ready.push(Ready { site, issuer, rank: step.rank, asked });
+                ready.push(Ready { site, slot: slot.clone(), issuer, rank: step.rank, asked });
             }
             show(&mut standing, &step, is_under_way);
-            self.tell_late(&site.name, standing.is_late(now));
-            sites.insert(site.name.clone(), standing);
+            self.tell_late(&slot, standing.is_late(now));
+            sites.insert(slot, standing);
         }
         self.sites = sites;
         self.begin(ready, terms, at_work);
@@ -120,11 +125,11 @@ impl Manager {
     /// Begins as many orders as may be under way, the most urgent first.
     fn begin(&mut self, mut ready: Vec<Ready<'_>>, terms: &Arc<AcmeTerms>, at_work: &mut JoinSet<Ended>) {
         ready.sort_by_key(|ready| ready.rank);
-        for Ready { site, issuer, rank, asked } in ready {
+        for Ready { site, slot, issuer, rank, asked } in ready {
             let failed = self.under_way.values().filter(|order| order.has_failed).count();
-            let has_failed = self.sites.get(&site.name).is_some_and(|standing| standing.own_rest.is_some());
+            let has_failed = self.sites.get(&slot).is_some_and(|standing| standing.own_rest.is_some());
             if !has_room((at_work.len(), failed), has_failed, MOST_CHECKED_AT_ONCE)
-                || self.claimed(site, &asked.names).is_some()
+                || self.claimed(&slot, &asked.names).is_some()
             {
                 continue;
             }
@@ -135,69 +140,41 @@ impl Manager {
                 continue;
             }
             drop(health);
-            let Some(standing) = self.sites.get_mut(&site.name) else { continue };
+            let Some(standing) = self.sites.get_mut(&slot) else { continue };
             let phase = if standing.renewal.is_some() { Phase::Renewing } else { Phase::Ordering };
             let shown = Arc::make_mut(standing);
             (shown.phase, shown.next, shown.waits_for) = (phase, None, None);
             let standing = Arc::clone(standing);
-            self.start((site, issuer), asked, (&standing, has_failed, is_wished), terms, at_work);
+            self.start((site, &slot, issuer), asked, (&standing, has_failed, is_wished), terms, at_work);
         }
     }
 
     /// Says once that the renewal of a site is late.
-    fn tell_late(&mut self, site: &str, is_late: bool) {
+    fn tell_late(&mut self, slot: &Slot, is_late: bool) {
         if !is_late {
-            self.late.remove(site);
-        } else if self.late.insert(site.to_owned()) {
-            tracing::warn!(%site, "a managed certificate should have been renewed more than a day ago");
+            self.late.remove(slot);
+        } else if self.late.insert(slot.clone()) {
+            let key = slot.key.word();
+            tracing::warn!(site = %slot.site, key, "a managed certificate should have been renewed more than a day ago");
         }
     }
 
-    /// Whose order a site waits for, which has one of these names: a configuration that is read again may move one.
-    fn claimed(&self, site: &ManagedSite, names: &[HostPattern]) -> Option<String> {
-        self.under_way.iter().filter(|(other, _)| **other != site.name).find_map(|(other, order)| {
+    /// Whose order is waited for, which has one of these names: that of the other type of key, for what is shown for a name must not
+    /// be in another's way, or that of another site: a configuration that is read again may move one.
+    fn claimed(&self, slot: &Slot, names: &[HostPattern]) -> Option<String> {
+        self.under_way.iter().filter(|(other, _)| *other != slot).find_map(|(other, order)| {
             let name = order.names.iter().find(|name| names.contains(name))?;
-            Some(format!("{name} is in the order of the site {other:?}, which has not ended"))
+            Some(match other.site == slot.site {
+                true => format!("{name} is in the order for the other type of key, which has not ended"),
+                false => format!("{name} is in the order of the site {:?}, which has not ended", other.site),
+            })
         })
-    }
-
-    /// How strictly the names are looked at: no check may cost the certificate that serves.
-    pub(super) fn strictness(&self, site: &ManagedSite, standing: &SiteStanding, terms: &AcmeTerms) -> PreflightMode {
-        let now = now();
-        let serving = self.serving(site, standing, terms, now);
-        let is_last_chance = serving.is_some_and(|served| schedule::last_chance(life(&served)) <= now);
-        match terms.preflight.mode {
-            PreflightMode::Enforce if is_last_chance => PreflightMode::Warn,
-            mode => mode,
-        }
-    }
-
-    /// What serves a site, of all its hosts' the certificate that is to be renewed first; `None`: one of its hosts has none.
-    fn serving(
-        &self,
-        site: &ManagedSite,
-        standing: &SiteStanding,
-        terms: &AcmeTerms,
-        now: i64,
-    ) -> Option<Arc<ServedCert>> {
-        let index = self.certificates.load();
-        let mut first: Option<(i64, &Arc<ServedCert>)> = None;
-        for host in partial::expected(site, standing, terms.partial_after) {
-            let good = index.find_pattern(host)?.iter().filter(|served| {
-                let facts = &served.facts;
-                (facts.not_before..=facts.not_after).contains(&now) && !facts.in_grace && !facts.traits.self_signed
-            });
-            let last = good.max_by_key(|served| served.facts.not_after)?;
-            let at = schedule::renewal(last.facts.not_before, last.facts.not_after, &site.name);
-            first = first.filter(|(known, _)| *known <= at).or(Some((at, last)));
-        }
-        first.map(|(_, served)| Arc::clone(served))
     }
 
     /// Asks when a certificate is to be renewed, if it is time to ask. Gives when it is.
     fn ask(
         &mut self,
-        site: &ManagedSite,
+        slot: &Slot,
         standing: &SiteStanding,
         served: &Arc<ServedCert>,
         (terms, now): (&AcmeTerms, i64),
@@ -208,42 +185,48 @@ impl Manager {
         let issuer = terms.issuers.iter().find(|issuer| standing.issuer.as_ref() == Some(&issuer.name));
         let Some(issuer) = issuer.or(terms.issuers.first()) else { return i64::MAX };
         let Some(leaf) = served.certified.cert.first() else { return i64::MAX };
-        if again > now || self.asked.contains(&site.name) || asking.len() >= MOST_QUESTIONS {
+        if again > now || self.asked.contains(slot) || asking.len() >= MOST_QUESTIONS {
             return if again > now { again } else { i64::MAX };
         }
-        self.asked.insert(site.name.clone());
+        self.asked.insert(slot.clone());
         let (asker, leaf, issuer) = (self.asker.clone(), leaf.clone(), issuer.clone());
-        let (site, fingerprint) = (site.name.clone(), served.facts.fingerprint.clone());
+        let (slot, fingerprint) = (slot.clone(), served.facts.fingerprint.clone());
         asking.spawn(async move {
             let answer = match HttpsClient::new(issuer.roots.iter().cloned(), EXCHANGE) {
                 Ok(https) => asker.ask(&issuer.directory, &leaf, &https).await,
                 Err(error) => Answer::Failed { text: error.to_string(), again: None },
             };
-            Heard { site, fingerprint, answer }
+            Heard { slot, fingerprint, answer }
         });
         i64::MAX
     }
 
     /// Takes in what an authority suggests.
-    pub(super) async fn hear(&mut self, Heard { site, fingerprint, answer }: Heard) {
-        self.asked.remove(&site);
-        let Some(standing) = self.sites.get_mut(&site) else { return };
+    pub(super) async fn hear(&mut self, Heard { slot, fingerprint, answer }: Heard) {
+        self.asked.remove(&slot);
+        let Some(standing) = self.sites.get_mut(&slot) else { return };
         let known = standing.renewal_info.clone().filter(|info| info.fingerprint == *fingerprint);
         let known = known.unwrap_or_else(|| RenewalInfo { fingerprint: fingerprint.into(), ..RenewalInfo::default() });
-        Arc::make_mut(standing).renewal_info = Some(known.heard(answer, &site, now()));
-        self.write_down(&site).await;
+        Arc::make_mut(standing).renewal_info = Some(known.heard(answer, &slot.seed(), now()));
+        self.write_down(&slot).await;
     }
 
-    async fn standing_of(&self, site: &str) -> Arc<SiteStanding> {
-        if let Some(known) = self.sites.get(site) {
+    async fn standing_of(&self, site: &ManagedSite, slot: &Slot) -> Arc<SiteStanding> {
+        if let Some(known) = self.sites.get(slot) {
             return Arc::clone(known);
         }
-        let (records, name) = (self.orders.records.clone(), site.to_owned());
-        let read = move || records.standing(&name).map(|known| SiteStanding { open: records.open_at(&name), ..known });
+        let (records, own) = (self.orders.records.clone(), slot.clone());
+        let others = OrderedKey::ALL.into_iter().filter(|key| !site.key_types.contains(key));
+        let others: Vec<Slot> = others.map(|key| Slot::new(&site.name, key)).collect();
+        let read = move || {
+            // What was ordered for a type of key that is not wanted any more comes to nothing.
+            others.iter().try_for_each(|other| records.end(other))?;
+            records.standing(&own).map(|known| SiteStanding { open: records.open_at(&own), ..known })
+        };
         let mut standing = match spawn_blocking(read).await {
             Ok(Ok(standing)) => standing,
             Ok(Err(error)) => {
-                tracing::error!(%site, %error, "how the site was doing cannot be read");
+                tracing::error!(site = %slot.site, key = slot.key.word(), %error, "how the site was doing cannot be read");
                 SiteStanding::default()
             }
             Err(_) => SiteStanding::default(),
@@ -275,6 +258,11 @@ impl Manager {
     }
 }
 
+/// What is ordered for a site by itself.
+fn slots(site: &ManagedSite) -> impl Iterator<Item = (&ManagedSite, Slot)> {
+    site.key_types.iter().map(move |key| (site, Slot::new(&site.name, *key)))
+}
+
 /// What is told of a site; a copy is only made when that is new.
 fn show(standing: &mut Arc<SiteStanding>, step: &Step, is_under_way: bool) {
     let phase = match (is_under_way, step.due.is_some(), standing.has_failed()) {
@@ -301,10 +289,6 @@ fn profile(issuer: &Issuer, has_apple_pay: bool, standing: &SiteStanding, servin
     let was_asked_for = standing.issuer.as_ref() == Some(&issuer.name) && standing.profile.as_ref() == Some(&profile);
     let was_short = was_asked_for && serving.is_some_and(|life| life.length() < SHORTEST_FOR_APPLE_PAY);
     (!has_apple_pay || (profile != SHORT_LIVED && !was_short)).then_some(profile)
-}
-
-fn life(served: &ServedCert) -> Life {
-    Life { not_before: served.facts.not_before, not_after: served.facts.not_after }
 }
 
 /// Questions that are asked together, of all authorities.

@@ -19,7 +19,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
-use super::standing::AcmeHandle;
+use super::handle::AcmeHandle;
 use super::terms::{AcmeTerms, OnDemandSite};
 use crate::config::{SiteDesk, SiteRefusal};
 use crate::live::{Live, RouteTable, UnknownName};

@@ -28,7 +28,8 @@ use super::account::Accounts;
 use super::failure::{Failure, Reason};
 use super::progress::{Progress, Step};
 use super::shown::Shown;
-use super::terms::{AcmeTerms, Issuer, ManagedSite};
+use super::slot::Slot;
+use super::terms::{AcmeTerms, Issuer};
 use crate::config::{Challenge, PreflightConfig, PreflightMode};
 use crate::name::{HostName, HostPattern};
 use crate::outbound::dns::DnsClient;
@@ -67,7 +68,7 @@ impl Preflight {
         Self { shown, accounts, identities: Identities::default(), progress }
     }
 
-    /// Looks at everything that an order for a site depends on, as strictly as `mode` says. `ways` are those that its names may be
+    /// Looks at everything that an order depends on, as strictly as `mode` says. `ways` are those that its names may be
     /// shown in, the preferred one first: the first that is promising is given.
     ///
     /// # Errors
@@ -76,16 +77,16 @@ impl Preflight {
         &self,
         terms: &AcmeTerms,
         mode: PreflightMode,
-        (site, issuer): (&ManagedSite, &Issuer),
+        (slot, hosts, issuer): (&Slot, &[HostPattern], &Issuer),
         ways: &[Challenge],
     ) -> Result<Cleared, Failure> {
         let preferred = ways.first().copied().unwrap_or(Challenge::Http01);
         if mode == PreflightMode::Off {
             return Ok(Cleared { way: preferred, warning: None });
         }
-        self.progress.enter(&site.name, Some(Step::Checking));
-        let checked = timeout(PATIENCE, self.check(terms, (&site.hosts, issuer), ways)).await;
-        self.progress.enter(&site.name, None);
+        self.progress.enter(slot, Some(Step::Checking));
+        let checked = timeout(PATIENCE, self.check(terms, (hosts, issuer), ways)).await;
+        self.progress.enter(slot, None);
         let checked = checked.unwrap_or_else(|_| {
             let text = format!(
                 "the checks of the names did not come to an end within {} s: the name servers asked, or whoever answers at the \
@@ -98,7 +99,7 @@ impl Preflight {
             Ok(way) => Ok(Cleared { way, warning: None }),
             Err(failure) if mode == PreflightMode::Warn => {
                 let reason = failure.reason.label();
-                tracing::warn!(site = %site.name, %reason, "the order that follows may fail: {}", failure.text);
+                tracing::warn!(site = %slot.site, %reason, "the order that follows may fail: {}", failure.text);
                 Ok(Cleared { way: preferred, warning: Some(failure) })
             }
             Err(failure) => Err(failure),

@@ -3,11 +3,25 @@
 use serde::Serialize;
 
 use super::{now, timestamp};
-use crate::acme::{LastFailure, SiteStanding};
+use crate::acme::{AcmeHandle, LastFailure, RenewalInfo, SiteStanding};
 
-/// What is told of a managed site.
+/// What is told of a managed site: what needs most attention, then each type of key by itself.
 #[derive(Serialize)]
 pub(super) struct Managed {
+    #[serde(flatten)]
+    gravest: Doing,
+    keys: Vec<KeyDoing>,
+}
+
+#[derive(Serialize)]
+struct KeyDoing {
+    key_type: &'static str,
+    #[serde(flatten)]
+    doing: Doing,
+}
+
+#[derive(Serialize)]
+struct Doing {
     state: &'static str,
     /// Whose order it waits for.
     waits_for: Option<String>,
@@ -44,32 +58,46 @@ struct Failure {
     at: String,
 }
 
-impl From<SiteStanding> for Managed {
-    fn from(standing: SiteStanding) -> Self {
-        let is_late = standing.is_late(now());
+impl Managed {
+    /// `None`: the site is not managed.
+    pub(super) fn of(ordering: &AcmeHandle, site: &str) -> Option<Self> {
+        let each = ordering.each_of(site).into_iter();
+        let keys = each.map(|(key, standing)| KeyDoing { key_type: key.word(), doing: (&*standing).into() }).collect();
+        Some(Self { gravest: (&*ordering.of(site)?).into(), keys })
+    }
+}
+
+impl From<&SiteStanding> for Doing {
+    fn from(standing: &SiteStanding) -> Self {
+        let suggested = |info: &RenewalInfo| {
+            let (from, until) = info.window?;
+            Some(Suggested { from: timestamp(from), until: timestamp(until), explanation: info.explanation.clone() })
+        };
         Self {
             state: standing.phase.word(),
-            waits_for: standing.waits_for,
+            waits_for: standing.waits_for.clone(),
             next: standing.next.map(timestamp),
             renewal: standing.renewal.map(timestamp),
-            is_late,
-            left_out: standing.left_out,
-            suggested: standing.renewal_info.and_then(|info| {
-                let (from, until) = info.window?;
-                Some(Suggested { from: timestamp(from), until: timestamp(until), explanation: info.explanation })
-            }),
-            issuer: standing.issuer,
+            is_late: standing.is_late(now()),
+            left_out: standing.left_out.clone(),
+            suggested: standing.renewal_info.as_ref().and_then(suggested),
+            issuer: standing.issuer.clone(),
             issued: standing.issued.map(timestamp),
             failures: standing.failures,
             failed_checks: standing.failed_checks,
-            warning: standing.warning.map(Failure::from),
-            last_failure: standing.last_failure.map(Failure::from),
+            warning: standing.warning.as_ref().map(Failure::from),
+            last_failure: standing.last_failure.as_ref().map(Failure::from),
         }
     }
 }
 
-impl From<LastFailure> for Failure {
-    fn from(last: LastFailure) -> Self {
-        Self { issuer: last.issuer, reason: last.reason.label(), detail: last.text, at: timestamp(last.at) }
+impl From<&LastFailure> for Failure {
+    fn from(last: &LastFailure) -> Self {
+        Self {
+            issuer: last.issuer.clone(),
+            reason: last.reason.label(),
+            detail: last.text.clone(),
+            at: timestamp(last.at),
+        }
     }
 }

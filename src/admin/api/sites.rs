@@ -111,7 +111,7 @@ fn list(sources: &Sources, now: i64) -> Vec<SiteEntry> {
         name: site.name.to_string(),
         origin: origin(&site.name),
         certificate: Provided::of(site, choices.get(&*site.name)),
-        managed: sources.ordering.of(&site.name).map(Managed::from),
+        managed: Managed::of(&sources.ordering, &site.name),
         hosts: site.hosts.iter().map(|pattern| host(site, pattern)).collect(),
         routes: site.routes().iter().map(|route| route_entry(&routes, &route.prefix, route.group)).collect(),
     };
@@ -251,6 +251,7 @@ struct Standing {
     untimely: bool,
     untrusted: bool,
     unvouched: bool,
+    revoked: bool,
     too_low: bool,
     leaving: bool,
 }
@@ -263,6 +264,7 @@ impl Standing {
             untimely: !valid,
             untrusted: !facts.trusted,
             unvouched: !facts.vouched,
+            revoked: facts.revoked,
             too_low,
             leaving: facts.in_grace,
         }
@@ -285,6 +287,8 @@ fn decisive(chosen: &CertFacts, other: &CertFacts, asked: Asked) -> &'static str
         "trusted chain before untrusted"
     } else if standing.unvouched != other_standing.unvouched {
         "complete chain before none"
+    } else if standing.revoked != other_standing.revoked {
+        "in force before revoked"
     } else if standing.too_low != other_standing.too_low {
         "validation that the site asks for before less"
     } else if standing.leaving != other_standing.leaving {

@@ -124,6 +124,7 @@ struct Version {
     added_by: Option<String>,
     current: bool,
     turned_down: Option<TurnedDown>,
+    revoked: Option<String>,
 }
 
 impl Version {
@@ -142,6 +143,7 @@ impl Version {
             added_by: version.added_by,
             current: version.is_current,
             turned_down: version.turned_down,
+            revoked: version.revoked.map(|revocation| revocation.reason),
         }
     }
 }
@@ -160,6 +162,10 @@ async fn roll_back(call: Call) -> Result<Answer, Problem> {
         NotGoneBack::Untimely => Problem::new(
             Kind::Conflict,
             "the version is expired or not valid yet; what serves now stays, choose another version",
+        ),
+        NotGoneBack::Revoked => Problem::new(
+            Kind::Conflict,
+            "the version is revoked; what serves now stays, choose another version or order a new certificate",
         ),
         NotGoneBack::Damaged(what) => {
             Problem::new(Kind::Conflict, format!("the version cannot be served, restore it from a backup: {what}"))

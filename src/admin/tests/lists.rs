@@ -225,6 +225,8 @@ fn certificate(cn: &str, names: &[&str], not_before: i64, not_after: i64) -> Arc
             trusted: true,
             in_grace: false,
             held: false,
+            revoked: false,
+            stand_in: false,
         },
     })
 }

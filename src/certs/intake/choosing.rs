@@ -135,13 +135,15 @@ impl Desk {
                 trouble = Some(message);
             }
         }
+        rules.extend(self.gaps.iter().cloned());
         self.shelf.govern(rules);
         trouble
     }
 
     /// When a certificate of our own authority is to be renewed; the calendar may be set meanwhile.
     pub(super) fn next_renewal(&self, now: Moment) -> Option<Instant> {
-        let seconds = u64::try_from(self.self_signed.next_renewal()? - now.unix).unwrap_or(0);
+        let next = [self.self_signed.next_renewal(), self.stand_ins.next_renewal()].into_iter().flatten().min();
+        let seconds = u64::try_from(next? - now.unix).unwrap_or(0);
         now.steady.checked_add(Duration::from_secs(seconds.min(FARTHEST_LOOK)))
     }
 

@@ -173,6 +173,8 @@ async fn a_look_that_fails_leaves_what_is_served_and_is_not_the_last() {
         not_kept: None,
         choices: Choices::open(Store::in_memory()).expect("none"),
         self_signed: SelfSigned::new(Store::in_memory(), folder.path()),
+        stand_ins: StandIns::default(),
+        gaps: Vec::new(),
         objects: AllObjects::new(
             &folder.path().into(),
             Objects::open(Store::in_memory(), Path::new("state")).expect("none"),

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::record::Decision;
+use super::revocation::Revocation;
 use crate::certs::certificate::{Fingerprint, hexadecimal, sha256};
 use crate::live::KeyType;
 use crate::name::HostPattern;
@@ -29,6 +30,7 @@ pub(super) struct Lineage {
     /// at midnight) valid longer, then come later.
     versions: Vec<VersionName>,
     pub(super) turned_down: BTreeMap<VersionName, TurnedDown>,
+    pub(super) revoked: BTreeMap<VersionName, Revocation>,
 }
 
 /// Why a version does not serve.
@@ -41,6 +43,8 @@ pub enum TurnedDown {
     Withdrawn,
     /// Its files were overwritten with another certificate.
     Replaced,
+    /// It was revoked and had to leave at once.
+    Revoked,
 }
 
 /// What decides between versions that were issued in the same second.
@@ -85,11 +89,17 @@ impl Lineage {
     pub(super) fn decide(&mut self, decision: Decision) {
         let known = decision.turned_down.into_iter().filter_map(|(name, why)| Some((VersionName::parse(&name)?, why)));
         self.turned_down = known.collect();
+        let revoked = decision.revoked.into_iter().filter_map(|(name, how)| Some((VersionName::parse(&name)?, how)));
+        self.revoked = revoked.collect();
     }
 
-    /// Those that may serve; the first is current.
+    /// Those that may serve; the first is current. What is revoked goes last.
     pub(super) fn newest_first(&self) -> impl Iterator<Item = VersionName> + '_ {
-        self.all().filter(|version| !self.turned_down.contains_key(version))
+        let of_kind = |is_revoked: bool| {
+            let may_serve = self.all().filter(|version| !self.turned_down.contains_key(version));
+            may_serve.filter(move |version| self.revoked.contains_key(version) == is_revoked)
+        };
+        of_kind(false).chain(of_kind(true))
     }
 
     /// Whether the operator went back to this version.
@@ -101,7 +111,7 @@ impl Lineage {
     /// Gives whether that is new. What the operator said stays what was said.
     pub(super) fn turn_down(&mut self, version: VersionName, why: TurnedDown) -> bool {
         match self.turned_down.get(&version) {
-            Some(TurnedDown::RolledBack) => false,
+            Some(TurnedDown::RolledBack | TurnedDown::Revoked) => false,
             Some(known) if *known == why => false,
             _ => {
                 self.turned_down.insert(version, why);
@@ -113,7 +123,7 @@ impl Lineage {
     /// Gives whether that is new.
     pub(super) fn take_up(&mut self, version: VersionName) -> bool {
         match self.turned_down.get(&version) {
-            None | Some(TurnedDown::RolledBack) => false,
+            None | Some(TurnedDown::RolledBack | TurnedDown::Revoked) => false,
             Some(_) => self.turned_down.remove(&version).is_some(),
         }
     }

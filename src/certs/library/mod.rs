@@ -10,6 +10,7 @@
 
 mod lineage;
 mod record;
+mod revocation;
 mod version;
 
 use std::path::{Path, PathBuf};
@@ -30,6 +31,7 @@ pub(super) use lineage::lineage_id;
 use lineage::{Lineage, Tie, VersionName};
 pub use record::Source;
 use record::{Decision, Record};
+pub use revocation::Revocation;
 pub use version::Version;
 pub(super) use version::{Leaf, NewVersion, Stored, Unreadable};
 
@@ -245,7 +247,8 @@ impl Library {
             pair.certificate_files = record.certificate_files.iter().map(|file| file.as_path().into()).collect();
             pair.key_files = record.key_files.iter().map(|file| file.as_path().into()).collect();
         }
-        Ok(Stored { is_dropped, pair, record })
+        let is_revoked = self.lineages.get(id).is_some_and(|lineage| lineage.revoked.contains_key(&version));
+        Ok(Stored { is_dropped, is_revoked, pair, record })
     }
 
     /// Reads the version of a fingerprint.
@@ -277,6 +280,7 @@ impl Library {
                 added_by: record.added_by,
                 is_current: current == Some(version),
                 turned_down: lineage.turned_down.get(&version).copied(),
+                revoked: lineage.revoked.get(&version).cloned(),
             })
         };
         Some(lineage.all().filter_map(told).collect())
@@ -328,7 +332,8 @@ impl Library {
         self.places.remove(&version);
         if let Some(lineage) = self.lineages.get_mut(&*id) {
             lineage.remove(version);
-            let was_decided = lineage.turned_down.remove(&version).is_some();
+            let was_decided =
+                lineage.turned_down.remove(&version).is_some() | lineage.revoked.remove(&version).is_some();
             if lineage.is_empty() {
                 self.lineages.remove(&*id);
                 if let Some(folder) = root().below(&id) {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::lineage::{Lineage, TurnedDown};
+use super::revocation::Revocation;
 
 /// `meta.json` of a version.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,6 +70,8 @@ pub(super) struct Decision {
     current: Option<String>,
     #[serde(default)]
     pub(super) turned_down: BTreeMap<String, TurnedDown>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) revoked: BTreeMap<String, Revocation>,
 }
 
 impl Decision {
@@ -76,6 +79,7 @@ impl Decision {
         Self {
             current: lineage.newest_first().next().map(|version| version.to_string()),
             turned_down: lineage.turned_down.iter().map(|(version, why)| (version.to_string(), *why)).collect(),
+            revoked: lineage.revoked.iter().map(|(version, how)| (version.to_string(), how.clone())).collect(),
         }
     }
 

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::lineage::{TurnedDown, VersionName, lineage_id};
 use super::record::{Record, Source};
+use super::revocation::Revocation;
 use crate::certs::certificate::Fingerprint;
 use crate::certs::pairing::Pair;
 use crate::live::{CertFacts, KeyType};
@@ -56,6 +57,8 @@ pub(in crate::certs) struct Stored {
     pub(in crate::certs) pair: Pair,
     /// Whether the drop folder has a say in whether it serves.
     pub(in crate::certs) is_dropped: bool,
+    /// Whether its authority took it back.
+    pub(in crate::certs) is_revoked: bool,
     pub(in crate::certs) record: Record,
 }
 
@@ -86,6 +89,8 @@ pub struct Version {
     pub is_current: bool,
     /// Why it does not serve.
     pub turned_down: Option<TurnedDown>,
+    /// That it was revoked.
+    pub revoked: Option<Revocation>,
 }
 
 /// Why a version could not be read.

@@ -6,7 +6,7 @@ use crate::live::Provision;
 
 fn site(name: &str, hosts: &[&str]) -> SiteTerms {
     let hosts = hosts.iter().map(|host| HostPattern::parse(host).expect("a host")).collect();
-    SiteTerms { name: name.into(), hosts, provision: Provision::Uploaded }
+    SiteTerms { name: name.into(), hosts, provision: Provision::Uploaded, before_issue: Default::default() }
 }
 
 fn sites() -> Vec<SiteTerms> {

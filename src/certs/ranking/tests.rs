@@ -198,6 +198,7 @@ fn site(host: &str, minimum_validation: Option<ValidationLevel>) -> SiteSpec {
         staging: false,
         provision: Default::default(),
         on_demand: Default::default(),
+        orders: Default::default(),
     }
 }
 

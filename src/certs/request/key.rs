@@ -43,6 +43,27 @@ impl RequestKey {
         Ok(Self { algorithm, pair })
     }
 
+    /// One that was made before, here or elsewhere, PKCS#8; `None`: it is of a kind that no request is made for.
+    #[must_use]
+    pub fn read(pkcs8: &[u8]) -> Option<Self> {
+        if let Ok(pair) = rsa::KeyPair::from_pkcs8(pkcs8) {
+            let algorithm = match pair.public_modulus_len() {
+                256 => KeyAlgorithm::Rsa2048,
+                384 => KeyAlgorithm::Rsa3072,
+                512 => KeyAlgorithm::Rsa4096,
+                _ => return None,
+            };
+            return Some(Self { algorithm, pair: Pair::Rsa(pair) });
+        }
+        let curves = [
+            (KeyAlgorithm::EcdsaP256, &ECDSA_P256_SHA256_ASN1_SIGNING),
+            (KeyAlgorithm::EcdsaP384, &ECDSA_P384_SHA384_ASN1_SIGNING),
+        ];
+        let read = |(algorithm, curve)| Some((algorithm, EcdsaKeyPair::from_pkcs8(curve, pkcs8).ok()?));
+        let (algorithm, pair) = curves.into_iter().find_map(read)?;
+        Some(Self { algorithm, pair: Pair::Ecdsa(pair) })
+    }
+
     /// The whole pair as PKCS#8, PEM. A secret.
     ///
     /// # Errors

@@ -29,6 +29,8 @@ pub(in crate::certs) struct Holding {
     pub(super) owner: Owner,
     /// The operator went back from it to a version before: it does not serve.
     pub(super) is_turned_down: bool,
+    /// Its authority took it back: it serves where nothing else could.
+    pub(super) is_revoked: bool,
     /// Its key, as long as the library does not have it.
     pub(super) unkept: Option<Arc<Key>>,
     /// Seconds since the Unix epoch.
@@ -73,6 +75,7 @@ impl Holding {
             state: State::Present,
             owner: Owner::Folder,
             is_turned_down: before.is_some_and(|before| before.is_turned_down),
+            is_revoked: before.is_some_and(|before| before.is_revoked),
             unkept: Some(Arc::clone(&pair.key)),
             since: before.map_or(unix, |before| before.since),
         })
@@ -82,7 +85,8 @@ impl Holding {
     pub(super) fn restored(stored: &Stored) -> Result<Self, Flaw> {
         let (owner, state) =
             if stored.is_dropped { (Owner::Folder, State::Kept) } else { (Owner::Library, State::Present) };
-        Ok(Self { owner, state, unkept: None, ..Self::new(&stored.pair, None, stored.record.added)? })
+        let is_revoked = stored.is_revoked;
+        Ok(Self { owner, state, is_revoked, unkept: None, ..Self::new(&stored.pair, None, stored.record.added)? })
     }
 
     /// It is told of as lying there.
@@ -177,9 +181,10 @@ impl Holding {
             _ => roots.trust(self.bundle.leaf(), &self.chain, unix),
         };
         let vouched = self.voucher.makes_whole() || trusted;
-        let (in_grace, held) = (matches!(self.state, State::Leaving { .. }), self.is_held());
-        if (facts.in_grace, facts.held, facts.trusted, facts.vouched) != (in_grace, held, trusted, vouched) {
-            let facts = CertFacts { in_grace, held, trusted, vouched, ..facts.clone() };
+        let (in_grace, held, revoked) = (matches!(self.state, State::Leaving { .. }), self.is_held(), self.is_revoked);
+        let told = (facts.in_grace, facts.held, facts.trusted, facts.vouched, facts.revoked);
+        if told != (in_grace, held, trusted, vouched, revoked) {
+            let facts = CertFacts { in_grace, held, trusted, vouched, revoked, ..facts.clone() };
             self.served = entry_like(&self.served, facts);
         }
     }

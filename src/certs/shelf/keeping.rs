@@ -51,6 +51,7 @@ impl Shelf {
         if library.has(&leaf) {
             let is_turned_down = library.is_turned_down(&leaf);
             self.returned.push(*leaf.fingerprint);
+            holding.is_revoked = library.is_revoked(&leaf);
             (holding.is_turned_down, holding.unkept) = (is_turned_down, None);
         }
     }
@@ -145,6 +146,9 @@ impl Shelf {
         if !stored.pair.leaf.is_valid_at(now.unix) {
             return Err(NotGoneBack::Untimely);
         }
+        if stored.is_revoked {
+            return Err(NotGoneBack::Revoked);
+        }
         let own = stored.pair.leaf.fingerprint;
         let holding = Holding::restored(&stored).map_err(|flaw| NotGoneBack::Damaged(flaw.to_string()))?;
         let taken = Taken::of(&holding);
@@ -196,7 +200,7 @@ impl Shelf {
     }
 
     /// Has the version of a certificate serve that is current now.
-    fn bring_back(&mut self, lineage: &str, files: &Files, now: Moment) {
+    pub(super) fn bring_back(&mut self, lineage: &str, files: &Files, now: Moment) {
         self.is_stirred = true;
         let Some(library) = &self.library else { return };
         for stored in library.serving_one(lineage, leaves(files), now.unix) {

@@ -12,6 +12,7 @@ mod memory;
 mod outcome;
 mod remarks;
 mod requested;
+mod revoking;
 mod standing;
 mod sweep;
 mod tell;

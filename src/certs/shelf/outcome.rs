@@ -83,6 +83,8 @@ pub enum NotGoneBack {
     Unknown,
     /// It is expired, or not valid yet.
     Untimely,
+    /// It was revoked.
+    Revoked,
     /// What is kept of it cannot be served.
     Damaged(String),
     /// It could not be written down.

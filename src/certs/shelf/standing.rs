@@ -48,6 +48,7 @@ impl Standing {
         };
         // What is valid goes before what is not, and behind both what stands above the order.
         let above = self.rules.iter().filter(|rule| matches!(rule.by, By::Own(_))).count();
+        let above = above + self.order.iter().rev().take_while(|own| own.certificate().facts.stand_in).count();
         let (order, above) = self.order.split_at(self.order.len().saturating_sub(above));
         let mut untimely: Vec<&Ranked> = order.iter().rev().take_while(|ranked| !is_valid(ranked)).collect();
         untimely.reverse();

@@ -13,6 +13,7 @@ fn table(sites: impl IntoIterator<Item = Vec<String>>) -> RouteTable {
         staging: false,
         provision: Default::default(),
         on_demand: Default::default(),
+        orders: Default::default(),
     };
     RouteTable::new(sites.into_iter().map(spec).collect(), Limits::default(), Vec::new(), 443)
 }

@@ -17,6 +17,7 @@ fn sites(names: &[&str]) -> RouteTable {
         staging: false,
         provision: Default::default(),
         on_demand: Default::default(),
+        orders: Default::default(),
     };
     RouteTable::new(names.iter().map(spec).collect(), Limits::default(), Vec::new(), 443)
 }

@@ -90,6 +90,7 @@ impl Stage {
             staging: false,
             provision: Default::default(),
             on_demand: Default::default(),
+            orders: Default::default(),
         };
         let (routes_publisher, routes) =
             table(RouteTable::new(vec![site], Limits::default(), Vec::new(), listener.address.port()));

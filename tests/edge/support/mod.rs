@@ -7,6 +7,7 @@ pub(crate) mod command;
 mod edge;
 pub(crate) mod frame;
 mod http2;
+pub(crate) mod managed;
 mod message;
 mod metrics;
 mod origin;

@@ -1,0 +1,146 @@
+//! What the rest of the house asks of orders.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::mpsc;
+
+use super::budget::Left;
+use super::on_demand::Answer;
+use super::progress::{Progress, Step};
+use super::slot::Slot;
+use super::standing::{Phase, SiteStanding};
+use super::tally::{EndedOrders, Tally};
+use crate::live::OrderedKey;
+
+/// What the rest of the house asks of orders.
+#[derive(Clone, Debug)]
+pub struct AcmeHandle {
+    sites: Arc<Mutex<BTreeMap<Slot, Arc<SiteStanding>>>>,
+    left: Arc<Mutex<Vec<Left>>>,
+    tally: Arc<Mutex<Tally>>,
+    questions: Arc<[AtomicU64; Answer::WORDS.len()]>,
+    progress: Progress,
+    wishes: mpsc::Sender<Wish>,
+}
+
+/// The site is not managed, so nothing is ordered for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotManaged;
+
+impl AcmeHandle {
+    /// A handle, and what is wished for through it.
+    #[must_use]
+    pub fn new() -> (Self, mpsc::Receiver<Wish>) {
+        let (wishes, received) = mpsc::channel(WISHES);
+        let (tally, questions, progress) = Default::default();
+        (Self { sites: Arc::default(), left: Arc::default(), tally, questions, progress, wishes }, received)
+    }
+
+    /// How a site is doing, with two types of key the one that needs more attention; `None`: it is not managed.
+    #[must_use]
+    pub fn of(&self, site: &str) -> Option<Arc<SiteStanding>> {
+        let each: Vec<_> = self.each_of(site).into_iter().map(|(_, standing)| standing).collect();
+        SiteStanding::of_all(&each)
+    }
+
+    /// How a site is doing for each type of key that it has certificates for; none: it is not managed.
+    #[must_use]
+    pub fn each_of(&self, site: &str) -> Vec<(OrderedKey, Arc<SiteStanding>)> {
+        let sites = self.sites.lock().unwrap_or_else(PoisonError::into_inner);
+        let standing = |key| {
+            let slot = Slot::new(site, key);
+            let mut standing = Arc::clone(sites.get(&slot)?);
+            let phase = self.progress.of(&slot).map(|step| match step {
+                Step::Checking => Phase::Checking,
+                Step::Validating => Phase::Validating,
+            });
+            if let Some(phase) = phase {
+                Arc::make_mut(&mut standing).phase = phase;
+            }
+            Some((key, standing))
+        };
+        OrderedKey::ALL.into_iter().filter_map(standing).collect()
+    }
+
+    /// Where orders under way tell how far they have come.
+    pub(super) const fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    /// How every managed site is doing, by its name.
+    #[must_use]
+    pub fn all(&self) -> BTreeMap<String, Arc<SiteStanding>> {
+        let sites = self.sites.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all: BTreeMap<String, Arc<SiteStanding>> = BTreeMap::new();
+        for (slot, standing) in sites.iter() {
+            let known = all.get(&slot.site).into_iter().chain([standing]).cloned();
+            if let Some(both) = SiteStanding::of_all(&known.collect::<Vec<_>>()) {
+                all.insert(slot.site.clone(), both);
+            }
+        }
+        all
+    }
+
+    /// The orders that have ended, for every issuer and outcome.
+    #[must_use]
+    pub fn ended(&self) -> Vec<EndedOrders> {
+        self.tally().all()
+    }
+
+    /// How questions about names that nobody serves were answered, by word.
+    #[must_use]
+    pub fn questions(&self) -> Vec<(&'static str, u64)> {
+        let totals = self.questions.iter().map(|total| total.load(Ordering::Relaxed));
+        Answer::WORDS.into_iter().zip(totals).collect()
+    }
+
+    pub(super) fn asked(&self, answer: &Answer) {
+        self.questions[answer.place()].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Has a certificate ordered now, whatever serves and whatever failed before.
+    ///
+    /// # Errors
+    /// When the site is not managed.
+    pub async fn renew(&self, site: &str) -> Result<(), NotManaged> {
+        if self.of(site).is_none() {
+            return Err(NotManaged);
+        }
+        let wish = Wish { site: site.to_owned(), key: None };
+        self.wishes.send(wish).await.map_err(|_| NotManaged)
+    }
+
+    pub(super) fn tally(&self) -> MutexGuard<'_, Tally> {
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many orders each issuer still takes, in order of preference.
+    #[must_use]
+    pub fn left(&self) -> Vec<Left> {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn replace(&self, sites: BTreeMap<Slot, Arc<SiteStanding>>, left: Vec<Left>) {
+        *self.left.lock().unwrap_or_else(PoisonError::into_inner) = left;
+        *self.sites.lock().unwrap_or_else(PoisonError::into_inner) = sites;
+    }
+}
+
+/// What is to be ordered whenever its time is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wish {
+    site: String,
+    /// `None`: for each that the site has certificates for.
+    key: Option<OrderedKey>,
+}
+
+impl Wish {
+    pub(super) fn is_for(&self, slot: &Slot) -> bool {
+        self.site == slot.site && self.key.is_none_or(|key| key == slot.key)
+    }
+}
+
+/// Wishes that wait while the manager looks round.
+const WISHES: usize = 16;

@@ -1,0 +1,74 @@
+//! Edges with managed sites, and what they tell of them.
+
+use std::process::Command;
+
+use serde_json::Value;
+
+use super::pebble::Pebble;
+use super::{Edge, Origin, Setup, eventually};
+
+/// An edge with a managed site of this name that says `more` of itself.
+pub(crate) fn managed_site(pebble: &Pebble, origin: &Origin, host: &str, more: &str) -> Setup {
+    let mut setup = Setup::new();
+    pebble.used_by(&mut setup);
+    setup.raw_site(&site_text(origin, host, more));
+    setup
+}
+
+/// Such a site as the configuration has it.
+pub(crate) fn site_text(origin: &Origin, host: &str, more: &str) -> String {
+    format!("[[site]]\nhosts = [\"{host}\"]\nupstreams = [\"{}\"]\ncertificate = \"managed\"\n{more}\n", origin.url())
+}
+
+/// What is told of the site's orders.
+pub(crate) fn orders_of(edge: &Edge, site: &str) -> Value {
+    let found = edge.api("sites").into_iter().find(|known| known["name"] == site).expect("the site");
+    found["managed"].clone()
+}
+
+/// The same once it is in this state.
+pub(crate) fn orders_in(edge: &Edge, site: &str, state: &str) -> Value {
+    eventually(state, || Some(orders_of(edge, site)).filter(|told| told["state"] == state))
+}
+
+/// What is told of one type of key, once it is in this state.
+pub(crate) fn key_in(edge: &Edge, site: &str, key_type: &str, state: &str) -> Value {
+    eventually(state, || {
+        let keys = orders_of(edge, site)["keys"].as_array().cloned().unwrap_or_default();
+        keys.into_iter().find(|key| key["key_type"] == key_type && key["state"] == state)
+    })
+}
+
+/// The certificates in service for this name.
+pub(crate) fn certificates_of(edge: &Edge, name: &str) -> Vec<Value> {
+    let all = edge.api("certificates").into_iter();
+    all.filter(|one| one["names"].as_array().is_some_and(|names| names.iter().any(|known| known == name))).collect()
+}
+
+/// The certificate that a client of openssl's is shown which signs off these algorithms alone, PEM; `None`: the handshake failed.
+pub(crate) fn shown_to_openssl(edge: &Edge, name: &str, algorithms: &str) -> Option<String> {
+    let output = Command::new("openssl")
+        .args(["s_client", "-connect", &edge.https.to_string(), "-servername", name, "-sigalgs", algorithms])
+        .stdin(std::process::Stdio::null())
+        .output()
+        .expect("openssl is there");
+    let text = String::from_utf8_lossy(&output.stdout);
+    let (begin, end) = ("-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----");
+    let at = text.find(begin)?;
+    Some(text[at..at + text[at..].find(end)? + end.len()].to_owned())
+}
+
+/// What openssl says of a certificate.
+pub(crate) fn read_by_openssl(pem: &str, what: &str) -> String {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("one.pem");
+    std::fs::write(&file, pem).expect("written");
+    let output = Command::new("openssl")
+        .args(["x509", "-noout", "-in"])
+        .arg(file)
+        .args(what.split(' '))
+        .output()
+        .expect("openssl is there");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("text")
+}
