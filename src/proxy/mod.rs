@@ -28,7 +28,7 @@ use crate::telemetry::WorkerCounters;
 use listener::Bound;
 
 pub use permits::Permits;
-pub use tls::{TlsPolicy, TlsPolicyError, UnknownName};
+pub use tls::{TlsPolicy, TlsPolicyError, UnknownName, rotate_ticket_keys};
 
 /// What all workers read. The control plane publishes; nothing here waits for it.
 pub struct Shared {

@@ -5,7 +5,9 @@ mod hello;
 mod policy;
 mod resolver;
 mod stream;
+mod tickets;
 
 pub(super) use handshake::{Accepted, Refused, accept};
 pub use policy::{TlsPolicy, TlsPolicyError, UnknownName};
 pub(super) use stream::Stream;
+pub use tickets::rotate_ticket_keys;

@@ -3,11 +3,12 @@
 use std::sync::{Arc, OnceLock};
 
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
-use rustls::server::{NoServerSessionStorage, ProducesTickets};
+use rustls::server::NoServerSessionStorage;
 use rustls::version::{TLS12, TLS13};
 use rustls::{ServerConfig, SupportedProtocolVersion};
 
 use super::resolver::LentCertificate;
+use super::tickets::ticketer;
 use crate::name::HostName;
 
 /// How the edge speaks TLS, and what it does about names nobody serves.
@@ -41,7 +42,7 @@ impl TlsPolicy {
         config.alpn_protocols = vec![H2.to_vec(), HTTP11.to_vec()];
         // rustls' session store is one mutex around a list that is searched from the front; tickets need neither.
         config.session_storage = Arc::new(NoServerSessionStorage {});
-        config.ticketer = ticketer()?;
+        config.ticketer = ticketer().map_err(TlsPolicyError)?;
         Ok(Self { config: Arc::new(config), unknown_name, tells_unknown: false })
     }
 
@@ -82,16 +83,6 @@ impl std::error::Error for TlsPolicyError {}
 fn provider() -> Arc<CryptoProvider> {
     static PROVIDER: OnceLock<Arc<CryptoProvider>> = OnceLock::new();
     Arc::clone(PROVIDER.get_or_init(|| Arc::new(aws_lc_rs::default_provider())))
-}
-
-/// One ticketer for the life of the process: a new one at each reload would make every ticket worthless.
-fn ticketer() -> Result<Arc<dyn ProducesTickets>, TlsPolicyError> {
-    static TICKETER: OnceLock<Arc<dyn ProducesTickets>> = OnceLock::new();
-    if let Some(ticketer) = TICKETER.get() {
-        return Ok(Arc::clone(ticketer));
-    }
-    let fresh = aws_lc_rs::Ticketer::new().map_err(TlsPolicyError)?;
-    Ok(Arc::clone(TICKETER.get_or_init(|| fresh)))
 }
 
 /// ALPN names (RFC 9113 §3.1, RFC 7301 §6).
