@@ -24,6 +24,8 @@ pub(super) struct Failure {
     pub(super) names: Vec<String>,
     /// Nothing failed: the order is not made before `come_again`, to spare the authority.
     pub(super) is_held: bool,
+    /// The authority's word for it (RFC 8555 §6.7); `None`: it did not say no.
+    pub(super) problem: Option<Box<str>>,
 }
 
 /// The kinds of failure; labels of metrics.
@@ -99,7 +101,7 @@ impl Reason {
 
     /// RFC 8555 §6.7
     fn of(kind: &str) -> Self {
-        match kind.strip_prefix("urn:ietf:params:acme:error:").unwrap_or_default() {
+        match kind.strip_prefix(ACME).unwrap_or_default() {
             "rateLimited" => Self::RateLimited,
             "unauthorized" | "connection" | "incorrectResponse" | "tls" => Self::Validation,
             "dns" => Self::Dns,
@@ -126,6 +128,7 @@ impl Failure {
             is_beforehand: false,
             names: Vec::new(),
             is_held: false,
+            problem: None,
         }
     }
 
@@ -166,8 +169,14 @@ impl Failure {
         Self {
             is_forgetful: kind.ends_with(":badNonce"),
             names: names.collect(),
+            problem: Some(kind.strip_prefix(ACME).unwrap_or(kind).into()),
             ..Self::new(Reason::of(kind), printable(&text))
         }
+    }
+
+    /// Whether the authority has this against it.
+    pub(super) fn is(&self, problem: &str) -> bool {
+        self.problem.as_deref() == Some(problem)
     }
 }
 
@@ -198,6 +207,8 @@ pub(super) fn printable(text: &str) -> String {
     text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).take(LONGEST_TEXT).collect()
 }
 
+/// RFC 8555 §6.7
+const ACME: &str = "urn:ietf:params:acme:error:";
 const LONGEST_TEXT: usize = 1000;
 
 #[cfg(test)]

@@ -112,6 +112,21 @@ impl AcmeHandle {
         self.wishes.send(wish).await.map_err(|_| NotManaged)
     }
 
+    /// The same for one type of key.
+    ///
+    /// # Errors
+    /// When the site is not managed.
+    pub(super) async fn replace_key(&self, site: &str, key: OrderedKey) -> Result<(), NotManaged> {
+        let each = self.each_of(site);
+        let key = match each.iter().any(|(known, _)| *known == key) {
+            true => Some(key),
+            false if each.is_empty() => return Err(NotManaged),
+            // What comes in its place is of another type.
+            false => None,
+        };
+        self.wishes.send(Wish { site: site.to_owned(), key }).await.map_err(|_| NotManaged)
+    }
+
     pub(super) fn tally(&self) -> MutexGuard<'_, Tally> {
         self.tally.lock().unwrap_or_else(PoisonError::into_inner)
     }

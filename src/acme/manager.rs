@@ -16,6 +16,7 @@ use self::look::Heard;
 use self::places::Places;
 use self::wanted::Wanted;
 use super::account::Accounts;
+use super::authorities::Authorities;
 use super::budget::Budgets;
 use super::dns01::Dns01;
 use super::failure::{Failure, Reason};
@@ -126,6 +127,18 @@ impl Manager {
         }
     }
 
+    /// What the operator may ask of authorities beside orders.
+    #[must_use]
+    pub fn authorities(&self) -> Authorities {
+        Authorities {
+            terms: self.terms.clone(),
+            accounts: self.orders.accounts.clone(),
+            intake: self.intake.clone(),
+            ordering: self.handle.clone(),
+            certificates: self.certificates.clone(),
+        }
+    }
+
     /// Orders until the edge drains.
     pub async fn run(mut self, mut lifecycle: Lifecycle) {
         tokio::select! {
@@ -141,8 +154,13 @@ impl Manager {
         let mut asking: JoinSet<Heard> = JoinSet::new();
         let mut sweeping = JoinSet::new();
         sweeping.spawn(sweep(self.orders.dns.clone(), self.terms.clone()));
+        let mut attended: Option<Arc<AcmeTerms>> = None;
         loop {
             let terms = self.terms.borrow_and_update().clone();
+            // Not where a change is waited for: one that comes while nobody waits is seen here alone.
+            if attended.replace(Arc::clone(&terms)).is_none_or(|before| !Arc::ptr_eq(&before, &terms)) {
+                self.authorities().attend();
+            }
             let next = self.look(&terms, &mut at_work, &mut asking).await;
             let (mut ended, mut heard) = (None, None);
             tokio::select! {

@@ -14,11 +14,14 @@
 
 mod account;
 mod adopted;
+mod authorities;
 mod budget;
+mod dialogue;
 mod dns01;
 mod failure;
 mod handle;
 mod health;
+mod jws;
 mod manager;
 #[cfg(test)]
 mod month;
@@ -30,6 +33,8 @@ mod progress;
 mod records;
 mod renewal_info;
 mod rest;
+mod revoke;
+mod rollover;
 mod schedule;
 mod serving;
 mod shown;
@@ -41,6 +46,7 @@ mod terms;
 mod wire;
 
 pub use adopted::{AdoptedKey, NotAdopted, adopt, has_account};
+pub use authorities::{Authorities, ListedAccount, NotDone};
 pub use budget::{Kind, Left};
 pub use failure::Reason;
 pub use handle::{AcmeHandle, NotManaged, Wish};
@@ -48,6 +54,7 @@ pub use manager::Manager;
 pub use on_demand::{Answer, Newcomers};
 pub use renewal_info::RenewalInfo;
 pub use rest::Rest;
+pub use revoke::{RevocationReason, Revoked};
 pub use standing::{LastFailure, Outcome, Phase, SiteStanding};
 pub use tally::EndedOrders;
 pub use terms::{AcmeTerms, ExternalAccount, Issuer, ManagedSite, OnDemandSite, QuestionLimits};

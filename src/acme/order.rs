@@ -70,11 +70,17 @@ impl Orders {
             Challenge::TlsAlpn01 | Challenge::Http01 => PATIENCE,
         };
         let done = timeout(patience, async {
-            let mut tries = 1;
+            let (mut tries, mut is_reopened) = (1, false);
             loop {
                 match self.go(record, (issuer, challenge, asked), terms, (&wire, &mut puts)).await {
                     // A nonce is refused that was just given (RFC 8555 §6.5), as often as the client library tries.
                     Err(failure) if failure.is_forgetful && tries < MOST_TRIES => tries += 1,
+                    // Its data was lost, or it was set up anew: what was ordered there is lost too.
+                    Err(failure) if failure.is("accountDoesNotExist") && !is_reopened => {
+                        self.accounts.reopen(issuer, &terms.contact, &wire).await?;
+                        (record.order.url, is_reopened) = (None, true);
+                        self.records.note(record)?;
+                    }
                     done => return done,
                 }
             }

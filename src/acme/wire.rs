@@ -12,6 +12,7 @@ use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use instant_acme::{BodyWrapper, BytesResponse, Error, HttpClient};
 
+use super::failure::{Failure, Reason};
 use crate::outbound::HttpsClient;
 
 /// A way that one order goes by itself; clones are the same way.
@@ -37,6 +38,22 @@ impl Wire {
         self.location.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
+    /// Says something without the client library, and reads the whole answer.
+    pub(super) async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Bytes>, Failure> {
+        let answer = self.https.send(request).await;
+        let answer = answer.map_err(|error| Failure::new(Reason::Unreachable, error.to_string()))?;
+        self.heed(&answer);
+        Ok(answer)
+    }
+
+    fn heed(&self, answer: &Response<Bytes>) {
+        let told = come_again(answer, SystemTime::now());
+        *self.come_again.lock().unwrap_or_else(PoisonError::into_inner) = told;
+        let location = answer.headers().get(LOCATION).filter(|_| answer.status() == StatusCode::CREATED);
+        let location = location.and_then(|url| url.to_str().ok()).map(str::to_owned);
+        *self.location.lock().unwrap_or_else(PoisonError::into_inner) = location;
+    }
+
     async fn exchange(self, request: Request<BodyWrapper<Bytes>>) -> Result<BytesResponse, Error> {
         let (head, body) = request.into_parts();
         let body = match body.collect().await {
@@ -45,11 +62,7 @@ impl Wire {
         };
         let answer = self.https.send(Request::from_parts(head, Full::new(body))).await;
         let answer = answer.map_err(|error| Error::Other(error.into()))?;
-        let told = come_again(&answer, SystemTime::now());
-        *self.come_again.lock().unwrap_or_else(PoisonError::into_inner) = told;
-        let location = answer.headers().get(LOCATION).filter(|_| answer.status() == StatusCode::CREATED);
-        let location = location.and_then(|url| url.to_str().ok()).map(str::to_owned);
-        *self.location.lock().unwrap_or_else(PoisonError::into_inner) = location;
+        self.heed(&answer);
         // What stands in front of an authority answers in its own words.
         let status = answer.status();
         if (status.is_client_error() || status.is_server_error()) && !is_problem(answer.body()) {

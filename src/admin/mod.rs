@@ -25,7 +25,7 @@ pub use socket::AdminSocket;
 pub use tokens::Tokens;
 
 use crate::access_log::AccessLog;
-use crate::acme::AcmeHandle;
+use crate::acme::{AcmeHandle, Authorities};
 use crate::certs::{IntakeHandle, Truth};
 use crate::config::{Origins, SiteDesk, Standing};
 use crate::live::{CertIndex, Live, RouteTable, WellKnown};
@@ -52,6 +52,10 @@ pub struct Sources {
     pub truth: Truth,
     /// How managed sites are doing.
     pub ordering: AcmeHandle,
+    /// Whom certificates are ordered from; `None` when none are.
+    pub authorities: Option<Authorities>,
+    /// Has no TLS session of before resumed; or says why not.
+    pub rotate_tickets: Box<dyn Fn() -> Result<(), String> + Send + Sync>,
     /// What of the configuration does not apply.
     pub configuration: watch::Receiver<Standing>,
     /// Where each site is written.

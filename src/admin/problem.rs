@@ -91,13 +91,15 @@ pub(super) enum Kind {
     MediaType,
     /// Too many failures.
     TooMany,
+    /// An authority refuses, or does not answer.
+    Authority,
     /// Our fault.
     Internal,
 }
 
 impl Kind {
     /// Every kind, for the interface's description.
-    pub(super) const ALL: [Self; 14] = [
+    pub(super) const ALL: [Self; 15] = [
         Self::Malformed,
         Self::Unauthorized,
         Self::Foreign,
@@ -111,6 +113,7 @@ impl Kind {
         Self::TooLarge,
         Self::MediaType,
         Self::TooMany,
+        Self::Authority,
         Self::Internal,
     ];
 
@@ -130,6 +133,7 @@ impl Kind {
             Self::TooLarge => ("content-too-large", StatusCode::PAYLOAD_TOO_LARGE, "Content too large"),
             Self::MediaType => ("unsupported-media-type", StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unsupported media type"),
             Self::TooMany => ("too-many-failures", StatusCode::TOO_MANY_REQUESTS, "Too many failures"),
+            Self::Authority => ("authority-refuses", StatusCode::BAD_GATEWAY, "The authority refuses or is away"),
             Self::Internal => ("internal", StatusCode::INTERNAL_SERVER_ERROR, "Internal error"),
         }
     }

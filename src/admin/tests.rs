@@ -58,6 +58,8 @@ impl Plane {
             workers: [Arc::default()].into(),
             intake,
             ordering: AcmeHandle::new().0,
+            authorities: None,
+            rotate_tickets: Box::new(|| Ok(())),
             truth: Truth::default(),
             configuration: configuration.subscribe(),
             origins: watch::Sender::new(Origins::default()).subscribe(),

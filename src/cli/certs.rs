@@ -4,6 +4,7 @@ mod export;
 mod import;
 mod list;
 mod pick;
+mod revoke;
 mod versions;
 
 use std::path::PathBuf;
@@ -34,6 +35,9 @@ pub(super) enum Command {
     Rollback(GoingBack),
     /// Delete a version with its key, for good; the last good one of a name only when that is meant
     Delete(Deleting),
+    /// Have a certificate that the edge ordered revoked by its authority, and another ordered where it serves
+    #[command(after_help = REVOKE)]
+    Revoke(Revoking),
     /// Let certificates go whose files were deleted in such numbers that it looked like an accident
     #[command(after_help = "The alarm that `vitrine certs list` shows has the number of names.")]
     Confirm(Confirming),
@@ -115,6 +119,21 @@ pub(super) struct Deleting {
 }
 
 #[derive(Args, Debug)]
+pub(super) struct Revoking {
+    #[command(flatten)]
+    running: Running,
+    /// The whole fingerprint, as `vitrine certs history` shows it
+    #[arg(value_name = "FINGERPRINT")]
+    fingerprint: String,
+    /// Why; authorities publish it
+    #[arg(long, value_enum, default_value = "unspecified")]
+    reason: revoke::Reason,
+    /// It serves no more from this moment on, even if names are left with nothing
+    #[arg(long)]
+    now: bool,
+}
+
+#[derive(Args, Debug)]
 pub(super) struct Confirming {
     #[command(flatten)]
     running: Running,
@@ -157,6 +176,9 @@ impl Command {
             Self::Delete(Deleting { running, fingerprint, last_good }) => {
                 running.ask(async |edge| versions::delete(edge, &fingerprint, last_good).await)
             }
+            Self::Revoke(Revoking { running, fingerprint, reason, now }) => {
+                running.ask(async |edge| revoke::revoke(edge, &fingerprint, reason, now).await)
+            }
             Self::Confirm(Confirming { running, names }) => running.ask(async |edge| list::confirm(edge, names).await),
         }
     }
@@ -167,6 +189,11 @@ Examples:
   vitrine certs import shop.pfx --password-file shop.pfx.password
   vitrine certs import shop.crt shop.key chain.pem --dry-run
 Exit code: 0 when everything with a key was taken in, 1 when nothing was.";
+const REVOKE: &str = "\
+The certificate serves on until the new one is there: a handshake that fails helps nobody, and few clients look whether it is revoked.
+With --reason key-compromise the keys of TLS session tickets are replaced too, and other certificates with the same key are named.
+The certificate's own key signs for that, which shows the authority that it is known, so that it takes it from nobody again.
+Example: vitrine certs revoke FINGERPRINT --reason key-compromise";
 const EXPORT: &str = "\
 Examples:
   vitrine certs export shop.example --format pfx --password-file shop.password --out shop.pfx

@@ -1,6 +1,7 @@
-//! The command line: `vitrine run`, `check`, `demo`, `inspect`, `import`, `certs`, `csr`, `sites`, `objects`, `token`, `audit`, `backup`,
-//! `restore`, `state`.
+//! The command line: `vitrine run`, `check`, `demo`, `inspect`, `import`, `certs`, `csr`, `sites`, `acme`, `objects`, `token`, `audit`,
+//! `backup`, `restore`, `state`.
 
+mod acme;
 mod audit;
 mod backup;
 mod certs;
@@ -80,6 +81,9 @@ enum Command {
     /// The sites of a running edge
     #[command(subcommand)]
     Sites(SitesCommand),
+    /// The accounts at the authorities that certificates are ordered from
+    #[command(subcommand)]
+    Acme(acme::Command),
     /// What is kept and is no certificate of a server: Apple Pay's domain association file, which sites show, and its certificates
     #[command(subcommand)]
     Objects(objects::Command),
@@ -265,6 +269,7 @@ impl Command {
             }
             Self::Sites(SitesCommand::Root(running)) => running.ask(async |edge| provision::root(edge).await),
             Self::Csr(command) => command.obey(),
+            Self::Acme(command) => command.obey(),
             Self::Objects(command) => command.obey(),
             Self::Token(command) => command.obey(),
             Self::Audit(command) => command.obey(),

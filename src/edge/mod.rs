@@ -136,14 +136,8 @@ impl Edge {
         reload::report(&loaded);
         let (intake, fixed) = match certificates {
             Certificates::Folder => {
-                let intake = Intake::start(
-                    folders(&config),
-                    store.clone(),
-                    &state_directory,
-                    index,
-                    well_known_publisher,
-                    terms.subscribe(),
-                );
+                let (places, kept, terms) = (folders(&config), store.clone(), terms.subscribe());
+                let intake = Intake::start(places, kept, &state_directory, index, well_known_publisher, terms);
                 (Some(intake.map_err(door::unusable)?), None)
             }
             Certificates::Fixed(fixed) => {
@@ -189,6 +183,8 @@ impl Edge {
                 intake: intake.clone(),
                 truth: truth.clone(),
                 ordering,
+                authorities: manager.as_ref().map(Manager::authorities),
+                rotate_tickets: Box::new(|| proxy::rotate_ticket_keys().map_err(|error| error.to_string())),
                 configuration: reloader.standing(),
                 origins: reloader.origins(),
                 site_desk,

@@ -8,7 +8,8 @@ use rustix::process::Signal;
 
 use crate::support::command::{done, vitrine};
 use crate::support::managed::{
-    certificates_of, key_in, managed_site, orders_in, orders_of, read_by_openssl, shown_to_openssl, site_text,
+    certificates_of, key_in, lead_astray, managed_site, orders_in, orders_of, read_by_openssl, renewed,
+    shown_to_openssl, site_text,
 };
 use crate::support::pebble::Pebble;
 use crate::support::{Edge, KeyKind, Origin, Setup, authority, drop_file, eventually};
@@ -30,15 +31,6 @@ fn keys_kept(state: &Path) -> BTreeSet<Vec<u8>> {
     };
     let versions: Vec<_> = below(&state.join("certificates")).iter().flat_map(|id| below(id)).collect();
     versions.iter().map(|version| fs::read(version.join("key.pem")).expect("a key")).collect()
-}
-
-fn renewed(edge: &Edge) {
-    let before = certificates_of(edge, "shop.example")[0]["fingerprint"].clone();
-    done(vitrine(edge, "sites renew shop.example"));
-    eventually("another certificate", || {
-        let now = certificates_of(edge, "shop.example");
-        (now.len() == 1 && now[0]["fingerprint"] != before).then_some(())
-    });
 }
 
 #[test]
@@ -67,7 +59,7 @@ fn a_type_of_key_that_fails_is_told_while_the_other_serves_on() {
     let mut edge = managed_site(&pebble, &origin, "shop.example", "").start();
     orders_in(&edge, "shop.example", "ISSUED");
     assert_eq!(key_shown(&edge, "RSA-PSS+SHA256:RSA+SHA256"), None);
-    pebble.point("shop.example", "127.0.0.9");
+    lead_astray(&edge, &pebble, "shop.example");
     edge.setup.forget_sites();
     pebble.used_by(&mut edge.setup);
     edge.setup.set("acme", BOTH).raw_site(&site_text(&origin, "shop.example", ""));
@@ -91,12 +83,12 @@ fn a_renewal_has_a_new_key_unless_it_is_to_keep_the_one_before() {
     let edge = managed_site(&pebble, &origin, "shop.example", "key_types = [\"rsa\"]").start();
     orders_in(&edge, "shop.example", "ISSUED");
     assert_eq!(key_shown(&edge, "RSA-PSS+SHA256:RSA+SHA256").as_deref(), Some("rsaEncryption"));
-    renewed(&edge);
+    renewed(&edge, "shop.example");
     assert_eq!(keys_kept(&edge.setup.state()).len(), 2);
     let mut setup = edge.end(Signal::TERM);
     setup.set("acme", "reuse_key = true");
     let edge = setup.start();
-    renewed(&edge);
+    renewed(&edge, "shop.example");
     assert_eq!(keys_kept(&edge.setup.state()).len(), 2);
     // The site's own word goes before that for all.
     let mut setup = edge.end(Signal::TERM);
@@ -104,7 +96,7 @@ fn a_renewal_has_a_new_key_unless_it_is_to_keep_the_one_before() {
     pebble.used_by(&mut setup);
     setup.raw_site(&site_text(&origin, "shop.example", "key_types = [\"rsa\"]\nreuse_key = false"));
     let edge = setup.start();
-    renewed(&edge);
+    renewed(&edge, "shop.example");
     assert_eq!(keys_kept(&edge.setup.state()).len(), 3);
 }
 

@@ -3,6 +3,7 @@
 mod support;
 
 mod access_log;
+mod accounts;
 mod added_sites;
 mod admin;
 mod answers;
@@ -50,6 +51,7 @@ mod preflight;
 mod reload;
 mod renewals;
 mod requests;
+mod revocation;
 mod routes;
 mod secrets;
 mod serve;

@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 use super::{EXCHANGE, now};
 use crate::acme::failure::{Failure, Reason};
 use crate::acme::order::{Asked, Orders};
+use crate::acme::revoke::ACME;
 use crate::acme::slot::Slot;
 use crate::acme::terms::{AcmeTerms, Issuer};
 use crate::certs::{Flaw, IntakeHandle, NotReceived, RequestKey, Upload};
@@ -62,7 +63,7 @@ impl Wanted {
                 return Err(failure);
             }
         };
-        let (key, by) = (record.key.clone(), format!("acme {}", issuer.name));
+        let (key, by) = (record.key.clone(), format!("{ACME}{}", issuer.name));
         let upload = aside(move || Upload::issued(&chain, &key, by).map_err(|flaws| unusable(&flaws))).await?;
         intake.receive(upload, false).await.map_err(|why| match why {
             NotReceived::Flawed(flaws) => unusable(&flaws),

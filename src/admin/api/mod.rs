@@ -1,5 +1,6 @@
 //! The resources under `/api/v1`.
 
+mod acme;
 mod audit;
 mod call;
 mod certificates;
@@ -68,6 +69,7 @@ static RESOURCES: &[&Resource] = &[
     &certificates::RESOURCE,
     &versions::RESOURCE,
     &export::RESOURCE,
+    &acme::RESOURCE,
     &sites::RESOURCE,
     &choices::RESOURCE,
     &objects::RESOURCE,

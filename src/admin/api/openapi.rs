@@ -128,7 +128,7 @@ fn problem(text: &str) -> Value {
 }
 
 /// Problems that descriptions refer to by name.
-const COMMON: [(u16, &str, &str); 13] = [
+const COMMON: [(u16, &str, &str); 14] = [
     (304, "NotModified", "It is what If-None-Match says"),
     (400, "Malformed", "The request cannot be read"),
     (401, "Unauthorized", "No token, or none that holds"),
@@ -142,6 +142,7 @@ const COMMON: [(u16, &str, &str); 13] = [
     (428, "Unconditional", "What replaces something needs If-Match"),
     (429, "TooManyFailures", "Too many wrong tokens from there; the right one is let in"),
     (500, "Internal", "The edge's fault; its log says more"),
+    (502, "Authority", "A certification authority refuses, or does not answer"),
 ];
 
 #[cfg(test)]

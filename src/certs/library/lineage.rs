@@ -93,13 +93,12 @@ impl Lineage {
         self.revoked = revoked.collect();
     }
 
-    /// Those that may serve; the first is current. What is revoked goes last.
+    /// Those that may serve; the first is current. What is revoked goes last, and only if it never was replaced.
     pub(super) fn newest_first(&self) -> impl Iterator<Item = VersionName> + '_ {
-        let of_kind = |is_revoked: bool| {
-            let may_serve = self.all().filter(|version| !self.turned_down.contains_key(version));
-            may_serve.filter(move |version| self.revoked.contains_key(version) == is_revoked)
-        };
-        of_kind(false).chain(of_kind(true))
+        let may_serve = || self.all().filter(|version| !self.turned_down.contains_key(version));
+        let in_force = may_serve().filter(|version| !self.revoked.contains_key(version));
+        let last = self.versions.last().copied().filter(|last| self.revoked.contains_key(last));
+        in_force.chain(may_serve().filter(move |version| last == Some(*version)))
     }
 
     /// Whether the operator went back to this version.
@@ -266,6 +265,22 @@ mod tests {
         assert!(lineage.take_up(version(40)));
         lineage.go_back_to(version(30));
         assert_eq!(current(&lineage), Some(30));
+    }
+
+    #[test]
+    fn what_is_revoked_serves_only_where_nothing_was_there_before_or_after_it() {
+        let revoked = || Revocation { reason: "superseded".into(), at: 7 };
+        let serving = |lineage: &Lineage| lineage.newest_first().map(|version| version.issued).collect::<Vec<_>>();
+        let mut lineage = lineage(&[10, 20, 30]);
+        lineage.revoked.insert(version(30), revoked());
+        assert_eq!(serving(&lineage), [20, 10, 30]);
+        lineage.revoked.insert(version(20), revoked());
+        assert_eq!(serving(&lineage), [10, 30]);
+        lineage.turned_down.insert(version(30), TurnedDown::Revoked);
+        assert!(!lineage.turn_down(version(30), TurnedDown::Withdrawn) && !lineage.take_up(version(30)));
+        assert_eq!(serving(&lineage), [10]);
+        lineage.insert(version(40), |_| Tie::default());
+        assert_eq!(serving(&lineage), [40, 10]);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use super::command::{done, vitrine};
 use super::pebble::Pebble;
 use super::{Edge, Origin, Setup, eventually};
 
@@ -43,6 +44,28 @@ pub(crate) fn key_in(edge: &Edge, site: &str, key_type: &str, state: &str) -> Va
 pub(crate) fn certificates_of(edge: &Edge, name: &str) -> Vec<Value> {
     let all = edge.api("certificates").into_iter();
     all.filter(|one| one["names"].as_array().is_some_and(|names| names.iter().any(|known| known == name))).collect()
+}
+
+/// Lets a name that was shown before lead elsewhere, so that nothing is issued for it. The edge gets a new account with its next
+/// order: one time of a hundred Pebble 2.4 does not ask again for what an account has shown, whatever PEBBLE_AUTHZREUSE says.
+pub(crate) fn lead_astray(edge: &Edge, pebble: &Pebble, name: &str) {
+    std::fs::remove_dir_all(edge.setup.state().join("acme/pebble")).expect("an account");
+    pebble.point(name, "127.0.0.9");
+}
+
+/// Orders another certificate, and waits until nothing but that is in service for the name.
+pub(crate) fn renewed(edge: &Edge, site: &str) {
+    let before = certificates_of(edge, site)[0]["fingerprint"].clone();
+    done(vitrine(edge, &format!("sites renew {site}")));
+    replaced(edge, site, &before);
+}
+
+/// Waits until nothing but another certificate is in service for the name, and gives it.
+pub(crate) fn replaced(edge: &Edge, name: &str, before: &Value) -> Value {
+    eventually("another certificate", || {
+        let mut now = certificates_of(edge, name);
+        (now.len() == 1 && now[0]["fingerprint"] != *before).then(|| now.remove(0))
+    })
 }
 
 /// The certificate that a client of openssl's is shown which signs off these algorithms alone, PEM; `None`: the handshake failed.

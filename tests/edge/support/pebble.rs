@@ -41,6 +41,12 @@ impl Pebble {
 
     /// One that is not there yet.
     pub(crate) fn prepare() -> Self {
+        Self::binding(None)
+    }
+
+    /// One that opens accounts only for who is known to it already, by this name and this key in base64url.
+    pub(crate) fn binding(external: Option<(&str, &str)>) -> Self {
+        let keys: serde_json::Map<_, _> = external.into_iter().map(|(id, key)| (id.to_owned(), key.into())).collect();
         let (address, folder) = (own_address(), tempfile::tempdir().expect("a folder"));
         let issued = authority().issue(&["pebble.test", &address.to_string()]);
         drop_file(&folder.path().join("pebble.crt"), &issued.chain);
@@ -53,7 +59,8 @@ impl Pebble {
             "httpPort": HTTP,
             "tlsPort": TLS,
             "ocspResponderURL": "",
-            "externalAccountBindingRequired": false,
+            "externalAccountBindingRequired": external.is_some(),
+            "externalAccountMACKeys": keys,
             "certificateValidityPeriod": 7_776_000,
         }});
         fs::write(folder.path().join("pebble.json"), config.to_string()).expect("written");
@@ -72,13 +79,14 @@ impl Pebble {
         pebble
     }
 
-    /// Has it answer.
+    /// Has it answer, knowing nothing of whatever was before.
     pub(crate) fn serve(&mut self) {
         self.serve_refusing(20);
     }
 
     /// The same, refusing so many of a hundred nonces.
     fn serve_refusing(&mut self, nonces: u8) {
+        self.server = None;
         let mut command = Command::new("pebble");
         command
             .args(["-config", "pebble.json", "-dnsserver", &self.names().to_string()])
@@ -180,6 +188,11 @@ impl Pebble {
     /// What it calls its root, PEM.
     pub(crate) fn root(&self) -> String {
         self.ask(MANAGEMENT, "roots/0")
+    }
+
+    /// How it stands with the certificate of this serial number, hexadecimal.
+    pub(crate) fn status(&self, serial: &str) -> serde_json::Value {
+        serde_json::from_str(&self.ask(MANAGEMENT, &format!("cert-status-by-serial/{serial}"))).expect("JSON")
     }
 
     fn ask(&self, port: u16, path: &str) -> String {
