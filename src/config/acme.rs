@@ -126,6 +126,9 @@ fn challenge(value: &DeValue<'_>) -> Result<Challenge, String> {
 fn issuer_name(value: &DeValue<'_>) -> Result<String, String> {
     let plain = |text: &str| text.bytes().all(|octet| matches!(octet, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_'));
     match value.as_str() {
+        Some(text) if TAKEN.contains(&text) => {
+            Err(format!("{text:?} is the name of a folder beside those of issuers; choose another"))
+        }
         Some(text) if !text.is_empty() && text.len() <= LONGEST_NAME && plain(text) => Ok(text.into()),
         _ => Err(expected("a word of small letters, digits, - and _", value)),
     }
@@ -150,3 +153,5 @@ const MOST_ORDERS_AT_ONCE: u64 = 100;
 const PARTIAL_AFTER: Duration = Duration::from_hours(3 * 24);
 const SOONEST_PARTIAL: Duration = Duration::from_hours(1);
 const LATEST_PARTIAL: Duration = Duration::from_hours(90 * 24);
+/// What lies beside the folders of issuers in the state.
+const TAKEN: [&str; 5] = ["dns", "orders", "orders-rsa", "sites", "sites-rsa"];

@@ -2,6 +2,7 @@
 
 use super::super::*;
 use super::{good, wrong};
+use crate::live::{BeforeIssue, OrderedKey};
 
 const ISSUER: &str = "[[acme.issuer]]\nname = \"le\"\ndirectory = \"https://acme.example/dir\"\n";
 
@@ -44,6 +45,25 @@ fn issuers_are_read_in_order_of_preference() {
 }
 
 #[test]
+fn a_site_says_how_it_is_ordered_for_or_is_as_all_others() {
+    let text = "[acme]\nterms_of_service_agreed = true\nkey_types = [\"rsa\", \"ecdsa\"]\nreuse_key = true\n\
+                [[site]]\nhosts = [\"a.example\"]\nupstreams = [\"http://a:1\"]\n\
+                [[site]]\nhosts = [\"b.example\"]\nupstreams = [\"http://b:1\"]\ncertificate = \"managed\"\nkey_types = [\"rsa\"]\n\
+                reuse_key = false\nbefore_issue = \"self-signed\"\n";
+    let (ecdsa, rsa) = (OrderedKey::Ecdsa, OrderedKey::Rsa);
+    let sites = good(text).config.sites;
+    assert_eq!(
+        sites.into_iter().take(2).map(|site| site.orders).collect::<Vec<_>>(),
+        [
+            OrderSpec { key_types: vec![ecdsa, rsa], reuse_key: true, before_issue: BeforeIssue::Refuse },
+            OrderSpec { key_types: vec![rsa], reuse_key: false, before_issue: BeforeIssue::SelfSigned },
+        ]
+    );
+    let text = "[[site]]\nhosts = [\"a.example\"]\nupstreams = [\"http://a:1\"]\n";
+    assert_eq!(good(text).config.sites[0].orders, OrderSpec::default());
+}
+
+#[test]
 fn what_no_authority_would_take_is_told_with_the_mend() {
     let said = [
         (
@@ -64,6 +84,20 @@ fn what_no_authority_would_take_is_told_with_the_mend() {
             "[[acme.issuer]]\nname = \"A b\"\ndirectory = \"https://a.example/\"",
             "v.toml:2: acme.issuer.name: expected a word of small letters, digits, - and _, found \"A b\"",
         ),
+        (
+            "[[acme.issuer]]\nname = \"orders\"\ndirectory = \"https://a.example/\"",
+            "v.toml:2: acme.issuer.name: \"orders\" is the name of a folder beside those of issuers; choose another",
+        ),
+        (
+            "[acme]\nkey_types = [\"rsa\", \"ed25519\"]",
+            "v.toml:2: acme.key_types: expected \"ecdsa\" or \"rsa\", found \"ed25519\"",
+        ),
+        (
+            "[acme]\nkey_types = [\"rsa\", \"rsa\"]",
+            "v.toml:2: acme.key_types: \"rsa\" is in this list already; take one out",
+        ),
+        ("[acme]\nkey_types = []", "v.toml:2: acme.key_types: expected at least one, found an empty list"),
+        ("[acme]\nbefore_issue = \"refuse\"", "v.toml:2: acme.before_issue: unknown key; it belongs in [[site]]"),
         (
             "[[acme.issuer]]\nname = \"a\"\ndirectory = \"http://a.example/\"",
             "v.toml:3: acme.issuer.directory: expected an address that begins with \"https://\", found \"http://a.example/\"",
