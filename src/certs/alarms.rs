@@ -54,6 +54,8 @@ codes! {
     RequestReminder = "request-reminder",
     /// What lies in the state of a request is not what was written.
     RequestUnreadable = "request-unreadable",
+    /// What serves is revoked, and there is nothing better.
+    RevokedServing = "revoked-serving",
     /// A look at the folder failed for a mistake of ours.
     ScanFailed = "scan-failed",
     /// Certificates in service could not be written to the state folder.
@@ -80,6 +82,7 @@ impl AlarmCode {
             | Self::PinIgnored
             | Self::RequestReminder
             | Self::RequestUnreadable
+            | Self::RevokedServing
             | Self::ScanFailed
             | Self::StateNotWritten
             | Self::WithdrawalHeld => false,

@@ -90,12 +90,16 @@ fn a_compromised_key_serves_until_it_is_replaced_and_no_session_outlives_it() {
         warnings.iter().map(|warning| text(warning, "code")).collect()
     };
     assert!(codes(&edge).contains(&"revoked".to_owned()));
+    let alarm = || edge.api("alarms").into_iter().find(|alarm| alarm["code"] == "revoked-serving");
+    let alarm = eventually("an alarm", alarm);
+    assert!(text(&alarm, "message").contains("refuse it: shop.example; for managed sites"), "{alarm}");
     // A start forgets nothing of it, and what comes has another key.
     let edge = edge.end(Signal::KILL).start();
     assert!(codes(&edge).contains(&"revoked".to_owned()));
     pebble.point("shop.example", &pebble.address.to_string());
     done(vitrine(&edge, "sites renew shop.example"));
     let new = replaced(&edge, "shop.example", &old["fingerprint"]);
+    eventually("no alarm", || edge.api("alarms").iter().all(|alarm| alarm["code"] != "revoked-serving").then_some(()));
     let key_of = |fingerprint: &str| {
         let versions = history(&edge, fingerprint);
         let version = versions.iter().find(|version| version["fingerprint"] == fingerprint).expect("the version");

@@ -72,6 +72,16 @@ impl Shelf {
                 raised.insert(code, message);
             }
         }
+        let revoked = self.standing.order().iter().filter(|ranked| ranked.certificate().facts.revoked);
+        let revoked: Vec<String> = revoked.flat_map(|ranked| ranked.names()).map(ToString::to_string).collect();
+        if !revoked.is_empty() {
+            let message = format!(
+                "what serves these names is revoked, and browsers that look into their lists of such refuse it: {}; for managed \
+                 sites another is ordered (vitrine sites list shows what keeps it), for others bring one",
+                some_of(&revoked)
+            );
+            raised.insert(AlarmCode::RevokedServing, message);
+        }
         if !self.standing.ignored().is_empty() {
             let hosts: Vec<String> = self.standing.ignored().iter().map(ToString::to_string).collect();
             let message = format!(
