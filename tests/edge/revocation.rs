@@ -10,7 +10,7 @@ use crate::support::managed::{
     certificates_of, lead_astray, managed_site, orders_in, orders_of, renewed, replaced, shown_to_openssl, site_text,
 };
 use crate::support::pebble::Pebble;
-use crate::support::{ClientTls, Edge, Origin, authority, eventually};
+use crate::support::{ClientTls, Edge, Origin, authority, drop_file, eventually};
 
 fn serving(edge: &Edge) -> Value {
     certificates_of(edge, "shop.example").remove(0)
@@ -22,6 +22,12 @@ fn text(certificate: &Value, what: &str) -> String {
 
 fn history(edge: &Edge, fingerprint: &str) -> Vec<Value> {
     edge.api(&format!("certificates/{fingerprint}/history"))
+}
+
+/// The same where it may be none yet.
+fn history_or_none(edge: &Edge, fingerprint: &str) -> Vec<Value> {
+    let answer = edge.ask_api("GET", &format!("/api/v1/certificates/{fingerprint}/history"));
+    if answer.status == 200 { answer.json().as_array().cloned().unwrap_or_default() } else { Vec::new() }
 }
 
 #[test]
@@ -137,6 +143,32 @@ fn what_serves_is_replaced_at_once_or_leaves_at_once_when_that_is_meant() {
     let edge = edge.end(Signal::TERM).start();
     assert_eq!(certificates_of(&edge, "shop.example").len(), 0);
     assert_eq!(history(&edge, &text(&new, "fingerprint"))[0]["turned_down"], "revoked");
+}
+
+#[test]
+fn wherever_a_compromised_key_is_it_is_named_and_leaves_at_once_when_that_is_meant() {
+    let (origin, pebble) = (Origin::saying("hello"), Pebble::start());
+    let mut setup = managed_site(&pebble, &origin, "shop.example", "");
+    setup.site(&["other.example"], &[&origin]);
+    let edge = setup.start();
+    orders_in(&edge, "shop.example", "ISSUED");
+    let own = text(&serving(&edge), "fingerprint");
+    let version = &history(&edge, &own)[0];
+    let folder = format!("certificates/{}/{}/key.pem", text(version, "id"), text(version, "version"));
+    let key = std::fs::read_to_string(edge.setup.state().join(folder)).expect("a key");
+    let key = rcgen::KeyPair::from_pem(&key).expect("a key");
+    drop_file(&edge.setup.certs().join("other.pem"), authority().issue_with(&key, &["other.example"], -1, 1000).both());
+    let other = eventually("the other", || certificates_of(&edge, "other.example").pop());
+    let other = text(&other, "fingerprint");
+    eventually("a version of it", || (!history_or_none(&edge, &other).is_empty()).then_some(()));
+    let said = done(vitrine(&edge, &format!("certs revoke {own} --reason key-compromise --now")));
+    assert!(said.contains(&format!("the same key is in {other}, which is not revoked by this")), "{said}");
+    assert_eq!(shown_to_openssl(&edge, "other.example", "ECDSA+SHA256"), None);
+    replaced(&edge, "shop.example", &json!(own));
+    // Its file is there all the while.
+    let edge = edge.end(Signal::TERM).start();
+    assert_eq!(certificates_of(&edge, "other.example").len(), 0);
+    assert_eq!(certificates_of(&edge, "shop.example").len(), 1);
 }
 
 #[test]

@@ -101,13 +101,6 @@ impl Library {
         self.places.contains_key(&VersionName::of(&certificate.fingerprint, certificate.not_before))
     }
 
-    /// Whether the operator went back from a version to one before it.
-    pub(super) fn is_turned_down(&self, leaf: &Leaf<'_>) -> bool {
-        let version = leaf.version();
-        let lineage = self.places.get(&version).and_then(|id| self.lineages.get(id));
-        lineage.is_some_and(|lineage| lineage.turned_down.get(&version) == Some(&TurnedDown::RolledBack))
-    }
-
     /// Keeps pairs as new versions. Of what is there already it takes the chain. Gives what became of each, in order.
     pub(super) fn keep(&mut self, new: &[NewVersion<'_>]) -> Vec<Result<(), StoreError>> {
         let folders: Vec<NewFolder> = new.iter().map(|new| self.folder_of(new)).collect();

@@ -46,4 +46,12 @@ impl Library {
         let lineage = self.places.get(&version).and_then(|id| self.lineages.get(id));
         lineage.is_some_and(|lineage| lineage.revoked.contains_key(&version))
     }
+
+    /// Whether the operator has turned a version down.
+    pub(in crate::certs) fn is_turned_down(&self, leaf: &Leaf<'_>) -> bool {
+        let version = leaf.version();
+        let lineage = self.places.get(&version).and_then(|id| self.lineages.get(id));
+        let why = lineage.and_then(|lineage| lineage.turned_down.get(&version));
+        matches!(why, Some(TurnedDown::RolledBack | TurnedDown::Revoked))
+    }
 }
