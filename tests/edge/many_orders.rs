@@ -59,7 +59,7 @@ fn hundreds_of_sites_are_ordered_beside_traffic_and_never_more_at_once_than_may_
         most = most.max(open);
     }
     // Those that have ended are told of a moment later, when others have their places already. Without places there would be dozens.
-    assert!(most >= AT_ONCE && most <= 2 * AT_ONCE, "{most} together");
+    assert!((AT_ONCE..=2 * AT_ONCE).contains(&most), "{most} together");
     let requests = edge.scrape();
     assert_eq!(requests.sum("vitrine_site_requests_total", &[("site", "own.example"), ("class", "5xx")]), 0.0);
 }
