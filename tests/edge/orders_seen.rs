@@ -43,6 +43,11 @@ fn orders_are_counted_by_issuer_and_outcome_from_zero_and_a_renewal_has_its_mome
     let ahead = eventually("a moment of renewal", || renewal(&edge)) - now();
     assert!(ahead > 56.0 * DAY && ahead < 60.0 * DAY, "{ahead}");
     assert!(!done(vitrine(&edge, "sites list")).contains("late"));
+    // What came of both orders is told of the one site that is asked for.
+    let site = &edge.ask_api("GET", "/api/v1/sites/shop.example").json()["managed"]["keys"][0];
+    let history: Vec<_> =
+        site["history"].as_array().expect("a history").iter().map(|one| one["reason"].clone()).collect();
+    assert_eq!(history, ["unreachable".into(), serde_json::Value::Null]);
     assert!(edge.api("alarms").is_empty());
 }
 

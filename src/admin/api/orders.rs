@@ -1,9 +1,12 @@
 //! How a managed site is doing: what was ordered, what came of it, when it goes on.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use super::{now, timestamp};
-use crate::acme::{AcmeHandle, LastFailure, RenewalInfo, SiteStanding};
+use crate::acme::{AcmeHandle, LastFailure, Outcome, Reason, RenewalInfo, SiteStanding};
+use crate::live::OrderedKey;
 
 /// What is told of a managed site: what needs most attention, then each type of key by itself.
 #[derive(Serialize)]
@@ -18,6 +21,19 @@ struct KeyDoing {
     key_type: &'static str,
     #[serde(flatten)]
     doing: Doing,
+    /// What its last orders came to, the newest last; of one site that is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    history: Option<Vec<Past>>,
+}
+
+/// What an order came to.
+#[derive(Serialize)]
+struct Past {
+    at: String,
+    issuer: String,
+    /// `null`: a certificate was issued.
+    reason: Option<&'static str>,
+    detail: String,
 }
 
 #[derive(Serialize)]
@@ -60,9 +76,14 @@ struct Failure {
 
 impl Managed {
     /// `None`: the site is not managed.
-    pub(super) fn of(ordering: &AcmeHandle, site: &str) -> Option<Self> {
+    pub(super) fn of(ordering: &AcmeHandle, site: &str, with_history: bool) -> Option<Self> {
         let each = ordering.each_of(site).into_iter();
-        let keys = each.map(|(key, standing)| KeyDoing { key_type: key.word(), doing: (&*standing).into() }).collect();
+        let key = |(key, standing): (OrderedKey, Arc<SiteStanding>)| KeyDoing {
+            key_type: key.word(),
+            doing: (&*standing).into(),
+            history: with_history.then(|| standing.history.iter().map(Past::from).collect()),
+        };
+        let keys = each.map(key).collect();
         Some(Self { gravest: (&*ordering.of(site)?).into(), keys })
     }
 }
@@ -87,6 +108,17 @@ impl From<&SiteStanding> for Doing {
             failed_checks: standing.failed_checks,
             warning: standing.warning.as_ref().map(Failure::from),
             last_failure: standing.last_failure.as_ref().map(Failure::from),
+        }
+    }
+}
+
+impl From<&Outcome> for Past {
+    fn from(outcome: &Outcome) -> Self {
+        Self {
+            at: timestamp(outcome.at),
+            issuer: outcome.issuer.clone(),
+            reason: outcome.reason.map(Reason::label),
+            detail: outcome.text.clone(),
         }
     }
 }

@@ -111,7 +111,7 @@ fn list(sources: &Sources, now: i64) -> Vec<SiteEntry> {
         name: site.name.to_string(),
         origin: origin(&site.name),
         certificate: Provided::of(site, choices.get(&*site.name)),
-        managed: Managed::of(&sources.ordering, &site.name),
+        managed: Managed::of(&sources.ordering, &site.name, false),
         hosts: site.hosts.iter().map(|pattern| host(site, pattern)).collect(),
         routes: site.routes().iter().map(|route| route_entry(&routes, &route.prefix, route.group)).collect(),
     };
@@ -119,7 +119,9 @@ fn list(sources: &Sources, now: i64) -> Vec<SiteEntry> {
 }
 
 fn one(call: &Call) -> Result<Answer, Problem> {
-    entry(call, call.parameter("name")).map(|entry| json(&entry))
+    let name = call.parameter("name");
+    let managed = Managed::of(&call.sources.ordering, name, true);
+    entry(call, name).map(|entry| json(&SiteEntry { managed, ..entry }))
 }
 
 fn entry(call: &Call, name: &str) -> Result<SiteEntry, Problem> {
