@@ -1,14 +1,17 @@
 //! What the operator asks of authorities beside orders.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::watch;
 
 use super::account::Accounts;
+use super::budget::Budgets;
 use super::failure::{Failure, Reason};
 use super::handle::AcmeHandle;
+use super::health::Health;
+use super::records::Records;
 use super::terms::{AcmeTerms, Issuer};
 use super::wire::Wire;
 use crate::certs::IntakeHandle;
@@ -23,6 +26,9 @@ pub struct Authorities {
     pub(super) intake: IntakeHandle,
     pub(super) ordering: AcmeHandle,
     pub(super) certificates: Live<CertIndex>,
+    pub(super) records: Records,
+    pub(super) budgets: Budgets,
+    pub(super) health: Arc<Mutex<Health>>,
 }
 
 /// An account at an issuer.

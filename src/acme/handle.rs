@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::mpsc;
 
-use super::budget::Left;
 use super::on_demand::Answer;
 use super::progress::{Progress, Step};
 use super::slot::Slot;
@@ -18,7 +17,6 @@ use crate::live::OrderedKey;
 #[derive(Clone, Debug)]
 pub struct AcmeHandle {
     sites: Arc<Mutex<BTreeMap<Slot, Arc<SiteStanding>>>>,
-    left: Arc<Mutex<Vec<Left>>>,
     tally: Arc<Mutex<Tally>>,
     questions: Arc<[AtomicU64; Answer::WORDS.len()]>,
     progress: Progress,
@@ -35,7 +33,7 @@ impl AcmeHandle {
     pub fn new() -> (Self, mpsc::Receiver<Wish>) {
         let (wishes, received) = mpsc::channel(WISHES);
         let (tally, questions, progress) = Default::default();
-        (Self { sites: Arc::default(), left: Arc::default(), tally, questions, progress, wishes }, received)
+        (Self { sites: Arc::default(), tally, questions, progress, wishes }, received)
     }
 
     /// How a site is doing, with two types of key the one that needs more attention; `None`: it is not managed.
@@ -131,14 +129,7 @@ impl AcmeHandle {
         self.tally.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How many orders each issuer still takes, in order of preference.
-    #[must_use]
-    pub fn left(&self) -> Vec<Left> {
-        self.left.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    pub(super) fn replace(&self, sites: BTreeMap<Slot, Arc<SiteStanding>>, left: Vec<Left>) {
-        *self.left.lock().unwrap_or_else(PoisonError::into_inner) = left;
+    pub(super) fn replace(&self, sites: BTreeMap<Slot, Arc<SiteStanding>>) {
         *self.sites.lock().unwrap_or_else(PoisonError::into_inner) = sites;
     }
 }

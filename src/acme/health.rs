@@ -6,11 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::failure::{Failure, Reason};
 
 /// How each issuer is doing that does not do well.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Health(BTreeMap<String, Trouble>);
 
 /// What went wrong since it last did what it is for.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Trouble {
     /// Whose orders it failed, as many as are needed to tell that it is not the sites' fault.
     sites: BTreeSet<String>,

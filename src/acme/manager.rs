@@ -136,6 +136,9 @@ impl Manager {
             intake: self.intake.clone(),
             ordering: self.handle.clone(),
             certificates: self.certificates.clone(),
+            records: self.orders.records.clone(),
+            budgets: self.orders.budgets.clone(),
+            health: Arc::clone(&self.health),
         }
     }
 

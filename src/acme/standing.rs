@@ -124,6 +124,11 @@ impl Phase {
         }
     }
 
+    /// Whether an order of it has not ended, or the checks before it.
+    pub(super) const fn is_under_way(self) -> bool {
+        matches!(self, Self::Checking | Self::Ordering | Self::Validating | Self::Renewing)
+    }
+
     /// How much it asks for a look.
     const fn gravity(self) -> u8 {
         match self {

@@ -1,5 +1,6 @@
 //! What the operator asks for, as plain values: replaced whole when the configuration is read again.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -7,6 +8,8 @@ use std::time::Duration;
 
 use rustls_pki_types::CertificateDer;
 
+use super::slot::Slot;
+use crate::certs::Choice;
 use crate::config::{Budgets, Challenge, DnsConfig, PreflightConfig};
 use crate::live::{OrderedKey, Provision};
 use crate::name::HostPattern;
@@ -121,4 +124,17 @@ pub struct ManagedSite {
     pub key_types: Vec<OrderedKey>,
     /// Whether a renewal keeps the key.
     pub reuse_key: bool,
+}
+
+impl ManagedSite {
+    /// Whether its certificates are ordered, with what was decided while the edge runs.
+    pub(super) fn is_managed(&self, choices: &BTreeMap<String, Choice>) -> bool {
+        let provision = choices.get(&self.name).map_or(self.provision, |choice| choice.certificate);
+        provision == Provision::Managed && !self.hosts.is_empty()
+    }
+
+    /// What is ordered for it by itself.
+    pub(super) fn slots(&self) -> impl Iterator<Item = Slot> {
+        self.key_types.iter().map(|key| Slot::new(&self.name, *key))
+    }
 }

@@ -13,6 +13,7 @@ mod import;
 mod inspect;
 mod objects;
 mod output;
+mod plan;
 mod provision;
 mod run;
 mod sites;
@@ -117,6 +118,9 @@ enum SitesCommand {
     Use(provision::Using),
     /// Order a certificate for a managed site now, whatever serves and whatever failed before
     Renew(Removing),
+    /// When the certificates of managed sites will be ordered, as far as the issuers' limits let them
+    #[command(after_help = PLAN)]
+    Plan(plan::Planning),
     /// What was decided otherwise than the configuration says; `sites use SITE configured` takes it back
     Diff(Asking),
     /// Print the root of the edge's own authority, for whoever is to trust self-signed sites
@@ -258,6 +262,9 @@ impl Command {
             Self::Sites(SitesCommand::Renew(Removing { running, name })) => {
                 running.ask(async |edge| sites::renew(edge, &name).await)
             }
+            Self::Sites(SitesCommand::Plan(planning)) => {
+                planning.running.ask(async |edge| plan::plan(edge, &planning).await)
+            }
             Self::Sites(SitesCommand::List(asking)) => {
                 asking.running.ask(async |edge| sites::list(edge, asking.json).await)
             }
@@ -318,6 +325,9 @@ const INSPECT: &str = "\
 Exit code: 0 when nothing would be rejected, 1 when something would. Warnings do not count, nor does what waits for its other half.";
 const ADD: &str = "\
 Example: vitrine sites add --host shop.example --upstream http://10.0.0.11:8080 --route /api=http://10.0.0.12:8080";
+const PLAN: &str = "\
+Nothing is ordered, or asked of anybody. Whoever is about to move here knows before how long it takes:
+Example: vitrine sites plan --new 3000";
 const BACKUP: &str = "\
 Examples:
   vitrine backup --to state.tar                               readable by its owner alone; never overwrites

@@ -44,6 +44,7 @@ mod names;
 mod objects;
 mod on_demand;
 mod openapi;
+mod order_plan;
 mod orders;
 mod orders_seen;
 mod plain;

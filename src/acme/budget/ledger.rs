@@ -10,10 +10,10 @@ use crate::name::HostPattern;
 use crate::store::{Expected, Key, Store, StoreError};
 
 /// By the issuers' names.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Ledger(HashMap<String, Account>);
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Account {
     orders: Spent,
     domains: HashMap<String, Domain>,
@@ -55,6 +55,10 @@ impl Ledger {
                 Page::Domain(name, domain) => drop(account.domains.insert(name, domain)),
             }
         }
+    }
+
+    pub(super) fn knows(&self, issuer: &str) -> bool {
+        self.0.contains_key(issuer)
     }
 
     pub(super) fn orders(&self, issuer: &str) -> Option<&Spent> {

@@ -21,7 +21,7 @@ use crate::name::HostPattern;
 use crate::store::Store;
 
 /// What an order is for: who comes first when little is left.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// A configured site that has no certificate.
     #[default]
@@ -33,6 +33,19 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// All there are.
+    pub(super) const ALL: [Self; 3] = [Self::New, Self::Renewal, Self::OnDemand];
+
+    /// The word for it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Renewal => "renewal",
+            Self::OnDemand => "on-demand",
+        }
+    }
+
     /// How much of a budget may be used up by its like: renewals all of it, new sites leave a tenth, names that strangers can ask for
     /// leave half.
     #[must_use]
@@ -98,26 +111,49 @@ pub struct Left {
     pub next: i64,
 }
 
+impl Left {
+    /// For what an order is for.
+    pub(super) const fn of(&self, kind: Kind) -> Option<u32> {
+        match kind {
+            Kind::New => self.new,
+            Kind::Renewal => self.renewals,
+            Kind::OnDemand => self.on_demand,
+        }
+    }
+}
+
 /// All budgets. Clones are the same.
 #[derive(Clone)]
 pub(super) struct Budgets {
     ledger: Arc<Mutex<Ledger>>,
-    store: Store,
+    /// `None`: nothing is written down.
+    store: Option<Store>,
     /// Who writes does so in the order in which it was spent.
     turn: Arc<Mutex<()>>,
 }
 
 impl Budgets {
     pub(super) fn new(store: Store) -> Self {
-        Self { ledger: Arc::default(), store, turn: Arc::default() }
+        Self { ledger: Arc::default(), store: Some(store), turn: Arc::default() }
+    }
+
+    /// As they are now, to be spent in thought: nothing is written down, and these know nothing of it.
+    pub(super) fn trial(&self) -> Self {
+        Self { ledger: Arc::new(Mutex::new(self.ledger().clone())), store: None, turn: Arc::default() }
     }
 
     /// Reads what was spent before. Waits for the disk; before it nothing may be spent.
     pub(super) fn load(&self, issuers: &[&str]) {
+        let Some(store) = &self.store else { return };
         for issuer in issuers {
-            let pages = ledger::read(&self.store, issuer);
+            let pages = ledger::read(store, issuer);
             self.ledger().take_in(issuer, pages);
         }
+    }
+
+    /// Whether what was spent at an issuer was read.
+    pub(super) fn knows(&self, issuer: &str) -> bool {
+        self.ledger().knows(issuer)
     }
 
     /// Whether an order may be made now.
@@ -184,7 +220,8 @@ impl Budgets {
     }
 
     fn write(&self, issuer: &str, pages: Vec<Page>) -> Result<(), Failure> {
-        pages.iter().try_for_each(|page| ledger::write(&self.store, issuer, page)).map_err(Failure::from)
+        let Some(store) = &self.store else { return Ok(()) };
+        pages.iter().try_for_each(|page| ledger::write(store, issuer, page)).map_err(Failure::from)
     }
 }
 

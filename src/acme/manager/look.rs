@@ -17,7 +17,7 @@ use crate::acme::slot::Slot;
 use crate::acme::standing::{Phase, SiteStanding};
 use crate::acme::step::{Ground, Rank, Situation, Step, has_room, step};
 use crate::acme::terms::{AcmeTerms, Issuer, ManagedSite};
-use crate::live::{OrderedKey, Provision, ServedCert};
+use crate::live::{OrderedKey, ServedCert};
 use crate::name::HostPattern;
 use crate::outbound::HttpsClient;
 
@@ -61,11 +61,8 @@ impl Manager {
             .flat_map(|version| version.sites.iter().map(String::as_str))
             .collect();
         let (mut sites, mut ready, mut soonest) = (BTreeMap::new(), Vec::new(), now + FARTHEST);
-        let is_managed = |site: &&ManagedSite| {
-            let provision = ledger.choices.get(&site.name).map_or(site.provision, |choice| choice.certificate);
-            provision == Provision::Managed && terms.terms_agreed && !site.hosts.is_empty()
-        };
-        for (site, slot) in terms.sites.iter().filter(is_managed).flat_map(slots) {
+        let managed = terms.sites.iter().filter(|site| terms.terms_agreed && site.is_managed(&ledger.choices));
+        for (site, slot) in managed.flat_map(|site| site.slots().map(move |slot| (site, slot))) {
             let mut standing = self.standing_of(site, &slot).await;
             if was_put_back {
                 Arc::make_mut(&mut standing).settle(now);
@@ -117,8 +114,7 @@ impl Manager {
         }
         self.sites = sites;
         self.begin(ready, terms, at_work);
-        let left = terms.issuers.iter().map(|issuer| self.orders.budgets.left(&issuer.name, issuer.budgets, now));
-        self.handle.replace(self.sites.clone(), left.collect());
+        self.handle.replace(self.sites.clone());
         Duration::from_secs(u64::try_from(soonest - now).unwrap_or(0).max(1))
     }
 
@@ -256,11 +252,6 @@ impl Manager {
         }
         at_work
     }
-}
-
-/// What is ordered for a site by itself.
-fn slots(site: &ManagedSite) -> impl Iterator<Item = (&ManagedSite, Slot)> {
-    site.key_types.iter().map(move |key| (site, Slot::new(&site.name, *key)))
 }
 
 /// What is told of a site; a copy is only made when that is new.

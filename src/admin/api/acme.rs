@@ -110,12 +110,12 @@ fn names_served(call: &Call, fingerprint: &str) -> Vec<String> {
     hosts.filter(is_served).map(ToString::to_string).collect()
 }
 
-fn authorities(call: &Call) -> Result<&Authorities, Problem> {
+pub(super) fn authorities(call: &Call) -> Result<&Authorities, Problem> {
     let fixed = || Problem::new(Kind::Conflict, "this edge serves a fixed set of certificates and orders no other");
     call.sources.authorities.as_ref().ok_or_else(fixed)
 }
 
-fn not_done(why: &NotDone) -> Problem {
+pub(super) fn not_done(why: &NotDone) -> Problem {
     let kind = match why {
         NotDone::NoIssuer(_) | NotDone::NoCertificate(_) => Kind::NotFound,
         NotDone::Conflict(_) => Kind::Conflict,

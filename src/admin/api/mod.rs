@@ -11,6 +11,7 @@ mod form;
 mod objects;
 mod openapi;
 mod orders;
+mod plan;
 mod query;
 mod recorded;
 mod rejected;
@@ -70,6 +71,7 @@ static RESOURCES: &[&Resource] = &[
     &versions::RESOURCE,
     &export::RESOURCE,
     &acme::RESOURCE,
+    &plan::RESOURCE,
     &sites::RESOURCE,
     &choices::RESOURCE,
     &objects::RESOURCE,
