@@ -8,6 +8,7 @@ use hashbrown::{HashMap, HashSet};
 use rustls::sign::CertifiedKey;
 use rustls::{SignatureAlgorithm, SignatureScheme};
 
+use super::courtesy::Courtesy;
 use super::facts::CertFacts;
 use super::name_table::NameTable;
 use crate::name::{self, HostPattern};
@@ -18,6 +19,16 @@ pub struct CertIndex {
     exact: NameTable<Choice>,
     wildcard: NameTable<Choice>,
     certificates: Vec<Arc<ServedCert>>,
+}
+
+/// Whoever takes apart an index that nobody reads any more lets readers of the next one go first.
+impl Drop for CertIndex {
+    fn drop(&mut self) {
+        let mut courtesy = Courtesy::default();
+        while self.certificates.pop().is_some() {
+            courtesy.step();
+        }
+    }
 }
 
 impl CertIndex {

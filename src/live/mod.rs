@@ -5,6 +5,7 @@
 
 mod cert_index;
 mod challenges;
+mod courtesy;
 mod facts;
 mod name_table;
 mod on_demand;
@@ -20,6 +21,7 @@ use arc_swap::{ArcSwap, Cache, Guard};
 
 pub use cert_index::{CertIndex, Choice, KeyType, ServedCert};
 pub use challenges::Challenges;
+pub use courtesy::Courtesy;
 pub use facts::{CertFacts, CertTraits, ValidationLevel};
 pub use on_demand::OnDemand;
 pub use order_spec::{BeforeIssue, OrderSpec, OrderedKey};

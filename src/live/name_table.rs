@@ -9,16 +9,19 @@
 //! Dietzfelbinger, 2009). Pilots are an octet for three names; those of a million names stay in the cache.
 
 mod changed;
+mod places;
 
 use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashMap};
 
+use places::Places;
+
 /// Values by name, all known when it is built. Lookup neither locks nor allocates.
 #[derive(Clone)]
 pub(super) struct NameTable<T> {
     pilots: Box<[Pilot]>,
-    places: Box<[Place<T>]>,
+    places: Places<T>,
     /// Names that are too long for a place, and those for which no pilot was found.
     rest: HashMap<Box<str>, T>,
     names: usize,
@@ -27,7 +30,7 @@ pub(super) struct NameTable<T> {
     seeds: Seeds,
 }
 
-impl<T: Default> NameTable<T> {
+impl<T: Clone + Default> NameTable<T> {
     /// The table of these values.
     pub(super) fn new(values: HashMap<&str, T>) -> Self {
         Self::seeded(Seeds::default(), values)
@@ -70,7 +73,7 @@ impl<T: Default> NameTable<T> {
                 self.rest.insert((*name).into(), value);
             } else {
                 let place = place(*hash, pilot, self.places.len());
-                self.places[place] = Place { name: Name::new(name), value };
+                *self.places.own(place) = Place { name: Name::new(name), value };
             }
         }
     }
@@ -82,7 +85,8 @@ impl<T: Default> NameTable<T> {
             taken.clear();
             members.iter().all(|entry| {
                 let place = place(entry.hash, *pilot, self.places.len());
-                let is_free = self.places[place].name.is_nobodys() && !taken.contains(&place);
+                let is_free =
+                    self.places.get(place).is_some_and(|place| place.name.is_nobodys()) && !taken.contains(&place);
                 taken.push(place);
                 is_free
             })
@@ -137,7 +141,7 @@ impl<T> Default for NameTable<T> {
     fn default() -> Self {
         Self {
             pilots: Box::default(),
-            places: Box::default(),
+            places: Places::default(),
             rest: HashMap::new(),
             names: 0,
             given_up: 0,

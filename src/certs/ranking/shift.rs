@@ -7,7 +7,7 @@ use hashbrown::HashSet;
 
 use super::{Place, Ranked, Tier, index, is_covered};
 use crate::certs::judgement::Minimums;
-use crate::live::{CertIndex, Choice, ServedCert};
+use crate::live::{CertIndex, Choice, Courtesy, ServedCert};
 use crate::name::HostPattern;
 
 /// Few certificates that went out of an order, and few that came.
@@ -60,7 +60,12 @@ impl Shift {
             .iter()
             .map(|name| Some((*name, self.standing_for(name, before.standing_for_pattern(name), now)?)))
             .collect();
-        let all = || order.iter().map(|ranked| Arc::clone(ranked.certificate())).collect();
+        let mut courtesy = Courtesy::default();
+        let certificate = |ranked: &Ranked| {
+            courtesy.step();
+            Arc::clone(ranked.certificate())
+        };
+        let all = || order.iter().map(certificate).collect();
         let amended = match standing {
             Some(standing) => before.with_standing(standing, all()),
             None => before.with_changed(&names, order.iter().map(|ranked| (ranked.certificate(), ranked.names()))),

@@ -27,8 +27,8 @@ impl<T: Clone + Default> NameTable<T> {
     fn put(&mut self, name: &str, value: Option<T>) {
         let (was, is) = (self.get(name).is_some(), value.is_some());
         match (self.own_place(name), value) {
-            (Some(place), Some(value)) => self.places[place].value = value,
-            (Some(place), None) => self.places[place] = Place::nobodys(),
+            (Some(place), Some(value)) => self.places.own(place).value = value,
+            (Some(place), None) => *self.places.own(place) = Place::nobodys(),
             (None, Some(value)) => drop(self.rest.insert(name.into(), value)),
             (None, None) => drop(self.rest.remove(name)),
         }
@@ -48,15 +48,15 @@ impl<T: Clone + Default> NameTable<T> {
         if groups.iter().all(|group| self.pilots[*group] == NO_PILOT) {
             return;
         }
-        for at in 0..self.places.len() {
-            let octets = self.places[at].name.octets();
-            if octets.is_some_and(|octets| groups.contains(&self.group(octets))) {
-                let Place { name, value } = std::mem::replace(&mut self.places[at], Place::nobodys());
-                self.rest.extend(
-                    name.octets().and_then(|octets| str::from_utf8(octets).ok()).map(|name| (name.into(), value)),
-                );
-                self.given_up += 1;
-            }
+        let is_given_up =
+            |place: &Place<T>| place.name.octets().is_some_and(|octets| groups.contains(&self.group(octets)));
+        let given_up: Vec<usize> =
+            self.places.iter().enumerate().filter(|(_, place)| is_given_up(place)).map(|(at, _)| at).collect();
+        self.given_up += given_up.len();
+        for at in given_up {
+            let Place { name, value } = std::mem::replace(self.places.own(at), Place::nobodys());
+            let name = name.octets().and_then(|octets| str::from_utf8(octets).ok());
+            self.rest.extend(name.map(|name| (name.into(), value)));
         }
         for group in groups {
             self.pilots[*group] = NO_PILOT;
