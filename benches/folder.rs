@@ -220,6 +220,7 @@ fn noticed(stock: &Stock, client: &Client, count: usize, seconds: u64) -> io::Re
     let site = format!("site = [{{ hosts = [\"{}\"], upstreams = [\"http://{shop}\"] }}]\n", host(0));
     let place = Place::with_drop_folder(stock.certificates())?;
     let (running, _) = RunningEdge::start(&place, &site, client, &host(0))?;
+    await_library(&place, count)?;
     thread::sleep(SETTLED);
     let rounds = (seconds / (2 * TURN.as_secs())).max(1);
     let turns = Turns::new(Instant::now() + TURN, TURN, rounds);
@@ -311,7 +312,7 @@ const GROWN_UP: Duration = Duration::from_secs(2);
 /// What was only needed for starting goes back to the system in this time, or does not at all.
 const SETTLED: Duration = Duration::from_secs(1);
 /// However slow the disk is.
-const WRITTEN: Duration = Duration::from_secs(90);
+const WRITTEN: Duration = Duration::from_mins(5);
 const GIVEN_UP: Duration = Duration::from_secs(10);
 const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
 const TURN: Duration = Duration::from_secs(2);

@@ -146,7 +146,7 @@ fn routes() -> RouteTable {
         hosts: hosts.iter().map(|host| HostPattern::parse(host).expect("a pattern")).collect(),
         routes: routes
             .iter()
-            .map(|(path, port)| ((*path).into(), vec![Upstream { host: "10.0.0.1".into(), port: *port }]))
+            .map(|(path, port)| ((*path).into(), vec![Upstream { host: "10.0.0.1".into(), port: *port }].into()))
             .collect(),
         minimum_validation: (hosts[0] == "late.example").then_some(ValidationLevel::Organisation),
         staging: false,

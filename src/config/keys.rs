@@ -103,9 +103,12 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
             "on_demand",
             "ask",
             "upstreams",
+            "retries",
+            "health",
             "route",
         ],
     ),
+    ("site.health", &["eject_after", "eject_for", "failure_statuses"]),
     ("site.route", &["path", "upstreams"]),
 ];
 

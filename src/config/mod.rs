@@ -3,6 +3,7 @@
 mod acme;
 mod bounds;
 mod budgets;
+mod care;
 mod certificates;
 mod claims;
 mod dns;

@@ -126,21 +126,26 @@ impl<'a> Section<'a> {
 
     /// A table that may stand once; nothing in it when it is not there.
     pub(super) fn table(&self, key: &'static str) -> Self {
+        self.table_of(key, key)
+    }
+
+    /// The same in a section: `name` is that of both.
+    pub(super) fn table_of(&self, key: &'static str, name: &'static str) -> Self {
         let found = self.get(key);
         let line = found.map_or(1, |value| self.pad.document.line(value.span().start));
         let table = match found.map(Spanned::get_ref) {
             Some(DeValue::Table(table)) => Some(table),
             Some(DeValue::Array(tables)) if tables.first().is_some_and(|first| first.get_ref().is_table()) => {
-                self.pad.mistake(line, key, format!("expected one table, found several; write [{key}] once"));
+                self.pad.mistake(line, name, format!("expected one table, found several; write [{name}] once"));
                 None
             }
             Some(other) => {
-                self.pad.mistake(line, key, format!("expected a table, found {}; write [{key}]", Found(other)));
+                self.pad.mistake(line, name, format!("expected a table, found {}; write [{name}]", Found(other)));
                 None
             }
             None => None,
         };
-        Self { pad: self.pad, name: key, line, table }.with_known_keys()
+        Self { pad: self.pad, name, line, table }.with_known_keys()
     }
 
     /// Tables that may stand any number of times.
@@ -155,6 +160,11 @@ impl<'a> Section<'a> {
                 &[]
             }
         }
+    }
+
+    /// Whether a key is there, whatever its value.
+    pub(super) fn is_given(&self, key: &'static str) -> bool {
+        self.get(key).is_some()
     }
 
     /// A value; `None` when it is not there or wrong, and the latter is remembered.

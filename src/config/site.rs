@@ -5,11 +5,12 @@ use std::collections::HashMap;
 use toml::Spanned;
 use toml::de::DeValue;
 
+use super::care::ReadCare;
 use super::on_demand::Kinship;
 use super::ordered::Ordered;
 use super::reader::{Pad, Placed, Section};
 use super::{place, value};
-use crate::live::{OnDemand, OrderSpec, Provision, SiteSpec, Upstream, ValidationLevel};
+use crate::live::{Care, GroupSpec, OnDemand, OrderSpec, Provision, SiteSpec, Upstream, ValidationLevel};
 use crate::name::{HostName, HostPattern};
 
 /// What the rest of the file says that sites must agree with.
@@ -31,11 +32,13 @@ pub(super) struct ReadSite {
     pub(super) name: Option<Placed<String>>,
     pub(super) hosts: Vec<Placed<HostPattern>>,
     routes: Vec<(String, Vec<Upstream>)>,
+    care: ReadCare,
     minimum_validation: Option<ValidationLevel>,
     staging: bool,
     provision: Placed<Provision>,
     kinship: Kinship,
     model: Option<OnDemand>,
+    model_care: Option<Care>,
     ordered: Ordered,
     /// As the site that it is like has it.
     model_orders: Option<OrderSpec>,
@@ -91,15 +94,28 @@ impl ReadSite {
             }
             routes.push(route);
         }
-        let kinship = Kinship::read(&section);
+        let (kinship, care) = (Kinship::read(&section), ReadCare::read(&section));
         let has_routes = given("upstreams") || !tables.is_empty();
         if !has_routes && !kinship.is_like_another() && table.get_ref().is_table() {
             let text = "is needed: where requests go, such as [\"http://10.0.0.11:8080\"]; or a [[site.route]]";
             pad.missing(section.line, "site.upstreams", text);
         }
         let routes = routes.into_iter().map(|route| route.value).collect();
-        let (model, model_orders) = (None, None);
-        Self { name, hosts, routes, minimum_validation, staging, provision, kinship, model, ordered, model_orders }
+        let (model, model_care, model_orders) = (None, None, None);
+        Self {
+            name,
+            hosts,
+            routes,
+            care,
+            minimum_validation,
+            staging,
+            provision,
+            kinship,
+            model,
+            model_care,
+            ordered,
+            model_orders,
+        }
     }
 
     /// Takes over what it has from the site that it is like, one of `sites`, and remarks on what does not go together and on hosts
@@ -107,11 +123,13 @@ impl ReadSite {
     pub(super) fn agree(&mut self, pad: &Pad<'_>, ground: &Ground, sites: &[SiteSpec]) {
         if let Some(model) = self.kinship.model(pad, sites) {
             if self.routes.is_empty() {
-                self.routes.clone_from(&model.routes);
+                let upstreams = |group: &GroupSpec| group.upstreams.clone();
+                self.routes = model.routes.iter().map(|(path, group)| (path.clone(), upstreams(group))).collect();
             }
             self.minimum_validation = self.minimum_validation.or(model.minimum_validation);
             self.staging |= model.staging;
             self.model = Some(model.on_demand.clone());
+            self.model_care = model.routes.first().map(|(_, group)| group.care.clone());
             self.model_orders = Some(model.orders.clone());
         }
         self.kinship.check(pad, &self.provision);
@@ -163,7 +181,10 @@ impl ReadSite {
         let name = self.name?.value;
         let hosts = self.hosts.into_iter().map(|host| host.value).collect();
         let on_demand = self.kinship.finish(self.model.as_ref());
-        let Self { routes, minimum_validation, staging, provision, ordered, model_orders, .. } = self;
+        let Self { routes, care, model_care, minimum_validation, staging, provision, ordered, model_orders, .. } = self;
+        let care = care.over(&model_care.unwrap_or_default());
+        let group = |upstreams| GroupSpec { upstreams, care: care.clone() };
+        let routes = routes.into_iter().map(|(path, upstreams)| (path, group(upstreams))).collect();
         let (provision, orders) = (provision.value, ordered.over(model_orders.as_ref().unwrap_or(orders)));
         Some(SiteSpec { name, hosts, routes, minimum_validation, staging, provision, orders, on_demand })
     }

@@ -25,7 +25,7 @@ use crate::acme::{AcmeHandle, Manager, Newcomers};
 use crate::admin::{self, Tokens};
 use crate::certs::{Intake, IntakeHandle, Truth, TruthCheck};
 use crate::config::{Loaded, site_orders};
-use crate::live::{self, CertIndex, Challenges, OwnCheck, Publisher, ServedCert, WellKnown};
+use crate::live::{self, CertIndex, Challenges, OwnCheck, Publisher, ServedCert, UpstreamStates, WellKnown};
 use crate::proxy::{self, Permits, Shared, Sockets};
 use crate::shutdown::{Conductor, Lifecycle, Request, Signals, Stage, lifecycle};
 use crate::store::audit::Audit;
@@ -109,7 +109,7 @@ impl Edge {
         let (index, certificates_live) = live::table(CertIndex::default());
         let (well_known_publisher, well_known) = live::table(WellKnown::default());
         let (challenges_publisher, challenges) = live::table(Challenges::default());
-        let (routes_publisher, routes) = live::table(tables::routes(&config, https_port));
+        let (routes_publisher, routes) = live::table(tables::routes(&UpstreamStates::default(), &config, https_port));
         let (policy_publisher, policy) = live::table(tables::policy(&config)?);
         let (own, own_check) = live::table(OwnCheck::default());
         let (unknown_names, heard) = live::unknown_names();

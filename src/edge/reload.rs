@@ -224,7 +224,9 @@ impl Reloader {
             self.terms.send_replace(Arc::new(terms));
             self.acme.send_replace(Arc::new(acme));
             self.drain_timeout.send_replace(next.config.edge.drain_timeout);
-            self.routes.publish(tables::routes(&next.config, self.https_port));
+            let states = self.routes.current().states.clone();
+            self.routes.publish(tables::routes(&states, &next.config, self.https_port));
+            states.forget();
             self.origins.send_replace(Origins::of(&next));
             tracing::info!(sites = next.config.sites.len(), "the configuration was reloaded");
         } else if asked || !self.standing.borrow().refused.is_empty() {
@@ -267,7 +269,7 @@ fn now() -> i64 {
 mod tests {
     use super::*;
     use crate::config::Reloads;
-    use crate::live::table;
+    use crate::live::{UpstreamStates, table};
 
     fn parsed(text: &str) -> Result<Loaded, Mistakes> {
         Config::parse(Path::new("v.toml"), text)
@@ -280,7 +282,7 @@ mod tests {
     fn reloader() -> Reloader {
         let serving = parsed(&sites("\"a.example\"")).expect("a configuration");
         let policy = tables::policy(&serving.config).expect("a policy");
-        let routes = tables::routes(&serving.config, 443);
+        let routes = tables::routes(&UpstreamStates::default(), &serving.config, 443);
         let (routes, policy) = (table(routes).0, table(policy).0);
         let (terms, acme) = (watch::Sender::default(), watch::Sender::default());
         Reloader::new(Some("v.toml".into()), serving, 443, routes, policy, terms, acme)

@@ -8,13 +8,14 @@ use crate::certs::{Flaw, Folder, Folders, Minimums, Roots, SiteTerms, Terms};
 use crate::config::{
     self, AccessLogTarget, CertificatesConfig, Challenge, Config, DropFolder, TlsVersion, UnknownName,
 };
-use crate::live::{OnDemand, RouteTable, SiteSpec};
+use crate::live::{OnDemand, RouteTable, SiteSpec, UpstreamStates};
 use crate::name::HostPattern;
 use crate::proxy::{self, TlsPolicy, TlsPolicyError};
 
 /// The routes of a configuration. `https_port` is the port the first HTTPS listener really has.
-pub(super) fn routes(config: &Config, https_port: u16) -> RouteTable {
-    RouteTable::new(config.sites.clone(), config.limits.clone(), config.edge.trusted_proxies.clone(), https_port)
+pub(super) fn routes(states: &UpstreamStates, config: &Config, https_port: u16) -> RouteTable {
+    let (sites, limits, trusted) = (config.sites.clone(), config.limits.clone(), config.edge.trusted_proxies.clone());
+    RouteTable::knowing(states, sites, limits, trusted, https_port)
 }
 
 /// Where certificates are dropped.

@@ -13,6 +13,7 @@ mod order_spec;
 mod own_check;
 mod route_table;
 mod unknown_names;
+mod upstream;
 mod well_known;
 
 use std::sync::Arc;
@@ -26,8 +27,9 @@ pub use facts::{CertFacts, CertTraits, ValidationLevel};
 pub use on_demand::OnDemand;
 pub use order_spec::{BeforeIssue, OrderSpec, OrderedKey};
 pub use own_check::OwnCheck;
-pub use route_table::{Provision, Route, RouteTable, Site, SiteSpec, Upstream, UpstreamGroup};
+pub use route_table::{Provision, Route, RouteTable, Site, SiteSpec};
 pub use unknown_names::{UnknownName, UnknownNames, unknown_names};
+pub use upstream::{Care, GroupSpec, LONGEST_REST, Member, Upstream, UpstreamGroup, UpstreamState, UpstreamStates};
 pub use well_known::{WellKnown, WellKnownObject};
 
 /// Makes the two halves of a table, with its first content.

@@ -8,6 +8,7 @@ use ipnet::{IpNet, Ipv4Net};
 use super::facts::ValidationLevel;
 use super::on_demand::OnDemand;
 use super::order_spec::OrderSpec;
+use super::upstream::{GroupSpec, UpstreamGroup, UpstreamStates};
 use crate::limits::Limits;
 use crate::name::{self, HostPattern};
 
@@ -17,6 +18,8 @@ pub struct RouteTable {
     wildcard: HashMap<Box<str>, Arc<Site>>,
     sites: Vec<Arc<Site>>,
     groups: Vec<UpstreamGroup>,
+    /// How all upstreams are doing, for this table and the next.
+    pub states: UpstreamStates,
     /// What a peer may make the edge do.
     pub limits: Limits,
     /// Peers whose `X-Forwarded-*` and `Forwarded` are believed.
@@ -26,19 +29,32 @@ pub struct RouteTable {
 }
 
 impl RouteTable {
-    /// Builds the table from sites as the configuration gives them. The first site that claims a name keeps it.
+    /// A table with servers of which nothing is known yet.
     #[must_use]
     pub fn new(specs: Vec<SiteSpec>, limits: Limits, trusted_proxies: Vec<IpNet>, https_port: u16) -> Self {
+        Self::knowing(&UpstreamStates::default(), specs, limits, trusted_proxies, https_port)
+    }
+
+    /// Builds the table from sites as the configuration gives them. The first site that claims a name keeps it.
+    #[must_use]
+    pub fn knowing(
+        states: &UpstreamStates,
+        specs: Vec<SiteSpec>,
+        limits: Limits,
+        trusted_proxies: Vec<IpNet>,
+        https_port: u16,
+    ) -> Self {
         let mut table = Self {
             exact: HashMap::new(),
             wildcard: HashMap::new(),
             sites: Vec::with_capacity(specs.len()),
             groups: Vec::new(),
+            states: states.clone(),
             limits,
             trusted_proxies: trusted_proxies.into_iter().map(canonical).collect(),
             https_port,
         };
-        let mut places = HashMap::new();
+        let mut places = Places { states, known: HashMap::new() };
         for (index, spec) in specs.into_iter().enumerate() {
             let site = Arc::new(table.site(index, spec, &mut places));
             for host in &site.hosts {
@@ -71,11 +87,11 @@ impl RouteTable {
         &self.groups
     }
 
-    fn site(&mut self, index: usize, spec: SiteSpec, places: &mut Places) -> Site {
+    fn site(&mut self, index: usize, spec: SiteSpec, places: &mut Places<'_>) -> Site {
         let mut routes: Vec<Route> = spec
             .routes
             .into_iter()
-            .map(|(prefix, upstreams)| Route { prefix: prefix.into(), group: self.group(upstreams, places) })
+            .map(|(prefix, group)| Route { prefix: prefix.into(), group: self.group(group, places) })
             .collect();
         routes.sort_by_key(|route| std::cmp::Reverse(route.prefix.len()));
         let (name, hosts, minimum_validation) = (spec.name.into(), spec.hosts.into(), spec.minimum_validation);
@@ -84,17 +100,20 @@ impl RouteTable {
     }
 
     /// The place of a group; sites with the same upstreams share one, and with it its connections.
-    fn group(&mut self, upstreams: Vec<Upstream>, places: &mut Places) -> usize {
-        let wanted = UpstreamGroup { upstreams: upstreams.into() };
-        *places.entry(wanted).or_insert_with_key(|wanted| {
-            self.groups.push(wanted.clone());
+    fn group(&mut self, wanted: GroupSpec, places: &mut Places<'_>) -> usize {
+        let Places { states, known } = places;
+        *known.entry(wanted).or_insert_with_key(|wanted| {
+            self.groups.push(states.group(wanted));
             self.groups.len() - 1
         })
     }
 }
 
 /// Where each group lies, while the table is built: there may be as many as sites.
-type Places = HashMap<UpstreamGroup, usize>;
+struct Places<'a> {
+    states: &'a UpstreamStates,
+    known: HashMap<GroupSpec, usize>,
+}
 
 /// A network as addresses are compared with it: an IPv4 peer of a dual-stack listener has its IPv4 address, whatever the
 /// system calls it, so that `::ffff:10.0.0.0/104` is `10.0.0.0/8`.
@@ -115,7 +134,7 @@ pub struct SiteSpec {
     /// The names it answers for.
     pub hosts: Vec<HostPattern>,
     /// Path prefixes with their upstreams; `/` is the rest.
-    pub routes: Vec<(String, Vec<Upstream>)>,
+    pub routes: Vec<(String, GroupSpec)>,
     /// What the authority of its certificates must have checked at least.
     pub minimum_validation: Option<ValidationLevel>,
     /// Whether nobody but who builds the shop comes there.
@@ -218,35 +237,10 @@ impl Route {
     }
 }
 
-/// Servers that answer alike.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct UpstreamGroup {
-    /// At least one.
-    pub upstreams: Box<[Upstream]>,
-}
-
-/// One server behind the edge, spoken to in HTTP/1.1 without TLS.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Upstream {
-    /// A name or an IP address without brackets.
-    pub host: Box<str>,
-    /// The TCP port.
-    pub port: u16,
-}
-
-impl std::fmt::Display for Upstream {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.host.contains(':') {
-            write!(f, "[{}]:{}", self.host, self.port)
-        } else {
-            write!(f, "{}:{}", self.host, self.port)
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::live::Upstream;
 
     fn upstream(port: u16) -> Upstream {
         Upstream { host: "127.0.0.1".into(), port }
@@ -256,7 +250,7 @@ mod tests {
         SiteSpec {
             name: hosts[0].into(),
             hosts: hosts.iter().map(|host| HostPattern::parse(host).expect("a pattern")).collect(),
-            routes: routes.iter().map(|(prefix, port)| ((*prefix).into(), vec![upstream(*port)])).collect(),
+            routes: routes.iter().map(|(prefix, port)| ((*prefix).into(), vec![upstream(*port)].into())).collect(),
             minimum_validation: None,
             staging: false,
             provision: Provision::Uploaded,
@@ -271,7 +265,7 @@ mod tests {
 
     fn port_of(table: &RouteTable, host: &str, path: &str) -> Option<u16> {
         let route = table.site_of(host)?.route(path)?;
-        Some(table.groups()[route.group].upstreams[0].port)
+        Some(table.groups()[route.group].members[0].upstream.port)
     }
 
     #[test]

@@ -17,8 +17,8 @@ use super::listener::{self, Bound};
 use super::permits::Permit;
 use super::request_id::{RequestId, RequestIds};
 use super::tls::TlsPolicy;
-use super::upstream::Pools;
-use crate::live::{Cached, CertIndex, Challenges, OwnCheck, RouteTable, WellKnown};
+use super::upstream::{Pools, RetryBudget};
+use crate::live::{Cached, CertIndex, Challenges, OwnCheck, RouteTable, UpstreamGroup, WellKnown};
 use crate::shutdown::Lifecycle;
 use crate::telemetry::{RateLimited, Shed, SiteCounts, WorkerCounters};
 
@@ -61,9 +61,16 @@ pub(super) enum Ending {
 pub(super) struct View {
     pub(super) table: Arc<RouteTable>,
     site_counts: Vec<Arc<SiteCounts>>,
+    /// By the group's place.
+    retries: Vec<RetryBudget>,
 }
 
 impl View {
+    /// How much of a group's requests may be sent again.
+    pub(super) fn retries(&self, group: usize) -> Option<&RetryBudget> {
+        self.retries.get(group)
+    }
+
     /// The counters of the site with this index.
     pub(super) fn site_counts(&self, site: usize) -> Option<&Arc<SiteCounts>> {
         self.site_counts.get(site)
@@ -199,6 +206,17 @@ impl Worker {
         self.request_ids.draw()
     }
 
+    /// An upstream of a group failed a request. Tells when it is left alone from now on.
+    pub(super) fn upstream_failed(&self, group: &UpstreamGroup, place: usize) {
+        let Some(rest) = group.failed(place) else { return };
+        self.counters.upstream_ejections.add(1);
+        self.upstream_log.say(|| {
+            let member = &group.members[place];
+            let (upstream, failures, seconds) = (&member.upstream, member.state.failures(), rest.as_secs());
+            tracing::warn!(%upstream, failures, seconds, "an upstream keeps failing, and is left alone for a while");
+        });
+    }
+
     /// Room for one more connection.
     pub(super) fn take_permit(&self) -> Option<Permit> {
         let limit = match self.view.borrow().table.limits.connections {
@@ -260,7 +278,9 @@ impl Drop for Open {
 
 fn view(counters: &WorkerCounters, table: &Arc<RouteTable>) -> View {
     let labels: Vec<String> = table.sites().iter().map(|site| site.label()).collect();
-    View { table: Arc::clone(table), site_counts: counters.keep_sites(labels.iter().map(String::as_str)) }
+    let site_counts = counters.keep_sites(labels.iter().map(String::as_str));
+    let retries = table.groups().iter().map(|_| RetryBudget::default()).collect();
+    View { table: Arc::clone(table), site_counts, retries }
 }
 
 /// How often idle upstream connections are looked through: far below any keep-alive time.

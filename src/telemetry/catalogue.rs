@@ -115,6 +115,10 @@ catalogue! {
         "Upstream connections open now.";
     UPSTREAM_FAILURES = Counter "vitrine_upstream_failures_total" ["reason"]
         "Failures of upstreams.";
+    UPSTREAM_EJECTIONS = Counter "vitrine_upstream_ejections_total" []
+        "Times that an upstream was left alone because it kept failing.";
+    UPSTREAM_RETRIES = Counter "vitrine_upstream_retries_total" []
+        "Requests that were sent again, to another upstream.";
 
     AUDIT_UNWRITTEN = Gauge "vitrine_audit_unwritten" []
         "1 while orders cannot be added to the audit trail, 0 otherwise.";

@@ -96,6 +96,10 @@ pub struct WorkerCounters {
     pub upstream_open: Count,
     /// Failures of upstreams.
     pub upstream_failures: Counts<UpstreamFailure>,
+    /// Upstreams that were left alone because they kept failing.
+    pub upstream_ejections: Count,
+    /// Requests that were sent again, to another upstream.
+    pub upstream_retries: Count,
     /// Access records dropped because the queue was full.
     pub access_records_dropped: Count,
     sites: Mutex<BTreeMap<Box<str>, Arc<SiteCounts>>>,

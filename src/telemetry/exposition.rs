@@ -267,6 +267,8 @@ impl Page {
         self.count(&name::UPSTREAM_REUSES, &[], sum(workers, |worker| &worker.upstream_reuses));
         self.gauge(&name::UPSTREAM_OPEN, &[], sum(workers, |worker| &worker.upstream_open) as f64);
         self.count_each(&name::UPSTREAM_FAILURES, workers, |worker| &worker.upstream_failures);
+        self.count(&name::UPSTREAM_EJECTIONS, &[], sum(workers, |worker| &worker.upstream_ejections));
+        self.count(&name::UPSTREAM_RETRIES, &[], sum(workers, |worker| &worker.upstream_retries));
     }
 
     fn access_log(&self, scrape: &Scrape<'_>) {

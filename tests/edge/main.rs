@@ -66,4 +66,5 @@ mod tokens;
 mod trusted_roots;
 mod truth;
 mod uploads;
+mod upstreams;
 mod well_known;

@@ -195,7 +195,10 @@ fn host(pattern: &HostPattern, index: &CertIndex, candidates: &Candidates<'_>, t
 }
 
 fn route_entry(routes: &RouteTable, prefix: &str, group: usize) -> RouteEntry {
-    let upstreams = routes.groups().get(group).map(|group| group.upstreams.iter().map(ToString::to_string).collect());
+    let upstreams = routes
+        .groups()
+        .get(group)
+        .map(|group| group.members.iter().map(|member| member.upstream.to_string()).collect());
     RouteEntry { path: prefix.into(), upstreams: upstreams.unwrap_or_default() }
 }
 

@@ -162,12 +162,12 @@ fn sites_are_read_with_names_routes_and_upstreams() {
     let upstream = |host: &str, port| Upstream { host: host.into(), port };
     let rest =
         vec![upstream("10.0.0.11", 8080), upstream("shop_1", 80), upstream("2001:db8::1", 81), upstream("::1", 80)];
-    assert_eq!(sites[0].routes, [("/".into(), rest), ("/api".into(), vec![upstream("10.0.0.12", 80)])]);
+    assert_eq!(sites[0].routes, [("/".into(), rest.into()), ("/api".into(), vec![upstream("10.0.0.12", 80)].into())]);
     assert_eq!(
         [&sites[0], &sites[1]].map(|site| (site.minimum_validation, site.staging)),
         [(Some(ValidationLevel::Organisation), true), (None, false)]
     );
-    assert_eq!(sites[1].routes, [("/".into(), vec![upstream("a", 80)])]);
+    assert_eq!(sites[1].routes, [("/".into(), vec![upstream("a", 80)].into())]);
     assert_eq!(loaded.origins, [PathBuf::from("v.toml"), PathBuf::from("v.toml")]);
     assert_eq!(loaded.sources, [PathBuf::from("v.toml")]);
 }

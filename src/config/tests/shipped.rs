@@ -63,6 +63,7 @@ fn the_reader_asks_for_every_known_key_and_every_one_is_shipped_and_explained() 
         "log",
         "access_log",
         "site",
+        "site.health",
         "site.route",
     ];
     let explained: BTreeSet<String> = reference_rows().map(|cells| cells[0].trim_matches('`').to_owned()).collect();

@@ -14,6 +14,7 @@ use super::headers;
 use super::request_body::RequestBody;
 use super::request_head;
 use super::respond::Answer;
+use super::turns::Turns;
 use crate::proxy::upstream::{Broken, Head, Lease, NoLease, Outgoing, Tunnel, Wanted};
 use crate::telemetry::{Label, LocalAnswer, Protocol, UpstreamFailure};
 
@@ -35,6 +36,7 @@ pub(super) fn forward(
 
 async fn send(asker: Asker, exchange: Rc<Exchange>, mut request: Outgoing, group: usize, upgrade: bool) -> Answer {
     let worker = &exchange.connection.worker;
+    let mut turns = Turns::new(worker, &exchange.view, group);
     let mut wanted = Wanted::Any;
     loop {
         let lease = match worker.pools.lease(worker, &exchange.view, group, wanted).await {
@@ -51,19 +53,35 @@ async fn send(asker: Asker, exchange: Rc<Exchange>, mut request: Outgoing, group
         let answered = exchange.alarm.guard(poll_fn(|cx| lease.poll_head(cx))).await;
         exchange.alarm.clear();
         let broken = match answered {
-            Some(Ok(head)) => return Ok(passed_back(asker, head, lease, upgrade)),
-            Some(Err(broken)) => broken,
-            None => return Ok(timed_out(asker, &exchange, &lease)),
+            Some(Ok(head)) => {
+                let again = if turns.has_failed(head.status, &lease) { turns.another(&lease) } else { None };
+                let Some(again) = again else { return Ok(passed_back(asker, head, lease, upgrade)) };
+                (request, wanted) = again;
+                continue;
+            }
+            Some(Err(broken)) => Some(broken),
+            None => None,
         };
         // A connection that had been kept may close as the request comes.
-        let again = if broken == Broken::Closed && lease.is_reused() { lease.take_back() } else { None };
-        match again {
+        let stale = if broken == Some(Broken::Closed) && lease.is_reused() { lease.take_back() } else { None };
+        match stale {
             // Not a single octet went out: nothing is lost by another.
-            Some(again) if again.is_untouched() => request = again,
-            // Nobody saw an answer, and asking twice does no harm (RFC 9110 §9.2.2). Once: a request that kills whoever
-            // takes it is not passed round.
-            Some(again) if again.is_repeatable() => (request, wanted) = (again.anew(), Wanted::Fresh),
-            _ => return Ok(failed_to_answer(asker, broken, &lease)),
+            Some(again) if again.is_untouched() => {
+                request = again;
+                continue;
+            }
+            // Nobody saw an answer, and asking twice does no harm. Once: a request that kills whoever takes it is not passed round.
+            Some(again) if again.is_repeatable() => {
+                (request, wanted) = (again.anew(), Wanted::Fresh);
+                continue;
+            }
+            _ => {}
+        }
+        let again = if turns.is_its_fault(broken, &exchange, &lease) { turns.another(&lease) } else { None };
+        match (again, broken) {
+            (Some(again), _) => (request, wanted) = again,
+            (None, Some(broken)) => return Ok(failed_to_answer(asker, broken, &lease)),
+            (None, None) => return Ok(timed_out(asker, &exchange, &lease)),
         }
     }
 }

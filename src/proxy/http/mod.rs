@@ -13,6 +13,7 @@ mod request_head;
 mod respond;
 mod serve;
 mod tunnel;
+mod turns;
 
 pub(super) use body::ClientBody;
 pub(super) use exchange::Exchange;

@@ -139,6 +139,11 @@ impl Link {
         if state.answered { None } else { state.outgoing.take() }
     }
 
+    /// The last request, if it may be sent twice.
+    pub(super) fn take_repeatable(&self) -> Option<Outgoing> {
+        self.0.borrow_mut().outgoing.take_if(|outgoing| outgoing.is_repeatable())
+    }
+
     /// The stream of a connection that has switched protocols, and what the upstream sent behind its 101.
     pub(super) fn into_stream(self) -> Option<(UpstreamStream, Bytes)> {
         let state = Rc::try_unwrap(self.0).ok()?.into_inner();

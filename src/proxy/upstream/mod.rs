@@ -7,9 +7,11 @@ mod link;
 mod pool;
 mod request;
 mod response;
+mod retries;
 mod stream;
 
 pub(super) use link::{Broken, Link};
 pub(super) use pool::{Lease, NoLease, Pools, Tunnel, Wanted};
 pub(super) use request::{BodyFraming, Outgoing, write_field};
 pub(super) use response::Head;
+pub(super) use retries::RetryBudget;

@@ -18,7 +18,7 @@ use super::request::Outgoing;
 use super::response::Head;
 use super::stream::UpstreamStream;
 use crate::limits::Limits;
-use crate::live::{Upstream, UpstreamGroup};
+use crate::live::{Member, Upstream, UpstreamGroup};
 use crate::proxy::alarm::Alarms;
 use crate::proxy::permits::Permits;
 use crate::proxy::worker::{View, Worker};
@@ -54,6 +54,8 @@ pub(in crate::proxy) enum Wanted {
     Any,
     /// A new one, in place of one that had just been closed.
     Fresh,
+    /// One to another upstream than that in this place of the group.
+    NotFrom(usize),
 }
 
 struct Pool {
@@ -70,8 +72,8 @@ struct Idle {
 }
 
 impl Pools {
-    /// A connection to one of the group's upstreams: an idle one, or a new one. Upstreams take turns; one that cannot be
-    /// connected to is passed over.
+    /// A connection to one of the group's upstreams: an idle one, or a new one. Upstreams take turns; one that is left alone, or cannot
+    /// be connected to, is passed over. When there is no other, somebody is better than nobody.
     pub(in crate::proxy) async fn lease(
         &self,
         worker: &Worker,
@@ -79,13 +81,21 @@ impl Pools {
         group: usize,
         wanted: Wanted,
     ) -> Result<Lease, NoLease> {
-        let upstreams = view.table.groups().get(group).map_or(&[][..], |group| &group.upstreams);
+        let Some(group) = view.table.groups().get(group) else { return Err(nobody()) };
         let limits = &view.table.limits;
-        let lease = |pool, link, reused| Lease { pool, link, reused, last: false };
         let first = self.turn.replace(self.turn.get().wrapping_add(1));
         let mut last: Option<(UpstreamFailure, Arc<str>)> = None;
-        for place in 0..upstreams.len() {
-            let upstream = &upstreams[first.wrapping_add(place) % upstreams.len()];
+        let number = group.members.len();
+        for turn in 0..2 * number {
+            let place = first.wrapping_add(turn) % number;
+            let Member { upstream, state } = &group.members[place];
+            let is_passed_over = match turn < number {
+                true => number > 1 && (wanted == Wanted::NotFrom(place) || !state.admits()),
+                false => wanted == Wanted::NotFrom(place) || !state.is_resting(),
+            };
+            if is_passed_over {
+                continue;
+            }
             if let Some((failure, name)) = last.take() {
                 worker.counters.upstream_failures.count(failure);
                 worker.upstream_log.say(|| {
@@ -97,7 +107,8 @@ impl Pools {
                 });
             }
             let pool = self.pool(worker, upstream);
-            if wanted == Wanted::Any
+            let lease = |pool, link, reused| Lease { pool, link, place, reused, last: false };
+            if wanted != Wanted::Fresh
                 && let Some(link) = pool.take_idle(milliseconds(limits.upstream_idle_timeout))
             {
                 worker.counters.upstream_reuses.add(1);
@@ -112,12 +123,12 @@ impl Pools {
                     return Err(NoLease::Descriptors);
                 }
                 Err(NoLink::Unconnected(Unconnected::Failed(failure))) => {
+                    worker.upstream_failed(group, place);
                     last = Some((failure, Arc::clone(&pool.name)))
                 }
             }
         }
-        let (failure, upstream) = last.unwrap_or_else(|| (UpstreamFailure::Connect, "none".into()));
-        Err(NoLease::Unreachable { failure, upstream })
+        Err(last.map_or_else(nobody, |(failure, upstream)| NoLease::Unreachable { failure, upstream }))
     }
 
     /// Closes what has been idle for longer than `patience`. `now` is in the worker's milliseconds.
@@ -133,7 +144,8 @@ impl Pools {
 
     /// Closes idle connections to upstreams that are in no group any more. To be called when the groups have changed.
     pub(in crate::proxy) fn forget_all_but(&self, groups: &[UpstreamGroup]) {
-        let kept: HashSet<&Upstream> = groups.iter().flat_map(|group| &group.upstreams).collect();
+        let members = groups.iter().flat_map(|group| &group.members);
+        let kept: HashSet<&Upstream> = members.map(|member| &member.upstream).collect();
         self.pools.borrow_mut().retain(|upstream, _| kept.contains(upstream));
     }
 
@@ -183,6 +195,11 @@ impl Pools {
     }
 }
 
+/// There is no upstream to choose.
+fn nobody() -> NoLease {
+    NoLease::Unreachable { failure: UpstreamFailure::Connect, upstream: "none".into() }
+}
+
 /// Why a connection could not be opened.
 enum NoLink {
     Full,
@@ -218,6 +235,8 @@ fn milliseconds(duration: Duration) -> u64 {
 pub(in crate::proxy) struct Lease {
     pool: Rc<Pool>,
     link: Link,
+    /// The upstream's in its group.
+    place: usize,
     reused: bool,
     last: bool,
 }
@@ -226,6 +245,11 @@ impl Lease {
     /// What logs call the upstream.
     pub(in crate::proxy) fn name(&self) -> &Arc<str> {
         &self.pool.name
+    }
+
+    /// The upstream's place in its group.
+    pub(in crate::proxy) fn place(&self) -> usize {
+        self.place
     }
 
     /// Whether the connection has served requests before.
@@ -261,6 +285,11 @@ impl Lease {
     /// The last request, if nothing of an answer has come and all of the request is still here to be sent again.
     pub(in crate::proxy) fn take_back(&self) -> Option<Outgoing> {
         self.link.take_back()
+    }
+
+    /// The last request, if all of it is still here, whatever came of it.
+    pub(in crate::proxy) fn take_repeatable(&self) -> Option<Outgoing> {
+        self.link.take_repeatable()
     }
 
     /// Closes the connection after this response: what the upstream has not read of this request must not meet the next.

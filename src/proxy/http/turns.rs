@@ -1,0 +1,65 @@
+//! Whose turn it is when an upstream failed a request, and what is remembered of it.
+
+use http::StatusCode;
+
+use super::exchange::{Exchange, Upload};
+use crate::live::UpstreamGroup;
+use crate::proxy::upstream::{Broken, Lease, Outgoing, RetryBudget, Wanted};
+use crate::proxy::worker::{View, Worker};
+
+/// One request's turns with the upstreams of its group.
+pub(super) struct Turns<'a> {
+    worker: &'a Worker,
+    group: Option<&'a UpstreamGroup>,
+    budget: Option<&'a RetryBudget>,
+    /// How often it may be sent to another.
+    left: u32,
+}
+
+impl<'a> Turns<'a> {
+    pub(super) fn new(worker: &'a Worker, view: &'a View, group: usize) -> Self {
+        let budget = view.retries(group).inspect(|budget| budget.earn());
+        let group = view.table.groups().get(group);
+        let left = group.filter(|group| group.members.len() > 1).map_or(0, |group| group.care.retries);
+        Self { worker, group, budget, left }
+    }
+
+    /// An upstream answered. Whether its status says that it failed.
+    pub(super) fn has_failed(&self, status: StatusCode, lease: &Lease) -> bool {
+        let Some(group) = self.group else { return false };
+        let has_failed = group.is_failure(status);
+        match has_failed {
+            true => self.worker.upstream_failed(group, lease.place()),
+            false => group.succeeded(lease.place()),
+        }
+        has_failed
+    }
+
+    /// An upstream gave no answer, or none that can be read; whether that is its own fault, and not the client's.
+    pub(super) fn is_its_fault(&self, broken: Option<Broken>, exchange: &Exchange, lease: &Lease) -> bool {
+        let is_the_clients = match (exchange.upload.get(), broken) {
+            (Upload::Broken(_) | Upload::TooLarge, _) | (_, Some(Broken::Client)) => true,
+            (upload, None) => upload == Upload::FromClient,
+            (_, Some(Broken::Closed | Broken::Malformed)) => false,
+        };
+        if let Some(group) = self.group.filter(|_| !is_the_clients) {
+            self.worker.upstream_failed(group, lease.place());
+        }
+        !is_the_clients
+    }
+
+    /// The same request for another upstream: if asking twice does no harm (RFC 9110 §9.2.2), all of it is here, and not too many
+    /// are sent again.
+    pub(super) fn another(&mut self, lease: &Lease) -> Option<(Outgoing, Wanted)> {
+        if self.left == 0 {
+            return None;
+        }
+        let request = lease.take_repeatable()?;
+        if !self.budget.is_some_and(RetryBudget::spend) {
+            return None;
+        }
+        self.left -= 1;
+        self.worker.counters.upstream_retries.add(1);
+        Some((request.anew(), Wanted::NotFrom(lease.place())))
+    }
+}
