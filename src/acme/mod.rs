@@ -10,7 +10,8 @@
 //! ```
 //!
 //! Nothing that serves waits for anything here. What was begun before a kill is gone on with: the key is written down before the
-//! order, the order's address as soon as it is known. How each managed site is doing is its [`SiteStanding`].
+//! order, that one is asked for before it is, and the order's address as soon as it is known; an address that never came is looked
+//! for in the authority's list (order_list). How each managed site is doing is its [`SiteStanding`].
 
 mod account;
 mod adopted;
@@ -27,6 +28,7 @@ mod manager;
 mod month;
 mod on_demand;
 mod order;
+mod order_list;
 mod partial;
 mod plan;
 mod preflight;

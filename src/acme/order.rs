@@ -14,6 +14,7 @@ use super::account::Accounts;
 use super::budget::{Budgets, Claim, Kind};
 use super::dns01::{Dns01, Put};
 use super::failure::{Failure, Reason};
+use super::order_list::{self, Listed};
 use super::progress::{Progress, Step};
 use super::records::{Record, Records};
 use super::shown::{Shown, ShownToken};
@@ -78,7 +79,7 @@ impl Orders {
                     // Its data was lost, or it was set up anew: what was ordered there is lost too.
                     Err(failure) if failure.is("accountDoesNotExist") && !is_reopened => {
                         self.accounts.reopen(issuer, &terms.contact, &wire).await?;
-                        (record.order.url, is_reopened) = (None, true);
+                        (record.order.url, record.order.is_asked, is_reopened) = (None, false, true);
                         self.records.note(record)?;
                     }
                     done => return done,
@@ -159,6 +160,11 @@ impl Orders {
         if let Some(url) = &record.order.url {
             return Ok(account.order(url.clone()).await?);
         }
+        if record.order.is_asked
+            && let Some(order) = self.lost(account, record, issuer, wire).await?
+        {
+            return Ok(order);
+        }
         let names: Vec<Identifier> = record.order.names.iter().cloned().map(Identifier::Dns).collect();
         let leaf = asked.replaces.as_ref().and_then(|served| served.certified.cert.first());
         let mut replaces = leaf.and_then(|leaf| CertificateIdentifier::try_from(leaf).ok());
@@ -168,6 +174,9 @@ impl Orders {
                 block_in_place(|| self.budgets.spend(&claim, now()))?;
                 record.order.is_paid = !claim.is_free();
             }
+            // An answer that never comes may tell of an order: the next start looks for it.
+            record.order.is_asked = true;
+            self.records.note(record)?;
             let mut new = NewOrder::new(&names);
             if let Some(profile) = &asked.profile {
                 new = new.profile(profile);
@@ -186,18 +195,48 @@ impl Orders {
                     replaces = None;
                 }
                 Err(error) => {
-                    // Without its address there is no way to a certificate, made or not.
-                    if record.order.is_paid {
-                        block_in_place(|| self.budgets.give_back(&claim, now()));
-                        record.order.is_paid = false;
+                    let failure = Failure::from(error);
+                    // It said no, and did not only say nothing.
+                    if failure.is_forgetful || failure.reason != Reason::Unreachable {
+                        if record.order.is_paid {
+                            block_in_place(|| self.budgets.give_back(&claim, now()));
+                        }
+                        (record.order.is_paid, record.order.is_asked) = (false, false);
                     }
-                    return Err(error.into());
+                    return Err(failure);
                 }
             }
         };
         record.order.url = Some(order.url().to_owned());
         self.records.note(record)?;
         Ok(order)
+    }
+
+    /// The order that was asked for when the answer never came, if the authority made it and tells of it.
+    async fn lost(
+        &self,
+        account: &Account,
+        record: &mut Record,
+        issuer: &Issuer,
+        wire: &Wire,
+    ) -> Result<Option<Order>, Failure> {
+        let known = block_in_place(|| self.records.others(&record.slot));
+        let found = order_list::find(&self.accounts, issuer, (&record.order.names, &known), wire).await?;
+        let url = match found {
+            Listed::Found(url) => url,
+            // It is still to be made with what was paid.
+            Listed::Missing => return Ok(None),
+            // It may be there, and count.
+            Listed::Untold => {
+                (record.order.is_paid, record.order.is_asked) = (false, false);
+                return Ok(None);
+            }
+        };
+        tracing::info!(site = %record.slot.site, issuer = %issuer.name, order = %url, "goes on with an order whose address was lost");
+        let order = account.order(url).await?;
+        record.order.url = Some(order.url().to_owned());
+        self.records.note(record)?;
+        Ok(Some(order))
     }
 
     /// Shows everything that is asked for, before the authority is told to look.

@@ -32,6 +32,9 @@ pub(super) struct OpenOrder {
     pub(super) names: Vec<String>,
     /// Where the authority has it; `None`: it may not have heard of it.
     pub(super) url: Option<String>,
+    /// The authority was about to be asked for it: it may have one whose address never came.
+    #[serde(default)]
+    pub(super) is_asked: bool,
     /// Whether its certificate is counted among those that the issuer gives.
     #[serde(default)]
     pub(super) is_paid: bool,
@@ -67,7 +70,14 @@ impl Records {
     /// At which issuer a site has an order that has not ended.
     pub(super) fn open_at(&self, slot: &Slot) -> Option<String> {
         let order = self.read::<OpenOrder>(&folder(slot)?, ORDER).ok().flatten()?;
-        order.url.is_some().then_some(order.issuer)
+        (order.url.is_some() || order.is_asked).then_some(order.issuer)
+    }
+
+    /// Where the authority has the order of the site's other type of key, which may be for the same names.
+    pub(super) fn others(&self, slot: &Slot) -> Vec<String> {
+        let others = OrderedKey::ALL.into_iter().filter(|key| *key != slot.key);
+        let folders = others.filter_map(|key| folder(&Slot::new(&slot.site, key)));
+        folders.filter_map(|folder| self.read::<OpenOrder>(&folder, ORDER).ok().flatten()?.url).collect()
     }
 
     /// Makes a key for these names, or takes the one to be used again, and writes down that a certificate for it is ordered.
@@ -88,6 +98,7 @@ impl Records {
             issuer: issuer.into(),
             names: names.iter().map(ToString::to_string).collect(),
             url: None,
+            is_asked: false,
             is_paid: false,
             request: request_for_names(names, &key).map_err(no_key)?,
             begun: now,
@@ -100,7 +111,7 @@ impl Records {
         Ok(Record { slot: slot.clone(), order, key })
     }
 
-    /// Writes down where the authority has an order.
+    /// Writes down that the authority is asked for an order, or where it has it.
     pub(super) fn note(&self, record: &Record) -> Result<(), StoreError> {
         let Some(key) = folder(&record.slot).and_then(|folder| folder.below(ORDER)) else { return Ok(()) };
         self.store.put(&key, &json(&record.order), Expected::Anything).map(drop)

@@ -38,6 +38,7 @@ mod kills;
 mod library;
 mod limited_folders;
 mod limits;
+mod lost_orders;
 mod many_orders;
 mod name_servers;
 mod names;

@@ -16,6 +16,7 @@ pub(crate) enum Resource {
     Nonce,
     NewAccount,
     Account,
+    OrderList,
     NewOrder,
     Order,
     Authorization,
@@ -108,7 +109,11 @@ impl Book {
         let fault = self.ways.faults.iter_mut().find(|(at, times, _)| *at == resource && *times > 0);
         if let Some((_, times, fault)) = fault {
             *times -= 1;
-            let reply = match fault.clone() {
+            let fault = fault.clone();
+            if self.ways.acts_despite_faults {
+                let _ = self.signed(resource, number, asked);
+            }
+            let reply = match fault {
                 Fault::Silence => return None,
                 Fault::Problem(status, kind, again) => (problem(status, kind, "as the test wants it"), again),
                 Fault::Page(status, again) => {
@@ -182,7 +187,8 @@ impl Book {
             return Err(problem(400, "accountDoesNotExist", "no such account"));
         }
         let (order, name) = number;
-        let exists = resource == Resource::NewOrder || resource == Resource::Account || order < self.orders.len();
+        let is_about_one = !matches!(resource, Resource::NewOrder | Resource::Account | Resource::OrderList);
+        let exists = !is_about_one || order < self.orders.len();
         match resource {
             _ if !exists => Err(problem(404, "malformed", "no such order")),
             Resource::NewOrder => self.place(&signed.payload),
@@ -217,7 +223,23 @@ impl Book {
                 None => Err(problem(404, "malformed", "nothing is issued")),
             },
             Resource::Order => Ok(Reply::json(200, &self.order(order))),
+            Resource::OrderList => Ok(self.order_list(order)),
+            _ if self.ways.lists_orders => {
+                Ok(Reply::json(200, &json!({ "status": "valid", "orders": self.url("order-list/0/0") })))
+            }
             _ => Ok(Reply::json(200, &json!({ "status": "valid" }))),
+        }
+    }
+
+    /// A page of all orders, the oldest first.
+    fn order_list(&self, page: usize) -> Reply {
+        let (from, until) = (page * ON_A_PAGE, self.orders.len().min((page + 1) * ON_A_PAGE));
+        let orders: Vec<String> = (from..until).map(|number| self.url(&format!("order/{number}/0"))).collect();
+        let reply = Reply::json(200, &json!({ "orders": orders }));
+        let reply = reply.with("link", format!("<{}>;rel=\"index\"", self.url("dir")));
+        match until < self.orders.len() {
+            true => reply.with("link", format!("<{}>;rel=\"next\"", self.url(&format!("order-list/{}/0", page + 1)))),
+            false => reply,
         }
     }
 
@@ -315,6 +337,7 @@ fn resource(path: &str) -> Option<(Resource, (usize, usize))> {
         "nonce" => Resource::Nonce,
         "new-account" => Resource::NewAccount,
         "account" => Resource::Account,
+        "order-list" => Resource::OrderList,
         "new-order" => Resource::NewOrder,
         "order" => Resource::Order,
         "authorization" => Resource::Authorization,
@@ -327,3 +350,6 @@ fn resource(path: &str) -> Option<(Resource, (usize, usize))> {
     let mut number = || parts.next().and_then(|part| part.parse().ok()).unwrap_or(0);
     Some((resource, (number(), number())))
 }
+
+/// So few that lists go on.
+const ON_A_PAGE: usize = 2;

@@ -53,6 +53,10 @@ pub(crate) struct Ways {
     pub(crate) ignores: Vec<String>,
     /// Whether it has something against every `replaces`.
     pub(crate) is_all_replaced: bool,
+    /// Whether accounts have a list of their orders (RFC 8555 §7.1.2.1).
+    pub(crate) lists_orders: bool,
+    /// Whether what is asked for is done where a fault spoils the answer.
+    pub(crate) acts_despite_faults: bool,
     faults: Vec<(Resource, usize, Fault)>,
 }
 
@@ -89,6 +93,8 @@ impl FakeAcme {
             disbelieves: Vec::new(),
             ignores: Vec::new(),
             is_all_replaced: false,
+            lists_orders: false,
+            acts_despite_faults: false,
             faults: Vec::new(),
         };
         let shared = Arc::new(Shared { book: Mutex::new(Book::new(ways, address)), changed: Condvar::new() });
