@@ -30,7 +30,7 @@ use super::schedule;
 use super::serving::{View, life};
 use super::shown::Shown;
 use super::slot::Slot;
-use super::standing::{LastFailure, SiteStanding, Success};
+use super::standing::{LastFailure, Open, SiteStanding, Success};
 use super::terms::{AcmeTerms, Issuer, ManagedSite};
 use crate::certs::IntakeHandle;
 use crate::config::{Challenge, PreflightMode};
@@ -84,8 +84,8 @@ struct Ended {
     profile: Option<String>,
     names: Vec<String>,
     left_out: Vec<String>,
-    /// At whom it is to be gone on with.
-    open: Option<String>,
+    /// What is to be gone on with.
+    open: Option<Open>,
     /// How control of the names was shown.
     result: Result<Challenge, Failure>,
 }

@@ -59,6 +59,6 @@ pub use plan::{Plan, PlannedIssuer, PlannedOrder};
 pub use renewal_info::RenewalInfo;
 pub use rest::Rest;
 pub use revoke::{RevocationReason, Revoked};
-pub use standing::{LastFailure, Outcome, Phase, SiteStanding};
+pub use standing::{LastFailure, Open, Outcome, Phase, SiteStanding};
 pub use tally::EndedOrders;
 pub use terms::{AcmeTerms, ExternalAccount, Issuer, ManagedSite, OnDemandSite, QuestionLimits};

@@ -245,7 +245,7 @@ pub(super) fn orders(
             let step = candidate.step(ground, now);
             let issuer = step.issuer.and_then(|place| issuers.get(place));
             let issuer = issuer.filter(|issuer| {
-                let is_paid = candidate.standing.open.as_ref() == Some(&issuer.name);
+                let is_paid = candidate.standing.open.as_ref().is_some_and(|open| open.issuer == issuer.name);
                 is_paid || trial.spend(&candidate.claim(issuer, step.kind, now), now).is_ok()
             });
             let Some(issuer) = issuer else {

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::failure::{Failure, Reason};
 use super::slot::Slot;
-use super::standing::SiteStanding;
+use super::standing::{Open, SiteStanding};
 use crate::certs::{KeyAlgorithm, RequestKey, request_for_names};
 use crate::live::OrderedKey;
 use crate::name::HostPattern;
@@ -67,10 +67,11 @@ impl Records {
         Ok(Some(Record { slot: slot.clone(), order, key }))
     }
 
-    /// At which issuer a site has an order that has not ended.
-    pub(super) fn open_at(&self, slot: &Slot) -> Option<String> {
+    /// The order of a site that has not ended and that an issuer may know.
+    pub(super) fn open_at(&self, slot: &Slot) -> Option<Open> {
         let order = self.read::<OpenOrder>(&folder(slot)?, ORDER).ok().flatten()?;
-        (order.url.is_some() || order.is_asked).then_some(order.issuer)
+        let may_be_known = order.url.is_some() || order.is_asked;
+        may_be_known.then_some(Open { issuer: order.issuer, names: order.names, begun: order.begun })
     }
 
     /// Where the authority has the order of the site's other type of key, which may be for the same names.

@@ -10,6 +10,7 @@ use super::renewal_info::RenewalInfo;
 use super::rest::Rest;
 use super::schedule::Suggested;
 use crate::config::Challenge;
+use crate::name::HostPattern;
 
 /// How a managed site is doing; what is written of it is what must outlast a start.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,9 +63,27 @@ pub struct SiteStanding {
     pub renewal_info: Option<RenewalInfo>,
     /// What the last orders came to, the newest last; twenty at most.
     pub history: Vec<Outcome>,
-    /// Whose order is open: it is gone on with, which costs nothing.
+    /// The order that is open: it is gone on with, which costs nothing.
     #[serde(skip)]
-    pub open: Option<String>,
+    pub open: Option<Open>,
+}
+
+/// An order that has not ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Open {
+    /// Whose it is.
+    pub issuer: String,
+    /// The names it is for.
+    pub names: Vec<String>,
+    /// When it was begun, seconds since the Unix epoch.
+    pub begun: i64,
+}
+
+impl Open {
+    /// Whether it is for just these names.
+    pub(super) fn is_for(&self, names: &[HostPattern]) -> bool {
+        self.names.len() == names.len() && names.iter().zip(&self.names).all(|(name, known)| name.to_string() == *known)
+    }
 }
 
 /// What an order came to.

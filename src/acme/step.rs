@@ -86,10 +86,14 @@ pub(super) fn step(situation: Situation<'_>, ground: Ground<'_>) -> Step {
         (_, _, 1..) => Rank::Failed(due.unwrap_or(i64::MIN)),
         _ => due.map_or(Rank::New, Rank::Due),
     };
+    // What a kill left open is brought to its end before its time: it costs nothing. What it has brought already is not asked for again.
+    let goes_on = standing.open.as_ref().filter(|open| standing.issued.is_none_or(|issued| open.begun >= issued));
+    let goes_on = goes_on.filter(|open| open.is_for(situation.names)).map(|open| &*open.issuer);
+    let is_early = !is_wished && due.is_some_and(|due| due.max(settled(situation)) > now) && goes_on.is_some();
     let wait = |at, waits_for| Step { due, at, issuer: None, kind, rank, waits_for };
     if !is_wished {
         let own = due.unwrap_or(now).max(settled(situation));
-        if own > now {
+        if own > now && !is_early {
             return wait(own, None);
         }
         if let Some(rest) = &standing.own_rest
@@ -99,14 +103,20 @@ pub(super) fn step(situation: Situation<'_>, ground: Ground<'_>) -> Step {
         }
     }
     let mut soonest: Option<(i64, String)> = None;
-    for (place, issuer) in ground.issuers.iter().enumerate() {
+    for (place, issuer) in
+        ground.issuers.iter().enumerate().filter(|(_, issuer)| !is_early || goes_on == Some(&*issuer.name))
+    {
         match obstacle(issuer, situation, ground, (kind, is_urgent)) {
             None => return Step { due, at: now, issuer: Some(place), kind, rank, waits_for: None },
             Some(obstacle) => soonest = soonest.filter(|known| known.0 <= obstacle.0).or(Some(obstacle)),
         }
     }
-    let (at, what) = soonest.unwrap_or_else(|| (now + NOBODY, "no issuer is configured".into()));
-    wait(at, Some(what))
+    match (soonest, due) {
+        (Some((at, what)), _) => wait(at, Some(what)),
+        // Its issuer is not configured any more.
+        (None, Some(due)) if is_early => wait(due, None),
+        (None, _) => wait(now + NOBODY, Some("no issuer is configured".into())),
+    }
 }
 
 /// Whether one more order may begin beside those under way, and those of them whose sites failed before for a reason of their own: a
@@ -126,7 +136,7 @@ fn obstacle(
     let replaces = situation.serving.is_some() && standing.issuer.as_deref() == Some(&*issuer.name);
     let claim = Claim { issuer: &issuer.name, limits: issuer.budgets, kind, names, replaces };
     // An order that is open is paid for.
-    if standing.open.as_deref() != Some(&*issuer.name)
+    if standing.open.as_ref().is_none_or(|open| open.issuer != issuer.name)
         && let Err(empty) = ground.budgets.look(&claim, now)
     {
         return Some((empty.until, empty.what));

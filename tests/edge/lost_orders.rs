@@ -1,4 +1,5 @@
-//! Orders that an authority made while its answer never came: they are found again where it lists them, and paid for once.
+//! Orders that were cut short: those whose address never came are found again where the authority lists them, and all are brought to
+//! their end by the next start.
 
 use rustix::process::Signal;
 use serde_json::Value;
@@ -86,4 +87,19 @@ fn an_order_whose_answer_was_spoilt_on_its_way_is_gone_on_with_at_the_next_try()
     done(vitrine(&edge, "sites renew lost.example"));
     issued(&edge, "lost.example");
     assert_eq!(acme.orders().len(), 1);
+}
+
+#[test]
+fn a_renewal_that_was_wished_for_and_cut_short_by_a_kill_is_brought_to_its_end_before_its_time() {
+    let acme = FakeAcme::start();
+    acme.set(|ways| ways.acts_despite_faults = true);
+    let edge = managed(&acme, "shop.example").start();
+    issued(&edge, "shop.example");
+    acme.fault(Resource::Finalize, 1, Fault::Silence);
+    done(vitrine(&edge, "sites renew shop.example"));
+    acme.await_asked(Resource::Finalize, 2);
+    let edge = edge.end(Signal::KILL).start();
+    edge.logged("a certificate is issued");
+    assert_eq!((acme.orders().len(), acme.issued().len()), (2, 2));
+    assert!(!edge.setup.state().join("acme/orders/shop.example").exists());
 }

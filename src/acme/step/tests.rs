@@ -3,7 +3,7 @@
 use super::*;
 use crate::acme::failure::{Failure, Reason};
 use crate::acme::renewal_info::RenewalInfo;
-use crate::acme::standing::Success;
+use crate::acme::standing::{Open, Success};
 use crate::config::{Budgets as Limits, Challenge};
 use crate::store::Store;
 
@@ -181,14 +181,41 @@ fn what_is_used_up_leads_to_the_next_issuer_or_is_waited_for_with_its_reason() {
     assert!((3 * HOUR - 60..=3 * HOUR + 60).contains(&(step.at - NOW)), "{}", step.at - NOW);
     assert_eq!(step.waits_for.as_deref(), Some("orders at le are limited to 1 in 3 hours"));
     // But what is open is gone on with.
-    scene.standing.open = Some("le".into());
+    scene.standing.open = open("le", "shop.example");
     assert_eq!(scene.next(NOW + 9), Ok("le"));
-    scene.standing.open = Some("zero".into());
+    scene.standing.open = open("zero", "shop.example");
     assert!(scene.next(NOW + 9).is_err());
     // Not even a wish makes the authority forget.
     scene.is_wished = true;
     assert!(scene.next(NOW + 9).is_err());
     assert_eq!(scene.next(NOW + 4 * HOUR), Ok("le"));
+}
+
+/// An order that is open.
+fn open(issuer: &str, name: &str) -> Option<Open> {
+    Some(Open { issuer: issuer.into(), names: vec![name.into()], begun: NOW })
+}
+
+#[test]
+fn an_order_that_a_kill_left_open_is_ended_before_its_time_by_whose_it_is() {
+    let mut scene = Scene::ending(90, 80 * DAY);
+    let due = scene.next(NOW).expect_err("its time has not come");
+    scene.standing.open = open("zero", "shop.example");
+    assert_eq!(scene.next(NOW), Ok("zero"));
+    // Whatever was issued a moment before it was begun.
+    scene.issued("le", NOW);
+    assert_eq!(scene.next(NOW + 1), Ok("zero"));
+    // One for other names is not what would be ordered, and who is not asked any more keeps nobody waiting.
+    scene.standing.open = open("zero", "other.example");
+    assert_eq!(scene.next(NOW), Err(due));
+    scene.standing.open = open("gone", "shop.example");
+    assert_eq!(scene.next(NOW), Err(due));
+    scene.standing.open = open("zero", "shop.example");
+    scene.fails("zero", Reason::Unreachable, NOW);
+    assert!((300..=330).contains(&scene.next(NOW).expect_err("a rest")));
+    // It has brought its certificate, and could not be put away.
+    scene.issued("zero", NOW + 400);
+    assert_eq!(scene.next(NOW + 400), Err(due - 400));
 }
 
 #[test]
