@@ -45,6 +45,7 @@ mod names;
 mod objects;
 mod on_demand;
 mod openapi;
+mod order_kills;
 mod order_plan;
 mod orders;
 mod orders_seen;

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::time::Duration;
 
 use rustix::process::Signal;
 use rustls::SignatureScheme;
@@ -140,41 +139,4 @@ fn an_authority_that_is_away_is_told_of_and_the_account_comes_before_the_order()
     let edge = edge.end(Signal::KILL).start();
     assert_eq!(issued(&edge, "shop.example")["issued"], first["issued"]);
     assert!(refused(vitrine(&edge, "sites renew other.example")).contains("there is no site"));
-}
-
-#[test]
-fn a_kill_at_any_moment_of_an_order_costs_neither_account_nor_certificate() {
-    let origin = Origin::saying("hello");
-    let pebble = Pebble::start();
-    let mut setup = managed(&pebble, &origin, &["shop.example", "other.example"]);
-    for round in 0..12_u64 {
-        let edge = setup.start();
-        edge.log_line("an order or its end", |line| {
-            let message = line["message"].as_str().unwrap_or_default();
-            message == "orders a certificate" || line["target"] == "vitrine::acme::manager"
-        });
-        std::thread::sleep(Duration::from_millis(40 * round));
-        setup = edge.end(Signal::KILL);
-        if setup.state().join("acme/sites/shop.example.json").exists()
-            && setup.state().join("acme/sites/other.example.json").exists()
-        {
-            break;
-        }
-    }
-    let edge = setup.start();
-    for site in ["shop.example", "other.example"] {
-        // The authority may have looked while nobody was there, and such a name rests for a while.
-        let told = eventually("an end", || {
-            Some(standing(&edge, site)).filter(|told| told["state"] == "ISSUED" || told["state"] == "FAILED")
-        });
-        if told["state"] == "FAILED" {
-            assert_eq!(told["last_failure"]["reason"], "validation");
-            done(vitrine(&edge, &format!("sites renew {site}")));
-        }
-        issued(&edge, site);
-        let certificates = edge.api("certificates");
-        assert_eq!(certificates.iter().filter(|one| one["names"][0] == site).count(), 1, "{certificates:?}");
-    }
-    let open = fs::read_dir(edge.setup.state().join("acme/orders")).map_or(0, Iterator::count);
-    assert_eq!(open, 0);
 }

@@ -163,9 +163,13 @@ impl Pebble {
 
     /// How often it was asked for an order; those that it refused for their nonce count too.
     pub(crate) fn orders(&self) -> usize {
+        self.said("POST /order-plz ")
+    }
+
+    /// How often it has said this so far.
+    pub(crate) fn said(&self, text: &str) -> usize {
         let server = self.server.as_ref().expect("it serves");
-        let heard = server.heard.lock().expect("lines");
-        heard.iter().filter(|line| line.contains("POST /order-plz ")).count()
+        server.heard.lock().expect("lines").iter().filter(|line| line.contains(text)).count()
     }
 
     /// Stands still, or goes on, in the middle of whatever it does.
