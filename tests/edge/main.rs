@@ -11,6 +11,7 @@ mod audit;
 mod backup;
 mod before_issue;
 mod choices;
+mod clocks;
 mod conditions;
 mod demo;
 mod descriptors;

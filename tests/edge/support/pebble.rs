@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use super::authority::authority;
+use super::authority::{KeyKind, authority};
 use super::setup::{Setup, drop_file};
 
 /// An ACME server that looks at every name on `address`. Killed when dropped.
@@ -48,7 +48,9 @@ impl Pebble {
     pub(crate) fn binding(external: Option<(&str, &str)>) -> Self {
         let keys: serde_json::Map<_, _> = external.into_iter().map(|(id, key)| (id.to_owned(), key.into())).collect();
         let (address, folder) = (own_address(), tempfile::tempdir().expect("a folder"));
-        let issued = authority().issue(&["pebble.test", &address.to_string()]);
+        // Who asks it with a clock that is put back by a day or two still trusts it.
+        let names = ["pebble.test", &*address.to_string()];
+        let issued = authority().issue_for(&names, KeyKind::Ecdsa, -72, 90 * 24);
         drop_file(&folder.path().join("pebble.crt"), &issued.chain);
         drop_file(&folder.path().join("pebble.key"), &issued.key);
         let config = serde_json::json!({ "pebble": {
@@ -63,7 +65,7 @@ impl Pebble {
             "externalAccountMACKeys": keys,
             "certificateValidityPeriod": 7_776_000,
         }});
-        fs::write(folder.path().join("pebble.json"), config.to_string()).expect("written");
+        fs::write(folder.path().join(CONFIG), config.to_string()).expect("written");
         let mut dns = Command::new("pebble-challtestsrv");
         dns.args(["-defaultIPv4", &address.to_string(), "-defaultIPv6", "", "-dns01", &format!("{address}:{DNS}")])
             .args(["-http01", "", "-https01", "", "-tlsalpn01", "", "-management"])
@@ -79,6 +81,20 @@ impl Pebble {
         pebble
     }
 
+    /// Has it issue for so many days when it is started next.
+    pub(crate) fn issues_for(&self, days: u64) {
+        let file = self.folder.path().join(CONFIG);
+        let mut config: serde_json::Value = serde_json::from_slice(&fs::read(&file).expect("read")).expect("JSON");
+        config["pebble"]["certificateValidityPeriod"] = (days * 86_400).into();
+        fs::write(file, config.to_string()).expect("written");
+    }
+
+    /// Ends it, and listens in its place without a word. Gives where it listened.
+    pub(crate) fn leave(&mut self) -> std::net::TcpListener {
+        self.server = None;
+        std::net::TcpListener::bind((self.address, SERVER)).expect("it is free again")
+    }
+
     /// Has it answer, knowing nothing of whatever was before.
     pub(crate) fn serve(&mut self) {
         self.serve_refusing(20);
@@ -89,7 +105,7 @@ impl Pebble {
         self.server = None;
         let mut command = Command::new("pebble");
         command
-            .args(["-config", "pebble.json", "-dnsserver", &self.names().to_string()])
+            .args(["-config", CONFIG, "-dnsserver", &self.names().to_string()])
             .current_dir(self.folder.path())
             .env("PEBBLE_VA_NOSLEEP", "1")
             .env("PEBBLE_WFE_NONCEREJECT", nonces.to_string())
@@ -276,6 +292,7 @@ pub(crate) fn own_address() -> Ipv4Addr {
 /// Where a name is looked at.
 pub(crate) const HTTP: u16 = 5002;
 pub(crate) const TLS: u16 = 5001;
+const CONFIG: &str = "pebble.json";
 const SERVER: u16 = 14000;
 const MANAGEMENT: u16 = 15000;
 const DNS: u16 = 8053;
