@@ -129,7 +129,11 @@ impl ListedOrder {
 }
 
 fn read<T: DeserializeOwned>(answer: &Response<Bytes>) -> Result<T, Failure> {
-    let wrong = |_| Failure::new(Reason::Unreachable, "the authority's list of orders cannot be read");
+    // Who names a list and has none is asked for a new order rather than for ever.
+    let wrong = |_| Failure {
+        problem: Some("".into()),
+        ..Failure::new(Reason::Refused, "what it answers where its list of orders should be is none")
+    };
     serde_json::from_slice(answer.body()).map_err(wrong)
 }
 

@@ -70,13 +70,17 @@ fn an_order_whose_address_was_lost_in_a_kill_is_found_in_the_list_and_not_made_a
 
 #[test]
 fn where_no_list_tells_of_it_one_more_is_made_and_both_count() {
-    let acme = forgetting(false, Fault::Silence);
-    let edge = killed_unheard(&acme, managed(&acme, "lost.example").start(), "lost.example", 1).start();
-    issued(&edge, "lost.example");
-    assert_eq!((acme.orders().len(), acme.asked(Resource::OrderList)), (2, 0));
-    let spent = std::fs::read(edge.setup.state().join("acme/fake/budgets/orders.json")).expect("budgets");
-    let spent: Vec<(i64, u32)> = serde_json::from_slice(&spent).expect("orders by time");
-    assert_eq!(spent.iter().map(|(_, orders)| orders).sum::<u32>(), 2);
+    for lists_orders in [false, true] {
+        let acme = forgetting(lists_orders, Fault::Silence);
+        // It may name a list that is none.
+        acme.fault(Resource::OrderList, 1, Fault::Body("{\"status\":\"valid\"}"));
+        let edge = killed_unheard(&acme, managed(&acme, "lost.example").start(), "lost.example", 1).start();
+        issued(&edge, "lost.example");
+        assert_eq!((acme.orders().len(), acme.asked(Resource::OrderList)), (2, usize::from(lists_orders)));
+        let spent = std::fs::read(edge.setup.state().join("acme/fake/budgets/orders.json")).expect("budgets");
+        let spent: Vec<(i64, u32)> = serde_json::from_slice(&spent).expect("orders by time");
+        assert_eq!(spent.iter().map(|(_, orders)| orders).sum::<u32>(), 2);
+    }
 }
 
 #[test]
