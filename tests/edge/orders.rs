@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use rustls::SignatureScheme;
@@ -10,7 +11,7 @@ use serde_json::Value;
 
 use crate::support::command::{done, refused, tool, vitrine};
 use crate::support::pebble::Pebble;
-use crate::support::{ClientTls, Edge, Origin, Setup, drop_file, eventually};
+use crate::support::{ClientTls, Edge, Origin, Setup, drop_file, eventually, within};
 
 /// An edge with a managed site for each of `hosts`.
 pub(crate) fn managed(pebble: &Pebble, origin: &Origin, hosts: &[&str]) -> Setup {
@@ -139,4 +140,26 @@ fn an_authority_that_is_away_is_told_of_and_the_account_comes_before_the_order()
     let edge = edge.end(Signal::KILL).start();
     assert_eq!(issued(&edge, "shop.example")["issued"], first["issued"]);
     assert!(refused(vitrine(&edge, "sites renew other.example")).contains("there is no site"));
+}
+
+#[test]
+fn a_name_that_is_configured_while_the_edge_runs_is_on_trusted_https_within_a_minute() {
+    let (origin, pebble) = (Origin::saying("hello"), Pebble::start());
+    let mut edge = managed(&pebble, &origin, &["first.example"]).start();
+    issued(&edge, "first.example");
+    drop_file(&edge.setup.folder.path().join("issuer.pem"), pebble.root());
+    edge.setup.raw_site(&format!(
+        "[[site]]\nhosts = [\"shop.example\"]\nupstreams = [\"{}\"]\ncertificate = \"managed\"\n",
+        origin.url()
+    ));
+    let begun = Instant::now();
+    edge.reload();
+    let (port, address) = (edge.https.port(), edge.https.ip());
+    let line =
+        format!("curl -sS --cacert issuer.pem --resolve shop.example:{port}:{address} https://shop.example:{port}/");
+    within(Duration::from_secs(60), "trusted HTTPS", || {
+        let answer = tool(&edge, &line);
+        answer.status.success().then(|| assert_eq!(done(answer), "hello"))
+    });
+    println!("on trusted HTTPS {:?} after the reload that names it", begun.elapsed());
 }
