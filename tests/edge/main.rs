@@ -57,6 +57,7 @@ mod renewals;
 mod requests;
 mod revocation;
 mod routes;
+mod second_server;
 mod secrets;
 mod serve;
 mod site_demands;

@@ -1,6 +1,7 @@
 //! What the tests stand on: an edge of their own, certificates made on the spot, shops to order, and clients of every kind.
 
 pub(crate) mod acme;
+pub(crate) mod acme2certifier;
 mod authority;
 pub(crate) mod bind;
 pub(crate) mod command;

@@ -275,6 +275,12 @@ impl Drop for Daemon {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if std::thread::panicking() {
+            let heard = self.heard.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            for line in heard.iter().rev().take(20).rev() {
+                eprintln!("daemon: {line}");
+            }
+        }
     }
 }
 
@@ -293,7 +299,7 @@ pub(crate) fn own_address() -> Ipv4Addr {
 pub(crate) const HTTP: u16 = 5002;
 pub(crate) const TLS: u16 = 5001;
 const CONFIG: &str = "pebble.json";
-const SERVER: u16 = 14000;
+pub(super) const SERVER: u16 = 14000;
 const MANAGEMENT: u16 = 15000;
-const DNS: u16 = 8053;
+pub(super) const DNS: u16 = 8053;
 const DNS_MANAGEMENT: u16 = 8055;
