@@ -44,6 +44,8 @@ pub enum Reason {
     UnreachableName,
     /// The record in the DNS that shows a name could not be written, or is not seen where it should be.
     Record,
+    /// The operator's own endpoint does not allow a name any more, or does not tell.
+    Permission,
     /// A CAA record forbids it to issue.
     Caa,
     /// It does not issue for a name.
@@ -60,13 +62,14 @@ pub enum Reason {
 
 impl Reason {
     /// All that there are.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Unreachable,
         Self::RateLimited,
         Self::Validation,
         Self::Dns,
         Self::UnreachableName,
         Self::Record,
+        Self::Permission,
         Self::Caa,
         Self::NameRefused,
         Self::Account,
@@ -85,6 +88,7 @@ impl Reason {
             Self::Dns => "dns",
             Self::UnreachableName => "unreachable-name",
             Self::Record => "record",
+            Self::Permission => "permission",
             Self::Caa => "caa",
             Self::NameRefused => "name-refused",
             Self::Account => "account",

@@ -22,6 +22,7 @@ use super::dns01::Dns01;
 use super::failure::{Failure, Reason};
 use super::handle::{AcmeHandle, Wish};
 use super::health::{Fitness, Health};
+use super::on_demand::{Permission, Tenant};
 use super::order::{Asked, Orders};
 use super::preflight::{Cleared, Preflight};
 use super::records::Records;
@@ -46,6 +47,7 @@ pub struct Manager {
     intake: IntakeHandle,
     orders: Orders,
     preflight: Preflight,
+    permission: Permission,
     places: Places,
     handle: AcmeHandle,
     wishes: mpsc::Receiver<Wish>,
@@ -92,7 +94,7 @@ struct Ended {
 
 impl Manager {
     /// A manager that shows authorities what they ask for in `challenges`, tells through the handle how sites are doing, and does what
-    /// is wished for through it.
+    /// is wished for through it. Sites on demand need permission for each further order.
     #[must_use]
     pub fn new(
         terms: watch::Receiver<Arc<AcmeTerms>>,
@@ -101,6 +103,7 @@ impl Manager {
         store: Store,
         challenges: Publisher<Challenges>,
         (handle, wishes): (AcmeHandle, mpsc::Receiver<Wish>),
+        permission: Permission,
     ) -> Self {
         let (accounts, shown) = (Accounts::new(store.clone()), Shown::new(challenges));
         let preflight = Preflight::new(shown.clone(), accounts.clone(), handle.progress().clone());
@@ -112,6 +115,7 @@ impl Manager {
             intake,
             orders,
             preflight,
+            permission,
             places: Places::new(1),
             handle,
             wishes,
@@ -201,6 +205,8 @@ impl Manager {
         let (preflight, places, health) = (self.preflight.clone(), self.places.clone(), Arc::clone(&self.health));
         let index = self.certificates.load();
         let view = View { index: &index, site, slot, standing, partial_after: terms.partial_after, now: now() };
+        let tenant = if is_wished { None } else { Tenant::of(&view) };
+        let permission = self.permission.clone();
         let mode = strictness(&view, terms.preflight.mode);
         let predecessor = site.reuse_key.then(|| view.predecessor()).flatten();
         let issuer = issuer.clone();
@@ -218,6 +224,11 @@ impl Manager {
             let (names, left_out) = (told(&asked.names), told(&asked.left_out));
             let wanted = Wanted { slot: own.clone(), asked, predecessor };
             let work = async move {
+                if let Some(tenant) = tenant
+                    && let Err(failure) = permission.ask(&terms, &tenant).await
+                {
+                    return (None, Err(failure));
+                }
                 let about = (&wanted.slot, &*wanted.asked.names, &issuer);
                 let Cleared { way, warning } = match preflight.clear(&terms, mode, about, &ways).await {
                     Ok(cleared) => cleared,

@@ -54,7 +54,7 @@ pub use budget::{Kind, Left};
 pub use failure::Reason;
 pub use handle::{AcmeHandle, NotManaged, Wish};
 pub use manager::Manager;
-pub use on_demand::{Answer, Newcomers};
+pub use on_demand::{Answer, Newcomers, Permission};
 pub use plan::{Plan, PlannedIssuer, PlannedOrder};
 pub use renewal_info::RenewalInfo;
 pub use rest::Rest;

@@ -54,7 +54,7 @@ mod tests {
             name: "a.example".into(),
             hosts: hosts.to_vec(),
             provision: Provision::Managed,
-            is_on_demand: false,
+            allowed_by: None,
             key_types: vec![OrderedKey::Ecdsa],
             reuse_key: false,
         };

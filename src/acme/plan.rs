@@ -118,7 +118,7 @@ impl Authorities {
         let view = View { index: &index, site, slot: &slot, standing: &standing, partial_after, now };
         let serving = view.serving().map(|served| (life(&served), served.facts.fingerprint.to_string()));
         let (names, _) = partial::names(site, &standing, partial_after, false, now);
-        Candidate { slot, is_on_demand: site.is_on_demand, standing, serving, names }
+        Candidate { slot, is_on_demand: site.allowed_by.is_some(), standing, serving, names }
     }
 }
 

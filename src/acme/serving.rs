@@ -36,6 +36,16 @@ impl View<'_> {
         .map(Arc::clone)
     }
 
+    /// Whether a certificate that is valid serves one of the site's hosts, of whatever type its key is.
+    pub(super) fn is_served(&self) -> bool {
+        let is_valid = |served: &Arc<ServedCert>| is_good(&served.facts, self.now);
+        self.site
+            .hosts
+            .iter()
+            .filter_map(|host| self.index.find_pattern(host))
+            .any(|choice| choice.iter().any(is_valid))
+    }
+
     /// The certificate of the site with this type of key, by its fingerprint.
     pub(super) fn predecessor(&self) -> Option<String> {
         let choice = self.index.find_pattern(self.site.hosts.first()?)?;

@@ -118,8 +118,8 @@ pub struct ManagedSite {
     pub hosts: Vec<HostPattern>,
     /// Where its certificates come from, as it is configured.
     pub provision: Provision,
-    /// Whether it became a site because somebody asked for its name.
-    pub is_on_demand: bool,
+    /// The endpoint that is asked whether it may be served, if it became a site because a client asked for its name.
+    pub allowed_by: Option<String>,
     /// For which types of key; each has a certificate of its own.
     pub key_types: Vec<OrderedKey>,
     /// Whether a renewal keeps the key.

@@ -21,7 +21,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::{Notify, Semaphore, watch};
 
 use crate::access_log::{AccessLog, Writer};
-use crate::acme::{AcmeHandle, Manager, Newcomers};
+use crate::acme::{AcmeHandle, Manager, Newcomers, Permission};
 use crate::admin::{self, Tokens};
 use crate::certs::{Intake, IntakeHandle, Truth, TruthCheck};
 use crate::config::{Loaded, site_orders};
@@ -148,9 +148,11 @@ impl Edge {
         };
         let (site_desk, site_orders) = site_orders();
         let (ordering, wishes) = AcmeHandle::new();
+        let audit = Audit::open(store.clone());
+        let permission = Permission::new(site_desk.clone(), audit.clone(), ordering.clone());
         let manager = intake.clone().map(|intake| {
             let (terms, index, handle) = (acme.subscribe(), certificates_live.clone(), ordering.clone());
-            Manager::new(terms, index, intake, store.clone(), challenges_publisher, (handle, wishes))
+            Manager::new(terms, index, intake, store.clone(), challenges_publisher, (handle, wishes), permission)
         });
         let newcomers = Newcomers::new(heard, acme.subscribe(), routes.clone(), site_desk.clone(), ordering.clone());
         let path = path.map(Path::to_path_buf);
@@ -189,7 +191,7 @@ impl Edge {
                 origins: reloader.origins(),
                 site_desk,
                 access_log,
-                audit: Audit::open(store.clone()),
+                audit,
                 tokens: Tokens::open(store.clone()).map_err(door::unusable)?,
                 allowed_hosts: config.admin.allowed_hosts.clone(),
             },

@@ -87,7 +87,10 @@ pub(super) fn acme(config: &Config) -> Result<AcmeTerms, Vec<String>> {
         name: site.name.clone(),
         hosts: site.hosts.iter().filter(|host| is_ordered(site, host)).cloned().collect(),
         provision: site.provision,
-        is_on_demand: matches!(site.on_demand, OnDemand::Allowed(_)),
+        allowed_by: match &site.on_demand {
+            OnDemand::Allowed(ask) => Some(ask.clone()),
+            OnDemand::No | OnDemand::Asks(_) => None,
+        },
         key_types: site.orders.key_types.clone(),
         reuse_key: site.orders.reuse_key,
     });

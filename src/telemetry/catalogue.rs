@@ -51,7 +51,7 @@ catalogue! {
     ACME_ORDERS = Counter "vitrine_acme_orders_total" ["issuer", "result", "reason"]
         "Orders for certificates that have ended, by issuer, result and what they failed for.";
     ON_DEMAND_QUESTIONS = Counter "vitrine_on_demand_questions_total" ["answer"]
-        "Questions about names that nobody serves, by answer; limited: not asked, because there were too many.";
+        "Questions about names that nobody serves, and before further orders of sites on demand, by answer; limited: not asked, because there were too many.";
     OBJECT_NOT_AFTER = Gauge "vitrine_object_not_after_seconds" ["type", "site"]
         "End of an object that the site shows and that is no certificate of a server, seconds since the Unix epoch.";
     SITE_UNCOVERED = Gauge "vitrine_site_hosts_without_certificate" ["site"]

@@ -3,6 +3,7 @@
 mod budgets;
 mod failover;
 mod partial;
+mod permission;
 mod suggestions;
 
 use serde_json::Value;

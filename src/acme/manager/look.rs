@@ -82,7 +82,7 @@ impl Manager {
                 standing: &standing,
                 serving: seen,
                 names: &names,
-                is_on_demand: site.is_on_demand,
+                is_on_demand: site.allowed_by.is_some(),
                 is_wished,
                 now,
             };

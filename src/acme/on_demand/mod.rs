@@ -8,6 +8,7 @@
 //! Whoever makes names up costs a refusal each; a question is asked about few of them, and no order comes of any that is not allowed.
 
 mod answers;
+mod permission;
 mod question;
 mod quota;
 
@@ -24,9 +25,10 @@ use super::terms::{AcmeTerms, OnDemandSite};
 use crate::config::{SiteDesk, SiteRefusal};
 use crate::live::{Live, RouteTable, UnknownName};
 use crate::name::{HostName, HostPattern};
-use crate::outbound::HttpsClient;
 use crate::shutdown::Lifecycle;
 use answers::Answers;
+pub use permission::Permission;
+pub(super) use permission::Tenant;
 pub use question::Answer;
 use quota::Quota;
 
@@ -101,12 +103,9 @@ impl Newcomers {
         }
         self.answers.keep(&name, &Answer::Limited, now);
         questions.spawn(async move {
-            let (mut answer, client) = (Answer::No, HttpsClient::new(terms.roots.iter().cloned(), PATIENCE));
+            let mut answer = Answer::No;
             for OnDemandSite { name: site, ask, .. } in sites {
-                answer = match &client {
-                    Ok(client) => question::ask(client, &ask, &name).await,
-                    Err(error) => Answer::Failed(error.to_string()),
-                };
+                answer = question::put(&terms, &ask, &name).await;
                 match &answer {
                     Answer::Yes => return Asked { name, site: Some(site), answer },
                     Answer::Failed(why) => {
@@ -158,7 +157,5 @@ impl Newcomers {
 
 /// Questions that are under way together.
 const MOST_AT_ONCE: usize = 4;
-/// One question and its answer.
-const PATIENCE: Duration = Duration::from_secs(10);
 /// From one name to the next.
 const BETWEEN_NAMES: Duration = Duration::from_millis(10);

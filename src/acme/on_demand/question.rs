@@ -1,9 +1,12 @@
 //! A question to the operator's own endpoint, and its answer.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{Request, Uri};
 use http_body_util::Full;
 
+use crate::acme::terms::AcmeTerms;
 use crate::name::HostName;
 use crate::outbound::HttpsClient;
 
@@ -36,8 +39,16 @@ impl Answer {
     }
 }
 
+/// Asks over a connection of its own, which ends within [`PATIENCE`].
+pub(super) async fn put(terms: &AcmeTerms, address: &str, name: &HostName) -> Answer {
+    match HttpsClient::new(terms.roots.iter().cloned(), PATIENCE) {
+        Ok(client) => ask(&client, address, name).await,
+        Err(error) => Answer::Failed(error.to_string()),
+    }
+}
+
 /// Asks whether a name may be served: 2xx is yes, 4xx is no. A redirect is followed nowhere, and no answer at all.
-pub(super) async fn ask(client: &HttpsClient, address: &str, name: &HostName) -> Answer {
+async fn ask(client: &HttpsClient, address: &str, name: &HostName) -> Answer {
     let Ok(address) = address_of(address, name).parse::<Uri>() else {
         return Answer::Failed(format!("{address:?} is no address"));
     };
@@ -58,6 +69,8 @@ fn address_of(address: &str, name: &HostName) -> String {
     format!("{address}{joint}domain={name}")
 }
 
+/// One question and its answer.
+const PATIENCE: Duration = Duration::from_secs(10);
 const AGENT: &str = concat!("vitrine/", env!("CARGO_PKG_VERSION"));
 
 #[cfg(test)]
