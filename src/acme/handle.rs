@@ -49,17 +49,22 @@ impl AcmeHandle {
         let sites = self.sites.lock().unwrap_or_else(PoisonError::into_inner);
         let standing = |key| {
             let slot = Slot::new(site, key);
-            let mut standing = Arc::clone(sites.get(&slot)?);
-            let phase = self.progress.of(&slot).map(|step| match step {
-                Step::Checking => Phase::Checking,
-                Step::Validating => Phase::Validating,
-            });
-            if let Some(phase) = phase {
-                Arc::make_mut(&mut standing).phase = phase;
-            }
-            Some((key, standing))
+            let standing = sites.get(&slot)?;
+            Some((key, self.at_its_step(&slot, standing)))
         };
         OrderedKey::ALL.into_iter().filter_map(standing).collect()
+    }
+
+    /// How it is doing with what its order has come to since.
+    fn at_its_step(&self, slot: &Slot, standing: &Arc<SiteStanding>) -> Arc<SiteStanding> {
+        let mut standing = Arc::clone(standing);
+        if let Some(step) = self.progress.of(slot) {
+            Arc::make_mut(&mut standing).phase = match step {
+                Step::Checking => Phase::Checking,
+                Step::Validating => Phase::Validating,
+            };
+        }
+        standing
     }
 
     /// Where orders under way tell how far they have come.
@@ -73,7 +78,7 @@ impl AcmeHandle {
         let sites = self.sites.lock().unwrap_or_else(PoisonError::into_inner);
         let mut all: BTreeMap<String, Arc<SiteStanding>> = BTreeMap::new();
         for (slot, standing) in sites.iter() {
-            let known = all.get(&slot.site).into_iter().chain([standing]).cloned();
+            let known = all.get(&slot.site).cloned().into_iter().chain([self.at_its_step(slot, standing)]);
             if let Some(both) = SiteStanding::of_all(&known.collect::<Vec<_>>()) {
                 all.insert(slot.site.clone(), both);
             }
@@ -150,3 +155,28 @@ impl Wish {
 
 /// Wishes that wait while the manager looks round.
 const WISHES: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_step_of_an_order_is_told_of_one_site_as_of_all() {
+        let (handle, _wishes) = AcmeHandle::new();
+        let slot = Slot::new("shop.example", OrderedKey::Rsa);
+        let ordering = SiteStanding { phase: Phase::Ordering, ..SiteStanding::default() };
+        handle.replace(BTreeMap::from([(slot.clone(), Arc::new(ordering))]));
+        let told = || {
+            let one = handle.of("shop.example").map(|standing| standing.phase);
+            assert_eq!(handle.all().get("shop.example").map(|standing| standing.phase), one);
+            one
+        };
+        assert_eq!(told(), Some(Phase::Ordering));
+        for (step, phase) in [(Step::Checking, Phase::Checking), (Step::Validating, Phase::Validating)] {
+            handle.progress().enter(&slot, Some(step));
+            assert_eq!(told(), Some(phase));
+        }
+        handle.progress().enter(&slot, None);
+        assert_eq!(told(), Some(Phase::Ordering));
+    }
+}
