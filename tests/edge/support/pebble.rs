@@ -188,6 +188,22 @@ impl Pebble {
         server.heard.lock().expect("lines").iter().filter(|line| line.contains(text)).count()
     }
 
+    /// How many orders were open there at the same time, if each that was begun led to a certificate.
+    pub(crate) fn most_open_orders(&self) -> usize {
+        let server = self.server.as_ref().expect("it serves");
+        let (mut open, mut most) = (0_usize, 0);
+        for line in server.heard.lock().expect("lines").iter() {
+            if line.contains("Added order ") {
+                open += 1;
+            } else if line.contains("Issued certificate serial ") {
+                open -= 1;
+            }
+            most = most.max(open);
+        }
+        assert_eq!(open, 0, "orders that led to nothing");
+        most
+    }
+
     /// Stands still, or goes on, in the middle of whatever it does.
     pub(crate) fn signal(&self, signal: Signal) {
         let server = self.server.as_ref().expect("it serves");
