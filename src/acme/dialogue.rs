@@ -93,7 +93,7 @@ fn well(answer: &Response<Bytes>) -> Result<(), Failure> {
         return Ok(());
     }
     Err(match serde_json::from_slice::<Problem>(answer.body()) {
-        Ok(problem) => Failure::of(&problem),
+        Ok(problem) => Failure::of_answer(&problem),
         Err(_) => Failure::new(Reason::Unreachable, format!("it answers {}", answer.status())),
     })
 }

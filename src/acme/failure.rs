@@ -161,6 +161,26 @@ impl Failure {
         i64::try_from(since.as_secs()).ok()
     }
 
+    /// What an authority has against a request. Of a name it says that it is unauthorized at a challenge, of an account here
+    /// (RFC 8555 §7.3.6).
+    pub(super) fn of_answer(problem: &Problem) -> Self {
+        let failure = Self::of(problem);
+        let reason = if failure.is(UNAUTHORIZED) { Reason::Account } else { failure.reason };
+        Self { reason, ..failure }
+    }
+
+    /// With what mends the account at this issuer, if it is the account that may do nothing there.
+    pub(super) fn with_mend(self, issuer: &str) -> Self {
+        if self.reason != Reason::Account || !self.is(UNAUTHORIZED) {
+            return self;
+        }
+        let mend = format!(
+            "it lets this account do nothing; if it was deactivated, delete state/acme/{issuer}/account.json, and another is opened"
+        );
+        Self { text: format!("{}; {mend}", self.text), ..self }
+    }
+
+    /// What it says of a name or an order.
     pub(super) fn of(problem: &Problem) -> Self {
         let kind = problem.r#type.as_deref().unwrap_or_default();
         let detail = problem.detail.as_deref().unwrap_or("without a reason");
@@ -187,7 +207,7 @@ impl Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         match error {
-            Error::Api(problem) => Self::of(&problem),
+            Error::Api(problem) => Self::of_answer(&problem),
             Error::Timeout(_) => Self::new(Reason::Unreachable, "the order did not come to an end in time"),
             other => Self::new(Reason::Unreachable, printable(&other.to_string())),
         }
@@ -213,6 +233,7 @@ pub(super) fn printable(text: &str) -> String {
 
 /// RFC 8555 §6.7
 const ACME: &str = "urn:ietf:params:acme:error:";
+const UNAUTHORIZED: &str = "unauthorized";
 const LONGEST_TEXT: usize = 1000;
 
 #[cfg(test)]
@@ -239,6 +260,11 @@ mod tests {
         ] {
             assert_eq!(Failure::of(&problem(kind)).reason, reason, "{kind}");
         }
+        assert_eq!(Failure::of(&problem("unauthorized")).reason, Reason::Validation);
+        let account = Failure::of_answer(&problem("unauthorized"));
+        assert_eq!(account.reason, Reason::Account);
+        assert!(account.with_mend("le").text.ends_with("delete state/acme/le/account.json, and another is opened"));
+        assert_eq!(Failure::of_answer(&problem("dns")).with_mend("le"), Failure::of(&problem("dns")));
         assert!(
             !Reason::Dns.is_the_issuers() && !Reason::Validation.is_the_issuers() && !Reason::State.is_the_issuers()
         );

@@ -94,7 +94,7 @@ impl Orders {
         });
         done.map_err(|failure| match failure.is_held {
             true => failure,
-            false => Failure { come_again: wire.take_come_again(), ..failure },
+            false => Failure { come_again: wire.take_come_again(), ..failure.with_mend(&issuer.name) },
         })
     }
 
@@ -299,10 +299,18 @@ async fn tell_ready(order: &mut Order, way: Challenge) -> Result<(), Failure> {
         let Some(mut challenge) = authorization.challenge(kind_of(way)) else { continue };
         if challenge.status == ChallengeStatus::Pending {
             // One that looks at once says so here.
-            challenge.set_ready().await.map_err(|error| Failure::from(error).at(name))?;
+            challenge.set_ready().await.map_err(|error| at_challenge(error).at(name))?;
         }
     }
     Ok(())
+}
+
+/// What stands at a challenge is about its name.
+fn at_challenge(error: Error) -> Failure {
+    match error {
+        Error::Api(problem) => Failure::of(&problem),
+        other => other.into(),
+    }
 }
 
 fn kind_of(way: Challenge) -> ChallengeType {

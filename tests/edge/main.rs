@@ -13,6 +13,7 @@ mod before_issue;
 mod choices;
 mod clocks;
 mod conditions;
+mod deactivated;
 mod demo;
 mod descriptors;
 mod desync;
