@@ -157,6 +157,7 @@ impl Manager {
     async fn go(&mut self) {
         // What is there already is not ordered.
         self.intake.first_scan().await;
+        self.forget_the_departed().await;
         let mut at_work: JoinSet<Ended> = JoinSet::new();
         let mut asking: JoinSet<Heard> = JoinSet::new();
         let mut sweeping = JoinSet::new();
@@ -186,6 +187,19 @@ impl Manager {
             if let Some(heard) = heard {
                 self.hear(heard).await;
             }
+        }
+    }
+
+    /// Ends the orders that were open when their sites were removed, renamed, or given certificates otherwise.
+    async fn forget_the_departed(&self) {
+        let (terms, ledger) = (self.terms.borrow().clone(), self.intake.ledger());
+        let records = self.orders.records.clone();
+        let forget = move || {
+            let managed = terms.sites.iter().filter(|site| site.is_managed(&ledger.choices));
+            records.end_all_but(&managed.map(|site| &*site.name).collect())
+        };
+        if let Ok(Err(error)) = spawn_blocking(forget).await {
+            tracing::warn!(%error, "the orders of sites that are gone cannot be deleted, and do no harm");
         }
     }
 

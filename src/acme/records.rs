@@ -5,6 +5,8 @@
 //! state/acme/sites/<site>.json                     how a site is doing: failures in a row, when it is tried again; so sites-rsa
 //! ```
 
+use std::collections::BTreeSet;
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -121,6 +123,18 @@ impl Records {
     /// The order has ended.
     pub(super) fn end(&self, slot: &Slot) -> Result<(), StoreError> {
         folder(slot).map_or(Ok(()), |folder| self.store.delete(&folder).map(drop))
+    }
+
+    /// Ends the orders of all other sites: whoever had them is gone, or has another name.
+    pub(super) fn end_all_but(&self, managed: &BTreeSet<&str>) -> Result<(), StoreError> {
+        for key in OrderedKey::ALL {
+            let sites = self.store.names(&Key::known(&["acme", Slot::new("", key).orders()]))?;
+            for site in sites.iter().filter(|site| !managed.contains(site.as_str())) {
+                tracing::info!(%site, key = key.word(), "forgets the open order of a site that is not managed any more");
+                self.end(&Slot::new(site, key))?;
+            }
+        }
+        Ok(())
     }
 
     /// How a site was doing.

@@ -15,6 +15,7 @@ mod clocks;
 mod conditions;
 mod deactivated;
 mod demo;
+mod departed_orders;
 mod descriptors;
 mod desync;
 mod disks;
