@@ -45,6 +45,20 @@ fn issuers_are_read_in_order_of_preference() {
 }
 
 #[test]
+fn a_site_that_is_like_another_is_ordered_for_as_that_one_where_it_says_nothing() {
+    let text = "[acme]\nterms_of_service_agreed = true\n\
+                [[site]]\nname = \"tenants\"\nhosts = [\"shops.example\"]\nupstreams = [\"http://a:1\"]\ncertificate = \"managed\"\n\
+                key_types = [\"rsa\"]\nreuse_key = true\nbefore_issue = \"self-signed\"\n\
+                [[site]]\nhosts = [\"a.example\"]\ncertificate = \"managed\"\nlike = \"tenants\"\n\
+                [[site]]\nhosts = [\"b.example\"]\ncertificate = \"managed\"\nlike = \"tenants\"\nkey_types = [\"ecdsa\"]\n\
+                reuse_key = false\n";
+    let model = OrderSpec { key_types: vec![OrderedKey::Rsa], reuse_key: true, before_issue: BeforeIssue::SelfSigned };
+    let other = OrderSpec { key_types: vec![OrderedKey::Ecdsa], reuse_key: false, ..model.clone() };
+    let orders: Vec<_> = good(text).config.sites.into_iter().take(3).map(|site| site.orders).collect();
+    assert_eq!(orders, [model.clone(), model, other]);
+}
+
+#[test]
 fn a_site_says_how_it_is_ordered_for_or_is_as_all_others() {
     let text = "[acme]\nterms_of_service_agreed = true\nkey_types = [\"rsa\", \"ecdsa\"]\nreuse_key = true\n\
                 [[site]]\nhosts = [\"a.example\"]\nupstreams = [\"http://a:1\"]\n\
