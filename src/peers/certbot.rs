@@ -7,6 +7,7 @@ use serde::Deserialize;
 use super::files::Files;
 use super::issuers::LETS_ENCRYPT;
 use super::plan::{Account, AccountKey, Place, Plan, Provision, Site};
+use crate::live::OrderedKey;
 
 /// Reads certbot's folder. It knows names, certificates and accounts, and not what is behind the names: `upstreams` are for all of
 /// them, and without any the sites are left for the operator to finish.
@@ -37,7 +38,14 @@ pub fn certbot(root: &Path, upstreams: &[String], files: &Files) -> Result<Plan,
             plan.left_out(&place, text, "finish its site file, which is all comment until then, or give --upstream");
         }
         let (upstreams, routes) = (upstreams.to_vec(), Vec::new());
-        plan.add_site(Site { hosts: names, upstreams, routes, provision: Provision::Managed, place });
+        plan.add_site(Site {
+            hosts: names,
+            upstreams,
+            routes,
+            provision: Provision::Managed,
+            key_type: lineage.key_type(),
+            place,
+        });
     }
     unused_accounts(root, &mut plan, files);
     Ok(plan)
@@ -98,6 +106,15 @@ impl Lineage {
         Some(lineage)
     }
 
+    /// The type of its key, where that is not what is ordered anyway.
+    pub(super) fn key_type(&self) -> Option<OrderedKey> {
+        self.is_rsa().then_some(OrderedKey::Rsa)
+    }
+
+    fn is_rsa(&self) -> bool {
+        self.rest.iter().any(|(key, value, _)| key == "key_type" && value == "rsa")
+    }
+
     fn place(&self) -> Place {
         Place::whole(&self.file)
     }
@@ -137,9 +154,13 @@ impl Lineage {
                 format!("certbot shows its names by {value}, and how is not carried over"),
                 "say in [[acme.dns]] how records are written, or let each name lead to this edge",
             ),
-            ("key_type", "rsa") => {
-                plan.note(place, "the key is RSA, and what Vitrine orders next has an ECDSA key", "");
+            ("rsa_key_size", bits) if self.is_rsa() && bits != "2048" => {
+                plan.note_key(place, &format!("RSA of {bits} bits"), OrderedKey::Rsa);
             }
+            ("elliptic_curve", curve) if !self.is_rsa() && curve != "secp256r1" => {
+                plan.note_key(place, &format!("ECDSA on {curve}"), OrderedKey::Ecdsa);
+            }
+            ("preferred_profile" | "required_profile", _) => plan.ask_profile(&self.server, value, place),
             ("must_staple", "True") => plan.note(place, "what is ordered next is not asked to be must-staple", ""),
             ("preferred_chain", _) => plan.note(place, "no chain is preferred: the authority's own choice serves", ""),
             _ => {}

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use super::plan::{Authority, Plan};
+use super::plan::{Authority, Place, Plan};
+use crate::live::OrderedKey;
 
 impl Plan {
     /// Notes that certificates come from the authority with this directory.
@@ -15,7 +16,34 @@ impl Plan {
         let numbered = (2_usize..).map(|number| format!("{base}-{number}"));
         let Some(name) = std::iter::once(base.clone()).chain(numbered).find(|name| !taken(name)) else { return };
         let ca_file = ca_file.map(Path::to_owned);
-        self.authorities.push(Authority { name, directory: directory.into(), ca_file });
+        self.authorities.push(Authority { name, directory: directory.into(), ca_file, profile: None });
+    }
+
+    /// Notes which kind of certificate is asked for at the authority with this directory. There is one for all of its certificates.
+    pub(super) fn ask_profile(&mut self, directory: &str, profile: &str, place: &Place) {
+        let Some(authority) = self.authorities.iter_mut().find(|known| known.directory == directory) else { return };
+        match &authority.profile {
+            None => authority.profile = Some(profile.into()),
+            Some(known) if known == profile => {}
+            Some(known) => {
+                let text =
+                    format!("the profile {profile:?} is not carried over: others ask this authority for {known:?}");
+                self.left_out(
+                    place,
+                    text,
+                    "name the authority in a second [[acme.issuer]], or see acme.issuer.profile",
+                );
+            }
+        }
+    }
+
+    /// Notes a key that is asked for otherwise than keys are made here.
+    pub(super) fn note_key(&mut self, place: &Place, asked: &str, made: OrderedKey) {
+        let made = match made {
+            OrderedKey::Ecdsa => "ECDSA on P-256",
+            OrderedKey::Rsa => "RSA of 2048 bits",
+        };
+        self.note(place, format!("keys are {asked}, and those that Vitrine makes are {made}"), "");
     }
 }
 
@@ -58,5 +86,21 @@ mod tests {
         }
         let names: Vec<_> = plan.authorities.iter().map(|authority| authority.name.as_str()).collect();
         assert_eq!(names, ["letsencrypt", "127-0-0-1-14000", "127-0-0-1-14000-2"]);
+    }
+
+    #[test]
+    fn an_authority_is_asked_for_one_profile_and_whoever_wants_another_is_told() {
+        let (mut plan, place) = (Plan::default(), Place::whole(Path::new("x")));
+        plan.add_authority(LETS_ENCRYPT, None);
+        for profile in ["shortlived", "shortlived", "tlsserver"] {
+            plan.ask_profile(LETS_ENCRYPT, profile, &place);
+        }
+        plan.ask_profile("https://nobody.example/", "x", &place);
+        assert_eq!(plan.authorities[0].profile.as_deref(), Some("shortlived"));
+        let told: Vec<_> = plan.remarks.iter().map(|remark| remark.text.as_str()).collect();
+        assert_eq!(
+            told,
+            ["the profile \"tlsserver\" is not carried over: others ask this authority for \"shortlived\""]
+        );
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::live::OrderedKey;
 use crate::name::HostPattern;
 use crate::telemetry::printable;
 
@@ -39,6 +40,8 @@ pub struct Site {
     pub routes: Vec<Route>,
     /// Where its certificates come from.
     pub provision: Provision,
+    /// The type of key that they are ordered for; `None`: the peer does not say, or as for all.
+    pub key_type: Option<OrderedKey>,
     /// Where the peer has it.
     pub place: Place,
 }
@@ -119,6 +122,8 @@ pub struct Authority {
     pub directory: String,
     /// Roots that its server is known by.
     pub ca_file: Option<PathBuf>,
+    /// Which of its kinds of certificate is asked for.
+    pub profile: Option<String>,
 }
 
 /// A key of the main file.

@@ -31,11 +31,11 @@ fn certbot(pebble: &Pebble, folder: &Path, program: &mut Command, words: &[&str]
 }
 
 /// Has a certificate issued for two names.
-fn issue(pebble: &Pebble, folder: &Path) {
+fn issue(pebble: &Pebble, folder: &Path, key_type: &str) {
     let (_, http) = pebble.looks_at();
     let (ip, port) = (http.ip().to_string(), http.port().to_string());
     let words = ["certonly", "--standalone", "--http-01-address", &ip, "--http-01-port", &port, "--agree-tos"];
-    let names = ["-m", "ops@shop.example", "-d", "shop.example", "-d", "www.shop.example"];
+    let names = ["-m", "ops@shop.example", "-d", "shop.example", "-d", "www.shop.example", "--key-type", key_type];
     certbot(pebble, folder, &mut Command::new("certbot"), &[&words[..], &names].concat());
 }
 
@@ -71,7 +71,7 @@ fn certificates_and_the_account_go_on_after_certbot() {
     // The system's own Python, which certbot's package is made for.
     let mut python = Command::new("/usr/bin/python3");
     certbot(&pebble, &folder, python.args(["-c", ELLIPTIC]), &["register", "--agree-tos", "-m", "ops@shop.example"]);
-    issue(&pebble, &folder);
+    issue(&pebble, &folder, "ecdsa");
     let (code, told) = moved(&mut setup, &pebble, &folder, &origin);
     assert_eq!(code, 0, "{told}");
     assert!(told.contains("carried over: sites: 1, certificates: 1, accounts: 1; left out: 0, notes: 0"), "{told}");
@@ -99,7 +99,7 @@ fn an_account_with_an_rsa_key_stays_behind_and_a_new_one_orders() {
     let mut setup = Setup::new();
     let folder = setup.folder.path().join("certbot");
     fs::create_dir(&folder).expect("a folder");
-    issue(&pebble, &folder);
+    issue(&pebble, &folder, "ecdsa");
     let (code, told) = moved(&mut setup, &pebble, &folder, &origin);
     assert_eq!(code, 1, "{told}");
     assert!(told.contains("the account's key is RSA, and orders are signed with ECDSA on P-256"), "{told}");
@@ -118,11 +118,16 @@ fn a_site_without_upstream_is_left_for_the_operator_to_finish() {
     let mut setup = Setup::new();
     let folder = setup.folder.path().join("certbot");
     fs::create_dir(&folder).expect("a folder");
-    issue(&pebble, &folder);
+    issue(&pebble, &folder, "rsa");
     let (code, told) = import(&mut setup, &["certbot", &folder.join("config").display().to_string()]);
     assert_eq!(code, 1, "{told}");
     assert!(told.contains("has no upstream, which certbot knows nothing about; finish its site file"), "{told}");
     let site = fs::read_to_string(setup.folder.path().join("sites.d/shop.example.toml")).expect("a file");
     assert!(site.lines().all(|line| line.starts_with('#')), "{site}");
-    assert!(site.contains("#hosts = [\"shop.example\", \"www.shop.example\"]\n#certificate = \"managed\"\n"), "{site}");
+    assert!(
+        site.contains(
+            "#hosts = [\"shop.example\", \"www.shop.example\"]\n#certificate = \"managed\"\n#key_types = [\"rsa\"]\n"
+        ),
+        "{site}"
+    );
 }

@@ -94,11 +94,14 @@ fn settings(plan: &Plan, ground: &Ground, _: (&str, &Path), in_place: bool) -> S
 }
 
 fn issuer(authority: &Authority, ground: &Ground, in_place: bool) -> String {
-    let Authority { name, directory, ca_file } = authority;
+    let Authority { name, directory, ca_file, profile } = authority;
     let mut text = format!("[[acme.issuer]]\nname = {}\ndirectory = {}\n", string(name), string(directory));
     if let Some(file) = ca_file {
         let file = if in_place { file.clone() } else { ground.folder.join(format!("roots/{name}.pem")) };
         let _ = writeln!(text, "ca_file = {}", string(&file.to_string_lossy()));
+    }
+    if let Some(profile) = profile {
+        let _ = writeln!(text, "profile = {}", string(profile));
     }
     text + "\n"
 }
@@ -119,6 +122,7 @@ fn site_text(site: &Site, peer: &str) -> String {
         Provision::SelfSigned => "self-signed",
     };
     lines.push(format!("certificate = \"{word}\""));
+    lines.extend(site.key_type.map(|key| format!("key_types = [\"{}\"]", key.word())));
     if is_unfinished {
         lines.push("upstreams = [\"http://127.0.0.1:8080\"]".into());
     } else if !site.upstreams.is_empty() {

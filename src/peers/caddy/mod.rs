@@ -93,6 +93,7 @@ impl<'a> Reading<'a> {
             "email" => self.plan.add_contact(value),
             "acme_ca" => self.directory = Some(value.to_owned()),
             "acme_ca_root" => self.root = Some(self.folder.join(value)),
+            "key_type" => self.key_type(value, place),
             "http_port" => self.http_port = value.parse().unwrap_or(80),
             "https_port" => self.https_port = value.parse().unwrap_or(443),
             "default_bind" => self.bind(option),
@@ -144,7 +145,6 @@ impl<'a> Reading<'a> {
             | "persist_config"
             | "ocsp_stapling"
             | "skip_install_trust"
-            | "key_type"
             | "renew_interval"
             | "storage_clean_interval"
             | "auto_https"

@@ -76,7 +76,7 @@ impl Reading<'_> {
             // A name under a wildcard has the wildcard's certificate.
             let provision =
                 if exact && own != hosts && provision == Provision::Managed { Provision::Managed } else { provision };
-            self.plan.add_site(Site { hosts: own, upstreams, routes, provision, place: place.clone() });
+            self.plan.add_site(Site { hosts: own, upstreams, routes, provision, key_type: None, place: place.clone() });
         }
     }
 

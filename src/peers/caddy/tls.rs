@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::Reading;
 use super::grammar::Segment;
+use crate::live::OrderedKey;
 use crate::peers::issuers::{LETS_ENCRYPT, ZEROSSL};
 use crate::peers::plan::Place;
 
@@ -58,8 +59,13 @@ impl Reading<'_> {
                     .map(|inner| self.folder.join(inner.word(1)));
                 let email = line.inner().iter().find(|inner| inner.word(0) == "email");
                 email.iter().for_each(|email| self.plan.add_contact(email.word(1)));
+                let profile = line.inner().iter().find(|inner| inner.word(0) == "profile");
+                let directory = directory.or(profile.map(|_| LETS_ENCRYPT));
                 if let Some(directory) = directory {
                     self.plan.add_authority(directory, root.as_deref());
+                }
+                if let (Some(directory), Some(profile)) = (directory, profile) {
+                    self.plan.ask_profile(directory, profile.word(1), &profile.place);
                 }
             }
             ("issuer", "zerossl") => self.plan.add_authority(ZEROSSL, None),
@@ -99,10 +105,28 @@ impl Reading<'_> {
                 let text = format!("certificates in the folder {folder:?} are not told apart by site");
                 self.plan.left_out(place, text, "copy them into the drop folder: they are recognised by their content");
             }
-            ("ciphers" | "curves" | "alpn" | "key_type" | "insecure_secrets_log" | "eab", _) => {
+            ("key_type", word) => {
+                let text = format!("the keys of this site are {word}, and which are ordered is not carried over");
+                self.plan.note(place, text, "say site.key_types = [\"rsa\"] if clients need RSA");
+            }
+            ("ciphers" | "curves" | "alpn" | "insecure_secrets_log" | "eab", _) => {
                 self.plan.note(place, format!("{:?} is not carried over", line.shown()), "");
             }
             _ => self.plan.left_out(place, format!("{:?} is not carried over", line.shown()), "see site.certificate"),
+        }
+    }
+
+    /// `key_type` for all sites.
+    pub(super) fn key_type(&mut self, word: &str, place: &Place) {
+        let (made, as_asked) = match word {
+            "rsa2048" | "rsa4096" => (OrderedKey::Rsa, word == "rsa2048"),
+            _ => (OrderedKey::Ecdsa, word == "p256"),
+        };
+        if made == OrderedKey::Rsa {
+            self.plan.set("acme", "key_types", "[\"rsa\"]");
+        }
+        if !as_asked {
+            self.plan.note_key(place, word, made);
         }
     }
 

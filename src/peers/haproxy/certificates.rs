@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::Reading;
 use super::lines::{self, Line, Section};
+use crate::live::OrderedKey;
 use crate::name::HostPattern;
 use crate::peers::certbot::Lineage;
 use crate::peers::issuers::LETS_ENCRYPT;
@@ -41,7 +42,7 @@ impl Reading<'_> {
         let place = named.map_or(&section.head.place, |line| &line.place).clone();
         for line in &section.lines {
             match (line.word(0), line.word(1)) {
-                ("directory" | "contact" | "account-key" | "account" | "map" | "bits" | "curves" | "reuse-key", _) => {}
+                ("directory" | "contact" | "account-key" | "account" | "map", _) => {}
                 ("challenge", word) if word.eq_ignore_ascii_case("http-01") => {}
                 ("challenge", word) => {
                     let text = format!("names are shown by {word}, and how is not carried over");
@@ -51,10 +52,12 @@ impl Reading<'_> {
                         "say in [[acme.dns]] how records are written, or let each name lead to this edge",
                     );
                 }
-                ("keytype", "RSA") => {
-                    self.plan.note(&line.place, "keys are RSA, and what Vitrine orders has an ECDSA key", "");
-                }
                 ("keytype", _) => {}
+                ("bits", "2048") | ("curves", "P-256") | ("reuse-key", "off") => {}
+                ("bits", bits) => self.plan.note_key(&line.place, &format!("RSA of {bits} bits"), OrderedKey::Rsa),
+                ("curves", curve) => self.plan.note_key(&line.place, &format!("ECDSA on {curve}"), OrderedKey::Ecdsa),
+                ("reuse-key", _) => self.plan.set("acme", "reuse_key", "true"),
+                ("profile", profile) => self.plan.ask_profile(&directory, profile, &line.place),
                 _ => self.unknown(line),
             }
         }
@@ -70,6 +73,24 @@ impl Reading<'_> {
         } else {
             let text = format!("the account's key is not at {}", file.display());
             self.plan.left_out(&place, text, "Vitrine opens a new account with its first order");
+        }
+    }
+
+    /// `keytype` of all `acme` sections: ECDSA where one says nothing.
+    pub(super) fn key_types(&mut self, sections: &[Section]) {
+        let acme = sections.iter().filter(|section| section.kind() == "acme");
+        let is_rsa = |line: &&Line| line.word(0) == "keytype" && line.word(1).eq_ignore_ascii_case("rsa");
+        let said: Vec<Option<&Line>> = acme.map(|section| section.lines.iter().find(is_rsa)).collect();
+        let Some(first) = said.iter().flatten().next() else { return };
+        if said.iter().all(Option::is_some) {
+            self.plan.set("acme", "key_types", "[\"rsa\"]");
+        } else {
+            let text = "some certificates have RSA keys and some ECDSA, and which site's is not carried over: ECDSA holds for all";
+            self.plan.left_out(
+                &first.place,
+                text,
+                "say site.key_types = [\"rsa\"], or both types, where clients need RSA",
+            );
         }
     }
 
@@ -193,6 +214,10 @@ impl Reading<'_> {
         let is_managed = stored.is_managed || lineage.is_some();
         if let Some(lineage) = &lineage {
             lineage.add_to(&mut self.plan, self.files);
+            if lineage.key_type().is_some() {
+                let text = "certbot's key is RSA, and what is ordered next has an ECDSA key";
+                self.plan.note(place, text, "say site.key_types = [\"rsa\"], or both types, where clients need RSA");
+            }
         }
         let there: Vec<PathBuf> = stored.files.iter().filter(|file| self.files.is_file(file)).cloned().collect();
         let mut names = self.files.names_in(&there, None);

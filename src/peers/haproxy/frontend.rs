@@ -165,7 +165,7 @@ impl Reading<'_> {
                 |site: &&mut Site| (&site.upstreams, &site.routes, site.provision) == (&upstreams, &routes, provision);
             match sites.iter_mut().find(alike) {
                 Some(site) => site.hosts.push(host),
-                None => sites.push(Site { hosts: vec![host], upstreams, routes, provision, place }),
+                None => sites.push(Site { hosts: vec![host], upstreams, routes, provision, key_type: None, place }),
             }
         }
         for site in sites {

@@ -77,6 +77,7 @@ impl<'a> Reading<'a> {
         for section in of("acme") {
             self.acme(section);
         }
+        self.key_types(sections);
         for section in of("crt-store") {
             self.store(section, sections);
         }

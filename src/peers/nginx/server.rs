@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::Reading;
 use super::grammar::Directive;
+use crate::live::OrderedKey;
 use crate::name::HostPattern;
 use crate::peers::certbot::Lineage;
 use crate::peers::plan::{Plan, Provision, Site};
@@ -122,7 +123,7 @@ impl<'a> Reading<'a> {
 
     fn add_secure(&mut self, server: &Server<'a>) {
         let place = &server.directive.place;
-        let provision = self.certificates(server);
+        let (provision, key_type) = self.certificates(server);
         let mut keeps_host = false;
         for header in server.all("proxy_set_header") {
             keeps_host |= self.header(header);
@@ -166,15 +167,16 @@ impl<'a> Reading<'a> {
                 upstreams,
                 routes,
                 provision,
+                key_type,
                 place: place.clone(),
             });
         }
     }
 
     /// Takes the certificates of a server, and says who had them issued.
-    fn certificates(&mut self, server: &Server<'a>) -> Provision {
+    fn certificates(&mut self, server: &Server<'a>) -> (Provision, Option<OrderedKey>) {
         let (chains, keys) = (server.all("ssl_certificate"), server.all("ssl_certificate_key"));
-        let mut provision = Provision::Uploaded;
+        let (mut provision, mut key_type) = (Provision::Uploaded, None);
         for (chain, key) in chains.iter().zip(&keys) {
             let place = &chain.place;
             if [chain, key].iter().any(|one| one.first().contains('$') || one.first().starts_with("data:")) {
@@ -185,6 +187,7 @@ impl<'a> Reading<'a> {
             let files: Vec<PathBuf> = [chain, key].map(|one| self.prefix.join(one.first())).into();
             if let Some(lineage) = Lineage::of_file(&files[0], self.files) {
                 lineage.add_to(&mut self.plan, self.files);
+                key_type = lineage.key_type();
                 provision = Provision::Managed;
                 continue;
             }
@@ -197,7 +200,7 @@ impl<'a> Reading<'a> {
             let text = format!("{} certificates and {} keys are named for this server", chains.len(), keys.len());
             self.plan.left_out(&server.directive.place, text, "put what is missing into the drop folder");
         }
-        provision
+        (provision, key_type)
     }
 
     /// What a client gets that asks for a name nobody has.

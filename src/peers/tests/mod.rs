@@ -3,6 +3,7 @@
 mod any_text;
 mod caddy;
 mod haproxy;
+mod key_types;
 mod nginx;
 
 use super::{Plan, Provision, Weight};

@@ -97,23 +97,28 @@ server { listen 443 ssl; server_name a.example; ssl_certificate a; ssl_certifica
     );
 }
 
-#[test]
-fn what_certbot_had_issued_is_managed() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let root = folder.path().join("letsencrypt");
+/// What an nginx says that serves `shop.example` with certbot's certificate, of which this is known.
+pub(super) fn beside_certbot(folder: &Path, renewal: &str) -> Plan {
+    let root = folder.join("letsencrypt");
     std::fs::create_dir_all(root.join("renewal")).expect("a folder");
-    let renewal = "[renewalparams]\naccount = x\nauthenticator = nginx\nserver = https://acme.example/directory\n";
+    let renewal = format!("[renewalparams]\nserver = https://acme.example/directory\n{renewal}");
     std::fs::write(root.join("renewal/shop.example.conf"), renewal).expect("written");
     let live = root.join("live/shop.example").display().to_string();
     let text = format!(
         "http {{ server {{ listen 443 ssl; server_name shop.example; ssl_certificate {live}/fullchain.pem;
   ssl_certificate_key {live}/privkey.pem; location / {{ proxy_pass http://10.0.0.1; proxy_set_header Host $host; }} }} }}"
     );
-    let file = folder.path().join("nginx.conf");
+    let file = folder.join("nginx.conf");
     std::fs::write(&file, text).expect("written");
-    let plan = nginx(&file, &Files::of_the_disk()).expect("a plan");
+    nginx(&file, &Files::of_the_disk()).expect("a plan")
+}
+
+#[test]
+fn what_certbot_had_issued_is_managed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let plan = beside_certbot(folder.path(), "account = x\nauthenticator = nginx\n");
     assert_eq!(sites(&plan), ["shop.example managed http://10.0.0.1"]);
-    let account = root.join("accounts/acme.example/directory/x").display().to_string();
+    let account = folder.path().join("letsencrypt/accounts/acme.example/directory/x").display().to_string();
     assert_eq!(left_out(&plan), [format!("0: the account of \"shop.example\" is not in {account}")]);
     assert_eq!(plan.authorities[0].directory, "https://acme.example/directory");
 }
