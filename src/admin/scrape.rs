@@ -12,7 +12,7 @@ use super::problem::{Answer, Kind, Problem, exposition};
 use crate::acme::EndedOrders;
 use crate::certs::{AlarmCode, Choice, End, IntakeHandle, Ledger, NoticeState, Object};
 use crate::config::{Reloads, Standing};
-use crate::live::{CertIndex, RouteTable, ServedCert, Site};
+use crate::live::{CertIndex, Condition, RouteTable, ServedCert, Site};
 use crate::telemetry::{
     CertificateFacts, ConfigurationFacts, IntakeFacts, OrderFacts, Scrape, SiteFacts, TruthFacts, render,
 };
@@ -66,6 +66,7 @@ fn page(sources: &Sources) -> String {
         access_records_lost: sources.access_log.lost(),
         audit_unwritten: sources.audit.trouble().is_some(),
         sites: sites(&routes, &index, &choices, sources, &objects),
+        upstreams: upstreams(&routes),
         questions: sources.ordering.questions(),
         orders: sources.ordering.ended().into_iter().map(orders).collect(),
         certificates: index.certificates().iter().map(|served| certificate(served)).collect(),
@@ -90,6 +91,16 @@ fn certificate(served: &ServedCert) -> CertificateFacts<'_> {
         not_before: facts.not_before,
         not_after: facts.not_after,
     }
+}
+
+/// Each server once: where sites ask it for different paths, it is ready if it is for all.
+fn upstreams(routes: &RouteTable) -> Vec<(String, bool)> {
+    let mut all = BTreeMap::new();
+    for member in routes.groups().iter().flat_map(|group| &group.members) {
+        let is_ready = member.state.condition() == Condition::Ready;
+        *all.entry(member.upstream.to_string()).or_insert(true) &= is_ready;
+    }
+    all.into_iter().collect()
 }
 
 fn orders(ended: EndedOrders) -> OrderFacts {

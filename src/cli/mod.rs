@@ -1,5 +1,5 @@
-//! The command line: `vitrine run`, `check`, `demo`, `inspect`, `import`, `certs`, `csr`, `sites`, `acme`, `objects`, `token`, `audit`,
-//! `backup`, `restore`, `state`.
+//! The command line: `vitrine run`, `check`, `demo`, `inspect`, `import`, `certs`, `csr`, `sites`, `upstreams`, `acme`, `objects`,
+//! `token`, `audit`, `backup`, `restore`, `state`.
 
 mod acme;
 mod audit;
@@ -19,6 +19,7 @@ mod run;
 mod sites;
 mod state;
 mod tokens;
+mod upstreams;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -82,6 +83,9 @@ enum Command {
     /// The sites of a running edge
     #[command(subcommand)]
     Sites(SitesCommand),
+    /// The servers behind a running edge: how each is doing; take one out, or back in
+    #[command(subcommand)]
+    Upstreams(upstreams::Command),
     /// The accounts at the authorities that certificates are ordered from
     #[command(subcommand)]
     Acme(acme::Command),
@@ -276,6 +280,7 @@ impl Command {
             }
             Self::Sites(SitesCommand::Root(running)) => running.ask(async |edge| provision::root(edge).await),
             Self::Csr(command) => command.obey(),
+            Self::Upstreams(command) => command.obey(),
             Self::Acme(command) => command.obey(),
             Self::Objects(command) => command.obey(),
             Self::Token(command) => command.obey(),

@@ -108,7 +108,21 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
             "route",
         ],
     ),
-    ("site.health", &["eject_after", "eject_for", "failure_statuses"]),
+    (
+        "site.health",
+        &[
+            "eject_after",
+            "eject_for",
+            "failure_statuses",
+            "path",
+            "host",
+            "interval",
+            "timeout",
+            "statuses",
+            "healthy_after",
+            "unhealthy_after",
+        ],
+    ),
     ("site.route", &["path", "upstreams"]),
 ];
 

@@ -7,6 +7,7 @@ mod readiness;
 mod reload;
 mod site_book;
 mod tables;
+mod upstream_checks;
 
 use std::io;
 use std::net::SocketAddr;
@@ -228,6 +229,7 @@ impl Edge {
         edge.await_workers(config.edge.workers)?;
         edge.control.spawn(truth_check.run(truth, edge.lifecycle.clone()));
         edge.control.spawn(newcomers.run(edge.lifecycle.clone()));
+        edge.control.spawn(upstream_checks::run(edge.shared.routes.clone(), edge.lifecycle.clone()));
         if let Some(manager) = manager {
             edge.control.spawn(manager.run(edge.lifecycle.clone()));
         }

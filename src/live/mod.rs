@@ -29,7 +29,10 @@ pub use order_spec::{BeforeIssue, OrderSpec, OrderedKey};
 pub use own_check::OwnCheck;
 pub use route_table::{Provision, Route, RouteTable, Site, SiteSpec};
 pub use unknown_names::{UnknownName, UnknownNames, unknown_names};
-pub use upstream::{Care, GroupSpec, LONGEST_REST, Member, Upstream, UpstreamGroup, UpstreamState, UpstreamStates};
+pub use upstream::{
+    Care, Check, Condition, GroupSpec, LONGEST_REST, Lever, Member, Upstream, UpstreamGroup, UpstreamState,
+    UpstreamStates,
+};
 pub use well_known::{WellKnown, WellKnownObject};
 
 /// Makes the two halves of a table, with its first content.

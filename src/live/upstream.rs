@@ -1,15 +1,18 @@
 //! The servers behind the edge, how each of them is doing, and which of a group a request may go to.
 //!
-//! How a server is doing lies in atomics that all workers and the control plane share: a request reads one of them, and writes
-//! none as long as everything is well.
+//! How a server is doing is shared by all workers and the control plane: a request reads two atomics of it, and takes no lock as
+//! long as everything is well.
+
+mod state;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use http::StatusCode;
+
+pub use state::{Condition, Lever, UpstreamState};
 
 /// One server behind the edge, spoken to in HTTP/1.1 without TLS.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -50,11 +53,38 @@ pub struct Care {
     pub retries: u32,
     /// Answers with these are failures of the server.
     pub failure_statuses: Vec<u16>,
+    /// What the edge asks by itself to see whether a server is there.
+    pub check: Option<Check>,
+}
+
+/// What the edge asks a server by itself.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Check {
+    /// Begins with a slash.
+    pub path: Box<str>,
+    /// The name that is asked for; `None`: the server's address.
+    pub host: Option<Box<str>>,
+    /// Between two questions.
+    pub interval: Duration,
+    /// How long an answer may take.
+    pub timeout: Duration,
+    /// Good answers have a status from the first to the last.
+    pub statuses: (u16, u16),
+    /// A server that is down is there again after so many good answers in a row.
+    pub healthy_after: u32,
+    /// A server is down after so many others in a row.
+    pub unhealthy_after: u32,
 }
 
 impl Default for Care {
     fn default() -> Self {
-        Self { eject_after: 5, eject_for: Duration::from_secs(10), retries: 1, failure_statuses: Vec::new() }
+        Self {
+            eject_after: 5,
+            eject_for: Duration::from_secs(10),
+            retries: 1,
+            failure_statuses: Vec::new(),
+            check: None,
+        }
     }
 }
 
@@ -92,121 +122,67 @@ impl UpstreamGroup {
     /// A member answered.
     #[inline]
     pub fn succeeded(&self, place: usize) {
-        if let Some(member) = self.members.get(place) {
-            member.state.succeed();
+        // Nearly always there is nothing to forget, and a line that nobody writes is in everybody's cache.
+        if let Some(state) = self.members.get(place).map(|member| &member.state)
+            && state.failures() != 0
+        {
+            state.change(|doing| (doing.failures, doing.rests, doing.resting, doing.is_tried) = (0, 0, None, false));
         }
     }
 
     /// A member failed a request. Gives for how long it is left alone, if it is from now on: the last one that is there never is.
     pub fn failed(&self, place: usize) -> Option<Duration> {
         let state = &self.members.get(place)?.state;
-        let failures = state.failures.fetch_add(1, Ordering::Relaxed).saturating_add(1);
-        let was_tried = state.is_tried.swap(false, Ordering::Relaxed);
-        let is_over = self.care.eject_after > 0 && failures >= self.care.eject_after;
-        // What was under way when its rest began says nothing new.
-        if !is_over || (state.is_resting() && !was_tried) {
-            return None;
-        }
         let mut others = self.members.iter().enumerate().filter(|(other, _)| *other != place);
-        if !others.any(|(_, member)| !member.state.is_resting()) {
-            return None;
-        }
-        let times = state.rests.fetch_add(1, Ordering::Relaxed);
-        let rest = self.care.eject_for.saturating_mul(1 << times.min(16)).min(LONGEST_REST);
-        state.resting.store(since_start(Instant::now() + rest), Ordering::Relaxed);
-        Some(rest)
-    }
-}
-
-/// How a server is doing.
-#[derive(Debug, Default)]
-pub struct UpstreamState {
-    /// Until when it is left alone, in milliseconds since the process began; 0: it is not.
-    resting: AtomicU64,
-    /// Its rest was over, and one request tries whether it is there again.
-    is_tried: AtomicBool,
-    /// Failures in a row.
-    failures: AtomicU32,
-    /// How often it was left alone since it answered last.
-    rests: AtomicU32,
-}
-
-impl UpstreamState {
-    /// Whether a request may go there. When its rest is over one may, and others when that one was answered: whoever does not answer
-    /// would keep many waiting each time.
-    #[inline]
-    #[must_use]
-    pub fn admits(&self) -> bool {
-        let until = self.resting.load(Ordering::Relaxed);
-        until == 0 || self.may_be_tried(until)
-    }
-
-    #[cold]
-    fn may_be_tried(&self, until: u64) -> bool {
-        let now = Instant::now();
-        let next = since_start(now + TRIAL);
-        let is_mine = until <= since_start(now)
-            && self.resting.compare_exchange(until, next, Ordering::Relaxed, Ordering::Relaxed).is_ok();
-        if is_mine {
-            self.is_tried.store(true, Ordering::Relaxed);
-        }
-        is_mine
-    }
-
-    /// Whether it is left alone.
-    #[must_use]
-    pub fn is_resting(&self) -> bool {
-        self.rest().is_some()
-    }
-
-    /// For how long it is left alone yet, a trial not counted.
-    #[must_use]
-    pub fn rest(&self) -> Option<Duration> {
-        let left = self.resting.load(Ordering::Relaxed).saturating_sub(since_start(Instant::now()));
-        (left > 0).then(|| Duration::from_millis(left))
-    }
-
-    /// Failures in a row.
-    #[must_use]
-    pub fn failures(&self) -> u32 {
-        self.failures.load(Ordering::Relaxed)
-    }
-
-    #[inline]
-    fn succeed(&self) {
-        // Nearly always there is nothing to forget, and a line that nobody writes is in everybody's cache.
-        if self.failures.load(Ordering::Relaxed) != 0 {
-            for count in [&self.failures, &self.rests] {
-                count.store(0, Ordering::Relaxed);
+        let is_the_last = !others.any(|(_, member)| member.state.condition() == Condition::Ready);
+        state.change(|doing| {
+            doing.failures = doing.failures.saturating_add(1);
+            let was_tried = std::mem::take(&mut doing.is_tried);
+            let is_over = self.care.eject_after > 0 && doing.failures >= self.care.eject_after;
+            // What was under way when its rest began says nothing new.
+            if !is_over || is_the_last || (doing.resting.is_some() && !was_tried) {
+                return None;
             }
-            self.is_tried.store(false, Ordering::Relaxed);
-            self.resting.store(0, Ordering::Relaxed);
-        }
+            let rest = self.care.eject_for.saturating_mul(1 << doing.rests.min(16)).min(LONGEST_REST);
+            doing.rests = doing.rests.saturating_add(1);
+            doing.resting = Some(Instant::now() + rest);
+            Some(rest)
+        })
     }
 }
 
 /// How all servers are doing, whatever table they are in: a reload forgets nothing. Clones are the same.
 #[derive(Clone, Debug, Default)]
-pub struct UpstreamStates(Arc<Mutex<HashMap<Upstream, Weak<UpstreamState>>>>);
+pub struct UpstreamStates(Arc<Mutex<HashMap<Key, Weak<UpstreamState>>>>);
+
+/// Who is asked otherwise may do otherwise.
+type Key = (Upstream, Option<Check>);
 
 impl UpstreamStates {
     /// A group as it is now.
     #[must_use]
     pub fn group(&self, spec: &GroupSpec) -> UpstreamGroup {
-        let members =
-            spec.upstreams.iter().map(|upstream| Member { upstream: upstream.clone(), state: self.of(upstream) });
+        let check = spec.care.check.as_ref();
+        let members = spec
+            .upstreams
+            .iter()
+            .map(|upstream| Member { upstream: upstream.clone(), state: self.of(upstream, check) });
         UpstreamGroup { members: members.collect(), care: spec.care.clone() }
     }
 
-    /// How a server is doing.
-    #[must_use]
-    pub fn of(&self, upstream: &Upstream) -> Arc<UpstreamState> {
+    fn of(&self, upstream: &Upstream, check: Option<&Check>) -> Arc<UpstreamState> {
         let mut states = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = states.get(upstream).and_then(Weak::upgrade) {
+        let key = (upstream.clone(), check.cloned());
+        if let Some(known) = states.get(&key).and_then(Weak::upgrade) {
             return known;
         }
         let new = Arc::<UpstreamState>::default();
-        states.insert(upstream.clone(), Arc::downgrade(&new));
+        // What the operator wants holds for the server, however it is asked.
+        let alike = states.iter().filter(|((other, _), _)| other == upstream).filter_map(|(_, state)| state.upgrade());
+        if let Some(lever) = alike.map(|state| state.lever()).find(|lever| *lever != Lever::Ready) {
+            new.pull(lever);
+        }
+        states.insert(key, Arc::downgrade(&new));
         new
     }
 
@@ -216,91 +192,7 @@ impl UpstreamStates {
     }
 }
 
-/// Milliseconds since the first look at it, and one more: none is 0.
-fn since_start(moment: Instant) -> u64 {
-    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
-    u64::try_from(moment.saturating_duration_since(*START).as_millis()).unwrap_or(u64::MAX).saturating_add(1)
-}
-
 /// A server that comes back is found again within this time.
 pub const LONGEST_REST: Duration = Duration::from_mins(5);
-/// A request that tries whether a server is there again has so long before the next one tries.
-const TRIAL: Duration = Duration::from_secs(10);
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn group(count: u16, eject_after: u32, eject_for: Duration) -> UpstreamGroup {
-        let upstreams = (1..=count).map(|port| Upstream { host: "127.0.0.1".into(), port }).collect();
-        let care = Care { eject_after, eject_for, ..Care::default() };
-        UpstreamStates::default().group(&GroupSpec { upstreams, care })
-    }
-
-    fn admitted(group: &UpstreamGroup) -> Vec<bool> {
-        group.members.iter().map(|member| member.state.admits()).collect()
-    }
-
-    #[test]
-    fn who_fails_in_a_row_is_left_alone_and_the_last_one_never_is() {
-        let hour = Duration::from_hours(1);
-        let group = group(3, 2, hour);
-        assert_eq!(group.failed(0), None);
-        group.succeeded(0);
-        assert_eq!(group.failed(0), None);
-        assert_eq!(group.failed(0), Some(LONGEST_REST));
-        // What was under way.
-        assert_eq!((group.failed(0), group.members[0].state.failures()), (None, 3));
-        assert_eq!(admitted(&group), [false, true, true]);
-        assert_eq!((group.failed(1), group.failed(1)), (None, Some(LONGEST_REST)));
-        assert_eq!((group.failed(2), group.failed(2), group.failed(2)), (None, None, None));
-        assert_eq!(admitted(&group), [false, false, true]);
-        group.succeeded(0);
-        assert_eq!(admitted(&group), [true, false, true]);
-        assert_eq!(self::group(2, 0, hour).failed(0), None);
-    }
-
-    #[test]
-    fn one_request_tries_whether_it_is_there_again() {
-        let group = group(2, 1, Duration::ZERO);
-        assert_eq!(group.failed(0), Some(Duration::ZERO));
-        assert_eq!((admitted(&group), admitted(&group)), (vec![true, true], vec![false, true]));
-        // It fails, and the next rest is over at once too.
-        assert_eq!(group.failed(0), Some(Duration::ZERO));
-        assert_eq!((admitted(&group), admitted(&group)), (vec![true, true], vec![false, true]));
-        group.succeeded(0);
-        assert_eq!((admitted(&group), admitted(&group)), (vec![true, true], vec![true, true]));
-    }
-
-    #[test]
-    fn rests_grow_until_it_answers() {
-        let group = group(2, 1, Duration::from_millis(1));
-        let mut rests = Vec::new();
-        while rests.len() < 4 {
-            rests.extend(group.failed(0));
-            while !group.members[0].state.admits() {
-                std::thread::yield_now();
-            }
-        }
-        assert_eq!(rests.iter().map(Duration::as_millis).collect::<Vec<_>>(), [1, 2, 4, 8]);
-        group.succeeded(0);
-        assert_eq!(group.failed(0), Some(Duration::from_millis(1)));
-    }
-
-    #[test]
-    fn how_a_server_is_doing_is_one_thing_in_all_groups_and_outlasts_a_table() {
-        let states = UpstreamStates::default();
-        let spec =
-            GroupSpec::from(vec![Upstream { host: "a".into(), port: 1 }, Upstream { host: "b".into(), port: 1 }]);
-        let (one, other) = (states.group(&spec), states.group(&spec));
-        one.failed(0);
-        assert_eq!(other.members[0].state.failures(), 1);
-        drop(one);
-        states.forget();
-        assert_eq!(states.group(&spec).members[0].state.failures(), 1);
-        drop(other);
-        states.forget();
-        assert!(states.0.lock().expect("no panic").is_empty());
-        assert_eq!(states.group(&spec).members[0].state.failures(), 0);
-    }
-}
+mod tests;

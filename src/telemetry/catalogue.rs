@@ -115,6 +115,8 @@ catalogue! {
         "Upstream connections open now.";
     UPSTREAM_FAILURES = Counter "vitrine_upstream_failures_total" ["reason"]
         "Failures of upstreams.";
+    UPSTREAM_READY = Gauge "vitrine_upstream_ready" ["upstream"]
+        "1 for an upstream that requests go to; 0 while it is left alone, down, or taken out.";
     UPSTREAM_EJECTIONS = Counter "vitrine_upstream_ejections_total" []
         "Times that an upstream was left alone because it kept failing.";
     UPSTREAM_RETRIES = Counter "vitrine_upstream_retries_total" []

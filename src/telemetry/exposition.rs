@@ -44,6 +44,8 @@ pub struct Scrape<'a> {
     pub truth: TruthFacts,
     /// Orders for certificates that have ended.
     pub orders: Vec<OrderFacts>,
+    /// The servers behind the edge, each with whether requests go there.
+    pub upstreams: Vec<(String, bool)>,
     /// Questions about names that nobody serves, counted by answer.
     pub questions: Vec<(&'static str, u64)>,
     /// The time, seconds since the Unix epoch.
@@ -147,6 +149,9 @@ pub fn render(scrape: &Scrape<'_>) -> String {
     page.connections(scrape.workers);
     page.requests(scrape.workers);
     page.upstreams(scrape.workers);
+    for (upstream, is_ready) in &scrape.upstreams {
+        page.gauge(&name::UPSTREAM_READY, &[upstream], if *is_ready { 1.0 } else { 0.0 });
+    }
     page.access_log(scrape);
     page.gauge(&name::BUILD_INFO, &[env!("CARGO_PKG_VERSION")], 1.0);
     let process = ProcessFacts::read();

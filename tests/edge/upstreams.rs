@@ -6,6 +6,9 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
+
+use crate::support::command::{done, refused, vitrine};
 use crate::support::{Edge, Origin, Setup, Then, authority, eventually, shop_client};
 
 /// A site with these upstreams, and more lines of its configuration.
@@ -164,4 +167,66 @@ fn one_of_three_costs_no_page_however_it_ends() {
         (answered, begun.elapsed())
     });
     println!("{answered} requests in {took:?}, none failed");
+}
+
+fn state_of(edge: &Edge, origin: &Origin) -> String {
+    let url = origin.url();
+    let list = edge.api("upstreams");
+    let own = list.iter().find(|entry| entry["upstream"] == url.trim_start_matches("http://")).expect("the upstream");
+    assert_eq!(own["sites"][0], "shop.example");
+    own["state"].as_str().expect("a word").to_owned()
+}
+
+#[test]
+fn the_edge_asks_by_itself_and_sends_nothing_to_who_is_down() {
+    let mood = Arc::new(AtomicU8::new(FAILS));
+    let (bad, good) = (moody("bad", &mood), Origin::saying("good"));
+    let lines = "retries = 0\nhealth = { eject_after = 0, path = \"/healthz?from=edge\", host = \"shop.example\", \
+                 interval = \"100ms\", statuses = \"200\", healthy_after = 2, unhealthy_after = 2 }";
+    let edge = shop(&[&bad, &good], lines).start();
+    eventually("the edge's word", || (state_of(&edge, &bad) == "down").then_some(()));
+    let asked = &bad.requests()[0];
+    assert_eq!(asked.head.start, "GET /healthz?from=edge HTTP/1.1");
+    assert_eq!(asked.field("host"), Some("shop.example"));
+    edge.logged("an upstream is down");
+    let list = done(vitrine(&edge, "upstreams list"));
+    assert!(list.contains("it answers 500 for /healthz?from=edge") && list.contains("ready"), "{list}");
+    let name = bad.url().trim_start_matches("http://").to_owned();
+    assert_eq!(edge.scrape().sum("vitrine_upstream_ready", &[("upstream", &name)]), 0.0);
+    for _ in 0..10 {
+        assert_eq!(edge.get("shop.example", "/").text(), "good");
+    }
+    mood.store(WELL, Ordering::Relaxed);
+    eventually("its return", || (state_of(&edge, &bad) == "ready").then_some(()));
+    edge.logged("an upstream is there again");
+    let texts: Vec<String> = (0..2).map(|_| edge.get("shop.example", "/").text()).collect();
+    assert!(texts.contains(&"bad".to_owned()), "{texts:?}");
+}
+
+#[test]
+fn the_operator_takes_one_out_and_back_in() {
+    let (one, other) = (Origin::saying("one"), Origin::saying("other"));
+    let edge = shop(&[&one, &other], "").start();
+    let set = |origin: &Origin, state: &str| {
+        let name = origin.url().trim_start_matches("http://").to_owned();
+        done(vitrine(&edge, &format!("upstreams set {name} {state}")))
+    };
+    let texts = || (0..6).map(|_| edge.get("shop.example", "/").text()).collect::<Vec<_>>();
+    assert!(set(&one, "draining").contains("draining"));
+    assert!(texts().iter().all(|text| text == "other"));
+    // A reload forgets nothing; with nobody else, who drains is better than nobody.
+    edge.setup.write();
+    edge.signal(Signal::HUP);
+    edge.logged("the configuration holds and is what serves already");
+    set(&other, "maintenance");
+    assert!(texts().iter().all(|text| text == "one"));
+    set(&one, "maintenance");
+    assert_eq!(edge.get("shop.example", "/").status, 502);
+    set(&one, "ready");
+    set(&other, "ready");
+    let texts = texts();
+    assert!(texts.contains(&"one".to_owned()) && texts.contains(&"other".to_owned()), "{texts:?}");
+    assert!(refused(vitrine(&edge, "upstreams set 10.9.9.9:1 ready")).contains("no site has the upstream"));
+    let audit = done(vitrine(&edge, "audit list"));
+    assert!(audit.contains("state maintenance"), "{audit}");
 }

@@ -19,6 +19,7 @@ mod requests;
 mod route;
 mod sites;
 mod tokens;
+mod upstreams;
 mod versions;
 
 use std::sync::Arc;
@@ -74,6 +75,7 @@ static RESOURCES: &[&Resource] = &[
     &plan::RESOURCE,
     &sites::RESOURCE,
     &choices::RESOURCE,
+    &upstreams::RESOURCE,
     &objects::RESOURCE,
     &rejected::RESOURCE,
     &requests::RESOURCE,

@@ -90,8 +90,8 @@ impl Pools {
             let place = first.wrapping_add(turn) % number;
             let Member { upstream, state } = &group.members[place];
             let is_passed_over = match turn < number {
-                true => number > 1 && (wanted == Wanted::NotFrom(place) || !state.admits()),
-                false => wanted == Wanted::NotFrom(place) || !state.is_resting(),
+                true => wanted == Wanted::NotFrom(place) || !state.admits(),
+                false => wanted == Wanted::NotFrom(place) || !state.is_better_than_nobody(),
             };
             if is_passed_over {
                 continue;

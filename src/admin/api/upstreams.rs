@@ -1,0 +1,108 @@
+//! The servers behind the edge: how each is doing, and what the operator wants of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::recorded::Note;
+use super::{Call, Operation, Resource, Takes, aside};
+use crate::admin::problem::{Answer, Kind, Problem, json};
+use crate::live::{Condition, Lever, RouteTable, UpstreamState};
+
+/// `upstreams`
+pub(super) static RESOURCE: Resource = Resource {
+    operations: &[
+        Operation::get("upstreams", |call| Box::pin(aside(call, list))),
+        Operation::post("upstreams/{upstream}", |call| Box::pin(aside(call, pull))).taking(Takes::Json),
+    ],
+    description: include_str!("upstreams.json"),
+};
+
+#[derive(Serialize)]
+struct Entry {
+    upstream: String,
+    state: &'static str,
+    /// Why, if it is down.
+    reason: Option<String>,
+    /// For how long it is left alone yet.
+    resting_seconds: Option<u64>,
+    failures: u32,
+    /// What the edge asks it for.
+    check: Option<String>,
+    sites: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Order {
+    state: String,
+}
+
+/// A server as one kind of groups has it.
+struct Known {
+    state: Arc<UpstreamState>,
+    sites: BTreeSet<String>,
+}
+
+/// By the server and what it is asked for.
+fn known(routes: &RouteTable) -> BTreeMap<(String, Option<String>), Known> {
+    let mut known = BTreeMap::new();
+    for site in routes.sites() {
+        let groups = site.routes().iter().filter_map(|route| routes.groups().get(route.group));
+        for group in groups {
+            let check = group.care.check.as_ref().map(|check| check.path.to_string());
+            for member in &group.members {
+                let new = || Known { state: Arc::clone(&member.state), sites: BTreeSet::new() };
+                let entry = known.entry((member.upstream.to_string(), check.clone())).or_insert_with(new);
+                entry.sites.insert(site.name.to_string());
+            }
+        }
+    }
+    known
+}
+
+fn list(call: &Call) -> Result<Answer, Problem> {
+    let known = known(&call.sources.routes.snapshot());
+    Ok(json(&known.into_iter().map(Entry::from).collect::<Vec<_>>()))
+}
+
+/// Brings a server to do what the operator wants.
+fn pull(call: &Call) -> Result<Answer, Problem> {
+    let wanted = call.parameter("upstream").to_owned();
+    let Order { state } = call.json()?;
+    let lever = Lever::ALL.into_iter().find(|lever| lever.word() == state).ok_or_else(|| {
+        let words = Lever::ALL.map(|lever| format!("{:?}", lever.word())).join(", ");
+        Problem::malformed(format!("state: expected one of {words}, found {state:?}"))
+    })?;
+    let mut found = known(&call.sources.routes.snapshot());
+    found.retain(|(upstream, _), _| *upstream == wanted);
+    if found.is_empty() {
+        let text = format!("no site has the upstream {wanted:?}; `vitrine upstreams list` shows those there are");
+        return Err(Problem::new(Kind::NotFound, text));
+    }
+    found.values().for_each(|known| known.state.pull(lever));
+    tracing::warn!(upstream = wanted, state, "the operator wants an upstream so");
+    let entries: Vec<Entry> = found.into_iter().map(Entry::from).collect();
+    Ok(Note::of(format!("upstreams/{wanted}"), format!("state {state}")).on(json(&entries)))
+}
+
+impl From<((String, Option<String>), Known)> for Entry {
+    fn from(((upstream, check), Known { state, sites }): ((String, Option<String>), Known)) -> Self {
+        let condition = state.condition();
+        let (reason, resting_seconds) = match &condition {
+            Condition::Down(why) => (Some(why.to_string()), None),
+            Condition::Resting(left) => (None, Some(left.as_secs())),
+            Condition::Ready | Condition::Draining | Condition::Maintenance => (None, None),
+        };
+        Self {
+            upstream,
+            state: condition.word(),
+            reason,
+            resting_seconds,
+            failures: state.failures(),
+            check,
+            sites: sites.into_iter().collect(),
+        }
+    }
+}

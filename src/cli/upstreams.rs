@@ -1,0 +1,93 @@
+//! `vitrine upstreams`: the servers behind a running edge, and what the operator wants of them.
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::output::{some_of, table};
+use super::{Asking, Running};
+use crate::outbound::{CallError, EdgeSocket, escaped};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Every server with how it is doing, and why
+    List(Asking),
+    /// Take a server out, or back in, until it is said otherwise or the edge is started anew
+    #[command(after_help = SET)]
+    Set(Setting),
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Setting {
+    #[command(flatten)]
+    running: Running,
+    /// The server as `upstreams list` has it, such as 10.0.0.11:8080
+    upstream: String,
+    /// What is wanted of it
+    #[arg(value_parser = ["ready", "draining", "maintenance"])]
+    state: String,
+}
+
+#[derive(Serialize)]
+struct Order<'a> {
+    state: &'a str,
+}
+
+#[derive(Deserialize)]
+struct Upstream {
+    upstream: String,
+    state: String,
+    reason: Option<String>,
+    resting_seconds: Option<u64>,
+    failures: u32,
+    check: Option<String>,
+    sites: Vec<String>,
+}
+
+impl Command {
+    pub(super) fn obey(self) -> ExitCode {
+        match self {
+            Self::List(Asking { running, json }) => running.ask(async |edge| list(edge, json).await),
+            Self::Set(Setting { running, upstream, state }) => {
+                running.ask(async |edge| set(edge, &upstream, &state).await)
+            }
+        }
+    }
+}
+
+async fn list(edge: &EdgeSocket, json: bool) -> Result<String, CallError> {
+    if json {
+        let answer: Value = edge.get(UPSTREAMS).await?;
+        return Ok(format!("{answer:#}"));
+    }
+    Ok(listed(edge.get(UPSTREAMS).await?))
+}
+
+async fn set(edge: &EdgeSocket, upstream: &str, state: &str) -> Result<String, CallError> {
+    let path = format!("{UPSTREAMS}/{}", escaped(upstream));
+    Ok(listed(edge.post_json(&path, &Order { state }).await?))
+}
+
+fn listed(upstreams: Vec<Upstream>) -> String {
+    let row = |upstream: Upstream| {
+        let why = match (upstream.reason, upstream.resting_seconds) {
+            (Some(reason), _) => reason,
+            (None, Some(seconds)) => format!("for {seconds} s yet"),
+            (None, None) => String::new(),
+        };
+        let (check, sites) = (upstream.check.unwrap_or_default(), some_of(&upstream.sites, SOME));
+        [upstream.upstream, upstream.state, upstream.failures.to_string(), check, sites, why]
+    };
+    let rows: Vec<_> = upstreams.into_iter().map(row).collect();
+    table(["UPSTREAM", "STATE", "FAILURES", "CHECK", "SITES", "WHY"], &rows)
+}
+
+const UPSTREAMS: &str = "/api/v1/upstreams";
+const SOME: usize = 3;
+const SET: &str = "\
+ready        it does its part
+draining     it gets no more requests, unless there is nobody else; those under way go on
+maintenance  it gets none, whatever happens
+Example: vitrine upstreams set 10.0.0.11:8080 draining";

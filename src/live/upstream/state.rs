@@ -1,0 +1,193 @@
+//! How a server is doing: what requests read at a glance, and what lies behind it.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::Check;
+
+/// How a server is doing. What requests read of it are two atomics, which change with what lies behind the lock.
+#[derive(Debug, Default)]
+pub struct UpstreamState {
+    /// Whether requests cannot simply go there.
+    is_barred: AtomicBool,
+    /// Failures in a row.
+    failures: AtomicU32,
+    doing: Mutex<Doing>,
+    /// Somebody asks by himself how it is doing.
+    is_watched: AtomicBool,
+}
+
+/// How a server is doing, in full.
+#[derive(Debug, Default)]
+pub(super) struct Doing {
+    /// Failures in a row.
+    pub(super) failures: u32,
+    /// Until when it is left alone.
+    pub(super) resting: Option<Instant>,
+    /// Its rest was over, and one request tries whether it is there again.
+    pub(super) is_tried: bool,
+    /// How often it was left alone since it answered last.
+    pub(super) rests: u32,
+    lever: Lever,
+    /// Questions of the edge's own in a row that went otherwise than those before.
+    turning: u32,
+    /// Why it is down.
+    down: Option<Box<str>>,
+}
+
+/// What the operator wants of a server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Lever {
+    /// To do its part.
+    #[default]
+    Ready,
+    /// To get no more requests, unless there is nobody else.
+    Draining,
+    /// To get none whatever happens.
+    Maintenance,
+}
+
+impl Lever {
+    /// All there are.
+    pub const ALL: [Self; 3] = [Self::Ready, Self::Draining, Self::Maintenance];
+
+    /// The word for it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Ready => "ready",
+            Self::Draining => "draining",
+            Self::Maintenance => "maintenance",
+        }
+    }
+}
+
+/// Whether requests go to a server, and why not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// They do.
+    Ready,
+    /// It kept failing, and is left alone for so long yet.
+    Resting(Duration),
+    /// The edge's own questions say so; why.
+    Down(Box<str>),
+    /// The operator wants it to get no more, unless there is nobody else.
+    Draining,
+    /// The operator wants it to get none.
+    Maintenance,
+}
+
+impl Condition {
+    /// The word for it.
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Ready => "ready",
+            Self::Resting(_) => "resting",
+            Self::Down(_) => "down",
+            Self::Draining => "draining",
+            Self::Maintenance => "maintenance",
+        }
+    }
+}
+
+impl UpstreamState {
+    /// Whether a request may go there. When its rest is over one may, and others when that one was answered: whoever does not answer
+    /// would keep many waiting each time.
+    #[inline]
+    #[must_use]
+    pub fn admits(&self) -> bool {
+        !self.is_barred.load(Ordering::Relaxed) || self.may_be_tried()
+    }
+
+    #[cold]
+    fn may_be_tried(&self) -> bool {
+        self.change(|doing| {
+            let now = Instant::now();
+            let is_over = doing.resting.is_some_and(|until| until <= now);
+            let may = is_over && doing.lever == Lever::Ready && doing.down.is_none();
+            if may {
+                (doing.resting, doing.is_tried) = (Some(now + TRIAL), true);
+            }
+            may
+        })
+    }
+
+    /// Whether a request may go there that nobody else takes.
+    #[must_use]
+    pub fn is_better_than_nobody(&self) -> bool {
+        !matches!(self.condition(), Condition::Ready | Condition::Maintenance)
+    }
+
+    /// Whether requests go there, and why not.
+    #[must_use]
+    pub fn condition(&self) -> Condition {
+        if !self.is_barred.load(Ordering::Relaxed) {
+            return Condition::Ready;
+        }
+        let doing = self.doing.lock().unwrap_or_else(PoisonError::into_inner);
+        match (doing.lever, &doing.down, doing.resting) {
+            (Lever::Maintenance, ..) => Condition::Maintenance,
+            (Lever::Draining, ..) => Condition::Draining,
+            (Lever::Ready, Some(why), _) => Condition::Down(why.clone()),
+            (Lever::Ready, None, Some(until)) => Condition::Resting(until.saturating_duration_since(Instant::now())),
+            (Lever::Ready, None, None) => Condition::Ready,
+        }
+    }
+
+    /// Failures in a row.
+    #[inline]
+    #[must_use]
+    pub fn failures(&self) -> u32 {
+        self.failures.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn lever(&self) -> Lever {
+        self.doing.lock().unwrap_or_else(PoisonError::into_inner).lever
+    }
+
+    /// The operator wants it so.
+    pub fn pull(&self, lever: Lever) {
+        self.change(|doing| doing.lever = lever);
+    }
+
+    /// What the edge's own question came to; `Err`: why the answer is not good. Gives whether that made it come or go.
+    pub fn answered(&self, check: &Check, answer: Result<(), Box<str>>) -> Option<bool> {
+        self.change(|doing| {
+            if answer.is_ok() == doing.down.is_none() {
+                doing.turning = 0;
+                return None;
+            }
+            doing.turning += 1;
+            let needed = if answer.is_ok() { check.healthy_after } else { check.unhealthy_after };
+            if doing.turning < needed {
+                return None;
+            }
+            (doing.turning, doing.down) = (0, answer.err());
+            let is_there = doing.down.is_none();
+            if is_there {
+                (doing.failures, doing.rests, doing.resting, doing.is_tried) = (0, 0, None, false);
+            }
+            Some(is_there)
+        })
+    }
+
+    /// Whether nobody asks by himself how it is doing; from now on whoever asked this does.
+    #[must_use]
+    pub fn is_unwatched(&self) -> bool {
+        !self.is_watched.swap(true, Ordering::Relaxed)
+    }
+
+    pub(super) fn change<T>(&self, change: impl FnOnce(&mut Doing) -> T) -> T {
+        let mut doing = self.doing.lock().unwrap_or_else(PoisonError::into_inner);
+        let result = change(&mut doing);
+        let is_barred = doing.resting.is_some() || doing.down.is_some() || doing.lever != Lever::Ready;
+        self.failures.store(doing.failures, Ordering::Relaxed);
+        self.is_barred.store(is_barred, Ordering::Relaxed);
+        result
+    }
+}
+
+/// A request that tries whether a server is there again has so long before the next one tries.
+const TRIAL: Duration = Duration::from_secs(10);
