@@ -83,7 +83,7 @@ const DOORS: &[Door] = &[
     Door { crates: &["webpki_root_certs"], rooms: &["certs/roots.rs"] },
     Door { crates: &["instant_acme"], rooms: &["acme"] },
     Door { crates: &["hickory_proto"], rooms: &["outbound/dns"] },
-    Door { crates: &["psl"], rooms: &["acme/budget"] },
+    Door { crates: &["psl"], rooms: &["acme/budget", "config/policy/hsts.rs"] },
     Door { crates: &["notify"], rooms: &["folder_watch"] },
     Door { crates: &["arc_swap"], rooms: &["live/mod.rs"] },
     Door { crates: &["toml"], rooms: &["config"] },

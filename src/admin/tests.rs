@@ -153,6 +153,7 @@ fn routes() -> RouteTable {
         provision: Default::default(),
         on_demand: Default::default(),
         orders: Default::default(),
+        policy: Default::default(),
     };
     let sites = vec![
         site(&["shop.example", "*.shop.example"], &[("/", 8080), ("/api", 8081)]),

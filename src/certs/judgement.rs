@@ -229,6 +229,7 @@ mod tests {
             provision: Default::default(),
             on_demand: Default::default(),
             orders: Default::default(),
+            policy: Default::default(),
         };
         let mut own =
             Arc::into_inner(served("own", &["a.example", "b.example"], NOW - 1, NOW + 1, false)).expect("one");

@@ -7,6 +7,7 @@ use toml::de::DeValue;
 use super::reader::{Placed, Section};
 use super::value::{self, Size};
 use crate::limits::Limits;
+use crate::live::OwnLimits;
 
 /// `[limits]`
 pub(super) fn limits(section: &Section<'_>) -> Limits {
@@ -61,6 +62,22 @@ pub(super) fn limits(section: &Section<'_>) -> Limits {
             0,
             MAX_CONNECTIONS,
         )),
+    }
+}
+
+/// `[site.limits]` and `[site.route.limits]`, within the same bounds.
+pub(super) fn own(section: &Section<'_>) -> OwnLimits {
+    let default = Limits::default();
+    let time = |key, default| {
+        let read = section.bounded(key, value::duration, default, TICK..=DAY).value;
+        section.has(key).then_some(read)
+    };
+    let body_size = section.bounded("body_size", size, Size(default.body_size), Size(0)..=Size(i64::MAX as u64)).value;
+    OwnLimits {
+        body_size: section.has("body_size").then_some(body_size.0),
+        body_idle_timeout: time("body_idle_timeout", default.body_idle_timeout),
+        write_stall_timeout: time("write_stall_timeout", default.write_stall_timeout),
+        upstream_response_timeout: time("upstream_response_timeout", default.upstream_response_timeout),
     }
 }
 

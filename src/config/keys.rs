@@ -102,12 +102,32 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
             "staging",
             "on_demand",
             "ask",
+            "allow",
+            "deny",
+            "rate_limit",
+            "maintenance",
+            "error_pages",
+            "www",
+            "redirect",
+            "hsts",
+            "request_headers",
+            "response_headers",
+            "limits",
             "upstreams",
             "retries",
             "health",
             "route",
         ],
     ),
+    ("site.redirect", &["hosts", "path", "to", "status", "keep_path", "keep_query"]),
+    ("site.hsts", &["max_age", "include_subdomains", "preload"]),
+    ("site.request_headers", &["set", "add", "remove"]),
+    ("site.response_headers", &["set", "add", "remove"]),
+    ("site.rate_limit", &["rate", "burst", "ipv4_prefix", "ipv6_prefix"]),
+    ("site.maintenance", &["on", "retry_after", "allow"]),
+    ("site.limits", OWN_LIMITS),
+    ("site.route", &["path", "upstreams", "allow", "deny", "limits"]),
+    ("site.route.limits", OWN_LIMITS),
     (
         "site.health",
         &[
@@ -125,6 +145,8 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
     ),
     ("site.route", &["path", "upstreams"]),
 ];
+
+const OWN_LIMITS: &[&str] = &["body_size", "body_idle_timeout", "write_stall_timeout", "upstream_response_timeout"];
 
 /// The keys that may stand in `section`.
 pub(super) fn of(section: &str) -> &'static [&'static str] {
@@ -146,7 +168,10 @@ pub(super) fn why_not(section: &str, key: &str) -> String {
         (Some(""), None) if key == "include" => "unknown key; it belongs at the top of the main file".into(),
         (Some(""), None) if key == "site" => "unknown key; it belongs at the top, as [[site]]".into(),
         (Some(""), None) => format!("unknown key; it belongs at the top, as [{key}]"),
-        (Some(home @ ("site" | "site.route" | "certificates.drop" | "acme.dns" | "acme.issuer")), None) => {
+        (
+            Some(home @ ("site" | "site.redirect" | "site.route" | "certificates.drop" | "acme.dns" | "acme.issuer")),
+            None,
+        ) => {
             format!("unknown key; it belongs in [[{home}]]")
         }
         (Some(home), None) => format!("unknown key; it belongs in [{home}]"),

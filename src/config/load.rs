@@ -1,6 +1,6 @@
 //! From a file and what it includes to a [`Config`], or to everything that is wrong with them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -80,8 +80,10 @@ fn assemble(main: &Document, serving: Option<&Loaded>, draft: Option<&Draft>) ->
     }
     warnings.extend(sites.warnings);
     let roots = config.certificates.trusted_roots.iter().map(|root| root.path.clone());
-    let sources =
-        std::iter::once(main.file.clone()).chain(included.folders).chain(included.files).chain(roots).collect();
+    let pages = config.sites.iter().filter_map(|site| Some(site.policy.error_pages.as_ref()?.folder.clone()));
+    let pages: BTreeSet<PathBuf> = pages.collect();
+    let sources = std::iter::once(main.file.clone()).chain(included.folders).chain(included.files);
+    let sources = sources.chain(roots).chain(pages).collect();
     Ok(Loaded { config, rejected: sites.rejected, kept: sites.kept, warnings, sources, origins: sites.origins })
 }
 

@@ -14,6 +14,7 @@ mod load;
 mod on_demand;
 mod ordered;
 mod place;
+mod policy;
 mod preflight;
 mod reader;
 mod recorded;

@@ -237,6 +237,16 @@ impl<'a> Section<'a> {
         Some(list)
     }
 
+    /// Whether something stands under this key, right or wrong.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.table.is_some_and(|table| table.contains_key(key))
+    }
+
+    /// Whether it is there at all.
+    pub(super) const fn is_there(&self) -> bool {
+        self.table.is_some()
+    }
+
     /// Keys that stand here and their lines.
     pub(super) fn entries(&self) -> impl Iterator<Item = Placed<&'a str>> {
         let document = self.pad.document;

@@ -8,9 +8,10 @@ use toml::de::DeValue;
 use super::care::ReadCare;
 use super::on_demand::Kinship;
 use super::ordered::Ordered;
+use super::policy::{self, ReadPolicy};
 use super::reader::{Pad, Placed, Section};
 use super::{place, value};
-use crate::live::{Care, GroupSpec, OnDemand, OrderSpec, Provision, SiteSpec, Upstream, ValidationLevel};
+use crate::live::{Care, GroupSpec, OnDemand, OrderSpec, Provision, RoutePolicy, SiteSpec, Upstream, ValidationLevel};
 use crate::name::{HostName, HostPattern};
 
 /// What the rest of the file says that sites must agree with.
@@ -42,6 +43,7 @@ pub(super) struct ReadSite {
     ordered: Ordered,
     /// As the site that it is like has it.
     model_orders: Option<OrderSpec>,
+    policy: ReadPolicy,
 }
 
 impl ReadSite {
@@ -80,8 +82,9 @@ impl ReadSite {
             routes.push(Placed { value: ("/".into(), upstreams.value), line: upstreams.line });
         }
         let tables = section.tables("route");
+        let mut route_policies = Vec::new();
         for table in tables {
-            let Some(route) = read_route(pad, table) else { continue };
+            let Some((route, policy)) = read_route(pad, table) else { continue };
             if let Some(earlier) = routes.iter().find(|earlier| earlier.value.0 == route.value.0) {
                 let text = match (route.value.0.as_str(), earlier.line) {
                     ("/", line) if given("upstreams") => {
@@ -93,6 +96,7 @@ impl ReadSite {
                 continue;
             }
             routes.push(route);
+            route_policies.extend(policy);
         }
         let (kinship, care) = (Kinship::read(&section), ReadCare::read(&section));
         let has_routes = given("upstreams") || !tables.is_empty();
@@ -102,6 +106,7 @@ impl ReadSite {
         }
         let routes = routes.into_iter().map(|route| route.value).collect();
         let (model, model_care, model_orders) = (None, None, None);
+        let policy = ReadPolicy::read(&section).with_routes(route_policies);
         Self {
             name,
             hosts,
@@ -115,6 +120,7 @@ impl ReadSite {
             model_care,
             ordered,
             model_orders,
+            policy,
         }
     }
 
@@ -123,6 +129,7 @@ impl ReadSite {
     pub(super) fn agree(&mut self, pad: &Pad<'_>, ground: &Ground, sites: &[SiteSpec]) {
         if let Some(model) = self.kinship.model(pad, sites) {
             if self.routes.is_empty() {
+                self.policy.inherit_routes(&model.policy);
                 let upstreams = |group: &GroupSpec| group.upstreams.clone();
                 self.routes = model.routes.iter().map(|(path, group)| (path.clone(), upstreams(group))).collect();
             }
@@ -131,7 +138,9 @@ impl ReadSite {
             self.model = Some(model.on_demand.clone());
             self.model_care = model.routes.first().map(|(_, group)| group.care.clone());
             self.model_orders = Some(model.orders.clone());
+            self.policy.inherit(&model.policy);
         }
+        self.policy.check(pad, &self.hosts);
         self.kinship.check(pad, &self.provision);
         match self.provision.value {
             Provision::Uploaded => {}
@@ -181,12 +190,24 @@ impl ReadSite {
         let name = self.name?.value;
         let hosts = self.hosts.into_iter().map(|host| host.value).collect();
         let on_demand = self.kinship.finish(self.model.as_ref());
-        let Self { routes, care, model_care, minimum_validation, staging, provision, ordered, model_orders, .. } = self;
+        let Self {
+            routes,
+            care,
+            model_care,
+            minimum_validation,
+            staging,
+            provision,
+            ordered,
+            model_orders,
+            policy,
+            ..
+        } = self;
         let care = care.over(&model_care.unwrap_or_default());
         let group = |upstreams| GroupSpec { upstreams, care: care.clone() };
         let routes = routes.into_iter().map(|(path, upstreams)| (path, group(upstreams))).collect();
         let (provision, orders) = (provision.value, ordered.over(model_orders.as_ref().unwrap_or(orders)));
-        Some(SiteSpec { name, hosts, routes, minimum_validation, staging, provision, orders, on_demand })
+        let policy = policy.finish();
+        Some(SiteSpec { name, hosts, routes, minimum_validation, staging, provision, orders, on_demand, policy })
     }
 }
 
@@ -200,7 +221,9 @@ fn first_holds(site: &Spanned<DeValue<'_>>) -> bool {
     first.is_some_and(|first| place::pattern(first.get_ref()).is_ok())
 }
 
-fn read_route<'a>(pad: &'a Pad<'a>, table: &'a Spanned<DeValue<'a>>) -> Option<Placed<(String, Vec<Upstream>)>> {
+type ReadRoute = (Placed<(String, Vec<Upstream>)>, Option<RoutePolicy>);
+
+fn read_route<'a>(pad: &'a Pad<'a>, table: &'a Spanned<DeValue<'a>>) -> Option<ReadRoute> {
     let section = Section::one_of(pad, "site.route", table);
     let path = section.value("path", place::prefix);
     let upstreams = read_upstreams(&section);
@@ -213,8 +236,9 @@ fn read_route<'a>(pad: &'a Pad<'a>, table: &'a Spanned<DeValue<'a>>) -> Option<P
             pad.missing(section.line, "site.route.upstreams", "is needed: where the requests of this route go");
         }
     }
+    let policy = policy::of_route(&section, path.as_ref().map_or("", |path| &path.value));
     let (path, upstreams) = (path?, upstreams?);
-    Some(Placed { value: (path.value, upstreams.value), line: path.line })
+    Some((Placed { value: (path.value, upstreams.value), line: path.line }, policy))
 }
 
 fn read_upstreams(section: &Section<'_>) -> Option<Placed<Vec<Upstream>>> {

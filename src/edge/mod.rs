@@ -27,7 +27,7 @@ use crate::admin::{self, Tokens};
 use crate::certs::{Intake, IntakeHandle, Truth, TruthCheck};
 use crate::config::{Loaded, site_orders};
 use crate::live::{self, CertIndex, Challenges, OwnCheck, Publisher, ServedCert, UpstreamStates, WellKnown};
-use crate::proxy::{self, Permits, Shared, Sockets};
+use crate::proxy::{self, Permits, Rates, Shared, Sockets};
 use crate::shutdown::{Conductor, Lifecycle, Request, Signals, Stage, lifecycle};
 use crate::store::audit::Audit;
 use crate::telemetry::WorkerCounters;
@@ -113,8 +113,7 @@ impl Edge {
         let (routes_publisher, routes) = live::table(tables::routes(&UpstreamStates::default(), &config, https_port));
         let (policy_publisher, policy) = live::table(tables::policy(&config)?);
         let (own, own_check) = live::table(OwnCheck::default());
-        let (unknown_names, heard) = live::unknown_names();
-        let (conductor, lifecycle) = lifecycle();
+        let ((unknown_names, heard), (conductor, lifecycle)) = (live::unknown_names(), lifecycle());
         let (access_log, writer) = AccessLog::start(&tables::access_log(&config)).map_err(|error| {
             StartError::Configuration(format!("access_log.to: {error}; choose a file that can be written"))
         })?;
@@ -131,6 +130,7 @@ impl Edge {
             permits: Permits::new(room.upstreams),
             room_for_clients: room.clients,
             listening: Semaphore::new(0),
+            rates: Rates::default(),
             cut_off: AtomicUsize::new(0),
         });
 

@@ -7,10 +7,12 @@ mod cert_index;
 mod challenges;
 mod courtesy;
 mod facts;
+mod fields;
 mod name_table;
 mod on_demand;
 mod order_spec;
 mod own_check;
+mod policy;
 mod route_table;
 mod unknown_names;
 mod upstream;
@@ -24,9 +26,14 @@ pub use cert_index::{CertIndex, Choice, KeyType, ServedCert};
 pub use challenges::Challenges;
 pub use courtesy::Courtesy;
 pub use facts::{CertFacts, CertTraits, ValidationLevel};
+pub use fields::{has_underscore, is_claim, is_hop_by_hop};
 pub use on_demand::OnDemand;
 pub use order_spec::{BeforeIssue, OrderSpec, OrderedKey};
 pub use own_check::OwnCheck;
+pub use policy::{
+    Access, ErrorPages, FieldRules, Hsts, Maintenance, OwnLimits, Policy, RateLimit, Redirect, RedirectTarget,
+    Redirects, RoutePolicy, Www, https_origin,
+};
 pub use route_table::{Provision, Route, RouteTable, Site, SiteSpec};
 pub use unknown_names::{UnknownName, UnknownNames, unknown_names};
 pub use upstream::{

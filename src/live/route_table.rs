@@ -8,6 +8,7 @@ use ipnet::{IpNet, Ipv4Net};
 use super::facts::ValidationLevel;
 use super::on_demand::OnDemand;
 use super::order_spec::OrderSpec;
+use super::policy::{Access, Policy};
 use super::upstream::{GroupSpec, UpstreamGroup, UpstreamStates};
 use crate::limits::Limits;
 use crate::name::{self, HostPattern};
@@ -88,15 +89,22 @@ impl RouteTable {
     }
 
     fn site(&mut self, index: usize, spec: SiteSpec, places: &mut Places<'_>) -> Site {
+        let policy = spec.policy;
         let mut routes: Vec<Route> = spec
             .routes
             .into_iter()
-            .map(|(prefix, group)| Route { prefix: prefix.into(), group: self.group(group, places) })
+            .map(|(prefix, group)| {
+                let group = self.group(group, places);
+                let limits = policy.limits_of(&prefix, &self.limits).map(Arc::new);
+                let access = policy.access_of(&prefix);
+                Route { prefix: prefix.into(), group, limits, access }
+            })
             .collect();
         routes.sort_by_key(|route| std::cmp::Reverse(route.prefix.len()));
         let (name, hosts, minimum_validation) = (spec.name.into(), spec.hosts.into(), spec.minimum_validation);
         let (staging, provision, on_demand) = (spec.staging, spec.provision, spec.on_demand);
-        Site { name, index, hosts, minimum_validation, staging, provision, on_demand, routes: routes.into() }
+        let policy = policy.kept();
+        Site { name, index, hosts, minimum_validation, staging, provision, on_demand, routes: routes.into(), policy }
     }
 
     /// The place of a group; sites with the same upstreams share one, and with it its connections.
@@ -117,7 +125,7 @@ struct Places<'a> {
 
 /// A network as addresses are compared with it: an IPv4 peer of a dual-stack listener has its IPv4 address, whatever the
 /// system calls it, so that `::ffff:10.0.0.0/104` is `10.0.0.0/8`.
-fn canonical(network: IpNet) -> IpNet {
+pub(super) fn canonical(network: IpNet) -> IpNet {
     let IpNet::V6(mapped) = network else { return network };
     let v4 = mapped.addr().to_ipv4_mapped().zip(mapped.prefix_len().checked_sub(MAPPED));
     v4.and_then(|(address, length)| Ipv4Net::new(address, length).ok()).map_or(network, IpNet::V4)
@@ -145,6 +153,8 @@ pub struct SiteSpec {
     pub on_demand: OnDemand,
     /// How they are ordered, if they are.
     pub orders: OrderSpec,
+    /// What it does with requests besides passing them on.
+    pub policy: Policy,
 }
 
 /// Where a site's certificates come from.
@@ -188,6 +198,8 @@ pub struct Site {
     pub provision: Provision,
     /// What it has to do with names that nobody serves.
     pub on_demand: OnDemand,
+    /// What it does with requests besides passing them on; `None`: nothing.
+    pub policy: Option<Arc<Policy>>,
     routes: Box<[Route]>,
 }
 
@@ -226,14 +238,23 @@ pub struct Route {
     pub prefix: Box<str>,
     /// Place in [`RouteTable::groups`].
     pub group: usize,
+    /// All limits, where some differ from those of the edge.
+    pub limits: Option<Arc<Limits>>,
+    /// Who may come, where that differs from the site.
+    pub access: Option<Access>,
 }
 
 impl Route {
     fn serves(&self, path: &str) -> bool {
-        match path.strip_prefix(&*self.prefix) {
-            Some(rest) => rest.is_empty() || self.prefix.ends_with('/') || rest.starts_with('/'),
-            None => false,
-        }
+        path_is_under(path, &self.prefix)
+    }
+}
+
+/// Whether a path is `prefix` or lies below it.
+pub(super) fn path_is_under(path: &str, prefix: &str) -> bool {
+    match path.strip_prefix(prefix) {
+        Some(rest) => rest.is_empty() || prefix.ends_with('/') || rest.starts_with('/'),
+        None => false,
     }
 }
 
@@ -256,6 +277,7 @@ mod tests {
             provision: Provision::Uploaded,
             on_demand: Default::default(),
             orders: Default::default(),
+            policy: Default::default(),
         }
     }
 

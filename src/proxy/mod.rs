@@ -6,6 +6,7 @@ mod connection;
 mod http;
 mod listener;
 mod permits;
+mod rates;
 mod request_id;
 mod socket;
 mod tls;
@@ -28,6 +29,7 @@ use crate::telemetry::WorkerCounters;
 use listener::Bound;
 
 pub use permits::Permits;
+pub use rates::Rates;
 pub use tls::{TlsPolicy, TlsPolicyError, UnknownName, rotate_ticket_keys};
 
 /// What all workers read. The control plane publishes; nothing here waits for it.
@@ -52,6 +54,8 @@ pub struct Shared {
     pub permits: Arc<Permits>,
     /// How many client connections this machine has room for, where the configuration sets no number.
     pub room_for_clients: usize,
+    /// How often client networks have asked sites that limit them.
+    pub rates: Rates,
     /// One permit for each worker that listens.
     pub listening: Semaphore,
     /// Connections that were open when the drain deadline passed, or a second signal came.

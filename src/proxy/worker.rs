@@ -305,7 +305,7 @@ mod tests {
     use crate::access_log::AccessLog;
     use crate::limits::Limits;
     use crate::live::{table, unknown_names};
-    use crate::proxy::{Permits, UnknownName};
+    use crate::proxy::{Permits, Rates, UnknownName};
     use crate::shutdown::lifecycle;
 
     #[test]
@@ -362,6 +362,7 @@ mod tests {
             permits: Permits::new(9),
             room_for_clients: 9,
             listening: Semaphore::new(0),
+            rates: Rates::default(),
             cut_off: AtomicUsize::new(0),
         })
     }

@@ -137,6 +137,14 @@ closed_set! {
         WellKnownMethod = "well_known_method",
         /// 308: to HTTPS.
         Redirect = "redirect",
+        /// 301, 302, 307 or 308: a redirect of the site.
+        Moved = "moved",
+        /// 403: the site is not open to the client's network.
+        Denied = "denied",
+        /// 429: the client's network asks the site too often.
+        RateLimited = "rate_limited",
+        /// 503: the site is being worked on.
+        Maintenance = "maintenance",
         /// 408: a head or a body did not come.
         ClientTimeout = "client_timeout",
         /// 400: the client's body broke off or is malformed.

@@ -199,6 +199,7 @@ fn site(host: &str, minimum_validation: Option<ValidationLevel>) -> SiteSpec {
         provision: Default::default(),
         on_demand: Default::default(),
         orders: Default::default(),
+        policy: Default::default(),
     }
 }
 

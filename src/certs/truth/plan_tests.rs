@@ -14,6 +14,7 @@ fn table(sites: impl IntoIterator<Item = Vec<String>>) -> RouteTable {
         provision: Default::default(),
         on_demand: Default::default(),
         orders: Default::default(),
+        policy: Default::default(),
     };
     RouteTable::new(sites.into_iter().map(spec).collect(), Limits::default(), Vec::new(), 443)
 }

@@ -18,6 +18,7 @@ fn sites(names: &[&str]) -> RouteTable {
         provision: Default::default(),
         on_demand: Default::default(),
         orders: Default::default(),
+        policy: Default::default(),
     };
     RouteTable::new(names.iter().map(spec).collect(), Limits::default(), Vec::new(), 443)
 }

@@ -91,6 +91,7 @@ impl Stage {
             provision: Default::default(),
             on_demand: Default::default(),
             orders: Default::default(),
+            policy: Default::default(),
         };
         let (routes_publisher, routes) =
             table(RouteTable::new(vec![site], Limits::default(), Vec::new(), listener.address.port()));

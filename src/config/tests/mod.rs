@@ -6,6 +6,7 @@ mod contested;
 mod dns;
 mod included;
 mod orders;
+mod policy;
 mod preflight;
 mod refused_sections;
 mod refused_sites;

@@ -35,7 +35,7 @@ fn the_defaults_the_shipped_file_shows_are_the_defaults() {
 #[test]
 fn every_key_of_the_shipped_file_may_be_uncommented() {
     // A file that is there wherever the tests run.
-    let everything = uncomment(|_| true).replace("\"roots.pem\"", "\"Cargo.toml\"");
+    let everything = uncomment(|_| true).replace("\"roots.pem\"", "\"Cargo.toml\"").replace("\"pages\"", "\"docs\"");
     parse(&everything).unwrap_or_else(|mistakes| panic!("{mistakes}"));
 }
 
@@ -63,8 +63,16 @@ fn the_reader_asks_for_every_known_key_and_every_one_is_shipped_and_explained() 
         "log",
         "access_log",
         "site",
+        "site.redirect",
+        "site.hsts",
+        "site.request_headers",
+        "site.response_headers",
+        "site.rate_limit",
+        "site.maintenance",
+        "site.limits",
         "site.health",
         "site.route",
+        "site.route.limits",
     ];
     let explained: BTreeSet<String> = reference_rows().map(|cells| cells[0].trim_matches('`').to_owned()).collect();
     let keys: BTreeSet<String> = known.into_iter().filter(|key| !tables.contains(&key.as_str())).collect();

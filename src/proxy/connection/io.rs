@@ -131,7 +131,7 @@ impl Connection {
     fn wrote<T>(&self, result: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if result.is_pending() {
             if !self.stalled.replace(true) {
-                self.alarm.set(self.limits.write_stall_timeout);
+                self.alarm.set(self.write_stall.get());
             }
         } else if self.stalled.replace(false) {
             self.set_phase_alarm();

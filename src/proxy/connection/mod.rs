@@ -60,6 +60,8 @@ pub(super) struct Connection {
     gathered: RefCell<BytesMut>,
     /// When something was read last, by the worker's clock.
     heard: Cell<u64>,
+    /// For how long a peer may not take what it is sent: over HTTP/1 as the route of its request has it.
+    pub(super) write_stall: Cell<Duration>,
     /// The peer does not take what it is sent.
     stalled: Cell<bool>,
     /// It takes no more requests, though the edge goes on.
@@ -133,6 +135,7 @@ impl Connection {
             stream: RefCell::new(stream),
             gathered: RefCell::default(),
             heard: Cell::new(worker.alarms.now()),
+            write_stall: Cell::new(limits.write_stall_timeout),
             stalled: Cell::new(false),
             leaving: Cell::new(false),
             opened: Instant::now(),
@@ -187,6 +190,7 @@ impl Connection {
     /// A request begins, at `now`.
     pub(super) fn begin(&self, now: Instant) {
         self.active.set(self.active.get() + 1);
+        self.write_stall.set(self.limits.write_stall_timeout);
         if now.duration_since(self.opened) > AGE {
             self.leaving.set(true);
         }

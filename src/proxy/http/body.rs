@@ -32,7 +32,7 @@ impl ClientBody {
             return Self(None);
         }
         exchange.upload.set(Upload::FromClient);
-        let limit = exchange.connection.limits.body_size;
+        let limit = exchange.limits().body_size;
         Self(Some(Streaming { incoming, exchange: Rc::clone(exchange), left: (limit > 0).then_some(limit) }))
     }
 }
@@ -44,7 +44,7 @@ impl Body for ClientBody {
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, ClientBodyError>>> {
         let Some(streaming) = &mut self.get_mut().0 else { return Poll::Ready(None) };
         let exchange = &streaming.exchange;
-        let limits = &exchange.connection.limits;
+        let limits = exchange.limits();
         let broken = |upload| {
             exchange.upload.set(upload);
             Poll::Ready(Some(Err(ClientBodyError)))
@@ -74,7 +74,12 @@ impl Body for ClientBody {
                 Frame::data(data)
             }
             Err(frame) => match frame.into_trailers() {
-                Ok(trailers) => Frame::trailers(pass_trailers(trailers, headers::may_be_named_by_client)),
+                Ok(trailers) => {
+                    let rules = exchange.policy().and_then(|policy| policy.request_headers.as_ref());
+                    let is_kept = |name: &HeaderName| !rules.is_some_and(|rules| rules.replaces(name));
+                    let passes = |name: &HeaderName| headers::may_be_named_by_client(name) && is_kept(name);
+                    Frame::trailers(pass_trailers(trailers, passes))
+                }
                 Err(other) => other,
             },
         };
@@ -156,14 +161,14 @@ impl Body for ResponseBody {
         let (polled, awaited) = match &mut this.content {
             Content::Local(bytes) => {
                 let Some(bytes) = bytes.take() else { return Poll::Ready(None) };
-                exchange.alarm.set(exchange.connection.limits.write_stall_timeout);
+                exchange.alarm.set(exchange.limits().write_stall_timeout);
                 exchange.sent.set(bytes.len() as u64);
                 return Poll::Ready(Some(Ok(Frame::data(bytes))));
             }
             Content::Upstream { lease: Some(lease), awaited } => (lease.poll_frame(cx), awaited),
             Content::Upstream { lease: None, .. } => return Poll::Ready(None),
         };
-        let limits = &exchange.connection.limits;
+        let limits = exchange.limits();
         let broken = |failure, reason| {
             exchange.connection.worker.counters.upstream_failures.count(failure);
             exchange.connection.cut_short.set(true);
@@ -196,7 +201,11 @@ impl Body for ResponseBody {
                 Frame::data(data)
             }
             Err(frame) => match frame.into_trailers() {
-                Ok(trailers) => Frame::trailers(pass_trailers(trailers, |_| true)),
+                Ok(trailers) => {
+                    let rules = exchange.policy().and_then(|policy| policy.response_headers.as_ref());
+                    let is_kept = |name: &HeaderName| !rules.is_some_and(|rules| rules.replaces(name));
+                    Frame::trailers(pass_trailers(trailers, is_kept))
+                }
                 Err(other) => other,
             },
         };

@@ -1,16 +1,19 @@
-//! Answers the edge makes itself: one clear body per status, JSON or HTML as the client likes, that tells a visitor what to
+//! Answers the edge makes itself: one clear body per status, JSON or HTML as the client likes, or a page of the
+//! site's own, that tells a visitor what to
 //! do and an attacker nothing.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
+use http::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body::Body;
 
 use super::body::ResponseBody;
 use super::exchange::{Exchange, Finish};
-use crate::live::WellKnownObject;
+use super::policy;
+use crate::live::{ErrorPages, WellKnownObject};
 use crate::proxy::connection::Connection;
 use crate::telemetry::{GateRule, Label, LocalAnswer, Protocol};
 
@@ -72,6 +75,9 @@ impl Asker {
     pub(super) fn local(self, answer: LocalAnswer) -> Response<ResponseBody> {
         self.count(answer);
         let close = matches!(answer, LocalAnswer::ClientTimeout | LocalAnswer::ClientBody);
+        if answer == LocalAnswer::Maintenance {
+            return self.maintenance();
+        }
         self.answer(status_of(answer), close)
     }
 
@@ -80,12 +86,20 @@ impl Asker {
         self.refused(GateRule::BodySize)
     }
 
-    /// To the same place over HTTPS.
-    pub(super) fn redirect(self, location: &str) -> Response<ResponseBody> {
+    /// To another place.
+    pub(super) fn redirect(self, answer: LocalAnswer, status: StatusCode, location: &str) -> Response<ResponseBody> {
         let Ok(location) = HeaderValue::from_str(location) else { return self.refused(GateRule::Target) };
-        self.count(LocalAnswer::Redirect);
-        let mut response = self.answer(StatusCode::PERMANENT_REDIRECT, false);
+        self.count(answer);
+        let mut response = self.answer(status, false);
         response.headers_mut().insert(LOCATION, location);
+        response
+    }
+
+    /// Not now, but after a while.
+    pub(super) fn later(self, answer: LocalAnswer, retry_after: Duration) -> Response<ResponseBody> {
+        let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
+        let mut response = self.local(answer);
+        response.headers_mut().insert(RETRY_AFTER, seconds.max(1).into());
         response
     }
 
@@ -112,30 +126,46 @@ impl Asker {
     }
 
     fn answer(self, status: StatusCode, close: bool) -> Response<ResponseBody> {
-        let (content, kind) = page(status, self.exchange().id(), self.json);
+        let own = self.own_page(|pages| pages.of(status.as_u16()));
+        let (content, kind) = own.unwrap_or_else(|| page(status, advice(status), self.exchange().id(), self.json));
         self.respond(status, content, HeaderValue::from_static(kind), close)
+    }
+
+    fn maintenance(self) -> Response<ResponseBody> {
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        let own = self.own_page(|pages| pages.maintenance.as_ref().or_else(|| pages.of(status.as_u16())));
+        let (content, kind) = own.unwrap_or_else(|| page(status, MAINTENANCE, self.exchange().id(), self.json));
+        self.respond(status, content, HeaderValue::from_static(kind), false)
+    }
+
+    /// The site's page, for whoever reads pages.
+    fn own_page(&self, pick: impl Fn(&ErrorPages) -> Option<&Bytes>) -> Option<(Bytes, &'static str)> {
+        let pages = self.exchange().policy().filter(|_| !self.json)?.error_pages.as_ref()?;
+        pick(pages).map(|page| (page.clone(), HTML))
     }
 
     fn respond(self, status: StatusCode, content: Bytes, kind: HeaderValue, close: bool) -> Response<ResponseBody> {
         let exchange = self.exchange();
         exchange.note_status(status);
         // Over HTTP/2 a stream can stand still by itself.
-        exchange.alarm.set(exchange.connection.limits.write_stall_timeout);
+        exchange.alarm.set(exchange.limits().write_stall_timeout);
         let close = close || self.unread || exchange.connection.is_leaving();
         let http1 = exchange.connection.protocol != Protocol::Http2;
         let length = content.len();
+        let mut headers = HeaderMap::new();
+        policy::mark(exchange, &mut headers);
         let mut response = Response::new(ResponseBody::local(content, self.finish));
         *response.status_mut() = status;
-        let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, kind);
         headers.insert(CONTENT_LENGTH, length.into());
         headers.insert(NOSNIFF.0, NOSNIFF.1);
-        if status != StatusCode::OK && status != StatusCode::PERMANENT_REDIRECT {
+        if status != StatusCode::OK && !status.is_redirection() {
             headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         }
         if close && http1 {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
+        *response.headers_mut() = headers;
         response
     }
 }
@@ -146,7 +176,12 @@ pub(super) fn late_head(connection: &Connection) -> Vec<u8> {
     counters.local_answers.count(LocalAnswer::ClientTimeout);
     counters.responses.count(connection.protocol, StatusCode::REQUEST_TIMEOUT.as_u16());
     let id = connection.worker.next_request_id();
-    let (content, kind) = page(StatusCode::REQUEST_TIMEOUT, std::str::from_utf8(&id).unwrap_or_default(), false);
+    let (content, kind) = page(
+        StatusCode::REQUEST_TIMEOUT,
+        advice(StatusCode::REQUEST_TIMEOUT),
+        std::str::from_utf8(&id).unwrap_or_default(),
+        false,
+    );
     let head = format!(
         "HTTP/1.1 408 Request Timeout\r\ncontent-type: {kind}\r\ncontent-length: {}\r\nx-content-type-options: nosniff\r\n\
          cache-control: no-store\r\nconnection: close\r\n\r\n",
@@ -176,22 +211,25 @@ fn status_of(answer: LocalAnswer) -> StatusCode {
     match answer {
         LocalAnswer::Misdirected => StatusCode::MISDIRECTED_REQUEST,
         LocalAnswer::UnknownHost | LocalAnswer::NoRoute => StatusCode::NOT_FOUND,
+        LocalAnswer::Denied => StatusCode::FORBIDDEN,
+        LocalAnswer::RateLimited => StatusCode::TOO_MANY_REQUESTS,
         LocalAnswer::WellKnown => StatusCode::OK,
         LocalAnswer::WellKnownMethod => StatusCode::METHOD_NOT_ALLOWED,
-        LocalAnswer::Redirect => StatusCode::PERMANENT_REDIRECT,
+        LocalAnswer::Redirect | LocalAnswer::Moved => StatusCode::PERMANENT_REDIRECT,
         LocalAnswer::ClientTimeout => StatusCode::REQUEST_TIMEOUT,
         LocalAnswer::ClientBody => StatusCode::BAD_REQUEST,
         LocalAnswer::UpstreamUnreachable | LocalAnswer::UpstreamBroken => StatusCode::BAD_GATEWAY,
         LocalAnswer::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
-        LocalAnswer::UpstreamLimit | LocalAnswer::Descriptors => StatusCode::SERVICE_UNAVAILABLE,
+        LocalAnswer::UpstreamLimit | LocalAnswer::Descriptors | LocalAnswer::Maintenance => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
     }
 }
 
 /// The body for a status, and its media type.
-fn page(status: StatusCode, id: &str, json: bool) -> (Bytes, &'static str) {
+fn page(status: StatusCode, advice: &str, id: &str, json: bool) -> (Bytes, &'static str) {
     let code = status.as_u16();
     let title = status.canonical_reason().unwrap_or("Error");
-    let advice = advice(status);
     if json {
         let text = format!(
             "{{\"type\":\"about:blank\",\"title\":\"{title}\",\"status\":{code},\"detail\":\"{advice}\",\"request_id\":\"{id}\"}}\n"
@@ -210,7 +248,8 @@ fn page(status: StatusCode, id: &str, json: bool) -> (Bytes, &'static str) {
 /// What a visitor can do about it.
 fn advice(status: StatusCode) -> &'static str {
     match status {
-        StatusCode::PERMANENT_REDIRECT => "This page is served over HTTPS.",
+        status if status.is_redirection() => "This page has another address, which your browser should open by itself.",
+        StatusCode::FORBIDDEN => "This address is not open to you.",
         StatusCode::NOT_FOUND => "There is nothing at this address. Check the address for a typing mistake.",
         StatusCode::METHOD_NOT_ALLOWED => "This address does not take such a request.",
         StatusCode::REQUEST_TIMEOUT => "The request took too long to arrive. Please try again.",
@@ -220,6 +259,7 @@ fn advice(status: StatusCode) -> &'static str {
         StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => {
             "The request carries more than this site accepts. Deleting this site's cookies may help."
         }
+        StatusCode::TOO_MANY_REQUESTS => "Those were many requests in a short time. Please try again in a while.",
         StatusCode::MISDIRECTED_REQUEST => "This connection does not serve that site. Please try again.",
         StatusCode::BAD_GATEWAY => "The shop cannot be reached at the moment. Please try again in a minute.",
         StatusCode::SERVICE_UNAVAILABLE => "Too many visitors at the moment. Please try again in a minute.",
@@ -228,6 +268,7 @@ fn advice(status: StatusCode) -> &'static str {
     }
 }
 
+const MAINTENANCE: &str = "The shop is being worked on. Please come back in a little while.";
 const HTML: &str = "text/html; charset=utf-8";
 const PLAIN_TEXT: &str = "text/plain; charset=utf-8";
 /// RFC 9457 §3
@@ -257,7 +298,7 @@ mod tests {
 
     #[test]
     fn a_json_page_is_json() {
-        let (text, _) = page(StatusCode::BAD_GATEWAY, "0123456789abcdef", true);
+        let (text, _) = page(StatusCode::BAD_GATEWAY, "Wait.", "0123456789abcdef", true);
         let value: serde_json::Value = serde_json::from_slice(&text).expect("JSON");
         assert_eq!(value["status"], 502);
         assert_eq!(value["request_id"], "0123456789abcdef");

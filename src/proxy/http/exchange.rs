@@ -1,6 +1,6 @@
 //! One request and its response, from the head to the last octet.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Context;
@@ -11,13 +11,14 @@ use http::{HeaderMap, Request, StatusCode};
 use super::headers;
 use super::request_body::RequestBody;
 use crate::access_log::Record;
-use crate::live::Site;
+use crate::limits::Limits;
+use crate::live::{Policy, Site};
 use crate::proxy::alarm::Alarm;
 use crate::proxy::connection::Connection;
 use crate::proxy::request_id::RequestId;
 use crate::proxy::upstream::Link;
 use crate::proxy::worker::View;
-use crate::telemetry::{Label, LocalAnswer, StatusClass};
+use crate::telemetry::{Label, LocalAnswer, Protocol, StatusClass};
 
 /// What is known and counted of a request while it is answered.
 pub(in crate::proxy) struct Exchange {
@@ -37,6 +38,8 @@ pub(in crate::proxy) struct Exchange {
     site: Cell<Option<usize>>,
     status: Cell<u16>,
     started: Instant,
+    /// Of its route, where they differ from the connection's.
+    own_limits: OnceCell<Arc<Limits>>,
     /// Kept only where requests are recorded.
     notes: Option<Box<RefCell<Notes>>>,
 }
@@ -111,6 +114,7 @@ impl Exchange {
             site: Cell::new(None),
             status: Cell::new(0),
             started,
+            own_limits: OnceCell::new(),
             notes,
             connection: Rc::clone(connection),
         })
@@ -144,6 +148,28 @@ impl Exchange {
 
     pub(super) fn note_site(&self, site: &Site) {
         self.site.set(Some(site.index));
+    }
+
+    /// When its head had come.
+    pub(super) const fn started(&self) -> Instant {
+        self.started
+    }
+
+    /// The limits that it is answered under.
+    pub(super) fn limits(&self) -> &Limits {
+        self.own_limits.get().map_or(&self.connection.limits, |own| own)
+    }
+
+    /// Its route has limits of its own.
+    pub(super) fn limit(&self, own: &Arc<Limits>) {
+        if self.own_limits.set(Arc::clone(own)).is_ok() && self.connection.protocol != Protocol::Http2 {
+            self.connection.write_stall.set(own.write_stall_timeout);
+        }
+    }
+
+    /// What the site does besides passing on; `None`: nothing, or no site is asked for.
+    pub(super) fn policy(&self) -> Option<&Policy> {
+        self.view.table.sites().get(self.site.get()?)?.policy.as_deref()
     }
 
     pub(super) fn note_upstream(&self, upstream: &Arc<str>) {

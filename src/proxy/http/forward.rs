@@ -11,6 +11,7 @@ use super::body::{ClientBody, ResponseBody};
 use super::errors::Asker;
 use super::exchange::{Exchange, Upload};
 use super::headers;
+use super::policy;
 use super::request_body::RequestBody;
 use super::request_head;
 use super::respond::Answer;
@@ -29,7 +30,9 @@ pub(super) fn forward(
 ) -> impl Future<Output = Answer> + use<> {
     let exchange = Rc::clone(&asker.finish.0);
     let body = ClientBody::new(body, &exchange);
-    let (octets, framing) = request_head::write(head, &body, authority, &exchange.connection, upgrade, exchange.id());
+    let rules = exchange.policy().and_then(|policy| policy.request_headers.as_ref());
+    let (octets, framing) =
+        request_head::write(head, &body, authority, &exchange.connection, upgrade, exchange.id(), rules);
     let request = Outgoing::new(&head.method, octets, body, framing);
     send(asker, exchange, request, group, upgrade)
 }
@@ -44,7 +47,7 @@ async fn send(asker: Asker, exchange: Rc<Exchange>, mut request: Outgoing, group
             Err(no_lease) => return Ok(unconnected(asker, no_lease)),
         };
         exchange.note_upstream(lease.name());
-        let limits = &exchange.connection.limits;
+        let limits = exchange.limits();
         exchange.alarm.set(match exchange.upload.get() {
             Upload::Done => limits.upstream_response_timeout,
             _ => limits.body_idle_timeout,
@@ -95,6 +98,10 @@ fn passed_back(asker: Asker, head: Head, mut lease: Lease, upgrade: bool) -> Res
         return failed(asker, UpstreamFailure::UnaskedUpgrade, lease.name());
     }
     headers::prepare_response(&mut headers);
+    if let Some(rules) = exchange.policy().and_then(|policy| policy.response_headers.as_ref()) {
+        rules.apply(&mut headers);
+    }
+    policy::mark(&exchange, &mut headers);
     exchange.note_status(status);
     let body = if switching {
         headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
@@ -110,7 +117,7 @@ fn passed_back(asker: Asker, head: Head, mut lease: Lease, upgrade: bool) -> Res
         if (unread || exchange.connection.is_leaving()) && exchange.connection.protocol != Protocol::Http2 {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        exchange.alarm.set(exchange.connection.limits.write_stall_timeout);
+        exchange.alarm.set(exchange.limits().write_stall_timeout);
         ResponseBody::upstream(lease, asker.finish)
     };
     let mut response = Response::new(body);

@@ -4,6 +4,8 @@ use http::header::{CONNECTION, SEC_WEBSOCKET_KEY, TRAILER, UPGRADE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 
+pub(super) use crate::live::{has_underscore, is_claim, is_hop_by_hop};
+
 /// Makes a response's fields those of a response from the edge to the client.
 ///
 /// One pass finds what there is to remove: asking a map for each of ten names costs more than looking at the ten that are
@@ -67,11 +69,6 @@ pub(super) fn may_be_named_by_client(name: &HeaderName) -> bool {
     !has_underscore(name.as_str())
 }
 
-/// To a CGI-like shop such a name is the same as with a dash, which a client could not send.
-pub(super) fn has_underscore(name: &str) -> bool {
-    name.contains('_')
-}
-
 /// The tokens of every `Connection` line; `HeaderMap::get` would see the first line only.
 fn nominated(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     headers
@@ -109,19 +106,6 @@ pub(super) fn honest_trailer_list(headers: &HeaderMap) -> String {
     honest.join(", ")
 }
 
-/// What only a proxy may say about the client.
-pub(super) fn is_claim(name: &str) -> bool {
-    CLAIM_PREFIXES.iter().any(|prefix| name.starts_with(prefix)) || CLAIMS.contains(&name)
-}
-
-/// Fields of one connection (RFC 9110 §7.6.1, and what old proxies send). `Connection` itself is handled by name.
-pub(super) fn is_hop_by_hop(name: &str) -> bool {
-    matches!(
-        name,
-        "connection" | "transfer-encoding" | "upgrade" | "te" | "keep-alive" | "proxy-connection" | "http2-settings"
-    )
-}
-
 /// More than any proxy's ids have.
 const ID_LENGTH: usize = 128;
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -130,12 +114,6 @@ const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// go with the connection anyway.
 const KEPT_WHATEVER_IS_NOMINATED: [&str; 8] =
     ["close", "keep-alive", "upgrade", "te", "host", "content-length", "cookie", "authorization"];
-
-/// What only a proxy may say: whom it speaks for, and which client certificate it has checked.
-const CLAIM_PREFIXES: [&str; 4] = ["x-forwarded-", "x-ssl-", "x-client-cert", "ssl-client-"];
-/// The same, by whole names.
-const CLAIMS: [&str; 6] =
-    ["forwarded", "x-real-ip", "x-client-ip", "true-client-ip", "x-request-id", "x-cluster-client-ip"];
 
 const NOT_IN_TRAILERS: [&str; 16] = [
     "authorization",

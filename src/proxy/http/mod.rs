@@ -1,6 +1,7 @@
-//! HTTP on the way in, one file per step: serve, gate, plan, headers, forward.
+//! HTTP on the way in, one file per step: serve, gate, plan, policy, headers, forward.
 
 mod body;
+mod client;
 mod date;
 mod errors;
 mod exchange;
@@ -8,6 +9,7 @@ mod forward;
 mod gate;
 mod headers;
 mod plan;
+mod policy;
 mod request_body;
 mod request_head;
 mod respond;

@@ -1,16 +1,19 @@
-//! What is done with a request, decided from its head alone: gate, name, well-known objects, route. In that order.
+//! What is done with a request, decided from its head alone: gate, name, well-known objects, the site's
+//! policy, route. In that order.
 
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
-use http::Method;
 use http::request::Parts;
+use http::{Method, StatusCode};
 
 use super::exchange::Exchange;
 use super::gate;
 use super::headers;
+use super::policy;
 use super::request_body::announced_length;
-use crate::live::WellKnownObject;
+use crate::live::{WellKnownObject, https_origin};
 use crate::name::NameBuffer;
 use crate::proxy::worker::Worker;
 use crate::telemetry::{GateRule, LocalAnswer, Protocol};
@@ -25,6 +28,12 @@ pub(super) enum Plan<'r> {
     WellKnown(Arc<WellKnownObject>),
     /// Plain HTTP goes to HTTPS.
     Redirect(String),
+    /// The site is elsewhere, or its page is.
+    Moved(StatusCode, String),
+    /// The client's network asks too often; for how long yet.
+    Limited(Duration),
+    /// The site is being worked on; for how long.
+    Maintenance(Duration),
     /// To an upstream of this group.
     Forward {
         /// Place of the group in the routes.
@@ -43,10 +52,6 @@ pub(super) fn plan<'r>(head: &'r Parts, has_body: bool, exchange: &Rc<Exchange>)
         Ok(passed) => passed,
         Err(rule) => return Plan::Refuse(rule),
     };
-    let limit = connection.limits.body_size;
-    if limit > 0 && announced_length(&head.headers).is_some_and(|length| length > limit) {
-        return Plan::Refuse(GateRule::BodySize);
-    }
 
     let mut buffer = NameBuffer::new();
     let host = buffer.normalise(passed.host).unwrap_or(passed.host);
@@ -72,9 +77,22 @@ pub(super) fn plan<'r>(head: &'r Parts, has_body: bool, exchange: &Rc<Exchange>)
         return Plan::Redirect(https_location(host, table.https_port, target));
     }
     // `OPTIONS *` asks about the server as a whole, which is what stands behind the shortest prefix.
-    let Some(route) = site.route(if path == "*" { "/" } else { path }) else {
+    let route = site.route(if path == "*" { "/" } else { path });
+    if let Some(policy) = &site.policy
+        && let Some(plan) = policy::decide(policy, site, route, head, host, exchange)
+    {
+        return plan;
+    }
+    let Some(route) = route else {
         return Plan::Answer(LocalAnswer::NoRoute);
     };
+    if let Some(limits) = &route.limits {
+        exchange.limit(limits);
+    }
+    let limit = exchange.limits().body_size;
+    if limit > 0 && announced_length(&head.headers).is_some_and(|length| length > limit) {
+        return Plan::Refuse(GateRule::BodySize);
+    }
     Plan::Forward { group: route.group, authority: passed.authority, upgrade: headers::is_websocket_handshake(head) }
 }
 
@@ -88,14 +106,11 @@ fn well_known(worker: &Worker, host: &str, path: &str) -> Option<Arc<WellKnownOb
 
 /// The same place over HTTPS. The host is a configured one, so this cannot be made to lead elsewhere.
 fn https_location(host: &str, port: u16, target: &str) -> String {
-    let target = if target == "*" { "/" } else { target };
-    if port == HTTPS_PORT { format!("https://{host}{target}") } else { format!("https://{host}:{port}{target}") }
+    https_origin(host, port) + if target == "*" { "/" } else { target }
 }
 
 /// RFC 8615 §3
 const WELL_KNOWN: &str = "/.well-known/";
-/// RFC 9110 §4.2.2
-const HTTPS_PORT: u16 = 443;
 
 #[cfg(test)]
 mod tests {

@@ -8,10 +8,12 @@ use http_body::Body;
 
 use super::body::ClientBody;
 use super::headers;
+use crate::live::FieldRules;
 use crate::proxy::connection::Connection;
 use crate::proxy::upstream::{BodyFraming, write_field};
 
-/// The octets of the head, and how the body behind it is framed. `authority` is the host and port the client asked for.
+/// The octets of the head, and how the body behind it is framed. `authority` is the host and port the client asked for,
+/// `rules` are the site's.
 pub(super) fn write(
     head: &Parts,
     body: &ClientBody,
@@ -19,6 +21,7 @@ pub(super) fn write(
     connection: &Connection,
     upgrade: bool,
     id: &str,
+    rules: Option<&FieldRules>,
 ) -> (Vec<u8>, BodyFraming) {
     let mut octets = Vec::with_capacity(ROOM);
     octets.extend_from_slice(head.method.as_str().as_bytes());
@@ -32,7 +35,10 @@ pub(super) fn write(
     octets.extend_from_slice(b" HTTP/1.1\r\n");
     write_field(&mut octets, "host", authority.as_bytes());
 
-    let seen = write_client_fields(&mut octets, head, connection.peer_is_trusted);
+    let seen = write_client_fields(&mut octets, head, connection.peer_is_trusted, rules);
+    for (name, value) in rules.iter().flat_map(|rules| rules.said()) {
+        write_field(&mut octets, name.as_str(), value.as_bytes());
+    }
     write_forwarded(&mut octets, &head.headers, authority, connection, seen);
     write_field(&mut octets, X_REQUEST_ID, id.as_bytes());
     if seen.announces_trailers {
@@ -68,12 +74,16 @@ struct Seen {
     forwarded_host: bool,
 }
 
-/// Writes the fields that are the client's to choose. `trusted`: those too that only a proxy may choose.
-fn write_client_fields(octets: &mut Vec<u8>, head: &Parts, trusted: bool) -> Seen {
+/// Writes the fields that are the client's to choose, without those that the site's rules replace. `trusted`: those too that only a
+/// proxy may choose.
+fn write_client_fields(octets: &mut Vec<u8>, head: &Parts, trusted: bool, rules: Option<&FieldRules>) -> Seen {
     let mut seen = Seen::default();
     let nominated = headers::nominated_for_removal(&head.headers);
     let mut in_cookie = false;
     for (name, value) in &head.headers {
+        if rules.is_some_and(|rules| rules.replaces(name)) {
+            continue;
+        }
         let text = name.as_str();
         let is_cookie = *name == COOKIE;
         if is_cookie && std::mem::replace(&mut in_cookie, is_cookie) && head.version == Version::HTTP_2 {

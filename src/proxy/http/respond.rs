@@ -5,7 +5,7 @@ use std::future::{Ready, ready};
 use std::rc::Rc;
 
 use futures_util::future::Either;
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use http_body::Body;
 
 use super::body::ResponseBody;
@@ -34,8 +34,11 @@ pub(super) fn respond(
         Plan::Refuse(rule) => asker.refused(rule),
         Plan::Answer(LocalAnswer::WellKnownMethod) => asker.well_known_method(),
         Plan::Answer(answer) => asker.local(answer),
+        Plan::Limited(wait) => asker.later(LocalAnswer::RateLimited, wait),
+        Plan::Maintenance(retry_after) => asker.later(LocalAnswer::Maintenance, retry_after),
         Plan::WellKnown(object) => asker.well_known(&object),
-        Plan::Redirect(location) => asker.redirect(&location),
+        Plan::Redirect(location) => asker.redirect(LocalAnswer::Redirect, StatusCode::PERMANENT_REDIRECT, &location),
+        Plan::Moved(status, location) => asker.redirect(LocalAnswer::Moved, status, &location),
     };
     Either::Left(ready(Ok(response)))
 }

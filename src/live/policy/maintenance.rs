@@ -1,0 +1,16 @@
+//! A site that is being worked on.
+
+use std::time::Duration;
+
+use super::Access;
+
+/// Whether visitors are told to come back later.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Maintenance {
+    /// They are.
+    pub on: bool,
+    /// When they may come back.
+    pub retry_after: Duration,
+    /// Who comes through all the same; `None`: nobody.
+    pub allow: Option<Access>,
+}
