@@ -214,6 +214,20 @@ impl<'a> Section<'a> {
 
     /// A list with its good elements; the others are remembered. `None` when it is not there or no list.
     pub(super) fn list<T>(&self, key: &'static str, parse: Parser<T>) -> Option<Placed<Vec<Placed<T>>>> {
+        self.list_or(key, parse, |found| expected("a list", found))
+    }
+
+    /// The same of what may be secret: no message repeats it.
+    pub(super) fn secret_list<T>(&self, key: &'static str, parse: Parser<T>) -> Option<Placed<Vec<Placed<T>>>> {
+        self.list_or(key, parse, |_| "expected a list, found something else".into())
+    }
+
+    fn list_or<T>(
+        &self,
+        key: &'static str,
+        parse: Parser<T>,
+        no_list: fn(&DeValue<'_>) -> String,
+    ) -> Option<Placed<Vec<Placed<T>>>> {
         let found = self.get(key)?;
         let line = self.pad.document.line(found.span().start);
         let DeValue::Array(elements) = found.get_ref() else {
@@ -221,7 +235,7 @@ impl<'a> Section<'a> {
                 DeValue::String(_) => "; put it in [ ]",
                 _ => "",
             };
-            self.pad.mistake(line, &self.dotted(key), expected("a list", found.get_ref()) + mend);
+            self.pad.mistake(line, &self.dotted(key), no_list(found.get_ref()) + mend);
             return None;
         };
         let value = elements.iter().filter_map(|element| self.parse(key, element, parse)).collect();

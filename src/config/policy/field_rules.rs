@@ -39,7 +39,7 @@ fn read(section: &Section<'_>, way: Way) -> Option<FieldRules> {
         }
     };
     let said = |key: &'static str| -> Vec<(HeaderName, HeaderValue)> {
-        let fields = section.list(key, field).map(|list| list.value).unwrap_or_default();
+        let fields = section.secret_list(key, field).map(|list| list.value).unwrap_or_default();
         let each = fields.into_iter().map(|Placed { value: (name, mut value), line }| {
             refuse(key, line, &name, Touch::Say);
             // A shop's keys are told this way. What goes to clients is no secret, and HTTP/2 could not compress it.
@@ -90,7 +90,7 @@ fn untouchable(name: &str, way: Way, touch: Touch) -> Option<&'static str> {
 /// `"X-Frame-Options: DENY"`. The value may be a secret, and no message repeats it.
 fn field(value: &DeValue<'_>) -> Result<(HeaderName, HeaderValue), String> {
     let what = "a field such as \"X-Frame-Options: DENY\"";
-    let DeValue::String(text) = value else { return Err(expected(what, value)) };
+    let DeValue::String(text) = value else { return Err(format!("expected {what}, found something else")) };
     let Some((name, value)) = text.split_once(':') else {
         return Err(format!("expected {what}, found a text without a colon; write \"Name: value\""));
     };

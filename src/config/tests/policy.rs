@@ -209,6 +209,7 @@ fn wrong_fields_are_told_without_their_values() {
             "set = [\"a: secr\\u0000et\"]",
             "set: expected printable ASCII behind \"a:\", found other characters; encode them",
         ),
+        ("set = \"a: secret\"", "set: expected a list, found something else; put it in [ ]"),
         ("set = [\"a: 1\", \"A: 2\"]", "set: \"a\" is set on line 5 already; take one out, or add it"),
         (
             "remove = [\"a: secret\"]",
