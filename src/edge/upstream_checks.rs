@@ -32,7 +32,7 @@ pub(super) async fn run(routes: Live<RouteTable>, mut lifecycle: Lifecycle) {
 fn begin(routes: &RouteTable, together: &Arc<Semaphore>) {
     let members = routes.groups().iter().filter_map(|group| Some((group.care.check.as_ref()?, &group.members)));
     for (check, member) in members.flat_map(|(check, members)| members.iter().map(move |member| (check, member))) {
-        if member.state.is_unwatched() {
+        if member.state.begin_watch() {
             let state = Arc::downgrade(&member.state);
             tokio::spawn(watch(member.upstream.clone(), state, check.clone(), Arc::clone(together)));
         }

@@ -173,9 +173,9 @@ impl UpstreamState {
         })
     }
 
-    /// Whether nobody asks by himself how it is doing; from now on whoever asked this does.
+    /// From now on whoever calls this asks by himself how it is doing. `false`: somebody does already.
     #[must_use]
-    pub fn is_unwatched(&self) -> bool {
+    pub fn begin_watch(&self) -> bool {
         !self.is_watched.swap(true, Ordering::Relaxed)
     }
 

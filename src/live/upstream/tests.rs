@@ -96,7 +96,7 @@ fn the_edges_own_questions_decide_after_some_of_a_kind() {
         state.answered(&check, bad());
     }
     assert_eq!((state.condition(), state.admits()), (Condition::Down("503".into()), false));
-    assert!(state.is_better_than_nobody() && state.is_unwatched() && !state.is_unwatched());
+    assert!(state.is_better_than_nobody() && state.begin_watch() && !state.begin_watch());
 }
 
 #[test]
