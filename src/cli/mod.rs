@@ -13,8 +13,6 @@ mod import;
 mod inspect;
 mod objects;
 mod output;
-mod plan;
-mod provision;
 mod run;
 mod sites;
 mod state;
@@ -82,7 +80,7 @@ enum Command {
     Csr(csr::Command),
     /// The sites of a running edge
     #[command(subcommand)]
-    Sites(SitesCommand),
+    Sites(sites::Command),
     /// The servers behind a running edge: how each is doing; take one out, or back in
     #[command(subcommand)]
     Upstreams(upstreams::Command),
@@ -106,58 +104,6 @@ enum Command {
     /// What is done to the state folder while no edge has it
     #[command(subcommand)]
     State(state::Command),
-}
-
-#[derive(Debug, Subcommand)]
-enum SitesCommand {
-    /// Have a site served from now on, without the configuration file
-    #[command(after_help = ADD)]
-    Add(Adding),
-    /// Have a site that was added served no longer
-    Remove(Removing),
-    /// Every host of every site with the certificate that serves it, and why that one
-    List(Asking),
-    /// Decide where a site's certificates come from, above the configuration
-    #[command(after_help = "Example: vitrine sites use staging.shop.test self-signed")]
-    Use(provision::Using),
-    /// Order a certificate for a managed site now, whatever serves and whatever failed before
-    Renew(Removing),
-    /// When the certificates of managed sites will be ordered, as far as the issuers' limits let them
-    #[command(after_help = PLAN)]
-    Plan(plan::Planning),
-    /// What was decided otherwise than the configuration says; `sites use SITE configured` takes it back
-    Diff(Asking),
-    /// Print the root of the edge's own authority, for whoever is to trust self-signed sites
-    Root(Running),
-}
-
-#[derive(Args, Debug)]
-struct Adding {
-    #[command(flatten)]
-    running: Running,
-    /// A name it answers for, such as shop.example or *.shop.example
-    #[arg(long = "host", value_name = "HOST", required = true)]
-    hosts: Vec<String>,
-    /// Where its requests go, such as http://10.0.0.11:8080
-    #[arg(long = "upstream", value_name = "URL", required_unless_present = "routes")]
-    upstreams: Vec<String>,
-    /// Where the requests below a path go instead; the longest path wins, and a site may have routes alone
-    #[arg(long = "route", value_name = "PATH=URL[,URL...]")]
-    routes: Vec<sites::NewRoute>,
-    /// What to call it by; without it, its first host
-    #[arg(long)]
-    name: Option<String>,
-    /// The least that the authority of its certificates must have checked
-    #[arg(long, value_name = "LEVEL", value_parser = ["dv", "ov", "ev"])]
-    minimum_validation: Option<String>,
-}
-
-#[derive(Args, Debug)]
-struct Removing {
-    #[command(flatten)]
-    running: Running,
-    /// The site's name
-    name: String,
 }
 
 #[derive(Args, Debug)]
@@ -250,35 +196,7 @@ impl Command {
             }
             Self::Import(command) => command.obey(),
             Self::Certs(command) => command.obey(),
-            Self::Sites(SitesCommand::Add(Adding { running, hosts, upstreams, routes, name, minimum_validation })) => {
-                let site = sites::NewSite {
-                    name: name.as_deref(),
-                    hosts: &hosts,
-                    upstreams: &upstreams,
-                    routes: &routes,
-                    minimum_validation: minimum_validation.as_deref(),
-                };
-                running.ask(async |edge| sites::add(edge, &site).await)
-            }
-            Self::Sites(SitesCommand::Remove(Removing { running, name })) => {
-                running.ask(async |edge| sites::remove(edge, &name).await)
-            }
-            Self::Sites(SitesCommand::Renew(Removing { running, name })) => {
-                running.ask(async |edge| sites::renew(edge, &name).await)
-            }
-            Self::Sites(SitesCommand::Plan(planning)) => {
-                planning.running.ask(async |edge| plan::plan(edge, &planning).await)
-            }
-            Self::Sites(SitesCommand::List(asking)) => {
-                asking.running.ask(async |edge| sites::list(edge, asking.json).await)
-            }
-            Self::Sites(SitesCommand::Use(using)) => {
-                using.running.ask(async |edge| provision::use_(edge, &using).await)
-            }
-            Self::Sites(SitesCommand::Diff(asking)) => {
-                asking.running.ask(async |edge| provision::diff(edge, asking.json).await)
-            }
-            Self::Sites(SitesCommand::Root(running)) => running.ask(async |edge| provision::root(edge).await),
+            Self::Sites(command) => command.obey(),
             Self::Csr(command) => command.obey(),
             Self::Upstreams(command) => command.obey(),
             Self::Acme(command) => command.obey(),
@@ -328,11 +246,6 @@ impl Running {
 const CONFIG: &str = "config/vitrine.toml";
 const INSPECT: &str = "\
 Exit code: 0 when nothing would be rejected, 1 when something would. Warnings do not count, nor does what waits for its other half.";
-const ADD: &str = "\
-Example: vitrine sites add --host shop.example --upstream http://10.0.0.11:8080 --route /api=http://10.0.0.12:8080";
-const PLAN: &str = "\
-Nothing is ordered, or asked of anybody. Whoever is about to move here knows before how long it takes:
-Example: vitrine sites plan --new 3000";
 const BACKUP: &str = "\
 Examples:
   vitrine backup --to state.tar                               readable by its owner alone; never overwrites

@@ -5,6 +5,7 @@ mod door;
 mod error;
 mod readiness;
 mod reload;
+mod signals;
 mod site_book;
 mod tables;
 mod upstream_checks;
@@ -28,7 +29,7 @@ use crate::certs::{Intake, IntakeHandle, Truth, TruthCheck};
 use crate::config::{Loaded, site_orders};
 use crate::live::{self, CertIndex, Challenges, OwnCheck, Publisher, ServedCert, UpstreamStates, WellKnown};
 use crate::proxy::{self, Permits, Rates, Shared, Sockets};
-use crate::shutdown::{Conductor, Lifecycle, Request, Signals, Stage, lifecycle};
+use crate::shutdown::{Conductor, Lifecycle, Signals, lifecycle};
 use crate::store::audit::Audit;
 use crate::telemetry::WorkerCounters;
 
@@ -249,7 +250,7 @@ impl Edge {
     #[must_use]
     pub fn run(mut self) -> Ended {
         let control = self.control.handle().clone();
-        let stopped = control.block_on(mind_signals(&mut self));
+        let stopped = control.block_on(signals::mind(&mut self));
         if let Err(ended) = stopped {
             return self.stop(ended);
         }
@@ -258,8 +259,8 @@ impl Edge {
         self.conductor.drain(patience);
         let ended = control.block_on(async {
             tokio::select! {
-                () = second_stop(&mut self.signals) => Ended::AtOnce,
-                () = gone(&self.ended, self.workers.len()) => Ended::Drained,
+                () = signals::second_stop(&mut self.signals) => Ended::AtOnce,
+                () = signals::gone(&self.ended, self.workers.len()) => Ended::Drained,
             }
         });
         self.stop(ended)
@@ -306,7 +307,7 @@ impl Edge {
         let listening = self.control.block_on(async {
             tokio::select! {
                 permits = self.shared.listening.acquire_many(all) => permits.is_ok(),
-                () = gone(&self.ended, 1) => false,
+                () = signals::gone(&self.ended, 1) => false,
             }
         });
         if !listening {
@@ -343,55 +344,6 @@ pub enum Ended {
     AtOnce,
     /// A part of it failed.
     Broken,
-}
-
-/// Handles signals until one asks to stop, or a worker is lost.
-async fn mind_signals(edge: &mut Edge) -> Result<(), Ended> {
-    let mut is_ready = edge.lifecycle.stage() == Stage::Ready;
-    let intake = edge.intake.clone();
-    let scanned = async {
-        if let Some(intake) = intake {
-            intake.first_scan().await;
-        }
-    };
-    let mut scanned = std::pin::pin!(readiness::at_last(scanned, readiness::ask_for));
-    loop {
-        tokio::select! {
-            () = &mut scanned, if !is_ready => {
-                edge.become_ready();
-                is_ready = true;
-            }
-            request = edge.signals.next() => match request {
-                Request::Stop(signal) => {
-                    tracing::info!(signal, "stopping: no new connections, open requests may end");
-                    return Ok(());
-                }
-                Request::Reload => {
-                    tracing::info!("SIGHUP: reading configuration and certificates again, opening logs again");
-                    edge.reload.notify_one();
-                    edge.access_log.reopen();
-                    if let Some(intake) = &edge.intake {
-                        intake.rescan();
-                    }
-                }
-            },
-            () = gone(&edge.ended, 1) => {
-                tracing::error!("a worker has ended; the edge stops so that its supervisor starts it anew");
-                return Err(Ended::Broken);
-            }
-        }
-    }
-}
-
-/// Waits until so many workers have ended.
-async fn gone(ended: &Semaphore, workers: usize) {
-    // The semaphore is never closed.
-    let _ = ended.acquire_many(u32::try_from(workers).unwrap_or(u32::MAX)).await;
-}
-
-async fn second_stop(signals: &mut Signals) {
-    while !matches!(signals.next().await, Request::Stop(_)) {}
-    tracing::warn!("a second signal: stopping at once");
 }
 
 /// Watching, parsing and the operator's requests; none of it is on the way of a request.

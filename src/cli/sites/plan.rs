@@ -6,13 +6,13 @@ use clap::Args;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::Running;
-use super::output::{complain, some_of, table};
+use crate::cli::Running;
+use crate::cli::output::{complain, some_of, table};
 use crate::outbound::{CallError, EdgeSocket};
 use crate::telemetry::printable;
 
 #[derive(Args, Debug)]
-pub(super) struct Planning {
+pub(in crate::cli) struct Planning {
     #[command(flatten)]
     pub(super) running: Running,
     /// For how many days from now, 400 at most

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::output::{complain, table};
+use crate::cli::output::{complain, table};
 use crate::outbound::{CallError, EdgeSocket, escaped};
 use crate::telemetry::printable;
 

@@ -4,12 +4,12 @@ use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::Running;
-use super::output::{some_of, table};
+use crate::cli::Running;
+use crate::cli::output::{some_of, table};
 use crate::outbound::{CallError, EdgeSocket, escaped};
 
 #[derive(Args, Debug)]
-pub(super) struct Using {
+pub(in crate::cli) struct Using {
     #[command(flatten)]
     pub(super) running: Running,
     /// The site's name, as `vitrine sites list` shows it
