@@ -5,7 +5,7 @@
 //!
 //! - the **hot path** ([`proxy`]) carries traffic: one OS thread per worker, each with its own single-threaded runtime,
 //!   listeners, upstream connections and counters; it never reads a file and never waits for anything outside itself;
-//! - the **control plane** ([`certs`], [`admin`]) watches folders, judges certificates, answers the operator;
+//! - the **control plane** ([`certs`], [`levers`], [`admin`]) watches folders, judges certificates, answers the operator;
 //! - they meet in [`live`]: immutable tables that the control plane publishes and the hot path reads.
 //!
 //! [`edge`] builds, wires, supervises and stops everything; [`cli`] is the way in. A module may import lower layers only:
@@ -14,7 +14,7 @@
 //! 5  main
 //! 4  cli
 //! 3  edge
-//! 2  proxy | admin -> certs | peers -> certs
+//! 2  proxy | admin -> certs, levers | peers -> certs
 //! 1  live   config   store
 //! 0  name   limits   telemetry   shutdown   access_log   folder_watch   outbound
 //! ```
@@ -27,6 +27,7 @@ pub mod cli;
 pub mod config;
 pub mod edge;
 pub mod folder_watch;
+pub mod levers;
 pub mod limits;
 pub mod live;
 pub mod name;

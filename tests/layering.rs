@@ -44,9 +44,10 @@ const HOUSE: &[Module] = &[
     module(3, "edge"),
     // the hot path reads tables; what the operator wrote and where state lies is not its business
     Module { never: &["config", "store"], ..module(2, "proxy") },
-    Module { beside: &["certs", "acme"], ..module(2, "admin") },
+    Module { beside: &["certs", "acme", "levers"], ..module(2, "admin") },
     Module { beside: &["certs"], ..module(2, "acme") },
     module(2, "certs"),
+    module(2, "levers"),
     // what a certificate that lies at a peer is for, certs says
     Module { beside: &["certs"], ..module(2, "peers") },
     // the configuration's last step is a plain value that a table is built from

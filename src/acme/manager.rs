@@ -48,6 +48,7 @@ pub struct Manager {
     orders: Orders,
     preflight: Preflight,
     permission: Permission,
+    frozen: watch::Receiver<bool>,
     places: Places,
     handle: AcmeHandle,
     wishes: mpsc::Receiver<Wish>,
@@ -94,10 +95,11 @@ struct Ended {
 
 impl Manager {
     /// A manager that shows authorities what they ask for in `challenges`, tells through the handle how sites are doing, and does what
-    /// is wished for through it. Sites on demand need permission for each further order.
+    /// is wished for through it. Sites on demand need permission for each further order. While it is `frozen` no order is begun; those
+    /// under way go on.
     #[must_use]
     pub fn new(
-        terms: watch::Receiver<Arc<AcmeTerms>>,
+        (terms, frozen): (watch::Receiver<Arc<AcmeTerms>>, watch::Receiver<bool>),
         certificates: Live<CertIndex>,
         intake: IntakeHandle,
         store: Store,
@@ -116,6 +118,7 @@ impl Manager {
             orders,
             preflight,
             permission,
+            frozen,
             places: Places::new(1),
             handle,
             wishes,
@@ -169,10 +172,15 @@ impl Manager {
             if attended.replace(Arc::clone(&terms)).is_none_or(|before| !Arc::ptr_eq(&before, &terms)) {
                 self.authorities().attend();
             }
-            let next = self.look(&terms, &mut at_work, &mut asking).await;
+            let is_frozen = *self.frozen.borrow_and_update();
+            let next = match is_frozen {
+                true => Duration::from_secs(FARTHEST.unsigned_abs()),
+                false => self.look(&terms, &mut at_work, &mut asking).await,
+            };
             let (mut ended, mut heard) = (None, None);
             tokio::select! {
                 changed = self.terms.changed() => if changed.is_err() { return },
+                Ok(()) = self.frozen.changed() => {}
                 () = self.intake.next_look() => {}
                 Some(wish) = self.wishes.recv() => {
                     self.wished.extend(self.sites.keys().filter(|slot| wish.is_for(slot)).cloned());

@@ -28,6 +28,7 @@ use crate::access_log::AccessLog;
 use crate::acme::{AcmeHandle, Authorities};
 use crate::certs::{IntakeHandle, Truth};
 use crate::config::{Origins, SiteDesk, Standing};
+use crate::levers::Levers;
 use crate::live::{CertIndex, Live, RouteTable, WellKnown};
 use crate::name::HostName;
 use crate::shutdown::Lifecycle;
@@ -62,6 +63,8 @@ pub struct Sources {
     pub origins: watch::Receiver<Origins>,
     /// Where sites are added and removed.
     pub site_desk: SiteDesk,
+    /// What is wanted otherwise than configured.
+    pub levers: Levers,
     /// For what it could not write.
     pub access_log: AccessLog,
     /// Who did what.

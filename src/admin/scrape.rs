@@ -12,6 +12,7 @@ use super::problem::{Answer, Kind, Problem, exposition};
 use crate::acme::EndedOrders;
 use crate::certs::{AlarmCode, Choice, End, IntakeHandle, Ledger, NoticeState, Object};
 use crate::config::{Reloads, Standing};
+use crate::levers::Levers;
 use crate::live::{CertIndex, Condition, RouteTable, ServedCert, Site};
 use crate::telemetry::{
     CertificateFacts, ConfigurationFacts, IntakeFacts, OrderFacts, Scrape, SiteFacts, TruthFacts, render,
@@ -74,7 +75,7 @@ fn page(sources: &Sources) -> String {
         well_known: sources.well_known.load().iter().count(),
         truth: TruthFacts { age: sources.truth.age(), checks: sources.truth.checks() },
         intake: ledger.as_deref().map(intake),
-        configuration: configuration(&sources.configuration.borrow()),
+        configuration: configuration(&sources.configuration.borrow(), &sources.levers),
         now: time::OffsetDateTime::from(SystemTime::now()).unix_timestamp(),
     })
 }
@@ -167,10 +168,11 @@ fn ends<'a>(
     ends
 }
 
-fn configuration(standing: &Standing) -> ConfigurationFacts {
+fn configuration(standing: &Standing, levers: &Levers) -> ConfigurationFacts {
     let Reloads { applied, refused, failed } = standing.reloads;
     ConfigurationFacts {
         is_refused: !standing.refused.is_empty(),
+        is_frozen: *levers.frozen().borrow(),
         rejected: standing.rejected.len(),
         reloads: vec![("applied", applied), ("refused", refused), ("failed", failed)],
     }

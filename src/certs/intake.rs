@@ -45,7 +45,8 @@ pub struct Intake;
 
 impl Intake {
     /// Watches the drop folders on the current runtime until the last handle is dropped. They may be missing. `store` is
-    /// what lies in `state_directory`. What comes is judged by the `terms` as they are.
+    /// what lies in `state_directory`. What comes is judged by the `terms` as they are. While it is `frozen` no folder is looked at,
+    /// once each was at the start.
     ///
     /// # Errors
     /// When the library of certificates, or the requests for some, cannot be listed.
@@ -53,9 +54,9 @@ impl Intake {
         folders: impl Into<Folders>,
         store: Store,
         state_directory: &Path,
-        index: Publisher<CertIndex>,
-        well_known: Publisher<WellKnown>,
+        (index, well_known): (Publisher<CertIndex>, Publisher<WellKnown>),
         terms: watch::Receiver<Arc<Terms>>,
+        frozen: watch::Receiver<bool>,
     ) -> Result<IntakeHandle, StoreError> {
         let requests = Requests::open(store.clone(), state_directory)?;
         let (folders, library) = (folders.into(), Library::open(store.clone(), state_directory)?);
@@ -87,7 +88,7 @@ impl Intake {
             not_issued: None,
             endings: Alarms::default(),
         };
-        tokio::spawn(run(desk, folders.directories(), orders_reader, looks));
+        tokio::spawn(run(desk, folders.directories(), orders_reader, looks, frozen));
         Ok(IntakeHandle { ledger: ledger_reader, requests, orders, looks: looks_reader })
     }
 }

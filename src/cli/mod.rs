@@ -1,5 +1,5 @@
-//! The command line: `vitrine run`, `check`, `demo`, `inspect`, `import`, `certs`, `csr`, `sites`, `upstreams`, `acme`, `objects`,
-//! `token`, `audit`, `backup`, `restore`, `state`.
+//! The command line: `vitrine run`, `check`, `demo`, `inspect`, `import`, `certs`, `csr`, `sites`, `upstreams`, `levers`, `deny`,
+//! `admit`, `freeze`, `log-level`, `acme`, `objects`, `token`, `audit`, `backup`, `restore`, `state`.
 
 mod acme;
 mod audit;
@@ -11,6 +11,8 @@ mod demo;
 mod exit;
 mod import;
 mod inspect;
+mod lasting;
+mod levers;
 mod objects;
 mod output;
 mod run;
@@ -84,6 +86,18 @@ enum Command {
     /// The servers behind a running edge: how each is doing; take one out, or back in
     #[command(subcommand)]
     Upstreams(upstreams::Command),
+    /// All that is wanted otherwise than configured while the edge runs
+    Levers(Asking),
+    /// Turn the clients of a network away, from all sites of a running edge
+    #[command(after_help = levers::DENY)]
+    Deny(levers::Denying),
+    /// Turn the clients of a network away no longer
+    Admit(levers::Admitting),
+    /// Have all stand still that changes in a running edge, while traffic flows
+    #[command(after_help = levers::FREEZING)]
+    Freeze(levers::Freezing),
+    /// Change how much a running edge logs
+    LogLevel(levers::Logging),
     /// The accounts at the authorities that certificates are ordered from
     #[command(subcommand)]
     Acme(acme::Command),
@@ -199,6 +213,11 @@ impl Command {
             Self::Sites(command) => command.obey(),
             Self::Csr(command) => command.obey(),
             Self::Upstreams(command) => command.obey(),
+            Self::Levers(asking) => levers::list(&asking),
+            Self::Deny(denying) => denying.obey(),
+            Self::Admit(admitting) => admitting.obey(),
+            Self::Freeze(freezing) => freezing.obey(),
+            Self::LogLevel(logging) => logging.obey(),
             Self::Acme(command) => command.obey(),
             Self::Objects(command) => command.obey(),
             Self::Token(command) => command.obey(),

@@ -1,14 +1,13 @@
 //! `vitrine token`: who may ask a running edge from elsewhere.
 
 use std::process::ExitCode;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
+use super::lasting::{from_now, lifetime};
 use super::output::{complain, table};
 use super::{Asking, Running};
 use crate::outbound::{CallError, EdgeSocket, escaped};
@@ -88,7 +87,7 @@ async fn make(
     expires: Option<Duration>,
     json: bool,
 ) -> Result<String, CallError> {
-    let expires = expires.map(|lifetime| rfc3339(SystemTime::now() + lifetime));
+    let expires = expires.map(|lifetime| from_now(lifetime));
     let made: Value = edge.post_json(TOKENS, &Order { name, role, expires }).await?;
     if json {
         return Ok(format!("{made:#}"));
@@ -148,32 +147,7 @@ async fn revoke(edge: &EdgeSocket, wanted: &str) -> Result<String, CallError> {
     Ok(format!("revoked: {} ({}), role {}", revoked.name, revoked.id, revoked.role))
 }
 
-/// `90d`, `12h`: a whole number of days or hours.
-fn lifetime(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("expected a time such as 90d or 12h, found {text:?}");
-    let (number, hours) = match text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(wrong)? {
-        (number, "d") => (number, 24),
-        (number, "h") => (number, 1),
-        _ => return Err(wrong()),
-    };
-    let number: u64 = number.parse().map_err(|_| wrong())?;
-    match number.saturating_mul(hours) {
-        hours @ 1..=LONGEST => Ok(Duration::from_secs(hours * 3600)),
-        _ => Err(format!("expected between 1h and {}d, found {text:?}", LONGEST / 24)),
-    }
-}
-
-fn rfc3339(time: SystemTime) -> String {
-    OffsetDateTime::from(time)
-        .replace_nanosecond(0)
-        .ok()
-        .and_then(|time| time.format(&Rfc3339).ok())
-        .unwrap_or_default()
-}
-
 const TOKENS: &str = "/api/v1/tokens";
-/// Ten years, in hours.
-const LONGEST: u64 = 10 * 365 * 24;
 const NEW: &str = "\
 Example: vitrine token new --name monitoring --role read --expires 90d > /etc/monitoring/vitrine.token
          curl -H \"Authorization: Bearer $(cat /etc/monitoring/vitrine.token)\" http://127.0.0.1:9180/api/v1/certificates";
@@ -181,16 +155,6 @@ Example: vitrine token new --name monitoring --role read --expires 90d > /etc/mo
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_lifetime_is_a_number_of_days_or_hours() {
-        assert_eq!(["90d", "12h"].map(lifetime), [7_776_000, 43_200].map(|seconds| Ok(Duration::from_secs(seconds))));
-        for wrong in
-            ["", "d", "90", "90 d", "-1d", "1w", "0d", "3651d", "9é", "999999999999999999d", "99999999999999999999d"]
-        {
-            assert!(lifetime(wrong).is_err(), "{wrong}");
-        }
-    }
 
     #[test]
     fn the_list_tells_when_each_ends_and_was_used() {

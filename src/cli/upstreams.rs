@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::lasting::Lasting;
 use super::output::{some_of, table};
 use super::{Asking, Running};
 use crate::outbound::{CallError, EdgeSocket, escaped};
@@ -14,7 +15,7 @@ use crate::outbound::{CallError, EdgeSocket, escaped};
 pub(super) enum Command {
     /// Every server with how it is doing, and why
     List(Asking),
-    /// Take a server out, or back in, until it is said otherwise or the edge is started anew
+    /// Take a server out, or back in
     #[command(after_help = SET)]
     Set(Setting),
 }
@@ -28,11 +29,15 @@ pub(super) struct Setting {
     /// What is wanted of it
     #[arg(value_parser = ["ready", "draining", "maintenance"])]
     state: String,
+    #[command(flatten)]
+    lasting: Lasting,
 }
 
 #[derive(Serialize)]
 struct Order<'a> {
     state: &'a str,
+    expires: Option<String>,
+    keep: bool,
 }
 
 #[derive(Deserialize)]
@@ -50,8 +55,9 @@ impl Command {
     pub(super) fn obey(self) -> ExitCode {
         match self {
             Self::List(Asking { running, json }) => running.ask(async |edge| list(edge, json).await),
-            Self::Set(Setting { running, upstream, state }) => {
-                running.ask(async |edge| set(edge, &upstream, &state).await)
+            Self::Set(Setting { running, upstream, state, lasting }) => {
+                let order = Order { state: &state, expires: lasting.end(), keep: lasting.keep };
+                running.ask(async |edge| set(edge, &upstream, &order).await)
             }
         }
     }
@@ -65,9 +71,9 @@ async fn list(edge: &EdgeSocket, json: bool) -> Result<String, CallError> {
     Ok(listed(edge.get(UPSTREAMS).await?))
 }
 
-async fn set(edge: &EdgeSocket, upstream: &str, state: &str) -> Result<String, CallError> {
+async fn set(edge: &EdgeSocket, upstream: &str, order: &Order<'_>) -> Result<String, CallError> {
     let path = format!("{UPSTREAMS}/{}", escaped(upstream));
-    Ok(listed(edge.post_json(&path, &Order { state }).await?))
+    Ok(listed(edge.post_json(&path, order).await?))
 }
 
 fn listed(upstreams: Vec<Upstream>) -> String {

@@ -27,6 +27,7 @@ use crate::acme::{AcmeHandle, Manager, Newcomers, Permission};
 use crate::admin::{self, Tokens};
 use crate::certs::{Intake, IntakeHandle, Truth, TruthCheck};
 use crate::config::{Loaded, site_orders};
+use crate::levers::Levers;
 use crate::live::{self, CertIndex, Challenges, OwnCheck, Publisher, ServedCert, UpstreamStates, WellKnown};
 use crate::proxy::{self, Permits, Rates, Shared, Sockets};
 use crate::shutdown::{Conductor, Lifecycle, Signals, lifecycle};
@@ -98,6 +99,7 @@ impl Edge {
         let store =
             door::open_state(&config.certificates.state_directory, config.certificates.state_key_file.as_deref())?;
         let state_directory = config.certificates.state_directory.clone();
+        let levers = Levers::open(store.clone()).map_err(door::unusable)?;
 
         let control = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(CONTROL_THREADS)
@@ -111,7 +113,8 @@ impl Edge {
         let (index, certificates_live) = live::table(CertIndex::default());
         let (well_known_publisher, well_known) = live::table(WellKnown::default());
         let (challenges_publisher, challenges) = live::table(Challenges::default());
-        let (routes_publisher, routes) = live::table(tables::routes(&UpstreamStates::default(), &config, https_port));
+        let (routes_publisher, routes) =
+            live::table(tables::routes(&UpstreamStates::default(), &config, https_port, &levers.pulled()));
         let (policy_publisher, policy) = live::table(tables::policy(&config)?);
         let (own, own_check) = live::table(OwnCheck::default());
         let ((unknown_names, heard), (conductor, lifecycle)) = (live::unknown_names(), lifecycle());
@@ -139,7 +142,14 @@ impl Edge {
         let (intake, fixed) = match certificates {
             Certificates::Folder => {
                 let (places, kept, terms) = (folders(&config), store.clone(), terms.subscribe());
-                let intake = Intake::start(places, kept, &state_directory, index, well_known_publisher, terms);
+                let intake = Intake::start(
+                    places,
+                    kept,
+                    &state_directory,
+                    (index, well_known_publisher),
+                    terms,
+                    levers.frozen(),
+                );
                 (Some(intake.map_err(door::unusable)?), None)
             }
             Certificates::Fixed(fixed) => {
@@ -153,12 +163,14 @@ impl Edge {
         let audit = Audit::open(store.clone());
         let permission = Permission::new(site_desk.clone(), audit.clone(), ordering.clone());
         let manager = intake.clone().map(|intake| {
-            let (terms, index, handle) = (acme.subscribe(), certificates_live.clone(), ordering.clone());
+            let (terms, index, handle) =
+                ((acme.subscribe(), levers.frozen()), certificates_live.clone(), ordering.clone());
             Manager::new(terms, index, intake, store.clone(), challenges_publisher, (handle, wishes), permission)
         });
         let newcomers = Newcomers::new(heard, acme.subscribe(), routes.clone(), site_desk.clone(), ordering.clone());
         let path = path.map(Path::to_path_buf);
-        let reloader = Reloader::new(path, loaded, https_port, routes_publisher, policy_publisher, terms, acme);
+        let reloader =
+            Reloader::new(path, loaded, https_port, (routes_publisher, policy_publisher), terms, acme, levers.clone());
         let listeners = door::listeners(&config, &control)?;
         let addresses = Addresses {
             https,
@@ -192,6 +204,7 @@ impl Edge {
                 configuration: reloader.standing(),
                 origins: reloader.origins(),
                 site_desk,
+                levers: levers.clone(),
                 access_log,
                 audit,
                 tokens: Tokens::open(store.clone()).map_err(door::unusable)?,
@@ -230,6 +243,7 @@ impl Edge {
         edge.await_workers(config.edge.workers)?;
         edge.control.spawn(truth_check.run(truth, edge.lifecycle.clone()));
         edge.control.spawn(newcomers.run(edge.lifecycle.clone()));
+        edge.control.spawn(levers.run(edge.lifecycle.clone()));
         edge.control.spawn(upstream_checks::run(edge.shared.routes.clone(), edge.lifecycle.clone()));
         if let Some(manager) = manager {
             edge.control.spawn(manager.run(edge.lifecycle.clone()));

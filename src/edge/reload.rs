@@ -12,20 +12,24 @@ use crate::acme::AcmeTerms;
 use crate::certs::Terms;
 use crate::config::{Config, Draft, Loaded, Mistakes, Origins, SiteOrder, SiteOrders, Standing, Trouble};
 use crate::folder_watch::FolderWatch;
+use crate::levers::Levers;
 use crate::live::{Publisher, RouteTable};
 use crate::proxy::TlsPolicy;
 use crate::store::Store;
+use crate::telemetry::set_log_level;
 
 /// Reloads when asked, and when what the configuration was read from has changed.
 pub(super) async fn mind(mut reloader: Reloader, asked: Arc<Notify>, mut orders: SiteOrders, store: Store) {
     let mut watch = reloader.watch();
     // At once when the watch is new: what changed before it was set is not reported by it.
     let mut next = Task::Reload { is_asked: false };
+    let (mut levers, mut frozen) = (reloader.levers.changes(), reloader.levers.frozen());
     loop {
         let store = store.clone();
         let done = tokio::task::spawn_blocking(move || {
             let watch_anew = match next {
                 Task::Reload { is_asked } => reloader.reload(is_asked),
+                Task::Levers => reloader.lay_over(),
                 // Everything is tried out before anything is changed: a panic leaves what serves.
                 Task::Obey(order) => {
                     panic::catch_unwind(AssertUnwindSafe(|| reloader.obey(order, &store))).unwrap_or(false)
@@ -48,6 +52,9 @@ pub(super) async fn mind(mut reloader: Reloader, asked: Arc<Notify>, mut orders:
             }
         };
         tokio::select! {
+            Ok(()) = levers.changed() => next = Task::Levers,
+            // What changed meanwhile is read when it is over.
+            Ok(()) = frozen.changed() => {}
             () = asked.notified() => next = Task::Reload { is_asked: true },
             Some(order) = orders.recv() => next = Task::Obey(order),
             () = changed => {}
@@ -58,6 +65,7 @@ pub(super) async fn mind(mut reloader: Reloader, asked: Arc<Notify>, mut orders:
 /// What there is to do.
 enum Task {
     Reload { is_asked: bool },
+    Levers,
     Obey(SiteOrder),
 }
 
@@ -76,6 +84,7 @@ pub(super) struct Reloader {
     drain_timeout: watch::Sender<Duration>,
     standing: watch::Sender<Standing>,
     origins: watch::Sender<Origins>,
+    levers: Levers,
 }
 
 /// What was read, and what it comes to if anything is new.
@@ -95,10 +104,10 @@ impl Reloader {
         path: Option<PathBuf>,
         serving: Loaded,
         https_port: u16,
-        routes: Publisher<RouteTable>,
-        policy: Publisher<TlsPolicy>,
+        (routes, policy): (Publisher<RouteTable>, Publisher<TlsPolicy>),
         terms: watch::Sender<Arc<Terms>>,
         acme: watch::Sender<Arc<AcmeTerms>>,
+        levers: Levers,
     ) -> Self {
         let drain_timeout = watch::Sender::new(serving.config.edge.drain_timeout);
         let standing = watch::Sender::new(Standing {
@@ -107,7 +116,20 @@ impl Reloader {
         });
         let started_with = serving.config.clone();
         let origins = watch::Sender::new(Origins::of(&serving));
-        Self { path, serving, started_with, https_port, routes, policy, terms, acme, drain_timeout, standing, origins }
+        Self {
+            path,
+            serving,
+            started_with,
+            https_port,
+            routes,
+            policy,
+            terms,
+            acme,
+            drain_timeout,
+            standing,
+            origins,
+            levers,
+        }
     }
 
     /// Where each site is written, as it is now.
@@ -159,6 +181,12 @@ impl Reloader {
     /// to be watched has changed.
     pub(super) fn reload(&mut self, asked: bool) -> bool {
         match self.path.clone() {
+            Some(_) if self.is_frozen() => {
+                if asked {
+                    tracing::warn!("the edge is frozen: nothing is reloaded before `vitrine freeze off`");
+                }
+                false
+            }
             Some(path) => {
                 let draft = Draft { state: Some(self.state_directory().to_owned()), ..Draft::default() };
                 self.reload_from(asked, |serving| Config::reload_with(&path, serving, &draft))
@@ -211,6 +239,29 @@ impl Reloader {
         false
     }
 
+    /// Whether nothing is to change.
+    pub(super) fn is_frozen(&self) -> bool {
+        *self.levers.frozen().borrow()
+    }
+
+    /// Publishes the routes with what the operator wants otherwise.
+    fn publish_routes(&mut self, config: &Config) {
+        let number = *self.levers.changes().borrow();
+        let pulled = self.levers.pulled();
+        let states = self.routes.current().states.clone();
+        self.routes.publish(tables::routes(&states, config, self.https_port, &pulled));
+        states.forget();
+        set_log_level(pulled.log_level.map_or(config.log.level, |held| held.value));
+        self.levers.are_in_force(number);
+    }
+
+    /// Brings what the operator wants otherwise into force. Nothing else is to be watched for that.
+    fn lay_over(&mut self) -> bool {
+        let config = self.serving.config.clone();
+        self.publish_routes(&config);
+        false
+    }
+
     fn apply(&mut self, next: Loaded, new: Option<Outcome>, asked: bool) -> bool {
         let is_new = new.is_some();
         if asked || is_new {
@@ -224,9 +275,7 @@ impl Reloader {
             self.terms.send_replace(Arc::new(terms));
             self.acme.send_replace(Arc::new(acme));
             self.drain_timeout.send_replace(next.config.edge.drain_timeout);
-            let states = self.routes.current().states.clone();
-            self.routes.publish(tables::routes(&states, &next.config, self.https_port));
-            states.forget();
+            self.publish_routes(&next.config);
             self.origins.send_replace(Origins::of(&next));
             tracing::info!(sites = next.config.sites.len(), "the configuration was reloaded");
         } else if asked || !self.standing.borrow().refused.is_empty() {
@@ -269,6 +318,7 @@ fn now() -> i64 {
 mod tests {
     use super::*;
     use crate::config::Reloads;
+    use crate::levers::Pulled;
     use crate::live::{UpstreamStates, table};
 
     fn parsed(text: &str) -> Result<Loaded, Mistakes> {
@@ -282,10 +332,11 @@ mod tests {
     fn reloader() -> Reloader {
         let serving = parsed(&sites("\"a.example\"")).expect("a configuration");
         let policy = tables::policy(&serving.config).expect("a policy");
-        let routes = tables::routes(&UpstreamStates::default(), &serving.config, 443);
+        let routes = tables::routes(&UpstreamStates::default(), &serving.config, 443, &Pulled::default());
         let (routes, policy) = (table(routes).0, table(policy).0);
         let (terms, acme) = (watch::Sender::default(), watch::Sender::default());
-        Reloader::new(Some("v.toml".into()), serving, 443, routes, policy, terms, acme)
+        let levers = Levers::open(Store::in_memory()).expect("open");
+        Reloader::new(Some("v.toml".into()), serving, 443, (routes, policy), terms, acme, levers)
     }
 
     fn refused(reloader: &Reloader) -> Vec<String> {

@@ -12,6 +12,12 @@ use crate::store::{Expected, Item, Key, Store, StoreError};
 impl Reloader {
     /// Carries out an order and tells its end. True: what is to be watched has changed.
     pub(super) fn obey(&mut self, order: SiteOrder, store: &Store) -> bool {
+        if self.is_frozen() {
+            let (SiteOrder::Add(_, reply) | SiteOrder::Remove(_, reply)) = order;
+            let text = "the edge is frozen, and changes no site before `vitrine freeze off`";
+            let _ = reply.send(Err(SiteRefusal::Conflict(text.into())));
+            return false;
+        }
         let (done, reply) = match order {
             SiteOrder::Add(site, reply) => (self.add(site, store), reply),
             SiteOrder::Remove(name, reply) => (self.remove(&name, store), reply),

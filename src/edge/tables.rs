@@ -8,14 +8,30 @@ use crate::certs::{Flaw, Folder, Folders, Minimums, Roots, SiteTerms, Terms};
 use crate::config::{
     self, AccessLogTarget, CertificatesConfig, Challenge, Config, DropFolder, TlsVersion, UnknownName,
 };
-use crate::live::{OnDemand, RouteTable, SiteSpec, UpstreamStates};
+use crate::levers::Pulled;
+use crate::live::{Access, Lever, OnDemand, RouteTable, SiteSpec, UpstreamStates};
 use crate::name::HostPattern;
 use crate::proxy::{self, TlsPolicy, TlsPolicyError};
 
 /// The routes of a configuration. `https_port` is the port the first HTTPS listener really has.
-pub(super) fn routes(states: &UpstreamStates, config: &Config, https_port: u16) -> RouteTable {
-    let (sites, limits, trusted) = (config.sites.clone(), config.limits.clone(), config.edge.trusted_proxies.clone());
-    RouteTable::knowing(states, sites, limits, trusted, https_port)
+/// What is pulled goes before what is configured.
+pub(super) fn routes(states: &UpstreamStates, config: &Config, https_port: u16, pulled: &Pulled) -> RouteTable {
+    let (mut sites, limits) = (config.sites.clone(), config.limits.clone());
+    for site in &mut sites {
+        if let Some(held) = pulled.maintenance.get(&site.name) {
+            site.policy.maintenance.get_or_insert_default().on = held.value;
+        }
+    }
+    let mut table = RouteTable::knowing(states, sites, limits, config.edge.trusted_proxies.clone(), https_port);
+    if !pulled.denied.is_empty() {
+        let networks: Vec<_> = pulled.denied.keys().map(|network| network.net()).collect();
+        table.denied = Some(Access::new(&[], &networks));
+    }
+    for member in table.groups().iter().flat_map(|group| &group.members) {
+        let wanted = pulled.upstreams.get(&member.upstream.to_string());
+        member.state.pull(wanted.map_or(Lever::Ready, |held| held.value));
+    }
+    table
 }
 
 /// Where certificates are dropped.

@@ -1,5 +1,6 @@
 //! Which site a name belongs to and where its requests go.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
@@ -23,6 +24,8 @@ pub struct RouteTable {
     pub states: UpstreamStates,
     /// What a peer may make the edge do.
     pub limits: Limits,
+    /// Whom the operator lets in and turns away while the edge runs; `None`: nobody is turned away.
+    pub denied: Option<Access>,
     /// Peers whose `X-Forwarded-*` and `Forwarded` are believed.
     pub trusted_proxies: Vec<IpNet>,
     /// The port of the first HTTPS listener, for redirects from plain HTTP.
@@ -52,6 +55,7 @@ impl RouteTable {
             groups: Vec::new(),
             states: states.clone(),
             limits,
+            denied: None,
             trusted_proxies: trusted_proxies.into_iter().map(canonical).collect(),
             https_port,
         };
@@ -74,6 +78,13 @@ impl RouteTable {
     #[must_use]
     pub fn site_of(&self, host: &str) -> Option<&Arc<Site>> {
         self.exact.get(host).or_else(|| self.wildcard.get(name::parent(host)?))
+    }
+
+    /// Whether the operator turns this client away.
+    #[inline]
+    #[must_use]
+    pub fn turns_away(&self, client: IpAddr) -> bool {
+        self.denied.as_ref().is_some_and(|denied| !denied.lets_in(client))
     }
 
     /// All sites in the order of the configuration; a site's place is [`Site::index`].

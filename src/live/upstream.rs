@@ -177,11 +177,6 @@ impl UpstreamStates {
             return known;
         }
         let new = Arc::<UpstreamState>::default();
-        // What the operator wants holds for the server, however it is asked.
-        let alike = states.iter().filter(|((other, _), _)| other == upstream).filter_map(|(_, state)| state.upgrade());
-        if let Some(lever) = alike.map(|state| state.lever()).find(|lever| *lever != Lever::Ready) {
-            new.pull(lever);
-        }
         states.insert(key, Arc::downgrade(&new));
         new
     }

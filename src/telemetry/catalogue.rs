@@ -79,6 +79,8 @@ catalogue! {
 
     CONFIG_SUCCESSFUL = Gauge "vitrine_config_last_reload_successful" []
         "1 if the configuration as it is written now was accepted, 0 if it was refused and the one before stays in force.";
+    FROZEN = Gauge "vitrine_frozen" []
+        "1 while the operator has all stand still that changes, with vitrine freeze.";
     CONFIG_REJECTED = Gauge "vitrine_config_rejected" []
         "Mistakes for which parts of included configuration files are left out now.";
     CONFIG_RELOADS = Counter "vitrine_config_reloads_total" ["result"]

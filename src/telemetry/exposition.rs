@@ -79,6 +79,8 @@ pub struct TruthFacts {
 pub struct ConfigurationFacts {
     /// Whether the last reading was refused as a whole.
     pub is_refused: bool,
+    /// Whether all that changes stands still.
+    pub is_frozen: bool,
     /// How much was left out of included files.
     pub rejected: usize,
     /// Readings that brought something new, counted by result.
@@ -227,6 +229,7 @@ impl Page {
 
     fn configuration(&self, configuration: &ConfigurationFacts) {
         self.gauge(&name::CONFIG_SUCCESSFUL, &[], if configuration.is_refused { 0.0 } else { 1.0 });
+        self.gauge(&name::FROZEN, &[], f64::from(u8::from(configuration.is_frozen)));
         self.gauge(&name::CONFIG_REJECTED, &[], configuration.rejected as f64);
         for (result, total) in &configuration.reloads {
             self.count(&name::CONFIG_RELOADS, &[result], *total);

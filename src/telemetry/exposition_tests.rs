@@ -46,6 +46,7 @@ fn full_scrape(workers: &[Arc<WorkerCounters>]) -> Scrape<'_> {
         kept: vec![certificate("merchant.example", "state/requests/m/meta.json")],
         configuration: ConfigurationFacts {
             is_refused: true,
+            is_frozen: true,
             rejected: 2,
             reloads: vec![("applied", 3), ("failed", 0)],
         },

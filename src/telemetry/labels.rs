@@ -213,6 +213,8 @@ closed_set! {
     Shed {
         /// The client address has its share of connections.
         PerClient = "per_client",
+        /// The operator turns the client's network away.
+        Denied = "denied",
         /// A reader that did not read.
         WriteStall = "write_stall",
         /// A client that gives up its streams faster than they can be answered.

@@ -3,14 +3,17 @@
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::cell::Cell;
 use std::panic::{self, PanicHookInfo};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 use std::{io, thread};
 
+use serde::{Deserialize, Serialize};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt;
-use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::layer::{Filter, Layer, SubscriberExt};
 use tracing_subscriber::registry::Registry;
+use tracing_subscriber::reload;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use super::log_writer;
@@ -25,7 +28,8 @@ pub enum LogFormat {
 }
 
 /// How severe an event must be to be written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum LogLevel {
     /// Ours failed.
     Error,
@@ -37,16 +41,42 @@ pub enum LogLevel {
     Debug,
 }
 
+impl LogLevel {
+    /// All there are, the quietest first.
+    pub const ALL: [Self; 4] = [Self::Error, Self::Warn, Self::Info, Self::Debug];
+
+    /// The word for it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+        }
+    }
+}
+
 /// Writes events to stderr from now on, for the whole process, from a thread of its own; panics are events too. A second call
 /// changes nothing.
 pub fn install(format: LogFormat, level: LogLevel) {
+    let (filter, filtering) = reload::Layer::new(filter(level));
     let layer = match log_writer::of_the_process() {
-        Some(lines) => layer(format, level, lines.clone()),
-        None => layer(format, level, io::stderr),
+        Some(lines) => layer(format, filter, lines.clone()),
+        None => layer(format, filter, io::stderr),
     };
     // An error means that somebody, a test for instance, listens already.
     if tracing_subscriber::registry().with(layer).try_init().is_ok() {
         panic::set_hook(Box::new(tell_panic));
+        let _ = FILTERING.set(filtering);
+    }
+}
+
+/// Writes events of this level and above from now on. Without [`install`] there is nothing to change.
+pub fn set_level(level: LogLevel) {
+    if let Some(filtering) = FILTERING.get() {
+        // An error means that nobody writes any more.
+        let _ = filtering.reload(filter(level));
     }
 }
 
@@ -65,7 +95,11 @@ fn tell_panic(panic: &PanicHookInfo<'_>) {
     log_writer::flush(LAST_WORDS);
 }
 
-fn layer<W>(format: LogFormat, level: LogLevel, writer: W) -> Box<dyn Layer<Registry> + Send + Sync>
+fn layer<W>(
+    format: LogFormat,
+    filter: impl Filter<Registry> + Send + Sync + 'static,
+    writer: W,
+) -> Box<dyn Layer<Registry> + Send + Sync>
 where
     W: for<'a> fmt::MakeWriter<'a> + Send + Sync + 'static,
 {
@@ -75,7 +109,7 @@ where
         LogFormat::Text => lines.with_ansi(false).boxed(),
         LogFormat::Json => lines.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed(),
     };
-    lines.with_filter(filter(level)).boxed()
+    lines.with_filter(filter).boxed()
 }
 
 fn filter(level: LogLevel) -> Targets {
@@ -170,6 +204,8 @@ impl RateLimited {
 /// Enough for a reader that reads; a worker whose task panicked stands still for it at most.
 const LAST_WORDS: Duration = Duration::from_millis(100);
 const SECOND: Duration = Duration::from_secs(1);
+/// What is written, of the whole process.
+static FILTERING: OnceLock<reload::Handle<Targets, Registry>> = OnceLock::new();
 /// What these say below `warn` is for their own developers; rustls prints whole hellos, which peers choose.
 const LOUD: [&str; 6] = ["rustls", "tokio_rustls", "hyper", "hyper_util", "h2", "notify"];
 
@@ -196,7 +232,7 @@ mod tests {
     fn written(format: LogFormat, level: LogLevel, events: impl FnOnce()) -> String {
         let sink = Sink::default();
         let lines = sink.clone();
-        let subscriber = tracing_subscriber::registry().with(layer(format, level, move || lines.clone()));
+        let subscriber = tracing_subscriber::registry().with(layer(format, filter(level), move || lines.clone()));
         tracing::subscriber::with_default(subscriber, events);
         String::from_utf8(sink.0.lock().expect("the sink").clone()).expect("UTF-8")
     }

@@ -17,5 +17,7 @@ pub use labels::{
     TruthResult, UpstreamFailure,
 };
 pub use log_writer::flush as flush_log;
-pub use logging::{LogFormat, LogLevel, RateLimited, install as install_logging, printable};
+pub use logging::{
+    LogFormat, LogLevel, RateLimited, install as install_logging, printable, set_level as set_log_level,
+};
 pub use site_series::SiteFacts;

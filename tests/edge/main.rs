@@ -38,6 +38,7 @@ mod inspect;
 mod inspect_strength;
 mod key_types;
 mod kills;
+mod levers;
 mod library;
 mod limited_folders;
 mod limits;

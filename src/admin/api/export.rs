@@ -16,7 +16,8 @@ use crate::certs::{Export, NotExported};
 pub(super) static RESOURCE: Resource = Resource {
     operations: &[Operation::post("certificates/{fingerprint}/export", |call| Box::pin(export(call)))
         .taking(Takes::Json)
-        .with_right(Right::Export)],
+        .with_right(Right::Export)
+        .even_frozen()],
     description: include_str!("export.json"),
 };
 

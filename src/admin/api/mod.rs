@@ -8,6 +8,7 @@ mod choices;
 mod conditions;
 mod export;
 mod form;
+mod levers;
 mod objects;
 mod openapi;
 mod orders;
@@ -76,6 +77,7 @@ static RESOURCES: &[&Resource] = &[
     &sites::RESOURCE,
     &choices::RESOURCE,
     &upstreams::RESOURCE,
+    &levers::RESOURCE,
     &objects::RESOURCE,
     &rejected::RESOURCE,
     &requests::RESOURCE,
@@ -105,6 +107,17 @@ fn unwritten(error: &StoreError) -> Problem {
 /// Seconds since the Unix epoch.
 fn now() -> i64 {
     OffsetDateTime::now_utc().unix_timestamp()
+}
+
+/// Seconds since the Unix epoch of the moment at which something is to end; it is to come yet.
+fn end(expires: Option<&str>, now: i64) -> Result<Option<i64>, Problem> {
+    let Some(expires) = expires else { return Ok(None) };
+    let end = OffsetDateTime::parse(expires, &Rfc3339).map(OffsetDateTime::unix_timestamp);
+    let end = end.map_err(|_| Problem::malformed("expires: expected a time such as 2027-01-31T00:00:00Z"))?;
+    if end <= now {
+        return Err(Problem::malformed("expires: expected a time to come, found one that is over"));
+    }
+    Ok(Some(end))
 }
 
 /// RFC 3339 in UTC. A certificate may name a year that RFC 3339 cannot: it gets the last moment that can be written.

@@ -4,7 +4,7 @@ use http::Method;
 use tokio::task::JoinError;
 
 use super::route::Operation;
-use super::{Call, conditions};
+use super::{Call, conditions, levers};
 use crate::admin::problem::{Answer, Kind, Problem};
 use crate::admin::rights::Right;
 use crate::store::audit::{Deed, Outcome};
@@ -64,6 +64,9 @@ async fn run_and_record(operation: &'static Operation, path: String, call: Call)
     }
     // A task of its own, so that what fails in a way that was not foreseen is recorded too.
     let running = tokio::spawn(async move {
+        if let Some(problem) = levers::standstill(operation, &call.sources) {
+            return Err(problem);
+        }
         match conditions::hold(operation, &path, &call).await {
             Ok(_turn) => (operation.run)(call).await,
             Err(problem) => Err(problem),

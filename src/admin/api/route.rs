@@ -30,6 +30,8 @@ pub(super) struct Operation {
     pub(super) query: &'static [&'static str],
     /// What may be sent along.
     pub(super) takes: Takes,
+    /// Whether it may be ordered while all that changes stands still.
+    pub(super) even_frozen: bool,
     /// Does it.
     pub(super) run: Run,
 }
@@ -70,7 +72,7 @@ impl Operation {
     }
 
     const fn new(method: Method, right: Right, path: &'static str, run: Run) -> Self {
-        Self { method, path, right, query: &[], takes: Takes::Nothing, run }
+        Self { method, path, right, query: &[], takes: Takes::Nothing, even_frozen: false, run }
     }
 
     /// The same, and these may stand behind the `?`.
@@ -82,6 +84,12 @@ impl Operation {
     /// The same with a body.
     pub(super) const fn taking(mut self, takes: Takes) -> Self {
         self.takes = takes;
+        self
+    }
+
+    /// The same, and while all that changes stands still too.
+    pub(super) const fn even_frozen(mut self) -> Self {
+        self.even_frozen = true;
         self
     }
 

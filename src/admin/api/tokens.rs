@@ -1,11 +1,9 @@
 //! Tokens for programs that are not on the edge's machine.
 
 use serde::{Deserialize, Serialize};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use super::recorded::Note;
-use super::{Call, Operation, Resource, Takes, aside, now, timestamp, unwritten};
+use super::{Call, Operation, Resource, Takes, aside, end, now, timestamp, unwritten};
 use crate::admin::problem::{Answer, Kind, Problem, created, json};
 use crate::admin::rights::{Right, Role};
 use crate::admin::tokens::{NotMade, Record};
@@ -14,9 +12,12 @@ use crate::admin::tokens::{NotMade, Record};
 pub(super) static RESOURCE: Resource = Resource {
     operations: &[
         Operation::get("tokens", |call| Box::pin(aside(call, |call| Ok(json(&list(call)))))).with_right(Right::Own),
-        Operation::post("tokens", |call| Box::pin(aside(call, make))).taking(Takes::Json).with_right(Right::Own),
+        Operation::post("tokens", |call| Box::pin(aside(call, make)))
+            .taking(Takes::Json)
+            .with_right(Right::Own)
+            .even_frozen(),
         Operation::get("tokens/{id}", |call| Box::pin(aside(call, one))).with_right(Right::Own),
-        Operation::delete("tokens/{id}", |call| Box::pin(aside(call, revoke))).with_right(Right::Own),
+        Operation::delete("tokens/{id}", |call| Box::pin(aside(call, revoke))).with_right(Right::Own).even_frozen(),
     ],
     description: include_str!("tokens.json"),
 };
@@ -79,12 +80,7 @@ fn make(call: &Call) -> Result<Answer, Problem> {
         return Err(Problem::malformed(format!("name: expected 1 to {LONGEST_NAME} letters on one line")));
     }
     let now = now();
-    let expires = expires.map(|expires| OffsetDateTime::parse(&expires, &Rfc3339)).transpose();
-    let expires = expires.map_err(|_| Problem::malformed("expires: expected a time such as 2027-01-31T00:00:00Z"))?;
-    let expires = expires.map(OffsetDateTime::unix_timestamp);
-    if expires.is_some_and(|expires| expires <= now) {
-        return Err(Problem::malformed("expires: expected a time to come, found one that is over"));
-    }
+    let expires = end(expires.as_deref(), now)?;
     let (record, token) = call.sources.tokens.make(&name, role, now, expires).map_err(|error| match error {
         NotMade::NameTaken => {
             let text = format!("there is a token of the name {name:?}; revoke it, or choose another name");

@@ -6,15 +6,16 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::recorded::Note;
-use super::{Call, Operation, Resource, Takes, aside};
+use super::{Call, Operation, Resource, Takes, aside, levers};
 use crate::admin::problem::{Answer, Kind, Problem, json};
+use crate::levers::Change;
 use crate::live::{Condition, Lever, RouteTable, UpstreamState};
 
 /// `upstreams`
 pub(super) static RESOURCE: Resource = Resource {
     operations: &[
         Operation::get("upstreams", |call| Box::pin(aside(call, list))),
-        Operation::post("upstreams/{upstream}", |call| Box::pin(aside(call, pull))).taking(Takes::Json),
+        Operation::post("upstreams/{upstream}", |call| Box::pin(pull(call))).taking(Takes::Json).even_frozen(),
     ],
     description: include_str!("upstreams.json"),
 };
@@ -37,6 +38,9 @@ struct Entry {
 #[serde(deny_unknown_fields)]
 struct Order {
     state: String,
+    expires: Option<String>,
+    #[serde(default)]
+    keep: bool,
 }
 
 /// A server as one kind of groups has it.
@@ -68,22 +72,25 @@ fn list(call: &Call) -> Result<Answer, Problem> {
 }
 
 /// Brings a server to do what the operator wants.
-fn pull(call: &Call) -> Result<Answer, Problem> {
+async fn pull(call: Call) -> Result<Answer, Problem> {
     let wanted = call.parameter("upstream").to_owned();
-    let Order { state } = call.json()?;
+    let Order { state, expires, keep } = call.json()?;
     let lever = Lever::ALL.into_iter().find(|lever| lever.word() == state).ok_or_else(|| {
         let words = Lever::ALL.map(|lever| format!("{:?}", lever.word())).join(", ");
         Problem::malformed(format!("state: expected one of {words}, found {state:?}"))
     })?;
-    let mut found = known(&call.sources.routes.snapshot());
-    found.retain(|(upstream, _), _| *upstream == wanted);
-    if found.is_empty() {
+    let find = || {
+        let mut found = known(&call.sources.routes.snapshot());
+        found.retain(|(upstream, _), _| *upstream == wanted);
+        found
+    };
+    if find().is_empty() {
         let text = format!("no site has the upstream {wanted:?}; `vitrine upstreams list` shows those there are");
         return Err(Problem::new(Kind::NotFound, text));
     }
-    found.values().for_each(|known| known.state.pull(lever));
+    levers::pull(&call, Change::Upstream(wanted.clone(), lever), (expires.as_deref(), keep)).await?;
     tracing::warn!(upstream = wanted, state, "the operator wants an upstream so");
-    let entries: Vec<Entry> = found.into_iter().map(Entry::from).collect();
+    let entries: Vec<Entry> = find().into_iter().map(Entry::from).collect();
     Ok(Note::of(format!("upstreams/{wanted}"), format!("state {state}")).on(json(&entries)))
 }
 

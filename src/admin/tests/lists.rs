@@ -149,8 +149,8 @@ async fn what_the_intake_has_against_a_file_is_listed_and_counted() {
     let (index, well_known) = (table(CertIndex::default()).0, table(WellKnown::default()).0);
     let intake = {
         let store = Store::in_memory();
-        Intake::start(drop.path().to_owned(), store, drop.path(), index, well_known, watch::channel(Arc::default()).1)
-            .expect("started")
+        let (terms, frozen) = (watch::channel(Arc::default()).1, watch::channel(false).1);
+        Intake::start(drop.path().to_owned(), store, drop.path(), (index, well_known), terms, frozen).expect("started")
     };
     let plane = Plane::with_intake(Some(intake.clone())).await;
     let deadline = tokio::time::Instant::now() + Duration::from_secs(20);

@@ -44,6 +44,7 @@ pub(super) async fn run(
     folders: Vec<PathBuf>,
     mut orders: mpsc::Receiver<Order>,
     looks: watch::Sender<u64>,
+    mut frozen: watch::Receiver<bool>,
 ) {
     // Watch first, then look: what changes in between is looked at again.
     let Ok(mut watch) = tokio::task::spawn_blocking(move || FolderWatch::new(folders)).await else { return };
@@ -74,14 +75,18 @@ pub(super) async fn run(
         }
         looks.send_modify(|ended| *ended += 1);
 
-        let next = next.map(|next| next.max(Instant::now() + SHORTEST_PAUSE));
+        let is_frozen = *frozen.borrow_and_update();
+        let pause = if is_frozen { FROZEN_PAUSE } else { SHORTEST_PAUSE };
+        let next = next.map(|next| next.max(Instant::now() + pause));
         tokio::select! {
-            why = watch.changed() => {
+            // What came and went meanwhile is looked at when it is over.
+            Ok(()) = frozen.changed() => (errand, desk.is_told) = (Errand::Everything, false),
+            why = watch.changed(), if !is_frozen => {
                 tracing::debug!(why = why.label(), "looks at the drop folder");
                 errand = Errand::of(watch.named().filter(|_| why == Why::Event));
                 desk.is_told = matches!(errand, Errand::Named(_));
             }
-            () = another(&mut terms) => {
+            () = another(&mut terms), if !is_frozen => {
                 (errand, desk.is_told) = (Errand::Everything, false);
             }
             () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {
@@ -100,6 +105,9 @@ pub(super) async fn run(
                     order = Some(received);
                 }
             },
+        }
+        if *frozen.borrow() {
+            errand = Errand::Keeping;
         }
     }
 }
@@ -126,5 +134,7 @@ impl Desk {
     }
 }
 
+/// What came before may still have to be written down.
+const FROZEN_PAUSE: Duration = Duration::from_secs(1);
 /// No chain of deadlines makes a busy loop.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(50);

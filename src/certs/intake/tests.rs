@@ -29,9 +29,9 @@ impl Edge {
                 folder.path().join("certs"),
                 store,
                 folder.path(),
-                index_publisher,
-                publisher,
+                (index_publisher, publisher),
                 watch::channel(Arc::default()).1,
+                watch::channel(false).1,
             )
             .expect("started")
         };

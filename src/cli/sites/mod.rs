@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
+use super::levers::Maintaining;
 use super::{Asking, Running};
 
 #[derive(Debug, Subcommand)]
@@ -22,6 +23,9 @@ pub(super) enum Command {
     /// Decide where a site's certificates come from, above the configuration
     #[command(after_help = "Example: vitrine sites use staging.shop.test self-signed")]
     Use(provision::Using),
+    /// Tell a site's visitors that it is being worked on, or let them in, above the configuration
+    #[command(after_help = "Example: vitrine sites maintenance shop.example on --for 30m")]
+    Maintenance(Maintaining),
     /// Order a certificate for a managed site now, whatever serves and whatever failed before
     Renew(Removing),
     /// When the certificates of managed sites will be ordered, as far as the issuers' limits let them
@@ -77,6 +81,7 @@ impl Command {
             }
             Self::Remove(Removing { running, name }) => running.ask(async |edge| served::remove(edge, &name).await),
             Self::Renew(Removing { running, name }) => running.ask(async |edge| served::renew(edge, &name).await),
+            Self::Maintenance(maintaining) => maintaining.obey(),
             Self::Plan(planning) => planning.running.ask(async |edge| plan::plan(edge, &planning).await),
             Self::List(asking) => asking.running.ask(async |edge| served::list(edge, asking.json).await),
             Self::Use(using) => using.running.ask(async |edge| provision::use_(edge, &using).await),

@@ -4,6 +4,12 @@ use std::time::Duration;
 
 use super::Access;
 
+impl Default for Maintenance {
+    fn default() -> Self {
+        Self { on: false, retry_after: Duration::from_mins(5), allow: None }
+    }
+}
+
 /// Whether visitors are told to come back later.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Maintenance {

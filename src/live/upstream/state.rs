@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
+
 use super::Check;
 
 /// How a server is doing. What requests read of it are two atomics, which change with what lies behind the lock.
@@ -37,7 +39,8 @@ pub(super) struct Doing {
 }
 
 /// What the operator wants of a server.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Lever {
     /// To do its part.
     #[default]
@@ -141,10 +144,6 @@ impl UpstreamState {
     #[must_use]
     pub fn failures(&self) -> u32 {
         self.failures.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn lever(&self) -> Lever {
-        self.doing.lock().unwrap_or_else(PoisonError::into_inner).lever
     }
 
     /// The operator wants it so.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use http::request::Parts;
 use http::{Method, StatusCode};
 
+use super::client;
 use super::exchange::Exchange;
 use super::gate;
 use super::headers;
@@ -60,6 +61,13 @@ pub(super) fn plan<'r>(head: &'r Parts, has_body: bool, exchange: &Rc<Exchange>)
         return Plan::Answer(LocalAnswer::Misdirected);
     }
     let table = &exchange.view.table;
+    // A connection from before, or one of somebody's that a trusted proxy brings.
+    if table.denied.is_some()
+        && !connection.is_own_check()
+        && table.turns_away(client::address(connection, &head.headers, &table.trusted_proxies))
+    {
+        return Plan::Answer(LocalAnswer::Denied);
+    }
     let Some(site) = table.site_of(host) else { return Plan::Answer(LocalAnswer::UnknownHost) };
     exchange.note_site(site);
 

@@ -28,7 +28,7 @@ pub(crate) use http2::{Http2, agreed, empty, frames};
 pub(crate) use message::Response;
 pub(crate) use origin::{Exchange, Origin, Then};
 pub(crate) use setup::{Setup, drop_file, replace_file, site};
-pub(crate) use talk::{Talk, dial};
+pub(crate) use talk::{Stream, Talk, dial, is_timeout};
 pub(crate) use tls::{ClientTls, shop_client, shown};
 pub(crate) use websocket::{HANDSHAKE, SWITCHING};
 
