@@ -1,4 +1,4 @@
-//! The command line: `vitrine run`, `check`, `demo`, `inspect`, `import`, `certs`, `csr`, `sites`, `upstreams`, `levers`, `deny`,
+//! The command line: `vitrine run`, `check`, `demo`, `inspect`, `import`, `certs`, `csr`, `sites`, `upstreams`, `explain`, `levers`, `deny`,
 //! `admit`, `freeze`, `log-level`, `acme`, `objects`, `token`, `audit`, `backup`, `restore`, `state`.
 
 mod acme;
@@ -9,6 +9,7 @@ mod check;
 mod csr;
 mod demo;
 mod exit;
+mod explain;
 mod import;
 mod inspect;
 mod lasting;
@@ -86,6 +87,9 @@ enum Command {
     /// The servers behind a running edge: how each is doing; take one out, or back in
     #[command(subcommand)]
     Upstreams(upstreams::Command),
+    /// What a running edge does with a request, and why
+    #[command(after_help = explain::HELP)]
+    Explain(explain::Explaining),
     /// All that is wanted otherwise than configured while the edge runs
     Levers(Asking),
     /// Turn the clients of a network away, from all sites of a running edge
@@ -213,6 +217,7 @@ impl Command {
             Self::Sites(command) => command.obey(),
             Self::Csr(command) => command.obey(),
             Self::Upstreams(command) => command.obey(),
+            Self::Explain(explaining) => explaining.obey(),
             Self::Levers(asking) => levers::list(&asking),
             Self::Deny(denying) => denying.obey(),
             Self::Admit(admitting) => admitting.obey(),

@@ -21,6 +21,7 @@ mod desync;
 mod disks;
 mod dns01;
 mod drop_folder;
+mod explain;
 mod export;
 mod faults;
 mod forwarded;

@@ -6,6 +6,7 @@ mod call;
 mod certificates;
 mod choices;
 mod conditions;
+mod explain;
 mod export;
 mod form;
 mod levers;
@@ -18,6 +19,7 @@ mod recorded;
 mod rejected;
 mod requests;
 mod route;
+mod serving;
 mod sites;
 mod tokens;
 mod upstreams;
@@ -78,6 +80,7 @@ static RESOURCES: &[&Resource] = &[
     &choices::RESOURCE,
     &upstreams::RESOURCE,
     &levers::RESOURCE,
+    &explain::RESOURCE,
     &objects::RESOURCE,
     &rejected::RESOURCE,
     &requests::RESOURCE,

@@ -20,8 +20,9 @@ pub(super) static RESOURCE: Resource = Resource {
     description: include_str!("upstreams.json"),
 };
 
+/// A server, and how it is doing.
 #[derive(Serialize)]
-struct Entry {
+pub(super) struct Entry {
     upstream: String,
     state: &'static str,
     /// Why, if it is down.
@@ -64,6 +65,21 @@ fn known(routes: &RouteTable) -> BTreeMap<(String, Option<String>), Known> {
         }
     }
     known
+}
+
+/// Those of one group.
+pub(super) fn of_group(routes: &RouteTable, group: usize) -> Vec<Entry> {
+    let Some(group) = routes.groups().get(group) else { return Vec::new() };
+    let check = group.care.check.as_ref().map(|check| check.path.to_string());
+    let known = known(routes);
+    let keys = group.members.iter().map(|member| (member.upstream.to_string(), check.clone()));
+    let (mut known, mut entries) = (known, Vec::new());
+    for key in keys {
+        if let Some(found) = known.remove(&key) {
+            entries.push(Entry::from((key, found)));
+        }
+    }
+    entries
 }
 
 fn list(call: &Call) -> Result<Answer, Problem> {

@@ -1,0 +1,203 @@
+//! Which certificate serves a host, why that one, and whether clients are shown it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::{choices, state, timestamp};
+use crate::certs::{Checked, Choice, Truth};
+use crate::live::{CertFacts, CertIndex, ServedCert, Site, ValidationLevel};
+use crate::name::{self, HostPattern};
+
+/// A host, and what serves it.
+#[derive(Serialize)]
+pub(super) struct Host {
+    host: String,
+    state: &'static str,
+    #[serde(flatten)]
+    check: Check,
+    certificates: Vec<Serving>,
+}
+
+impl Host {
+    /// Whether there is a certificate for it.
+    pub(super) fn is_served(&self) -> bool {
+        !self.certificates.is_empty()
+    }
+
+    /// What the operator chose stands above all rules.
+    pub(super) fn chosen_by(mut self, site: &Site, choice: Option<&Choice>) -> Self {
+        for serving in &mut self.certificates {
+            serving.rule = choices::rule(site, choice, &serving.fingerprint).unwrap_or(serving.rule);
+        }
+        self
+    }
+}
+
+#[derive(Serialize)]
+struct Serving {
+    key_type: &'static str,
+    fingerprint: String,
+    not_after: String,
+    rule: &'static str,
+    #[serde(flatten)]
+    check: Check,
+}
+
+/// Whether clients are shown what is published.
+#[derive(Serialize)]
+struct Check {
+    /// When this was last looked at; `null`: not yet.
+    checked: Option<String>,
+    /// `as published`, or what is wrong.
+    served: Option<String>,
+}
+
+impl From<Option<Checked>> for Check {
+    fn from(last: Option<Checked>) -> Self {
+        Self {
+            checked: last.as_ref().map(|checked| timestamp(checked.at)),
+            served: last.map(|checked| checked.fault.unwrap_or_else(|| AS_PUBLISHED.to_owned())),
+        }
+    }
+}
+
+/// What serves a host.
+pub(super) fn host(
+    pattern: &HostPattern,
+    index: &CertIndex,
+    candidates: &Candidates<'_>,
+    truth: &Truth,
+    asked: Asked,
+) -> Host {
+    let served: Vec<_> = index.find_pattern(pattern).into_iter().flat_map(|choice| choice.iter()).collect();
+    let states: Vec<_> =
+        served.iter().map(|served| state(served.facts.not_before, served.facts.not_after, asked.now)).collect();
+    let state = match states.first() {
+        None => "no certificate",
+        Some(_) if states.contains(&"valid") => "served",
+        Some(_) if states.contains(&"not_yet_valid") => "not yet valid",
+        Some(_) => "expired",
+    };
+    let serving = |served: &Arc<ServedCert>| Serving {
+        key_type: served.key_type.label(),
+        fingerprint: served.facts.fingerprint.to_string(),
+        not_after: timestamp(served.facts.not_after),
+        rule: candidates.rule(pattern, served, asked),
+        check: truth.of_certificate(pattern, served.key_type, &served.facts.fingerprint).into(),
+    };
+    Host {
+        host: pattern.to_string(),
+        state,
+        check: truth.of_host(pattern).into(),
+        certificates: served.into_iter().map(serving).collect(),
+    }
+}
+
+/// Which certificates could serve a name, to tell why the one that does was chosen.
+pub(super) struct Candidates<'a>(HashMap<&'a HostPattern, Vec<&'a Arc<ServedCert>>>);
+
+impl<'a> Candidates<'a> {
+    pub(super) fn of(index: &'a CertIndex) -> Self {
+        let mut by_name: HashMap<_, Vec<_>> = HashMap::new();
+        for served in index.certificates() {
+            for pattern in &served.names {
+                by_name.entry(pattern).or_default().push(served);
+            }
+        }
+        Self(by_name)
+    }
+
+    /// The first rule, in the order they are applied, by which `chosen` goes before the next best. With another type of key that
+    /// is one of a worse standing alone: of the same standing, both serve.
+    fn rule(&self, pattern: &HostPattern, chosen: &Arc<ServedCert>, asked: Asked) -> &'static str {
+        let standing = |served: &ServedCert| Standing::of(&served.facts, asked);
+        let best = |place: &HostPattern| {
+            let is_rival = |other: &&&Arc<ServedCert>| {
+                other.facts.fingerprint != chosen.facts.fingerprint
+                    && (other.key_type.label() == chosen.key_type.label() || standing(other) != standing(chosen))
+            };
+            self.0.get(place).into_iter().flatten().filter(is_rival).min_by_key(|rival| standing(rival)).copied()
+        };
+        let is_exact = chosen.names.contains(pattern);
+        let wildcard = wildcard_of(pattern);
+        let rivals = [(true, best(pattern)), (false, wildcard.as_ref().and_then(best))];
+        let rivals = rivals.into_iter().filter_map(|(exact, rival)| Some((exact, rival?)));
+        // Of equal ones the first: the exact name's.
+        match rivals.min_by_key(|(_, rival)| standing(rival)) {
+            None => "only candidate",
+            Some((exact, rival)) if exact != is_exact && standing(rival) == standing(chosen) => {
+                "exact name before wildcard"
+            }
+            Some((_, rival)) => decisive(&chosen.facts, &rival.facts, asked),
+        }
+    }
+}
+
+/// What a site asks of its certificates, and when.
+#[derive(Clone, Copy)]
+pub(super) struct Asked {
+    pub(super) minimum: Option<ValidationLevel>,
+    /// Seconds since the Unix epoch.
+    pub(super) now: i64,
+}
+
+/// What goes before an exact name and the newest issue, the gravest first.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Standing {
+    untimely: bool,
+    untrusted: bool,
+    unvouched: bool,
+    revoked: bool,
+    too_low: bool,
+    leaving: bool,
+}
+
+impl Standing {
+    fn of(facts: &CertFacts, Asked { minimum, now }: Asked) -> Self {
+        let valid = state(facts.not_before, facts.not_after, now) == "valid";
+        let too_low = minimum.is_some_and(|minimum| facts.traits.level < Some(minimum));
+        Self {
+            untimely: !valid,
+            untrusted: !facts.trusted,
+            unvouched: !facts.vouched,
+            revoked: facts.revoked,
+            too_low,
+            leaving: facts.in_grace,
+        }
+    }
+}
+
+/// The only wildcard that can cover a name.
+fn wildcard_of(pattern: &HostPattern) -> Option<HostPattern> {
+    match pattern {
+        HostPattern::Exact(exact) => HostPattern::parse(&format!("*.{}", name::parent(exact.as_str())?)).ok(),
+        HostPattern::Wildcard(_) => None,
+    }
+}
+
+fn decisive(chosen: &CertFacts, other: &CertFacts, asked: Asked) -> &'static str {
+    let (standing, other_standing) = (Standing::of(chosen, asked), Standing::of(other, asked));
+    if standing.untimely != other_standing.untimely {
+        "valid now before not valid now"
+    } else if standing.untrusted != other_standing.untrusted {
+        "trusted chain before untrusted"
+    } else if standing.unvouched != other_standing.unvouched {
+        "complete chain before none"
+    } else if standing.revoked != other_standing.revoked {
+        "in force before revoked"
+    } else if standing.too_low != other_standing.too_low {
+        "validation that the site asks for before less"
+    } else if standing.leaving != other_standing.leaving {
+        "in place before withdrawn"
+    } else if chosen.not_before != other.not_before {
+        "issued later"
+    } else if chosen.not_after != other.not_after {
+        "valid longer"
+    } else {
+        "fingerprint"
+    }
+}
+
+const AS_PUBLISHED: &str = "as published";
