@@ -1,5 +1,6 @@
 //! Connections to the shops behind the edge: each worker has its own.
 
+mod choice;
 mod chunked;
 mod connect;
 mod framing;

@@ -12,13 +12,14 @@ use hashbrown::HashMap;
 use http_body::{Frame, SizeHint};
 use tokio::time::timeout;
 
+use super::choice::Choice;
 use super::connect::{Unconnected, connect};
 use super::link::{Broken, Link, Scratch, scratch};
 use super::request::Outgoing;
 use super::response::Head;
 use super::stream::UpstreamStream;
 use crate::limits::Limits;
-use crate::live::{Member, Upstream, UpstreamGroup};
+use crate::live::{Upstream, UpstreamGroup};
 use crate::proxy::alarm::Alarms;
 use crate::proxy::permits::Permits;
 use crate::proxy::worker::{View, Worker};
@@ -72,8 +73,7 @@ struct Idle {
 }
 
 impl Pools {
-    /// A connection to one of the group's upstreams: an idle one, or a new one. Upstreams take turns; one that is left alone, or cannot
-    /// be connected to, is passed over. When there is no other, somebody is better than nobody.
+    /// A connection to one of the group's upstreams: an idle one, or a new one. One that cannot be connected to is passed over.
     pub(in crate::proxy) async fn lease(
         &self,
         worker: &Worker,
@@ -84,18 +84,13 @@ impl Pools {
         let Some(group) = view.table.groups().get(group) else { return Err(nobody()) };
         let limits = &view.table.limits;
         let first = self.turn.replace(self.turn.get().wrapping_add(1));
+        let without = match wanted {
+            Wanted::NotFrom(place) => Some(place),
+            Wanted::Any | Wanted::Fresh => None,
+        };
         let mut last: Option<(UpstreamFailure, Arc<str>)> = None;
-        let number = group.members.len();
-        for turn in 0..2 * number {
-            let place = first.wrapping_add(turn) % number;
-            let Member { upstream, state } = &group.members[place];
-            let is_passed_over = match turn < number {
-                true => wanted == Wanted::NotFrom(place) || !state.admits(),
-                false => wanted == Wanted::NotFrom(place) || !state.is_better_than_nobody(),
-            };
-            if is_passed_over {
-                continue;
-            }
+        for place in Choice::new(group, first, without) {
+            let upstream = &group.members[place].upstream;
             if let Some((failure, name)) = last.take() {
                 worker.counters.upstream_failures.count(failure);
                 worker.upstream_log.say(|| {
