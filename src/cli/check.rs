@@ -117,6 +117,7 @@ impl Report {
     /// Names are looked up again for each connection; today's failure may be the name server's.
     fn upstreams(&mut self, sites: &[SiteSpec]) {
         let upstreams = sites.iter().flat_map(|site| &site.routes).flat_map(|(_, group)| &group.upstreams);
+        let upstreams = upstreams.map(|member| &member.upstream);
         let names: BTreeSet<(&str, u16)> = upstreams.map(|upstream| (&*upstream.host, upstream.port)).collect();
         let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
         let unknown = runtime.block_on(unknown(names));

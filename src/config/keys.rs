@@ -115,6 +115,7 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
             "limits",
             "upstreams",
             "retries",
+            "balance",
             "health",
             "route",
         ],
@@ -128,6 +129,7 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
     ("site.limits", OWN_LIMITS),
     ("site.route", &["path", "upstreams", "allow", "deny", "limits"]),
     ("site.route.limits", OWN_LIMITS),
+    ("site.balance", &["method", "cookie"]),
     (
         "site.health",
         &[

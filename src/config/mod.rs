@@ -1,6 +1,7 @@
 //! What the operator said, typed and valid: whoever holds a [`Config`] holds the proof that nothing in it is wrong.
 
 mod acme;
+mod balance;
 mod bounds;
 mod budgets;
 mod care;

@@ -5,13 +5,16 @@ use std::collections::HashMap;
 use toml::Spanned;
 use toml::de::DeValue;
 
+use super::balance::{self, ReadBalance};
 use super::care::ReadCare;
 use super::on_demand::Kinship;
 use super::ordered::Ordered;
 use super::policy::{self, ReadPolicy};
 use super::reader::{Pad, Placed, Section};
 use super::{place, value};
-use crate::live::{Care, GroupSpec, OnDemand, OrderSpec, Provision, RoutePolicy, SiteSpec, Upstream, ValidationLevel};
+use crate::live::{
+    Balance, Care, GroupSpec, MemberSpec, OnDemand, OrderSpec, Provision, RoutePolicy, SiteSpec, ValidationLevel,
+};
 use crate::name::{HostName, HostPattern};
 
 /// What the rest of the file says that sites must agree with.
@@ -32,14 +35,16 @@ pub(super) struct ReadSite {
     /// The given name, else the first host.
     pub(super) name: Option<Placed<String>>,
     pub(super) hosts: Vec<Placed<HostPattern>>,
-    routes: Vec<(String, Vec<Upstream>)>,
+    routes: Vec<(String, Vec<MemberSpec>)>,
     care: ReadCare,
+    balance: ReadBalance,
     minimum_validation: Option<ValidationLevel>,
     staging: bool,
     provision: Placed<Provision>,
     kinship: Kinship,
     model: Option<OnDemand>,
-    model_care: Option<Care>,
+    /// As the site that it is like has them.
+    model_care: Option<(Care, Balance)>,
     ordered: Ordered,
     /// As the site that it is like has it.
     model_orders: Option<OrderSpec>,
@@ -77,7 +82,7 @@ impl ReadSite {
         let minimum_validation = section.word("minimum_validation", &LEVELS).map(|level| level.value);
         let staging = section.value_or("staging", value::switch, false);
         let upstreams = read_upstreams(&section);
-        let mut routes: Vec<Placed<(String, Vec<Upstream>)>> = Vec::new();
+        let mut routes: Vec<Placed<(String, Vec<MemberSpec>)>> = Vec::new();
         if let Some(upstreams) = upstreams {
             routes.push(Placed { value: ("/".into(), upstreams.value), line: upstreams.line });
         }
@@ -98,7 +103,7 @@ impl ReadSite {
             routes.push(route);
             route_policies.extend(policy);
         }
-        let (kinship, care) = (Kinship::read(&section), ReadCare::read(&section));
+        let (kinship, care, balance) = (Kinship::read(&section), ReadCare::read(&section), ReadBalance::read(&section));
         let has_routes = given("upstreams") || !tables.is_empty();
         if !has_routes && !kinship.is_like_another() && table.get_ref().is_table() {
             let text = "is needed: where requests go, such as [\"http://10.0.0.11:8080\"]; or a [[site.route]]";
@@ -112,6 +117,7 @@ impl ReadSite {
             hosts,
             routes,
             care,
+            balance,
             minimum_validation,
             staging,
             provision,
@@ -136,7 +142,7 @@ impl ReadSite {
             self.minimum_validation = self.minimum_validation.or(model.minimum_validation);
             self.staging |= model.staging;
             self.model = Some(model.on_demand.clone());
-            self.model_care = model.routes.first().map(|(_, group)| group.care.clone());
+            self.model_care = model.routes.first().map(|(_, group)| (group.care.clone(), group.balance.clone()));
             self.model_orders = Some(model.orders.clone());
             self.policy.inherit(&model.policy);
         }
@@ -193,6 +199,7 @@ impl ReadSite {
         let Self {
             routes,
             care,
+            balance,
             model_care,
             minimum_validation,
             staging,
@@ -202,8 +209,9 @@ impl ReadSite {
             policy,
             ..
         } = self;
-        let care = care.over(&model_care.unwrap_or_default());
-        let group = |upstreams| GroupSpec { upstreams, care: care.clone() };
+        let (model_care, model_balance) = model_care.unwrap_or_default();
+        let (care, balance) = (care.over(&model_care), balance.over(&model_balance));
+        let group = |upstreams| GroupSpec { upstreams, care: care.clone(), balance: balance.clone() };
         let routes = routes.into_iter().map(|(path, upstreams)| (path, group(upstreams))).collect();
         let (provision, orders) = (provision.value, ordered.over(model_orders.as_ref().unwrap_or(orders)));
         let policy = policy.finish();
@@ -221,7 +229,7 @@ fn first_holds(site: &Spanned<DeValue<'_>>) -> bool {
     first.is_some_and(|first| place::pattern(first.get_ref()).is_ok())
 }
 
-type ReadRoute = (Placed<(String, Vec<Upstream>)>, Option<RoutePolicy>);
+type ReadRoute = (Placed<(String, Vec<MemberSpec>)>, Option<RoutePolicy>);
 
 fn read_route<'a>(pad: &'a Pad<'a>, table: &'a Spanned<DeValue<'a>>) -> Option<ReadRoute> {
     let section = Section::one_of(pad, "site.route", table);
@@ -241,15 +249,16 @@ fn read_route<'a>(pad: &'a Pad<'a>, table: &'a Spanned<DeValue<'a>>) -> Option<R
     Some((Placed { value: (path.value, upstreams.value), line: path.line }, policy))
 }
 
-fn read_upstreams(section: &Section<'_>) -> Option<Placed<Vec<Upstream>>> {
-    let list = section.filled_list("upstreams", place::upstream)?;
-    for (index, upstream) in list.value.iter().enumerate() {
-        if list.value[..index].iter().any(|earlier| earlier.value == upstream.value) {
-            let text = format!("{} is listed twice and gets twice the requests", upstream.value);
-            section.pad.warning(upstream.line, &section.dotted("upstreams"), text);
+fn read_upstreams(section: &Section<'_>) -> Option<Placed<Vec<MemberSpec>>> {
+    let list = section.filled_list("upstreams", balance::member)?;
+    for (index, member) in list.value.iter().enumerate() {
+        let upstream = &member.value.upstream;
+        if list.value[..index].iter().any(|earlier| earlier.value.upstream == *upstream) {
+            let text = format!("{upstream} is listed twice and gets twice the requests");
+            section.pad.warning(member.line, &section.dotted("upstreams"), text);
         }
     }
-    Some(Placed { value: list.value.into_iter().map(|upstream| upstream.value).collect(), line: list.line })
+    Some(Placed { value: list.value.into_iter().map(|member| member.value).collect(), line: list.line })
 }
 
 /// Few authorities check persons (`iv`); who asks for an organisation does not mean them.

@@ -37,8 +37,8 @@ pub use policy::{
 pub use route_table::{Provision, Route, RouteTable, Site, SiteSpec};
 pub use unknown_names::{UnknownName, UnknownNames, unknown_names};
 pub use upstream::{
-    Care, Check, Condition, GroupSpec, LONGEST_REST, Lever, Member, Upstream, UpstreamGroup, UpstreamState,
-    UpstreamStates,
+    Balance, BalanceMethod, Care, Check, Condition, GroupSpec, LONGEST_REST, Lever, Load, MOST_WEIGHT, Member,
+    MemberSpec, Place, Upstream, UpstreamGroup, UpstreamState, UpstreamStates, bid, number_of,
 };
 pub use well_known::{WellKnown, WellKnownObject};
 

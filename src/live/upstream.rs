@@ -3,16 +3,21 @@
 //! How a server is doing is shared by all workers and the control plane: a request reads two atomics of it, and takes no lock as
 //! long as everything is well.
 
+mod balance;
+mod load;
 mod state;
+mod states;
 
-use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::StatusCode;
 
+pub use balance::{Balance, BalanceMethod, MOST_WEIGHT, MemberSpec, bid, number_of};
+pub use load::{Load, Place};
 pub use state::{Condition, Lever, UpstreamState};
+pub use states::UpstreamStates;
 
 /// One server behind the edge, spoken to in HTTP/1.1 without TLS.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -37,9 +42,11 @@ impl fmt::Display for Upstream {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct GroupSpec {
     /// At least one.
-    pub upstreams: Vec<Upstream>,
+    pub upstreams: Vec<MemberSpec>,
     /// When one is left alone, and what is asked of another.
     pub care: Care,
+    /// How requests are shared out.
+    pub balance: Balance,
 }
 
 /// When a server is left alone, and what is asked of another.
@@ -90,7 +97,8 @@ impl Default for Care {
 
 impl From<Vec<Upstream>> for GroupSpec {
     fn from(upstreams: Vec<Upstream>) -> Self {
-        Self { upstreams, care: Care::default() }
+        let upstreams = upstreams.into_iter().map(MemberSpec::from).collect();
+        Self { upstreams, care: Care::default(), balance: Balance::default() }
     }
 }
 
@@ -101,6 +109,8 @@ pub struct UpstreamGroup {
     pub members: Box<[Member]>,
     /// When one is left alone, and what is asked of another.
     pub care: Care,
+    /// How requests are shared out.
+    pub balance: Balance,
 }
 
 /// A server of a group.
@@ -108,8 +118,23 @@ pub struct UpstreamGroup {
 pub struct Member {
     /// Where it is.
     pub upstream: Upstream,
+    /// Its share beside the others'; 0: it gets requests only when nobody else is there.
+    pub weight: u32,
     /// How it is doing, in whatever groups it is.
     pub state: Arc<UpstreamState>,
+    /// How many requests it has; `None`: nobody needs to know.
+    pub load: Option<Arc<Load>>,
+    /// What it bids for clients with.
+    pub number: u64,
+}
+
+impl Member {
+    /// Its share, to be compared with the others'. Nobody's is nothing: who is chosen among those that should get none still does.
+    #[inline]
+    #[must_use]
+    pub fn share(&self) -> u64 {
+        u64::from(self.weight.max(1)) * balance::FULL
+    }
 }
 
 impl UpstreamGroup {
@@ -148,42 +173,6 @@ impl UpstreamGroup {
             doing.resting = Some(Instant::now() + rest);
             Some(rest)
         })
-    }
-}
-
-/// How all servers are doing, whatever table they are in: a reload forgets nothing. Clones are the same.
-#[derive(Clone, Debug, Default)]
-pub struct UpstreamStates(Arc<Mutex<HashMap<Key, Weak<UpstreamState>>>>);
-
-/// Who is asked otherwise may do otherwise.
-type Key = (Upstream, Option<Check>);
-
-impl UpstreamStates {
-    /// A group as it is now.
-    #[must_use]
-    pub fn group(&self, spec: &GroupSpec) -> UpstreamGroup {
-        let check = spec.care.check.as_ref();
-        let members = spec
-            .upstreams
-            .iter()
-            .map(|upstream| Member { upstream: upstream.clone(), state: self.of(upstream, check) });
-        UpstreamGroup { members: members.collect(), care: spec.care.clone() }
-    }
-
-    fn of(&self, upstream: &Upstream, check: Option<&Check>) -> Arc<UpstreamState> {
-        let mut states = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (upstream.clone(), check.cloned());
-        if let Some(known) = states.get(&key).and_then(Weak::upgrade) {
-            return known;
-        }
-        let new = Arc::<UpstreamState>::default();
-        states.insert(key, Arc::downgrade(&new));
-        new
-    }
-
-    /// Forgets those that no table has any more.
-    pub fn forget(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, state| state.strong_count() > 0);
     }
 }
 

@@ -9,6 +9,7 @@ mod admin;
 mod answers;
 mod audit;
 mod backup;
+mod balance;
 mod before_issue;
 mod choices;
 mod clocks;

@@ -9,7 +9,7 @@ use super::recorded::Note;
 use super::{Call, Operation, Resource, Takes, aside, levers};
 use crate::admin::problem::{Answer, Kind, Problem, json};
 use crate::levers::Change;
-use crate::live::{Condition, Lever, RouteTable, UpstreamState};
+use crate::live::{Condition, Lever, Load, Member, RouteTable, UpstreamState};
 
 /// `upstreams`
 pub(super) static RESOURCE: Resource = Resource {
@@ -32,6 +32,10 @@ pub(super) struct Entry {
     failures: u32,
     /// What the edge asks it for.
     check: Option<String>,
+    /// Its share; `None`: not the same wherever it is.
+    weight: Option<u32>,
+    /// Requests that it has, where they are counted.
+    open_requests: Option<u32>,
     sites: Vec<String>,
 }
 
@@ -47,7 +51,16 @@ struct Order {
 /// A server as one kind of groups has it.
 struct Known {
     state: Arc<UpstreamState>,
+    load: Option<Arc<Load>>,
+    weights: BTreeSet<u32>,
     sites: BTreeSet<String>,
+}
+
+impl Known {
+    fn of(member: &Member) -> Self {
+        let (weights, sites) = (BTreeSet::new(), BTreeSet::new());
+        Self { state: Arc::clone(&member.state), load: None, weights, sites }
+    }
 }
 
 /// By the server and what it is asked for.
@@ -58,8 +71,10 @@ fn known(routes: &RouteTable) -> BTreeMap<(String, Option<String>), Known> {
         for group in groups {
             let check = group.care.check.as_ref().map(|check| check.path.to_string());
             for member in &group.members {
-                let new = || Known { state: Arc::clone(&member.state), sites: BTreeSet::new() };
-                let entry = known.entry((member.upstream.to_string(), check.clone())).or_insert_with(new);
+                let key = (member.upstream.to_string(), check.clone());
+                let entry = known.entry(key).or_insert_with(|| Known::of(member));
+                entry.load = entry.load.take().or_else(|| member.load.clone());
+                entry.weights.insert(member.weight);
                 entry.sites.insert(site.name.to_string());
             }
         }
@@ -111,7 +126,8 @@ async fn pull(call: Call) -> Result<Answer, Problem> {
 }
 
 impl From<((String, Option<String>), Known)> for Entry {
-    fn from(((upstream, check), Known { state, sites }): ((String, Option<String>), Known)) -> Self {
+    fn from(((upstream, check), known): ((String, Option<String>), Known)) -> Self {
+        let Known { state, load, weights, sites } = known;
         let condition = state.condition();
         let (reason, resting_seconds) = match &condition {
             Condition::Down(why) => (Some(why.to_string()), None),
@@ -125,6 +141,8 @@ impl From<((String, Option<String>), Known)> for Entry {
             resting_seconds,
             failures: state.failures(),
             check,
+            weight: weights.first().copied().filter(|_| weights.len() == 1),
+            open_requests: load.map(|load| load.open()),
             sites: sites.into_iter().collect(),
         }
     }

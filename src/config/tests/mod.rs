@@ -2,6 +2,7 @@
 
 mod accepted;
 mod any_text;
+mod balance;
 mod contested;
 mod dns;
 mod included;

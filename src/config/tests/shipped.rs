@@ -70,6 +70,7 @@ fn the_reader_asks_for_every_known_key_and_every_one_is_shipped_and_explained() 
         "site.rate_limit",
         "site.maintenance",
         "site.limits",
+        "site.balance",
         "site.health",
         "site.route",
         "site.route.limits",

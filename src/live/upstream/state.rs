@@ -38,6 +38,14 @@ pub(super) struct Doing {
     down: Option<Box<str>>,
 }
 
+impl Doing {
+    /// Whether its rest is over, and nothing else keeps requests away.
+    fn is_due(&self, now: Instant) -> bool {
+        let is_over = self.resting.is_some_and(|until| until <= now);
+        is_over && self.lever == Lever::Ready && self.down.is_none()
+    }
+}
+
 /// What the operator wants of a server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -101,15 +109,33 @@ impl UpstreamState {
     #[inline]
     #[must_use]
     pub fn admits(&self) -> bool {
-        !self.is_barred.load(Ordering::Relaxed) || self.may_be_tried()
+        self.is_open() || self.may_be_tried()
+    }
+
+    /// Whether a request may go there as far as can be seen; that it may is for [`Self::admits`] to say, who lets one through.
+    #[inline]
+    #[must_use]
+    pub fn seems_to_admit(&self) -> bool {
+        self.is_open() || self.is_due()
+    }
+
+    /// Whether requests simply go there.
+    #[inline]
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        !self.is_barred.load(Ordering::Relaxed)
+    }
+
+    #[cold]
+    fn is_due(&self) -> bool {
+        self.doing.lock().unwrap_or_else(PoisonError::into_inner).is_due(Instant::now())
     }
 
     #[cold]
     fn may_be_tried(&self) -> bool {
         self.change(|doing| {
             let now = Instant::now();
-            let is_over = doing.resting.is_some_and(|until| until <= now);
-            let may = is_over && doing.lever == Lever::Ready && doing.down.is_none();
+            let may = doing.is_due(now);
             if may {
                 (doing.resting, doing.is_tried) = (Some(now + TRIAL), true);
             }
@@ -126,7 +152,7 @@ impl UpstreamState {
     /// Whether requests go there, and why not.
     #[must_use]
     pub fn condition(&self) -> Condition {
-        if !self.is_barred.load(Ordering::Relaxed) {
+        if self.is_open() {
             return Condition::Ready;
         }
         let doing = self.doing.lock().unwrap_or_else(PoisonError::into_inner);

@@ -7,6 +7,7 @@ use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, UPGRADE};
 use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode};
 
+use super::balance;
 use super::body::{ClientBody, ResponseBody};
 use super::errors::Asker;
 use super::exchange::{Exchange, Upload};
@@ -16,7 +17,7 @@ use super::request_body::RequestBody;
 use super::request_head;
 use super::respond::Answer;
 use super::turns::Turns;
-use crate::proxy::upstream::{Broken, Head, Lease, NoLease, Outgoing, Tunnel, Wanted};
+use crate::proxy::upstream::{Asked, Broken, Head, Lease, NoLease, Outgoing, Tunnel, Wanted};
 use crate::telemetry::{Label, LocalAnswer, Protocol, UpstreamFailure};
 
 /// Sends the request to one of the group's upstreams and makes the client's response of what comes back.
@@ -34,15 +35,22 @@ pub(super) fn forward(
     let (octets, framing) =
         request_head::write(head, &body, authority, &exchange.connection, upgrade, exchange.id(), rules);
     let request = Outgoing::new(&head.method, octets, body, framing);
-    send(asker, exchange, request, group, upgrade)
+    let asked = balance::asked(head, group, &exchange);
+    send(asker, exchange, request, (group, asked), upgrade)
 }
 
-async fn send(asker: Asker, exchange: Rc<Exchange>, mut request: Outgoing, group: usize, upgrade: bool) -> Answer {
+async fn send(
+    asker: Asker,
+    exchange: Rc<Exchange>,
+    mut request: Outgoing,
+    (group, asked): (usize, Asked),
+    upgrade: bool,
+) -> Answer {
     let worker = &exchange.connection.worker;
     let mut turns = Turns::new(worker, &exchange.view, group);
     let mut wanted = Wanted::Any;
     loop {
-        let lease = match worker.pools.lease(worker, &exchange.view, group, wanted).await {
+        let lease = match worker.pools.lease(worker, &exchange.view, group, asked, wanted).await {
             Ok(lease) => lease,
             Err(no_lease) => return Ok(unconnected(asker, no_lease)),
         };

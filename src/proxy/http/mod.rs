@@ -1,5 +1,6 @@
 //! HTTP on the way in, one file per step: serve, gate, plan, policy, headers, forward.
 
+mod balance;
 mod body;
 mod client;
 mod date;

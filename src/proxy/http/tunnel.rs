@@ -12,7 +12,7 @@ use crate::telemetry::Shed;
 /// Carries octets between client and upstream. `early` is what the client sent behind its handshake.
 pub(super) async fn carry(connection: &Rc<Connection>, tunnel: Tunnel, early: Bytes) {
     connection.becomes_tunnel();
-    if let Some((mut upstream, late)) = tunnel.open() {
+    if let Some((mut upstream, late, _place)) = tunnel.open() {
         let mut client = connection.io();
         let carried = async {
             upstream.write_all(&early).await?;

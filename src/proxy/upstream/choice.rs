@@ -1,37 +1,117 @@
 //! Which of a group's upstreams a request goes to.
 
-use crate::live::UpstreamGroup;
+use std::cell::Cell;
 
-/// The upstreams of a group in the order in which a request finds them.
+use crate::live::{BalanceMethod, Member, UpstreamGroup, bid};
+
+/// What of a request decides where it goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::proxy) struct Asked {
+    /// By whom or for what it is asked, as a number, where one upstream is to get all of these.
+    pub(in crate::proxy) key: Option<u64>,
+}
+
+/// Whose turn it is in a group, as one worker has it.
+pub(in crate::proxy) struct Rota {
+    /// What each upstream is owed.
+    owed: Box<[Cell<i64>]>,
+}
+
+impl Rota {
+    pub(in crate::proxy) fn of(group: &UpstreamGroup) -> Self {
+        Self { owed: group.members.iter().map(|_| Cell::new(0)).collect() }
+    }
+
+    /// Whose turn it is among those that fit, each as often as its share says and as evenly as that goes: nginx's smooth weighted round
+    /// robin.
+    fn turn(&self, group: &UpstreamGroup, fits: impl Fn(usize, &Member) -> bool) -> Option<usize> {
+        let mut best: Option<(i64, usize)> = None;
+        let mut all = 0;
+        for ((place, member), owed) in group.members.iter().enumerate().zip(&self.owed) {
+            if !fits(place, member) {
+                continue;
+            }
+            let share = i64::try_from(member.share()).unwrap_or(1);
+            owed.set(owed.get() + share);
+            all += share;
+            if best.is_none_or(|(most, _)| owed.get() > most) {
+                best = Some((owed.get(), place));
+            }
+        }
+        let (owed, place) = best?;
+        self.owed[place].set(owed - all);
+        Some(place)
+    }
+}
+
+/// The upstreams of a group in the order in which one request finds them.
 pub(super) struct Choice<'a> {
     group: &'a UpstreamGroup,
-    first: usize,
-    turn: usize,
-    without: Option<usize>,
+    rota: &'a Rota,
+    asked: Asked,
+    /// Those that are out of the question: nearly always none, which costs no memory.
+    out: Vec<usize>,
+    last: Option<usize>,
 }
 
 impl<'a> Choice<'a> {
-    /// Upstreams take turns, from the one whose turn it is. That in the place `without` is out of the question.
-    pub(super) fn new(group: &'a UpstreamGroup, first: usize, without: Option<usize>) -> Self {
-        Self { group, first, turn: 0, without }
+    /// That in the place `without` is out of the question.
+    pub(super) fn new(group: &'a UpstreamGroup, rota: &'a Rota, asked: Asked, without: Option<usize>) -> Self {
+        Self { group, rota, asked, out: Vec::from_iter(without), last: None }
+    }
+
+    /// The best of those that fit.
+    fn best(&self, fits: impl Fn(&Member) -> bool) -> Option<usize> {
+        let members = &self.group.members;
+        let fits = |place: usize, member: &Member| !self.out.contains(&place) && fits(member);
+        match (&self.group.balance.method, self.asked.key) {
+            (BalanceMethod::Client | BalanceMethod::Cookie(_), Some(key)) => {
+                let fitting = members.iter().enumerate().filter(|(place, member)| fits(*place, member));
+                let bids = fitting.map(|(place, member)| (place, bid(key, member.number, member.share())));
+                bids.max_by(|(_, one), (_, other)| one.total_cmp(other)).map(|(place, _)| place)
+            }
+            (BalanceMethod::LeastRequests, _) => {
+                // Of two, a has fewer for its share if open(a) / share(a) is smaller.
+                let load =
+                    |member: &Member| (u64::from(member.load.as_ref().map_or(0, |load| load.open())), member.share());
+                let fitting = members.iter().enumerate().filter(|(place, member)| fits(*place, member));
+                let loads = fitting.map(|(_, member)| load(member));
+                let (least, by) = loads.min_by(|(one, share), (other, by)| (one * by).cmp(&(other * share)))?;
+                self.rota.turn(self.group, |place, member| {
+                    let (open, share) = load(member);
+                    fits(place, member) && open * by <= least * share
+                })
+            }
+            _ => self.rota.turn(self.group, fits),
+        }
     }
 }
 
 impl Iterator for Choice<'_> {
     type Item = usize;
 
-    /// One that is left alone is passed over. When there is no other, somebody is better than nobody.
+    /// One that is left alone is passed over, and one without weight comes after all others. When there is no other, somebody is better than
+    /// nobody.
     fn next(&mut self) -> Option<usize> {
-        let number = self.group.members.len();
-        while self.turn < 2 * number {
-            let (turn, place) = (self.turn, self.first.wrapping_add(self.turn) % number);
-            self.turn += 1;
-            let state = &self.group.members[place].state;
-            let is_fit = || if turn < number { state.admits() } else { state.is_better_than_nobody() };
-            if self.without != Some(place) && is_fit() {
-                return Some(place);
+        self.out.extend(self.last.take());
+        let members = &self.group.members;
+        let mut chosen = None;
+        for is_spare in [false, true] {
+            let is_such = |member: &Member| (member.weight == 0) == is_spare;
+            let first = self.best(|member| is_such(member) && member.state.seems_to_admit());
+            // One whose rest is over lets a single request try.
+            chosen = first.filter(|place| members[*place].state.admits());
+            if chosen.is_none() && first.is_some() {
+                chosen = self.best(|member| is_such(member) && member.state.is_open());
+            }
+            if chosen.is_some() {
+                break;
             }
         }
-        None
+        self.last = chosen.or_else(|| self.best(|member| member.state.is_better_than_nobody()));
+        self.last
     }
 }
+
+#[cfg(test)]
+mod tests;

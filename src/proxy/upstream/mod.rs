@@ -11,6 +11,7 @@ mod response;
 mod retries;
 mod stream;
 
+pub(super) use choice::{Asked, Rota};
 pub(super) use link::{Broken, Link};
 pub(super) use pool::{Lease, NoLease, Pools, Tunnel, Wanted};
 pub(super) use request::{BodyFraming, Outgoing, write_field};

@@ -1,6 +1,6 @@
 //! Upstream connections that wait for their next request.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::HashSet;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -12,14 +12,14 @@ use hashbrown::HashMap;
 use http_body::{Frame, SizeHint};
 use tokio::time::timeout;
 
-use super::choice::Choice;
+use super::choice::{Asked, Choice};
 use super::connect::{Unconnected, connect};
 use super::link::{Broken, Link, Scratch, scratch};
 use super::request::Outgoing;
 use super::response::Head;
 use super::stream::UpstreamStream;
 use crate::limits::Limits;
-use crate::live::{Upstream, UpstreamGroup};
+use crate::live::{Load, Member, Place, Upstream, UpstreamGroup};
 use crate::proxy::alarm::Alarms;
 use crate::proxy::permits::Permits;
 use crate::proxy::worker::{View, Worker};
@@ -28,13 +28,12 @@ use crate::telemetry::{Label, UpstreamFailure};
 /// One worker's pools, one for each upstream. They outlive a reload that keeps the upstream.
 pub(in crate::proxy) struct Pools {
     pools: RefCell<HashMap<Upstream, Rc<Pool>>>,
-    turn: Cell<usize>,
     scratch: Scratch,
 }
 
 impl Default for Pools {
     fn default() -> Self {
-        Self { pools: RefCell::default(), turn: Cell::new(0), scratch: scratch() }
+        Self { pools: RefCell::default(), scratch: scratch() }
     }
 }
 
@@ -79,18 +78,20 @@ impl Pools {
         worker: &Worker,
         view: &View,
         group: usize,
+        asked: Asked,
         wanted: Wanted,
     ) -> Result<Lease, NoLease> {
-        let Some(group) = view.table.groups().get(group) else { return Err(nobody()) };
+        let (Some(group), Some(rota)) = (view.table.groups().get(group), view.rota(group)) else {
+            return Err(nobody());
+        };
         let limits = &view.table.limits;
-        let first = self.turn.replace(self.turn.get().wrapping_add(1));
         let without = match wanted {
             Wanted::NotFrom(place) => Some(place),
             Wanted::Any | Wanted::Fresh => None,
         };
         let mut last: Option<(UpstreamFailure, Arc<str>)> = None;
-        for place in Choice::new(group, first, without) {
-            let upstream = &group.members[place].upstream;
+        for place in Choice::new(group, rota, asked, without) {
+            let Member { upstream, load, .. } = &group.members[place];
             if let Some((failure, name)) = last.take() {
                 worker.counters.upstream_failures.count(failure);
                 worker.upstream_log.say(|| {
@@ -102,7 +103,8 @@ impl Pools {
                 });
             }
             let pool = self.pool(worker, upstream);
-            let lease = |pool, link, reused| Lease { pool, link, place, reused, last: false };
+            let open = load.as_ref().map(Load::take);
+            let lease = |pool, link, reused| Lease { pool, link, place, reused, last: false, open };
             if wanted != Wanted::Fresh
                 && let Some(link) = pool.take_idle(milliseconds(limits.upstream_idle_timeout))
             {
@@ -234,6 +236,8 @@ pub(in crate::proxy) struct Lease {
     place: usize,
     reused: bool,
     last: bool,
+    /// Where open requests are counted.
+    open: Option<Place>,
 }
 
 impl Lease {
@@ -311,17 +315,21 @@ impl Lease {
 }
 
 /// The upstream's side of a connection that has switched protocols.
-pub(in crate::proxy) struct Tunnel(Link);
+pub(in crate::proxy) struct Tunnel {
+    link: Link,
+    open: Option<Place>,
+}
 
 impl Tunnel {
     /// Takes the connection out of its lease.
     pub(in crate::proxy) fn after(lease: Lease) -> Self {
-        Self(lease.link)
+        Self { link: lease.link, open: lease.open }
     }
 
-    /// The stream, and what the upstream sent behind its 101.
-    pub(in crate::proxy) fn open(self) -> Option<(UpstreamStream, Bytes)> {
-        self.0.into_stream()
+    /// The stream, what the upstream sent behind its 101, and the place that the upstream has for it as long as it is open.
+    pub(in crate::proxy) fn open(self) -> Option<(UpstreamStream, Bytes, Option<Place>)> {
+        let (stream, late) = self.link.into_stream()?;
+        Some((stream, late, self.open))
     }
 }
 

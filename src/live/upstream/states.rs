@@ -1,0 +1,64 @@
+//! What is known of all servers, whatever table they are in.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use super::balance::number_of;
+use super::{Check, GroupSpec, Load, Member, Upstream, UpstreamGroup, UpstreamState};
+
+/// How all servers are doing, whatever table they are in: a reload forgets nothing. Clones are the same.
+#[derive(Clone, Debug, Default)]
+pub struct UpstreamStates(Arc<Mutex<Known>>);
+
+#[derive(Debug, Default)]
+struct Known {
+    /// Who is asked otherwise may do otherwise.
+    states: HashMap<(Upstream, Option<Check>), Weak<UpstreamState>>,
+    loads: HashMap<Upstream, Weak<Load>>,
+}
+
+impl UpstreamStates {
+    /// A group as it is now.
+    #[must_use]
+    pub fn group(&self, spec: &GroupSpec) -> UpstreamGroup {
+        let mut known = self.known();
+        let check = spec.care.check.as_ref();
+        let counts = spec.balance.counts();
+        let members = spec.upstreams.iter().map(|member| {
+            let upstream = member.upstream.clone();
+            let state = kept(&mut known.states, &(upstream.clone(), check.cloned()));
+            let load = counts.then(|| kept(&mut known.loads, &upstream));
+            Member { number: number_of(upstream.to_string().as_bytes()), weight: member.weight, state, load, upstream }
+        });
+        UpstreamGroup { members: members.collect(), care: spec.care.clone(), balance: spec.balance.clone() }
+    }
+
+    /// Forgets those that no table has any more.
+    pub fn forget(&self) {
+        let mut known = self.known();
+        known.states.retain(|_, state| state.strong_count() > 0);
+        known.loads.retain(|_, load| load.strong_count() > 0);
+    }
+
+    /// Whether nothing is known of anybody.
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        let known = self.known();
+        known.states.is_empty() && known.loads.is_empty()
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What is known under `key`, else something new.
+fn kept<K: Hash + Eq + Clone, T: Default>(known: &mut HashMap<K, Weak<T>>, key: &K) -> Arc<T> {
+    if let Some(kept) = known.get(key).and_then(Weak::upgrade) {
+        return kept;
+    }
+    let new = Arc::<T>::default();
+    known.insert(key.clone(), Arc::downgrade(&new));
+    new
+}

@@ -1,0 +1,101 @@
+//! Which of several upstreams a request goes to.
+
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+use rustix::process::Signal;
+
+use crate::support::{Edge, Origin, Response, Setup, authority, eventually};
+
+/// A site with these upstreams and their weights, and more lines of its configuration.
+fn shop(origins: &[(&Origin, u32)], lines: &str) -> Setup {
+    let mut setup = Setup::new();
+    let member = |(origin, weight): &(&Origin, u32)| format!("{{ url = {:?}, weight = {weight} }}", origin.url());
+    let members: Vec<String> = origins.iter().map(member).collect();
+    setup.raw_site(&format!("[[site]]\nhosts = [\"shop.example\"]\nupstreams = [{}]\n{lines}\n", members.join(", ")));
+    setup.certificate("shop", &authority().issue(&["shop.example"]));
+    setup
+}
+
+/// Says its name; a request for `/held` is answered when the sender says so, or is gone.
+fn holding(name: &'static str) -> (Origin, Sender<()>) {
+    let (release, released): (Sender<()>, Receiver<()>) = channel();
+    let released = Mutex::new(released);
+    let origin = Origin::new(move |exchange| {
+        exchange.body()?;
+        if exchange.asked().1 == "/held" {
+            let _ = released.lock().expect("no panic").recv();
+        }
+        exchange.answer("200 OK", &[], name.as_bytes())
+    });
+    (origin, release)
+}
+
+fn ask(edge: &Edge, fields: &str) -> Response {
+    let mut client = edge.open("shop.example");
+    client.send(format!("GET / HTTP/1.1\r\nhost: shop.example\r\n{fields}\r\n"));
+    client.response()
+}
+
+#[test]
+fn weights_share_requests_out_and_a_spare_one_waits_until_nobody_else_is_there() {
+    let (one, other, spare) = (Origin::saying("one"), Origin::saying("other"), Origin::saying("spare"));
+    let mut setup = shop(&[(&one, 1), (&other, 3), (&spare, 0)], "");
+    setup.set("edge", "workers = 1");
+    let edge = setup.start();
+    for _ in 0..40 {
+        assert_eq!(ask(&edge, "").status, 200);
+    }
+    assert_eq!([&one, &other, &spare].map(|origin| origin.requests().len()), [10, 30, 0]);
+    drop((one, other));
+    assert_eq!(ask(&edge, "").text(), "spare");
+}
+
+#[test]
+fn who_has_the_fewest_open_requests_gets_the_next_on_all_workers() {
+    let ((one, free_one), (other, _free_other)) = (holding("one"), holding("other"));
+    let edge = shop(&[(&one, 1), (&other, 1)], "balance = { method = \"least-requests\" }").start();
+    let mut held = edge.open("shop.example");
+    held.send("GET /held HTTP/1.1\r\nhost: shop.example\r\n\r\n");
+    eventually("somebody who holds it", || (!one.requests().is_empty()).then_some(()));
+    let url = one.url();
+    let in_flight = || {
+        let list = edge.api("upstreams");
+        let own = list.iter().find(|entry| entry["upstream"] == url.trim_start_matches("http://"));
+        own.expect("the upstream")["open_requests"].clone()
+    };
+    assert_eq!(in_flight(), 1);
+    for _ in 0..20 {
+        assert_eq!(ask(&edge, "").text(), "other");
+    }
+    free_one.send(()).expect("it waits");
+    assert_eq!(held.response().text(), "one");
+    let texts: BTreeSet<String> = (0..20).map(|_| ask(&edge, "").text()).collect();
+    assert_eq!(texts.len(), 2);
+    assert_eq!(in_flight(), 0);
+}
+
+#[test]
+fn a_client_and_a_cookie_have_their_upstream_each() {
+    let origins = [Origin::saying("one"), Origin::saying("two"), Origin::saying("three")];
+    let members = [0, 1, 2].map(|place| (&origins[place], 1));
+    for (method, field) in [
+        ("method = \"client\"", "x-forwarded-for: 192.0.2."),
+        ("method = \"cookie\", cookie = \"sid\"", "cookie: a=b; sid=s"),
+    ] {
+        let mut setup = shop(&members, &format!("balance = {{ {method} }}"));
+        setup.set("edge", "trusted_proxies = [\"127.0.0.0/8\"]");
+        let edge = setup.start();
+        let owner = |client: usize| ask(&edge, &format!("{field}{client}\r\n")).text();
+        let owners: Vec<String> = (0..30).map(owner).collect();
+        assert_eq!(owners.iter().collect::<BTreeSet<_>>().len(), 3, "{owners:?}");
+        assert_eq!((0..30).map(owner).collect::<Vec<_>>(), owners);
+        // An edge that starts anew chooses alike.
+        let edge = edge.end(Signal::TERM).start();
+        let owner = |client: usize| ask(&edge, &format!("{field}{client}\r\n")).text();
+        assert_eq!((0..30).map(owner).collect::<Vec<_>>(), owners);
+        let nobody: BTreeSet<String> = (0..12).map(|_| ask(&edge, "cookie: a=b\r\n").text()).collect();
+        assert_eq!(nobody.len(), if field.starts_with("cookie") { 3 } else { 1 });
+    }
+}
