@@ -31,8 +31,8 @@ pub use on_demand::OnDemand;
 pub use order_spec::{BeforeIssue, OrderSpec, OrderedKey};
 pub use own_check::OwnCheck;
 pub use policy::{
-    Access, ErrorPages, FieldRules, Hsts, Maintenance, OwnLimits, Policy, RateLimit, Redirect, RedirectTarget,
-    Redirects, RoutePolicy, Www, https_origin,
+    Access, ErrorPages, FieldRules, Hsts, Maintenance, OwnLimits, Policy, RETRY_AFTER, RateLimit, Redirect,
+    RedirectTarget, Redirects, RoutePolicy, Www, https_origin,
 };
 pub use route_table::{Provision, Route, RouteTable, Site, SiteSpec};
 pub use unknown_names::{UnknownName, UnknownNames, unknown_names};

@@ -144,6 +144,12 @@ impl UpstreamGroup {
         !self.care.failure_statuses.is_empty() && self.care.failure_statuses.contains(&status.as_u16())
     }
 
+    /// Whether the operator wants none of them to get anything.
+    #[must_use]
+    pub fn is_in_maintenance(&self) -> bool {
+        self.members.iter().all(|member| member.state.condition() == Condition::Maintenance)
+    }
+
     /// A member answered.
     #[inline]
     pub fn succeeded(&self, place: usize) {

@@ -143,7 +143,7 @@ closed_set! {
         Denied = "denied",
         /// 429: the client's network asks the site too often.
         RateLimited = "rate_limited",
-        /// 503: the site is being worked on.
+        /// 503: the site, or each of its upstreams, is being worked on.
         Maintenance = "maintenance",
         /// 408: a head or a body did not come.
         ClientTimeout = "client_timeout",

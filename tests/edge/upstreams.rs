@@ -221,7 +221,9 @@ fn the_operator_takes_one_out_and_back_in() {
     set(&other, "maintenance");
     assert!(texts().iter().all(|text| text == "one"));
     set(&one, "maintenance");
-    assert_eq!(edge.get("shop.example", "/").status, 502);
+    let answer = edge.get("shop.example", "/");
+    assert_eq!((answer.status, answer.field("retry-after")), (503, Some("300")));
+    assert!(answer.text().contains("The shop is being worked on"), "{}", answer.text());
     set(&one, "ready");
     set(&other, "ready");
     let texts = texts();

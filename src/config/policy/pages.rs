@@ -10,7 +10,7 @@ use crate::config::document::read_regular;
 use crate::config::place;
 use crate::config::reader::Section;
 use crate::config::value;
-use crate::live::{Access, ErrorPages, Maintenance};
+use crate::live::{Access, ErrorPages, Maintenance, RETRY_AFTER};
 
 /// `site.error_pages`
 pub(super) fn read(site: &Section<'_>) -> Option<ErrorPages> {
@@ -72,6 +72,5 @@ const STATUSES: std::ops::RangeInclusive<u16> = 400..=599;
 /// Each is held in memory, for every site that has it.
 const LARGEST: usize = 256 * 1024;
 /// Long enough that crawlers do not come each minute.
-const RETRY_AFTER: Duration = Duration::from_secs(300);
 const SOONEST: Duration = Duration::from_secs(1);
 const LATEST: Duration = Duration::from_secs(30 * 86_400);

@@ -20,3 +20,6 @@ pub struct Maintenance {
     /// Who comes through all the same; `None`: nobody.
     pub allow: Option<Access>,
 }
+
+/// When visitors may come back, where nobody says so.
+pub const RETRY_AFTER: Duration = Duration::from_secs(300);

@@ -18,7 +18,7 @@ pub use access::Access;
 pub use field_rules::FieldRules;
 pub use hsts::Hsts;
 pub use limits::OwnLimits;
-pub use maintenance::Maintenance;
+pub use maintenance::{Maintenance, RETRY_AFTER};
 pub use pages::ErrorPages;
 pub use rate::RateLimit;
 pub use redirect::{Redirect, RedirectTarget, Redirects, Www, https_origin};

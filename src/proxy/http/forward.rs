@@ -17,6 +17,7 @@ use super::request_body::RequestBody;
 use super::request_head;
 use super::respond::Answer;
 use super::turns::Turns;
+use crate::live::RETRY_AFTER;
 use crate::proxy::upstream::{Asked, Broken, Head, Lease, NoLease, Outgoing, Tunnel, Wanted};
 use crate::telemetry::{Label, LocalAnswer, Protocol, UpstreamFailure};
 
@@ -161,6 +162,11 @@ fn failed_to_answer(asker: Asker, broken: Broken, lease: &Lease) -> Response<Res
 fn unconnected(asker: Asker, no_lease: NoLease) -> Response<ResponseBody> {
     let answer = match no_lease {
         NoLease::Unreachable { failure, upstream } => return failed(asker, failure, &upstream),
+        NoLease::Maintenance => {
+            let policy = asker.finish.0.policy().and_then(|policy| policy.maintenance.as_ref());
+            let retry_after = policy.map_or(RETRY_AFTER, |maintenance| maintenance.retry_after);
+            return asker.later(LocalAnswer::Maintenance, retry_after);
+        }
         NoLease::Full => LocalAnswer::UpstreamLimit,
         NoLease::Descriptors => LocalAnswer::Descriptors,
     };

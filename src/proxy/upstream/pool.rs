@@ -41,6 +41,8 @@ impl Default for Pools {
 pub(in crate::proxy) enum NoLease {
     /// None of the group's upstreams could be connected to; this is the last one, not counted and not logged yet.
     Unreachable { failure: UpstreamFailure, upstream: Arc<str> },
+    /// The operator has taken all of the group's upstreams out.
+    Maintenance,
     /// The edge has as many upstream connections as it may, and none became free in time.
     Full,
     /// The edge is out of file descriptors.
@@ -125,7 +127,11 @@ impl Pools {
                 }
             }
         }
-        Err(last.map_or_else(nobody, |(failure, upstream)| NoLease::Unreachable { failure, upstream }))
+        Err(match last {
+            Some((failure, upstream)) => NoLease::Unreachable { failure, upstream },
+            None if group.is_in_maintenance() => NoLease::Maintenance,
+            None => nobody(),
+        })
     }
 
     /// Closes what has been idle for longer than `patience`. `now` is in the worker's milliseconds.
