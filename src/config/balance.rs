@@ -1,27 +1,33 @@
 //! `[site.balance]`, and the weights of upstreams: how requests are shared out.
 
+use std::time::Duration;
+
 use toml::de::DeValue;
 
 use super::place;
 use super::reader::Section;
 use super::value::{self, Found, expected};
-use crate::live::{Balance, BalanceMethod, MOST_WEIGHT, MemberSpec};
+use crate::live::{Balance, BalanceMethod, MOST_WEIGHT, MemberSpec, Sticky};
 
 /// What a site says of how requests are shared out; `None` for what it does not say.
 #[derive(Default)]
 pub(super) struct ReadBalance {
     method: Option<BalanceMethod>,
+    sticky: Option<Sticky>,
 }
 
 impl ReadBalance {
     pub(super) fn read(site: &Section<'_>) -> Self {
         let section = site.table_of("balance", "site.balance");
-        Self { method: method(&section) }
+        Self { method: method(&section), sticky: sticky(&section) }
     }
 
     /// All of it, with what holds for the site that it is like, or for all, where it says nothing.
     pub(super) fn over(&self, model: &Balance) -> Balance {
-        Balance { method: self.method.clone().unwrap_or_else(|| model.method.clone()) }
+        Balance {
+            method: self.method.clone().unwrap_or_else(|| model.method.clone()),
+            sticky: self.sticky.clone().or_else(|| model.sticky.clone()),
+        }
     }
 }
 
@@ -52,6 +58,17 @@ fn method(section: &Section<'_>) -> Option<BalanceMethod> {
             None
         }
     }
+}
+
+fn sticky(section: &Section<'_>) -> Option<Sticky> {
+    let name = section.value("sticky", cookie_name);
+    let age = section.bounded("sticky_max_age", value::duration, LONGEST_AGE, SHORTEST_AGE..=LONGEST_AGE);
+    let max_age = section.is_given("sticky_max_age").then_some(age.value);
+    if max_age.is_some() && !section.is_given("sticky") {
+        let text = "says nothing without site.balance.sticky, the name of the edge's own cookie";
+        section.pad.mistake(age.line, &section.dotted("sticky_max_age"), text);
+    }
+    Some(Sticky { name: name?.value, max_age })
 }
 
 /// A cookie's name (RFC 6265 §4.1.1).
@@ -95,3 +112,6 @@ const METHODS: [(&str, Word); 4] = [
     ("cookie", Word::Cookie),
 ];
 const LONGEST_COOKIE: usize = 64;
+const SHORTEST_AGE: Duration = Duration::from_secs(1);
+/// Browsers keep no cookie for longer (RFC 6265bis).
+const LONGEST_AGE: Duration = Duration::from_secs(400 * 24 * 3600);

@@ -7,6 +7,7 @@ mod readiness;
 mod reload;
 mod signals;
 mod site_book;
+mod sticky_key;
 mod tables;
 mod upstream_checks;
 
@@ -28,7 +29,7 @@ use crate::admin::{self, Tokens};
 use crate::certs::{Intake, IntakeHandle, Truth, TruthCheck};
 use crate::config::{Loaded, site_orders};
 use crate::levers::Levers;
-use crate::live::{self, CertIndex, Challenges, OwnCheck, Publisher, ServedCert, UpstreamStates, WellKnown};
+use crate::live::{self, CertIndex, Challenges, OwnCheck, Publisher, ServedCert, WellKnown};
 use crate::proxy::{self, Permits, Rates, Shared, Sockets};
 use crate::shutdown::{Conductor, Lifecycle, Signals, lifecycle};
 use crate::store::audit::Audit;
@@ -114,7 +115,7 @@ impl Edge {
         let (well_known_publisher, well_known) = live::table(WellKnown::default());
         let (challenges_publisher, challenges) = live::table(Challenges::default());
         let (routes_publisher, routes) =
-            live::table(tables::routes(&UpstreamStates::default(), &config, https_port, &levers.pulled()));
+            live::table(tables::routes(&sticky_key::states(&store)?, &config, https_port, &levers.pulled()));
         let (policy_publisher, policy) = live::table(tables::policy(&config)?);
         let (own, own_check) = live::table(OwnCheck::default());
         let ((unknown_names, heard), (conductor, lifecycle)) = (live::unknown_names(), lifecycle());

@@ -7,6 +7,7 @@ mod balance;
 mod load;
 mod state;
 mod states;
+mod sticky;
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,10 +15,11 @@ use std::time::{Duration, Instant};
 
 use http::StatusCode;
 
-pub use balance::{Balance, BalanceMethod, MOST_WEIGHT, MemberSpec, bid, number_of};
+pub use balance::{Balance, BalanceMethod, MOST_WEIGHT, MemberSpec, Sticky, bid, number_of};
 pub use load::{Load, Place};
 pub use state::{Condition, Lever, UpstreamState};
 pub use states::UpstreamStates;
+pub use sticky::{Cookies, Kept, StickyKey};
 
 /// One server behind the edge, spoken to in HTTP/1.1 without TLS.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -111,6 +113,8 @@ pub struct UpstreamGroup {
     pub care: Care,
     /// How requests are shared out.
     pub balance: Balance,
+    /// The cookies by which clients come back, if there are any.
+    pub cookies: Option<Arc<Cookies>>,
 }
 
 /// A server of a group.

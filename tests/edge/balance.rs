@@ -1,11 +1,14 @@
 //! Which of several upstreams a request goes to.
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use rustix::process::Signal;
 
+use crate::support::command::{done, vitrine};
 use crate::support::{Edge, Origin, Response, Setup, authority, eventually};
 
 /// A site with these upstreams and their weights, and more lines of its configuration.
@@ -97,5 +100,83 @@ fn a_client_and_a_cookie_have_their_upstream_each() {
         assert_eq!((0..30).map(owner).collect::<Vec<_>>(), owners);
         let nobody: BTreeSet<String> = (0..12).map(|_| ask(&edge, "cookie: a=b\r\n").text()).collect();
         assert_eq!(nobody.len(), if field.starts_with("cookie") { 3 } else { 1 });
+    }
+}
+
+/// The edge's cookie in an answer, and its value.
+fn cookie(answer: &Response) -> Option<(String, String)> {
+    let line = answer.field("set-cookie")?;
+    let (name, rest) = line.split_once('=').expect("a pair");
+    assert_eq!(name, "edge");
+    let (value, attributes) = rest.split_once("; ").expect("attributes");
+    Some((value.to_owned(), attributes.to_owned()))
+}
+
+#[test]
+fn a_client_with_the_edges_cookie_comes_back_to_its_upstream() {
+    let origins = [Origin::saying("one"), Origin::saying("two"), Origin::saying("three")];
+    let members = [0, 1, 2].map(|place| (&origins[place], 1));
+    let edge = shop(&members, "balance = { sticky = \"edge\", sticky_max_age = \"1d\" }").start();
+    let first = ask(&edge, "");
+    let (value, attributes) = cookie(&first).expect("a cookie");
+    assert_eq!(attributes, "Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=86400");
+    assert_eq!(first.field("cache-control"), Some("private"));
+    let with = |edge: &Edge, value: &str| ask(edge, &format!("cookie: a=b; edge={value}; c=d\r\n"));
+    let comes_back = |edge: &Edge| {
+        for _ in 0..6 {
+            let again = with(edge, &value);
+            assert_eq!((again.text(), cookie(&again), again.field("cache-control")), (first.text(), None, None));
+        }
+    };
+    comes_back(&edge);
+    let place = origins.iter().position(|origin| !origin.requests().is_empty()).expect("an upstream");
+    let seen = origins[place].requests();
+    assert_eq!(seen.last().expect("a request").head.all("cookie"), ["a=b; c=d"]);
+    // A forged one is worth nothing and is replaced.
+    let forged: BTreeSet<String> = (0..9)
+        .map(|_| {
+            let answer = with(&edge, &value.replace(|letter: char| letter.is_ascii_digit(), "0"));
+            assert!(cookie(&answer).is_some());
+            answer.text()
+        })
+        .collect();
+    assert_eq!(forged.len(), 3);
+    // The key outlasts the process, and nobody may read it.
+    let edge = edge.end(Signal::TERM).start();
+    comes_back(&edge);
+    let secret = fs::metadata(edge.setup.state().join("sticky/secret")).expect("the key");
+    assert_eq!(secret.permissions().mode() & 0o777, 0o600);
+    // One that drains keeps its clients, one in maintenance does not.
+    let name = origins[place].url().trim_start_matches("http://").to_owned();
+    done(vitrine(&edge, &format!("upstreams set {name} draining")));
+    comes_back(&edge);
+    for _ in 0..6 {
+        assert_ne!(ask(&edge, "").text(), first.text());
+    }
+    done(vitrine(&edge, &format!("upstreams set {name} maintenance")));
+    let moved = with(&edge, &value);
+    assert_ne!(moved.text(), first.text());
+    let (value, _) = cookie(&moved).expect("a new cookie");
+    assert_eq!(with(&edge, &value).text(), moved.text());
+}
+
+#[test]
+fn what_shared_caches_may_keep_brings_no_cookie() {
+    let origin = Origin::new(|exchange| {
+        exchange.body()?;
+        let said = exchange.asked().1.trim_start_matches('/').replace('_', " ");
+        exchange.answer("200 OK", &[("cache-control", &said)], b"page")
+    });
+    let edge = shop(&[(&origin, 1)], "balance = { sticky = \"edge\" }").start();
+    for (said, cookies, caching) in [
+        ("public,_max-age=60", 0, &["public, max-age=60"][..]),
+        ("s-maxage=60", 0, &["s-maxage=60"]),
+        ("no-store", 1, &["no-store"]),
+        ("max-age=0,_private", 1, &["max-age=0, private"]),
+        ("max-age=60", 1, &["max-age=60", "private"]),
+    ] {
+        let answer = edge.get("shop.example", &format!("/{said}"));
+        assert_eq!(answer.head.all("set-cookie").len(), cookies, "{said}");
+        assert_eq!(answer.head.all("cache-control"), caching, "{said}");
     }
 }

@@ -1,7 +1,9 @@
 //! How requests are shared out: what it comes to, and what is refused.
 
+use std::time::Duration;
+
 use super::{parse, warnings, wrong_alone};
-use crate::live::{Balance, BalanceMethod, GroupSpec};
+use crate::live::{Balance, BalanceMethod, GroupSpec, Sticky};
 
 fn site(rest: &str) -> String {
     format!("[[site]]\nhosts = [\"a.example\"]\n{rest}\n")
@@ -48,7 +50,7 @@ fn wrong_weights_are_told_with_the_mend() {
 #[test]
 fn a_method_is_read_and_taken_over() {
     let method = |rest: &str| groups(&site(&format!("{UP}{rest}")))[0].balance.clone();
-    let of = |method| Balance { method };
+    let of = |method| Balance { method, sticky: None };
     for (word, balance) in [
         ("balance = { method = \"round-robin\" }", Balance::default()),
         ("balance = { method = \"least-requests\" }", of(BalanceMethod::LeastRequests)),
@@ -62,7 +64,10 @@ fn a_method_is_read_and_taken_over() {
     let all =
         groups(&(site(&format!("{UP}balance = {{ method = \"client\" }}\n[[site.route]]\npath = \"/x\"\n{UP}")) + kin));
     assert_eq!(all.len(), 4);
-    assert!(all.iter().all(|group| group.balance == of(BalanceMethod::Client)), "{all:?}");
+    assert!(
+        all.iter().all(|group| group.balance == Balance { method: BalanceMethod::Client, sticky: None }),
+        "{all:?}"
+    );
 }
 
 #[test]
@@ -83,10 +88,27 @@ fn wrong_methods_are_told_with_the_mend() {
             "6: site.balance.cookie: decides nothing unless method is \"cookie\"; say so, or take it out",
         ),
         (
+            "sticky_max_age = \"1h\"",
+            "5: site.balance.sticky_max_age: says nothing without site.balance.sticky, the name of the edge's own cookie",
+        ),
+        (
+            "sticky = \"edge\"\nsticky_max_age = \"401d\"",
+            "6: site.balance.sticky_max_age: expected a duration of 1s to 400d, found \"401d\"",
+        ),
+        (
             "method = \"cookie\"\ncookie = \"a=b\"",
             "6: site.balance.cookie: expected a cookie's name such as \"PHPSESSID\", found \"a=b\"",
         ),
     ] {
         refused(&balance(text), mistake);
     }
+}
+
+#[test]
+fn a_sticky_cookie_is_read_and_taken_over() {
+    let kin = "[[site]]\nhosts = [\"b.example\"]\nlike = \"a.example\"\n";
+    let own = format!("{UP}balance = {{ sticky = \"edge\", sticky_max_age = \"1h\" }}\n");
+    let sticky = Some(Sticky { name: "edge".into(), max_age: Some(Duration::from_secs(3600)) });
+    let all: Vec<_> = groups(&(site(&own) + kin)).into_iter().map(|group| group.balance.sticky).collect();
+    assert_eq!(all, [sticky.clone(), sticky]);
 }

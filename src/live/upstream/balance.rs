@@ -1,5 +1,7 @@
 //! How requests are shared out among the servers of a group.
 
+use std::time::Duration;
+
 use super::Upstream;
 
 /// A server of a group, as the configuration gives it.
@@ -22,6 +24,17 @@ impl From<Upstream> for MemberSpec {
 pub struct Balance {
     /// Who gets the next one.
     pub method: BalanceMethod,
+    /// The cookie by which a client comes back to the same one, which goes before that.
+    pub sticky: Option<Sticky>,
+}
+
+/// A cookie of the edge's own.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Sticky {
+    /// What it is called.
+    pub name: Box<str>,
+    /// How long it is good for; `None`: until the browser forgets it.
+    pub max_age: Option<Duration>,
 }
 
 /// Who gets the next request. Weights count with each of them.

@@ -143,6 +143,19 @@ impl UpstreamState {
         })
     }
 
+    /// Whether those may go on going there who went there before: until it is down, or the operator wants none at all.
+    #[inline]
+    #[must_use]
+    pub fn keeps_clients(&self) -> bool {
+        self.is_open() || matches!(self.condition(), Condition::Draining if self.is_sound())
+    }
+
+    #[cold]
+    fn is_sound(&self) -> bool {
+        let doing = self.doing.lock().unwrap_or_else(PoisonError::into_inner);
+        doing.down.is_none() && doing.resting.is_none()
+    }
+
     /// Whether a request may go there that nobody else takes.
     #[must_use]
     pub fn is_better_than_nobody(&self) -> bool {

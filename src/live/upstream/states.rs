@@ -5,7 +5,7 @@ use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::balance::number_of;
-use super::{Check, GroupSpec, Load, Member, Upstream, UpstreamGroup, UpstreamState};
+use super::{Check, Cookies, GroupSpec, Load, Member, StickyKey, Upstream, UpstreamGroup, UpstreamState};
 
 /// How all servers are doing, whatever table they are in: a reload forgets nothing. Clones are the same.
 #[derive(Clone, Debug, Default)]
@@ -16,9 +16,17 @@ struct Known {
     /// Who is asked otherwise may do otherwise.
     states: HashMap<(Upstream, Option<Check>), Weak<UpstreamState>>,
     loads: HashMap<Upstream, Weak<Load>>,
+    /// What cookies are signed with; without it there are none.
+    key: Option<StickyKey>,
 }
 
 impl UpstreamStates {
+    /// Nothing is known of anybody; cookies are signed with this key.
+    #[must_use]
+    pub fn keyed(key: StickyKey) -> Self {
+        Self(Arc::new(Mutex::new(Known { key: Some(key), ..Known::default() })))
+    }
+
     /// A group as it is now.
     #[must_use]
     pub fn group(&self, spec: &GroupSpec) -> UpstreamGroup {
@@ -31,7 +39,10 @@ impl UpstreamStates {
             let load = counts.then(|| kept(&mut known.loads, &upstream));
             Member { number: number_of(upstream.to_string().as_bytes()), weight: member.weight, state, load, upstream }
         });
-        UpstreamGroup { members: members.collect(), care: spec.care.clone(), balance: spec.balance.clone() }
+        let members: Box<[Member]> = members.collect();
+        let sticky = spec.balance.sticky.clone().zip(known.key.clone());
+        let cookies = sticky.map(|(sticky, key)| Arc::new(Cookies::new(sticky, key, &members)));
+        UpstreamGroup { members, care: spec.care.clone(), balance: spec.balance.clone(), cookies }
     }
 
     /// Forgets those that no table has any more.

@@ -33,8 +33,9 @@ pub(super) fn forward(
     let exchange = Rc::clone(&asker.finish.0);
     let body = ClientBody::new(body, &exchange);
     let rules = exchange.policy().and_then(|policy| policy.request_headers.as_ref());
+    let hidden = balance::own_cookie(group, &exchange);
     let (octets, framing) =
-        request_head::write(head, &body, authority, &exchange.connection, upgrade, exchange.id(), rules);
+        request_head::write(head, &body, authority, &exchange.connection, upgrade, exchange.id(), (rules, hidden));
     let request = Outgoing::new(&head.method, octets, body, framing);
     let asked = balance::asked(head, group, &exchange);
     send(asker, exchange, request, (group, asked), upgrade)
@@ -67,7 +68,12 @@ async fn send(
         let broken = match answered {
             Some(Ok(head)) => {
                 let again = if turns.has_failed(head.status, &lease) { turns.another(&lease) } else { None };
-                let Some(again) = again else { return Ok(passed_back(asker, head, lease, upgrade)) };
+                let Some(again) = again else {
+                    let place = lease.place();
+                    let mut response = passed_back(asker, head, lease, upgrade);
+                    balance::keep(&exchange, group, asked, place, response.headers_mut());
+                    return Ok(response);
+                };
                 (request, wanted) = again;
                 continue;
             }

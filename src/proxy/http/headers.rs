@@ -80,8 +80,8 @@ fn nominated(headers: &HeaderMap) -> impl Iterator<Item = &str> {
 }
 
 /// Whether the client can be sent trailers, as far as this line of `TE` says.
-pub(super) fn accepts_trailers(value: &HeaderValue) -> bool {
-    let Ok(codings) = value.to_str() else { return false };
+pub(super) fn accepts_trailers(value: &[u8]) -> bool {
+    let Ok(codings) = str::from_utf8(value) else { return false };
     codings.split(',').any(|coding| coding.trim().eq_ignore_ascii_case("trailers"))
 }
 

@@ -6,6 +6,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, Method, Version};
 use http_body::Body;
 
+use super::balance;
 use super::body::ClientBody;
 use super::headers;
 use crate::live::FieldRules;
@@ -13,7 +14,7 @@ use crate::proxy::connection::Connection;
 use crate::proxy::upstream::{BodyFraming, write_field};
 
 /// The octets of the head, and how the body behind it is framed. `authority` is the host and port the client asked for,
-/// `rules` are the site's.
+/// `rules` are the site's, the cookie `hidden` is the edge's own.
 pub(super) fn write(
     head: &Parts,
     body: &ClientBody,
@@ -21,7 +22,7 @@ pub(super) fn write(
     connection: &Connection,
     upgrade: bool,
     id: &str,
-    rules: Option<&FieldRules>,
+    (rules, hidden): (Option<&FieldRules>, Option<&str>),
 ) -> (Vec<u8>, BodyFraming) {
     let mut octets = Vec::with_capacity(ROOM);
     octets.extend_from_slice(head.method.as_str().as_bytes());
@@ -35,7 +36,7 @@ pub(super) fn write(
     octets.extend_from_slice(b" HTTP/1.1\r\n");
     write_field(&mut octets, "host", authority.as_bytes());
 
-    let seen = write_client_fields(&mut octets, head, connection.peer_is_trusted, rules);
+    let seen = write_client_fields(&mut octets, head, connection.peer_is_trusted, rules, hidden);
     for (name, value) in rules.iter().flat_map(|rules| rules.said()) {
         write_field(&mut octets, name.as_str(), value.as_bytes());
     }
@@ -76,7 +77,13 @@ struct Seen {
 
 /// Writes the fields that are the client's to choose, without those that the site's rules replace. `trusted`: those too that only a
 /// proxy may choose.
-fn write_client_fields(octets: &mut Vec<u8>, head: &Parts, trusted: bool, rules: Option<&FieldRules>) -> Seen {
+fn write_client_fields(
+    octets: &mut Vec<u8>,
+    head: &Parts,
+    trusted: bool,
+    rules: Option<&FieldRules>,
+    hidden: Option<&str>,
+) -> Seen {
     let mut seen = Seen::default();
     let nominated = headers::nominated_for_removal(&head.headers);
     let mut in_cookie = false;
@@ -86,11 +93,17 @@ fn write_client_fields(octets: &mut Vec<u8>, head: &Parts, trusted: bool, rules:
         }
         let text = name.as_str();
         let is_cookie = *name == COOKIE;
+        let without = hidden.filter(|_| is_cookie).and_then(|hidden| balance::without(value.as_bytes(), hidden));
+        let value = match &without {
+            Some(nothing) if nothing.is_empty() => continue,
+            Some(rest) => rest,
+            None => value.as_bytes(),
+        };
         if is_cookie && std::mem::replace(&mut in_cookie, is_cookie) && head.version == Version::HTTP_2 {
             // Crumbs of HTTP/2, which a map keeps together, are one line in HTTP/1.1 (RFC 9113 §8.2.3).
             octets.truncate(octets.len() - LINE_END.len());
             octets.extend_from_slice(b"; ");
-            octets.extend_from_slice(value.as_bytes());
+            octets.extend_from_slice(value);
             octets.extend_from_slice(LINE_END);
             continue;
         }
@@ -116,7 +129,7 @@ fn write_client_fields(octets: &mut Vec<u8>, head: &Parts, trusted: bool, rules:
             X_FORWARDED_HOST => seen.forwarded_host = true,
             _ => {}
         }
-        write_field(octets, text, value.as_bytes());
+        write_field(octets, text, value);
     }
     seen
 }

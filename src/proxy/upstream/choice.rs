@@ -2,13 +2,15 @@
 
 use std::cell::Cell;
 
-use crate::live::{BalanceMethod, Member, UpstreamGroup, bid};
+use crate::live::{BalanceMethod, Kept, Member, UpstreamGroup, bid};
 
 /// What of a request decides where it goes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::proxy) struct Asked {
     /// By whom or for what it is asked, as a number, where one upstream is to get all of these.
     pub(in crate::proxy) key: Option<u64>,
+    /// The upstream that the client's cookie names.
+    pub(in crate::proxy) kept: Option<Kept>,
 }
 
 /// Whose turn it is in a group, as one worker has it.
@@ -95,6 +97,13 @@ impl Iterator for Choice<'_> {
     fn next(&mut self) -> Option<usize> {
         self.out.extend(self.last.take());
         let members = &self.group.members;
+        if let Some(Kept { place, .. }) = self.asked.kept
+            && !self.out.contains(&place)
+            && members.get(place).is_some_and(|member| member.state.keeps_clients())
+        {
+            self.last = Some(place);
+            return self.last;
+        }
         let mut chosen = None;
         for is_spare in [false, true] {
             let is_such = |member: &Member| (member.weight == 0) == is_spare;

@@ -9,13 +9,13 @@ fn group(weights: &[u32], method: BalanceMethod) -> UpstreamGroup {
     let upstream = |port| Upstream { host: "127.0.0.1".into(), port };
     let member = |(port, weight): (u16, &u32)| MemberSpec { upstream: upstream(port), weight: *weight };
     let care = Care { eject_after: 1, eject_for: Duration::from_hours(1), ..Care::default() };
-    let balance = Balance { method };
+    let balance = Balance { method, sticky: None };
     let spec = GroupSpec { upstreams: (1..).zip(weights).map(member).collect(), care, balance };
     UpstreamStates::default().group(&spec)
 }
 
 fn order(group: &UpstreamGroup, rota: &Rota, key: Option<u64>) -> Vec<usize> {
-    Choice::new(group, rota, Asked { key }, None).collect()
+    Choice::new(group, rota, Asked { key, kept: None }, None).collect()
 }
 
 fn firsts<const N: usize>(group: &UpstreamGroup, rota: &Rota) -> [usize; N] {
@@ -98,4 +98,21 @@ fn a_client_goes_elsewhere_while_its_upstream_is_away_and_comes_back() {
     assert_eq!(owners(), before);
     // Whoever cannot be told apart takes turns.
     assert_eq!(firsts(&group, &rota), [0, 1, 2]);
+}
+
+#[test]
+fn a_client_with_a_cookie_keeps_its_upstream_as_long_as_that_takes_anybody() {
+    let group = group(&[1, 1], BalanceMethod::RoundRobin);
+    let rota = Rota::of(&group);
+    let asked = Asked { key: None, kept: Some(Kept { place: 1, is_ageing: false }) };
+    let order = || Choice::new(&group, &rota, asked, None).collect::<Vec<_>>();
+    let state = &group.members[1].state;
+    assert_eq!([order(), order()], [[1, 0], [1, 0]]);
+    state.pull(Lever::Draining);
+    assert_eq!(order(), [1, 0]);
+    group.failed(1);
+    assert_eq!(order(), [0, 1]);
+    group.succeeded(1);
+    state.pull(Lever::Maintenance);
+    assert_eq!(order(), [0]);
 }
