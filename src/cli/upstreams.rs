@@ -50,6 +50,7 @@ struct Upstream {
     check: Option<String>,
     weight: Option<u32>,
     open_requests: Option<u32>,
+    queued: Option<u32>,
     sites: Vec<String>,
 }
 
@@ -86,12 +87,12 @@ fn listed(upstreams: Vec<Upstream>) -> String {
             (None, None) => String::new(),
         };
         let (check, sites) = (upstream.check.unwrap_or_default(), some_of(&upstream.sites, SOME));
-        let [weight, open] = [upstream.weight, upstream.open_requests]
+        let [weight, open, queued] = [upstream.weight, upstream.open_requests, upstream.queued]
             .map(|count| count.as_ref().map_or_else(String::new, u32::to_string));
-        [upstream.upstream, upstream.state, weight, open, upstream.failures.to_string(), check, sites, why]
+        [upstream.upstream, upstream.state, weight, open, queued, upstream.failures.to_string(), check, sites, why]
     };
     let rows: Vec<_> = upstreams.into_iter().map(row).collect();
-    table(["UPSTREAM", "STATE", "WEIGHT", "OPEN", "FAILURES", "CHECK", "SITES", "WHY"], &rows)
+    table(["UPSTREAM", "STATE", "WEIGHT", "OPEN", "QUEUED", "FAILURES", "CHECK", "SITES", "WHY"], &rows)
 }
 
 const UPSTREAMS: &str = "/api/v1/upstreams";

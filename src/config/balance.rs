@@ -7,19 +7,21 @@ use toml::de::DeValue;
 use super::place;
 use super::reader::Section;
 use super::value::{self, Found, expected};
-use crate::live::{Balance, BalanceMethod, MOST_WEIGHT, MemberSpec, Sticky};
+use crate::live::{Balance, BalanceMethod, MOST_WEIGHT, MemberSpec, OpenLimit, Sticky};
 
 /// What a site says of how requests are shared out; `None` for what it does not say.
 #[derive(Default)]
 pub(super) struct ReadBalance {
     method: Option<BalanceMethod>,
     sticky: Option<Sticky>,
+    /// `Some(None)`: any number, whatever the model says.
+    limit: Option<Option<OpenLimit>>,
 }
 
 impl ReadBalance {
     pub(super) fn read(site: &Section<'_>) -> Self {
         let section = site.table_of("balance", "site.balance");
-        Self { method: method(&section), sticky: sticky(&section) }
+        Self { method: method(&section), sticky: sticky(&section), limit: limit(&section) }
     }
 
     /// All of it, with what holds for the site that it is like, or for all, where it says nothing.
@@ -27,6 +29,7 @@ impl ReadBalance {
         Balance {
             method: self.method.clone().unwrap_or_else(|| model.method.clone()),
             sticky: self.sticky.clone().or_else(|| model.sticky.clone()),
+            limit: self.limit.clone().unwrap_or_else(|| model.limit.clone()),
         }
     }
 }
@@ -69,6 +72,24 @@ fn sticky(section: &Section<'_>) -> Option<Sticky> {
         section.pad.mistake(age.line, &section.dotted("sticky_max_age"), text);
     }
     Some(Sticky { name: name?.value, max_age })
+}
+
+fn limit(section: &Section<'_>) -> Option<Option<OpenLimit>> {
+    let connections = section.bounded("connections", value::count, 0, 0..=MOST_OPEN).value;
+    let queue = section.bounded("queue", value::count, QUEUE, 0..=MOST_OPEN);
+    let patience = section.bounded("queue_timeout", value::duration, PATIENCE, SHORTEST_PATIENCE..=LONGEST_PATIENCE);
+    if !section.is_given("connections") {
+        for (key, line) in [("queue", queue.line), ("queue_timeout", patience.line)] {
+            if section.is_given(key) {
+                let text = "says nothing without site.balance.connections, how many requests an upstream may have";
+                section.pad.mistake(line, &section.dotted(key), text);
+            }
+        }
+        return None;
+    }
+    let narrow = |count| u32::try_from(count).unwrap_or(u32::MAX);
+    let limit = OpenLimit { connections: narrow(connections), queue: narrow(queue.value), patience: patience.value };
+    Some((connections > 0).then_some(limit))
 }
 
 /// A cookie's name (RFC 6265 §4.1.1).
@@ -115,3 +136,10 @@ const LONGEST_COOKIE: usize = 64;
 const SHORTEST_AGE: Duration = Duration::from_secs(1);
 /// Browsers keep no cookie for longer (RFC 6265bis).
 const LONGEST_AGE: Duration = Duration::from_secs(400 * 24 * 3600);
+/// A burst may wait; a shop that hangs should not gather thousands.
+const QUEUE: u64 = 100;
+const MOST_OPEN: u64 = 1_000_000;
+/// Who clicks has patience for about that.
+const PATIENCE: Duration = Duration::from_secs(5);
+const SHORTEST_PATIENCE: Duration = Duration::from_millis(1);
+const LONGEST_PATIENCE: Duration = Duration::from_secs(300);

@@ -129,7 +129,7 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
     ("site.limits", OWN_LIMITS),
     ("site.route", &["path", "upstreams", "allow", "deny", "limits"]),
     ("site.route.limits", OWN_LIMITS),
-    ("site.balance", &["method", "cookie", "sticky", "sticky_max_age"]),
+    ("site.balance", &["method", "cookie", "sticky", "sticky_max_age", "connections", "queue", "queue_timeout"]),
     (
         "site.health",
         &[

@@ -37,9 +37,9 @@ pub use policy::{
 pub use route_table::{Provision, Route, RouteTable, Site, SiteSpec};
 pub use unknown_names::{UnknownName, UnknownNames, unknown_names};
 pub use upstream::{
-    Balance, BalanceMethod, Care, Check, Condition, Cookies, GroupSpec, Kept, LONGEST_REST, Lever, Load, MOST_WEIGHT,
-    Member, MemberSpec, Place, Sticky, StickyKey, Upstream, UpstreamGroup, UpstreamState, UpstreamStates, bid,
-    number_of,
+    Balance, BalanceMethod, Care, Check, Condition, Cookies, Full, GroupSpec, Kept, LONGEST_REST, Lever, Load,
+    MOST_WEIGHT, Member, MemberSpec, OpenLimit, Place, Queue, Sticky, StickyKey, Upstream, UpstreamGroup,
+    UpstreamState, UpstreamStates, Waiting, bid, number_of,
 };
 pub use well_known::{WellKnown, WellKnownObject};
 

@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 
 use http::StatusCode;
 
-pub use balance::{Balance, BalanceMethod, MOST_WEIGHT, MemberSpec, Sticky, bid, number_of};
-pub use load::{Load, Place};
+pub use balance::{Balance, BalanceMethod, MOST_WEIGHT, MemberSpec, OpenLimit, Sticky, bid, number_of};
+pub use load::{Load, Place, Queue, Waiting};
 pub use state::{Condition, Lever, UpstreamState};
 pub use states::UpstreamStates;
 pub use sticky::{Cookies, Kept, StickyKey};
@@ -115,6 +115,8 @@ pub struct UpstreamGroup {
     pub balance: Balance,
     /// The cookies by which clients come back, if there are any.
     pub cookies: Option<Arc<Cookies>>,
+    /// Who waits for a place, where places are limited.
+    pub queue: Option<Arc<Queue>>,
 }
 
 /// A server of a group.
@@ -132,6 +134,10 @@ pub struct Member {
     pub number: u64,
 }
 
+/// A server has as many requests as it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Full;
+
 impl Member {
     /// Its share, to be compared with the others'. Nobody's is nothing: who is chosen among those that should get none still does.
     #[inline]
@@ -146,6 +152,26 @@ impl UpstreamGroup {
     #[must_use]
     pub fn is_failure(&self, status: StatusCode) -> bool {
         !self.care.failure_statuses.is_empty() && self.care.failure_statuses.contains(&status.as_u16())
+    }
+
+    /// A place for a request at a member; nothing, where nobody counts.
+    ///
+    /// # Errors
+    /// It has as many as it may.
+    #[inline]
+    pub fn take(&self, place: usize) -> Result<Option<Place>, Full> {
+        let Some(load) = self.members.get(place).and_then(|member| member.load.as_ref()) else { return Ok(None) };
+        match &self.balance.limit {
+            None => Ok(Some(load.take())),
+            Some(limit) => load.take_below(limit.connections).map(Some).ok_or(Full),
+        }
+    }
+
+    /// Waits for a place at one of these members, which are full. `None`: too many wait already.
+    #[must_use]
+    pub fn wait(&self, places: &[usize]) -> Option<Waiting> {
+        let loads = places.iter().filter_map(|place| Some((*place, self.members.get(*place)?.load.as_ref()?)));
+        self.queue.as_ref()?.wait(loads, self.balance.limit.as_ref()?.connections)
     }
 
     /// Whether the operator wants none of them to get anything.

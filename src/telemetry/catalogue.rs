@@ -123,6 +123,8 @@ catalogue! {
         "Times that an upstream was left alone because it kept failing.";
     UPSTREAM_RETRIES = Counter "vitrine_upstream_retries_total" []
         "Requests that were sent again, to another upstream.";
+    UPSTREAM_QUEUE = Gauge "vitrine_upstream_queue" []
+        "Requests that wait now, as all of their upstreams have as many as they may.";
 
     AUDIT_UNWRITTEN = Gauge "vitrine_audit_unwritten" []
         "1 while orders cannot be added to the audit trail, 0 otherwise.";

@@ -100,6 +100,8 @@ pub struct WorkerCounters {
     pub upstream_ejections: Count,
     /// Requests that were sent again, to another upstream.
     pub upstream_retries: Count,
+    /// Requests that wait for a place at an upstream now.
+    pub upstream_queue: Count,
     /// Access records dropped because the queue was full.
     pub access_records_dropped: Count,
     sites: Mutex<BTreeMap<Box<str>, Arc<SiteCounts>>>,

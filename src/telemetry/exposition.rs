@@ -277,6 +277,7 @@ impl Page {
         self.count_each(&name::UPSTREAM_FAILURES, workers, |worker| &worker.upstream_failures);
         self.count(&name::UPSTREAM_EJECTIONS, &[], sum(workers, |worker| &worker.upstream_ejections));
         self.count(&name::UPSTREAM_RETRIES, &[], sum(workers, |worker| &worker.upstream_retries));
+        self.gauge(&name::UPSTREAM_QUEUE, &[], sum(workers, |worker| &worker.upstream_queue) as f64);
     }
 
     fn access_log(&self, scrape: &Scrape<'_>) {

@@ -155,6 +155,10 @@ closed_set! {
         UpstreamBroken = "upstream_broken",
         /// 504: the upstream did not answer in time.
         UpstreamTimeout = "upstream_timeout",
+        /// 503: the upstreams have as many requests as they may, and as many wait as may.
+        UpstreamQueueFull = "upstream_queue_full",
+        /// 503: the upstreams have as many requests as they may, and no place became free in time.
+        UpstreamQueueTimeout = "upstream_queue_timeout",
         /// 503: every permitted connection to an upstream is in use.
         UpstreamLimit = "upstream_limit",
         /// 503: the edge is out of file descriptors.

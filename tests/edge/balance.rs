@@ -2,14 +2,16 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use rustix::process::Signal;
+use tokio::runtime::Runtime;
 
 use crate::support::command::{done, vitrine};
-use crate::support::{Edge, Origin, Response, Setup, authority, eventually};
+use crate::support::{Edge, HANDSHAKE, Http2, Origin, Response, SWITCHING, Setup, Talk, Then, authority, eventually};
 
 /// A site with these upstreams and their weights, and more lines of its configuration.
 fn shop(origins: &[(&Origin, u32)], lines: &str) -> Setup {
@@ -179,4 +181,81 @@ fn what_shared_caches_may_keep_brings_no_cookie() {
         assert_eq!(answer.head.all("set-cookie").len(), cookies, "{said}");
         assert_eq!(answer.head.all("cache-control"), caching, "{said}");
     }
+}
+
+/// Sends a request that nobody reads the answer of yet.
+fn begin(edge: &Edge, target: &str) -> Talk {
+    let mut client = edge.open("shop.example");
+    client.send(format!("GET {target} HTTP/1.1\r\nhost: shop.example\r\n\r\n"));
+    client
+}
+
+fn queued(edge: &Edge, count: f64) {
+    eventually("a queue", || (edge.scrape().sum("vitrine_upstream_queue", &[]) == count).then_some(()));
+}
+
+#[test]
+fn who_finds_all_upstreams_full_waits_in_order_whatever_the_worker() {
+    let (origin, release) = holding("shop");
+    let lines = "balance = { connections = 1, queue = 2, queue_timeout = \"5m\" }";
+    let edge = shop(&[(&origin, 1)], lines).start();
+    let mut held = begin(&edge, "/held");
+    eventually("somebody who holds it", || (!origin.requests().is_empty()).then_some(()));
+    let mut first = begin(&edge, "/first");
+    queued(&edge, 1.0);
+    let (https, runtime) = (edge.https, Runtime::new().expect("a runtime"));
+    let gone =
+        runtime.spawn(async move { Http2::open(https, "shop.example").await.get("shop.example", "/gone").await });
+    queued(&edge, 2.0);
+    let refused = edge.get("shop.example", "/refused");
+    assert_eq!((refused.status, refused.field("retry-after")), (503, Some("1")));
+    edge.counted(1.0, "vitrine_local_answers_total", &[("reason", "upstream_queue_full")]);
+    // Who leaves makes room for another.
+    gone.abort();
+    queued(&edge, 1.0);
+    let mut second = begin(&edge, "/second");
+    queued(&edge, 2.0);
+    let list = edge.api("upstreams");
+    assert_eq!((&list[0]["open_requests"], &list[0]["queued"]), (&1.into(), &2.into()));
+    release.send(()).expect("it waits");
+    for client in [&mut held, &mut first, &mut second] {
+        assert_eq!(client.response().status, 200);
+    }
+    let asked: Vec<String> = origin.requests().into_iter().map(|request| request.head.start).collect();
+    assert_eq!(asked, ["/held", "/first", "/second"].map(|target| format!("GET {target} HTTP/1.1")));
+    queued(&edge, 0.0);
+    assert_eq!(edge.api("upstreams")[0]["open_requests"], 0);
+}
+
+#[test]
+fn who_waits_too_long_is_told_when_to_come_back() {
+    let (origin, _release) = holding("shop");
+    let lines = "balance = { connections = 1, queue_timeout = \"1200ms\" }";
+    let edge = shop(&[(&origin, 1)], lines).start();
+    let _held = begin(&edge, "/held");
+    eventually("somebody who holds it", || (!origin.requests().is_empty()).then_some(()));
+    let late = edge.get("shop.example", "/");
+    assert_eq!((late.status, late.field("retry-after")), (503, Some("2")));
+    edge.counted(1.0, "vitrine_local_answers_total", &[("reason", "upstream_queue_timeout")]);
+    edge.logged("all upstreams have as many requests as site.balance.connections lets them have");
+}
+
+#[test]
+fn a_websocket_has_its_place_as_long_as_it_is_open() {
+    let origin = Origin::new(|exchange| {
+        exchange.body()?;
+        if exchange.head.field("upgrade").is_none() {
+            return exchange.answer("200 OK", &[], b"page");
+        }
+        exchange.write(SWITCHING)?;
+        let _ = exchange.reader.read_to_end(&mut Vec::new());
+        Ok(Then::Close)
+    });
+    let edge = shop(&[(&origin, 1)], "balance = { connections = 1, queue = 0 }").start();
+    let mut socket = edge.open("shop.example");
+    socket.send(HANDSHAKE);
+    assert_eq!(socket.response().status, 101);
+    assert_eq!(edge.get("shop.example", "/").status, 503);
+    drop(socket);
+    eventually("a free place", || (edge.get("shop.example", "/").status == 200).then_some(()));
 }

@@ -36,6 +36,8 @@ pub(super) struct Entry {
     weight: Option<u32>,
     /// Requests that it has, where they are counted.
     open_requests: Option<u32>,
+    /// Requests that wait for a place here, or elsewhere.
+    queued: Option<usize>,
     sites: Vec<String>,
 }
 
@@ -142,7 +144,8 @@ impl From<((String, Option<String>), Known)> for Entry {
             failures: state.failures(),
             check,
             weight: weights.first().copied().filter(|_| weights.len() == 1),
-            open_requests: load.map(|load| load.open()),
+            open_requests: load.as_ref().map(|load| load.open()),
+            queued: load.map(|load| load.awaited()),
             sites: sites.into_iter().collect(),
         }
     }

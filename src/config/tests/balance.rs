@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{parse, warnings, wrong_alone};
-use crate::live::{Balance, BalanceMethod, GroupSpec, Sticky};
+use crate::live::{Balance, BalanceMethod, GroupSpec, OpenLimit, Sticky};
 
 fn site(rest: &str) -> String {
     format!("[[site]]\nhosts = [\"a.example\"]\n{rest}\n")
@@ -50,7 +50,7 @@ fn wrong_weights_are_told_with_the_mend() {
 #[test]
 fn a_method_is_read_and_taken_over() {
     let method = |rest: &str| groups(&site(&format!("{UP}{rest}")))[0].balance.clone();
-    let of = |method| Balance { method, sticky: None };
+    let of = |method| Balance { method, ..Balance::default() };
     for (word, balance) in [
         ("balance = { method = \"round-robin\" }", Balance::default()),
         ("balance = { method = \"least-requests\" }", of(BalanceMethod::LeastRequests)),
@@ -65,7 +65,7 @@ fn a_method_is_read_and_taken_over() {
         groups(&(site(&format!("{UP}balance = {{ method = \"client\" }}\n[[site.route]]\npath = \"/x\"\n{UP}")) + kin));
     assert_eq!(all.len(), 4);
     assert!(
-        all.iter().all(|group| group.balance == Balance { method: BalanceMethod::Client, sticky: None }),
+        all.iter().all(|group| group.balance == Balance { method: BalanceMethod::Client, ..Balance::default() }),
         "{all:?}"
     );
 }
@@ -92,6 +92,14 @@ fn wrong_methods_are_told_with_the_mend() {
             "5: site.balance.sticky_max_age: says nothing without site.balance.sticky, the name of the edge's own cookie",
         ),
         (
+            "queue = 5",
+            "5: site.balance.queue: says nothing without site.balance.connections, how many requests an upstream may have",
+        ),
+        (
+            "connections = 5\nqueue_timeout = \"6m\"",
+            "6: site.balance.queue_timeout: expected a duration of 1ms to 5m, found \"6m\"",
+        ),
+        (
             "sticky = \"edge\"\nsticky_max_age = \"401d\"",
             "6: site.balance.sticky_max_age: expected a duration of 1s to 400d, found \"401d\"",
         ),
@@ -111,4 +119,14 @@ fn a_sticky_cookie_is_read_and_taken_over() {
     let sticky = Some(Sticky { name: "edge".into(), max_age: Some(Duration::from_secs(3600)) });
     let all: Vec<_> = groups(&(site(&own) + kin)).into_iter().map(|group| group.balance.sticky).collect();
     assert_eq!(all, [sticky.clone(), sticky]);
+}
+
+#[test]
+fn a_limit_is_read_with_its_defaults_and_taken_over_or_lifted() {
+    let kin = |rest: &str| format!("[[site]]\nhosts = [\"{rest}b.example\"]\nlike = \"a.example\"\n{rest}");
+    let lifted = "[[site]]\nhosts = [\"c.example\"]\nlike = \"a.example\"\nbalance = { connections = 0 }\n";
+    let own = format!("{UP}balance = {{ connections = 7 }}\n");
+    let limit = Some(OpenLimit { connections: 7, queue: 100, patience: Duration::from_secs(5) });
+    let all: Vec<_> = groups(&(site(&own) + &kin("") + lifted)).into_iter().map(|group| group.balance.limit).collect();
+    assert_eq!(all, [limit.clone(), limit, None]);
 }

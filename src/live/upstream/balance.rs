@@ -26,6 +26,19 @@ pub struct Balance {
     pub method: BalanceMethod,
     /// The cookie by which a client comes back to the same one, which goes before that.
     pub sticky: Option<Sticky>,
+    /// How many requests one has at most; `None`: any number.
+    pub limit: Option<OpenLimit>,
+}
+
+/// How many requests a server has at most, and how those wait that find all of them full.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct OpenLimit {
+    /// Requests that are open at one server; at least one.
+    pub connections: u32,
+    /// How many may wait.
+    pub queue: u32,
+    /// For how long.
+    pub patience: Duration,
 }
 
 /// A cookie of the edge's own.
@@ -55,7 +68,7 @@ impl Balance {
     /// Whether open requests are counted.
     #[must_use]
     pub fn counts(&self) -> bool {
-        self.method == BalanceMethod::LeastRequests
+        self.method == BalanceMethod::LeastRequests || self.limit.is_some()
     }
 }
 

@@ -5,7 +5,7 @@ use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::balance::number_of;
-use super::{Check, Cookies, GroupSpec, Load, Member, StickyKey, Upstream, UpstreamGroup, UpstreamState};
+use super::{Check, Cookies, GroupSpec, Load, Member, Queue, StickyKey, Upstream, UpstreamGroup, UpstreamState};
 
 /// How all servers are doing, whatever table they are in: a reload forgets nothing. Clones are the same.
 #[derive(Clone, Debug, Default)]
@@ -42,7 +42,8 @@ impl UpstreamStates {
         let members: Box<[Member]> = members.collect();
         let sticky = spec.balance.sticky.clone().zip(known.key.clone());
         let cookies = sticky.map(|(sticky, key)| Arc::new(Cookies::new(sticky, key, &members)));
-        UpstreamGroup { members, care: spec.care.clone(), balance: spec.balance.clone(), cookies }
+        let queue = spec.balance.limit.as_ref().map(|limit| Queue::of(limit.queue));
+        UpstreamGroup { members, care: spec.care.clone(), balance: spec.balance.clone(), cookies, queue }
     }
 
     /// Forgets those that no table has any more.

@@ -220,9 +220,11 @@ fn status_of(answer: LocalAnswer) -> StatusCode {
         LocalAnswer::ClientBody => StatusCode::BAD_REQUEST,
         LocalAnswer::UpstreamUnreachable | LocalAnswer::UpstreamBroken => StatusCode::BAD_GATEWAY,
         LocalAnswer::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
-        LocalAnswer::UpstreamLimit | LocalAnswer::Descriptors | LocalAnswer::Maintenance => {
-            StatusCode::SERVICE_UNAVAILABLE
-        }
+        LocalAnswer::UpstreamQueueFull
+        | LocalAnswer::UpstreamQueueTimeout
+        | LocalAnswer::UpstreamLimit
+        | LocalAnswer::Descriptors
+        | LocalAnswer::Maintenance => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
 

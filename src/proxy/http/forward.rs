@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::rc::Rc;
+use std::time::Duration;
 
 use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, UPGRADE};
 use http::request::Parts;
@@ -168,6 +169,8 @@ fn failed_to_answer(asker: Asker, broken: Broken, lease: &Lease) -> Response<Res
 fn unconnected(asker: Asker, no_lease: NoLease) -> Response<ResponseBody> {
     let answer = match no_lease {
         NoLease::Unreachable { failure, upstream } => return failed(asker, failure, &upstream),
+        NoLease::QueueFull => return full(asker, LocalAnswer::UpstreamQueueFull, Duration::ZERO),
+        NoLease::QueueTimeout { patience } => return full(asker, LocalAnswer::UpstreamQueueTimeout, patience),
         NoLease::Maintenance => {
             let policy = asker.finish.0.policy().and_then(|policy| policy.maintenance.as_ref());
             let retry_after = policy.map_or(RETRY_AFTER, |maintenance| maintenance.retry_after);
@@ -184,6 +187,18 @@ fn unconnected(asker: Asker, no_lease: NoLease) -> Response<ResponseBody> {
         );
     });
     asker.local(answer)
+}
+
+/// The upstreams have as many requests as the operator lets them have.
+fn full(asker: Asker, answer: LocalAnswer, retry_after: Duration) -> Response<ResponseBody> {
+    asker.finish.0.connection.worker.upstream_log.say(|| {
+        tracing::warn!(
+            reason = answer.label(),
+            request = asker.finish.0.id(),
+            "all upstreams have as many requests as site.balance.connections lets them have"
+        );
+    });
+    asker.later(answer, retry_after)
 }
 
 /// Counts and logs the upstream's failure, with the reason that the client is not told.

@@ -53,13 +53,26 @@ pub(super) struct Choice<'a> {
     asked: Asked,
     /// Those that are out of the question: nearly always none, which costs no memory.
     out: Vec<usize>,
+    /// Those that would do and have as many requests as they may.
+    full: Vec<usize>,
     last: Option<usize>,
 }
 
 impl<'a> Choice<'a> {
     /// That in the place `without` is out of the question.
     pub(super) fn new(group: &'a UpstreamGroup, rota: &'a Rota, asked: Asked, without: Option<usize>) -> Self {
-        Self { group, rota, asked, out: Vec::from_iter(without), last: None }
+        Self { group, rota, asked, out: Vec::from_iter(without), full: Vec::new(), last: None }
+    }
+
+    /// The last one has as many requests as it may. True: another one will not do, as the client's cookie names this one.
+    pub(super) fn is_full(&mut self) -> bool {
+        self.full.extend(self.last);
+        self.last.is_some() && self.last == self.asked.kept.map(|kept| kept.place)
+    }
+
+    /// Those that would do and have as many requests as they may.
+    pub(super) fn full(&self) -> &[usize] {
+        &self.full
     }
 
     /// The best of those that fit.
@@ -112,6 +125,10 @@ impl Iterator for Choice<'_> {
             chosen = first.filter(|place| members[*place].state.admits());
             if chosen.is_none() && first.is_some() {
                 chosen = self.best(|member| is_such(member) && member.state.is_open());
+            }
+            // Who has no weight, or is left alone, is for when nobody else is there: not for when others are busy.
+            if chosen.is_none() && !self.full.is_empty() {
+                return None;
             }
             if chosen.is_some() {
                 break;

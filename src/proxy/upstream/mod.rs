@@ -6,6 +6,7 @@ mod connect;
 mod framing;
 mod link;
 mod pool;
+mod queue;
 mod request;
 mod response;
 mod retries;

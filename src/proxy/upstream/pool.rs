@@ -15,11 +15,12 @@ use tokio::time::timeout;
 use super::choice::{Asked, Choice};
 use super::connect::{Unconnected, connect};
 use super::link::{Broken, Link, Scratch, scratch};
+use super::queue;
 use super::request::Outgoing;
 use super::response::Head;
 use super::stream::UpstreamStream;
 use crate::limits::Limits;
-use crate::live::{Load, Member, Place, Upstream, UpstreamGroup};
+use crate::live::{Full, Place, Upstream, UpstreamGroup};
 use crate::proxy::alarm::Alarms;
 use crate::proxy::permits::Permits;
 use crate::proxy::worker::{View, Worker};
@@ -41,6 +42,10 @@ impl Default for Pools {
 pub(in crate::proxy) enum NoLease {
     /// None of the group's upstreams could be connected to; this is the last one, not counted and not logged yet.
     Unreachable { failure: UpstreamFailure, upstream: Arc<str> },
+    /// All upstreams have as many requests as they may, and as many wait as may.
+    QueueFull,
+    /// All upstreams have as many requests as they may, and no place became free in time.
+    QueueTimeout { patience: Duration },
     /// The operator has taken all of the group's upstreams out.
     Maintenance,
     /// The edge has as many upstream connections as it may, and none became free in time.
@@ -92,8 +97,27 @@ impl Pools {
             Wanted::Any | Wanted::Fresh => None,
         };
         let mut last: Option<(UpstreamFailure, Arc<str>)> = None;
-        for place in Choice::new(group, rota, asked, without) {
-            let Member { upstream, load, .. } = &group.members[place];
+        let mut choice = Choice::new(group, rota, asked, without);
+        let mut has_waited = false;
+        loop {
+            let (place, open) = match choice.next() {
+                Some(place) => match group.take(place) {
+                    Ok(open) => (place, open),
+                    Err(Full) if choice.is_full() && !has_waited => {
+                        has_waited = true;
+                        let (place, open) = Box::pin(queue::wait(worker, group, choice.full())).await?;
+                        (place, Some(open))
+                    }
+                    Err(Full) => continue,
+                },
+                None if !has_waited && !choice.full().is_empty() => {
+                    has_waited = true;
+                    let (place, open) = Box::pin(queue::wait(worker, group, choice.full())).await?;
+                    (place, Some(open))
+                }
+                None => break,
+            };
+            let upstream = &group.members[place].upstream;
             if let Some((failure, name)) = last.take() {
                 worker.counters.upstream_failures.count(failure);
                 worker.upstream_log.say(|| {
@@ -105,7 +129,6 @@ impl Pools {
                 });
             }
             let pool = self.pool(worker, upstream);
-            let open = load.as_ref().map(Load::take);
             let lease = |pool, link, reused| Lease { pool, link, place, reused, last: false, open };
             if wanted != Wanted::Fresh
                 && let Some(link) = pool.take_idle(milliseconds(limits.upstream_idle_timeout))

@@ -9,7 +9,7 @@ fn group(weights: &[u32], method: BalanceMethod) -> UpstreamGroup {
     let upstream = |port| Upstream { host: "127.0.0.1".into(), port };
     let member = |(port, weight): (u16, &u32)| MemberSpec { upstream: upstream(port), weight: *weight };
     let care = Care { eject_after: 1, eject_for: Duration::from_hours(1), ..Care::default() };
-    let balance = Balance { method, sticky: None };
+    let balance = Balance { method, ..Balance::default() };
     let spec = GroupSpec { upstreams: (1..).zip(weights).map(member).collect(), care, balance };
     UpstreamStates::default().group(&spec)
 }
@@ -115,4 +115,21 @@ fn a_client_with_a_cookie_keeps_its_upstream_as_long_as_that_takes_anybody() {
     group.succeeded(1);
     state.pull(Lever::Maintenance);
     assert_eq!(order(), [0]);
+}
+
+#[test]
+fn who_is_spare_or_left_alone_gets_nothing_because_others_are_busy() {
+    let group = group(&[1, 1, 0, 1], BalanceMethod::RoundRobin);
+    let rota = Rota::of(&group);
+    group.failed(3);
+    let mut choice = Choice::new(&group, &rota, Asked::default(), None);
+    assert_eq!((choice.next(), choice.is_full()), (Some(0), false));
+    assert_eq!((choice.next(), choice.is_full()), (Some(1), false));
+    assert_eq!((choice.next(), choice.full()), (None, &[0, 1][..]));
+    // One that cannot be connected to is no reason to wait.
+    let mut choice = Choice::new(&group, &rota, Asked::default(), Some(0));
+    assert_eq!([choice.next(), choice.next(), choice.next()], [Some(1), Some(2), Some(3)]);
+    let asked = Asked { key: None, kept: Some(Kept { place: 1, is_ageing: false }) };
+    let mut choice = Choice::new(&group, &rota, asked, None);
+    assert_eq!((choice.next(), choice.is_full(), choice.full()), (Some(1), true, &[1][..]));
 }
