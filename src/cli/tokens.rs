@@ -87,7 +87,7 @@ async fn make(
     expires: Option<Duration>,
     json: bool,
 ) -> Result<String, CallError> {
-    let expires = expires.map(|lifetime| from_now(lifetime));
+    let expires = expires.map(from_now);
     let made: Value = edge.post_json(TOKENS, &Order { name, role, expires }).await?;
     if json {
         return Ok(format!("{made:#}"));
