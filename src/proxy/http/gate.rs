@@ -88,6 +88,11 @@ fn target(head: &Parts, limits: &Limits) -> Result<(), GateRule> {
     if !star && !path.starts_with('/') {
         return Err(GateRule::Target);
     }
+    // An empty path is one in absolute form alone (RFC 9113 §8.3.1); elsewhere it would be mended before anybody sees it.
+    if head.version == Version::HTTP_2 && head.uri.path_and_query().is_some_and(|whole| whole.as_str().starts_with('?'))
+    {
+        return Err(GateRule::Target);
+    }
     if let Some(scheme) = head.uri.scheme_str()
         && scheme != "https"
         && scheme != "http"
@@ -212,6 +217,7 @@ mod tests {
             ),
             (Rule::ContentLength, "POST", "/", Version::HTTP_11, &[OK, ("content-length", "+5")]),
             (Rule::ContentLength, "POST", "/", Version::HTTP_11, &[OK, ("content-length", "")]),
+            (Rule::Target, "GET", "https://shop.example?a=b", Version::HTTP_2, &[OK]),
             (Rule::ContentLength, "POST", "/", Version::HTTP_11, &[OK, ("content-length", "12345678901234567890")]),
             (
                 Rule::ContentLength,
