@@ -15,6 +15,8 @@ pub(super) struct ReadCare {
     eject_after: Option<u32>,
     eject_for: Option<Duration>,
     failure_statuses: Option<Vec<u16>>,
+    eject_slower_than: Option<Duration>,
+    slow_start: Option<Duration>,
     check: Option<Check>,
 }
 
@@ -28,12 +30,18 @@ impl ReadCare {
             given.then(|| u32::try_from(found).unwrap_or(u32::MAX))
         };
         let eject_for = health.bounded("eject_for", value::duration, default.eject_for, SHORTEST_REST..=LONGEST_REST);
+        let time = |key| {
+            let time = health.bounded(key, value::duration, LONGEST_TIME, SHORTEST_TIME..=LONGEST_TIME).value;
+            health.is_given(key).then_some(time)
+        };
         let statuses = health.list("failure_statuses", status);
         Self {
             retries: count(site, "retries", default.retries, MOST_RETRIES),
             eject_after: count(&health, "eject_after", default.eject_after, MOST_FAILURES),
             eject_for: health.is_given("eject_for").then_some(eject_for.value),
             failure_statuses: statuses.map(|list| list.value.into_iter().map(|status| status.value).collect()),
+            eject_slower_than: time("eject_slower_than"),
+            slow_start: time("slow_start"),
             check: check(&health),
         }
     }
@@ -45,6 +53,8 @@ impl ReadCare {
             eject_after: self.eject_after.unwrap_or(model.eject_after),
             eject_for: self.eject_for.unwrap_or(model.eject_for),
             failure_statuses: self.failure_statuses.clone().unwrap_or_else(|| model.failure_statuses.clone()),
+            eject_slower_than: self.eject_slower_than.or(model.eject_slower_than),
+            slow_start: self.slow_start.or(model.slow_start),
             check: self.check.clone().or_else(|| model.check.clone()),
         }
     }
@@ -101,5 +111,7 @@ fn status(value: &DeValue<'_>) -> Result<u16, String> {
 const INTERVAL: Duration = Duration::from_secs(5);
 const TIMEOUT: Duration = Duration::from_secs(2);
 const SHORTEST_REST: Duration = Duration::from_millis(100);
+const SHORTEST_TIME: Duration = Duration::from_millis(1);
+const LONGEST_TIME: Duration = Duration::from_secs(3600);
 const MOST_RETRIES: u64 = 10;
 const MOST_FAILURES: u64 = 1_000_000;

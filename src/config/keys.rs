@@ -136,6 +136,8 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
             "eject_after",
             "eject_for",
             "failure_statuses",
+            "eject_slower_than",
+            "slow_start",
             "path",
             "host",
             "interval",

@@ -62,6 +62,10 @@ pub struct Care {
     pub retries: u32,
     /// Answers with these are failures of the server.
     pub failure_statuses: Vec<u16>,
+    /// An answer that begins later than this is a failure of the server; `None`: no answer is too slow.
+    pub eject_slower_than: Option<Duration>,
+    /// For so long a server that came back gets less than its share; `None`: it gets all at once.
+    pub slow_start: Option<Duration>,
     /// What the edge asks by itself to see whether a server is there.
     pub check: Option<Check>,
 }
@@ -92,6 +96,8 @@ impl Default for Care {
             eject_for: Duration::from_secs(10),
             retries: 1,
             failure_statuses: Vec::new(),
+            eject_slower_than: None,
+            slow_start: None,
             check: None,
         }
     }
@@ -138,16 +144,17 @@ pub struct Member {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Full;
 
-impl Member {
-    /// Its share, to be compared with the others'. Nobody's is nothing: who is chosen among those that should get none still does.
+impl UpstreamGroup {
+    /// A member's share, to be compared with the others'; less for a while after it came back. Nobody's is nothing: who is chosen among those
+    /// that should get none still does.
     #[inline]
     #[must_use]
-    pub fn share(&self) -> u64 {
-        u64::from(self.weight.max(1)) * balance::FULL
+    pub fn share(&self, member: &Member) -> u64 {
+        let all = u64::from(member.weight.max(1)) * balance::FULL;
+        let risen = self.care.slow_start.and_then(|whole| member.state.risen(whole));
+        risen.map_or(all, |part| (all * part / balance::FULL).max(1))
     }
-}
 
-impl UpstreamGroup {
     /// Whether an answer with this status is a failure of the server.
     #[must_use]
     pub fn is_failure(&self, status: StatusCode) -> bool {

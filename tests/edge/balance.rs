@@ -6,6 +6,7 @@ use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use tokio::runtime::Runtime;
@@ -258,4 +259,36 @@ fn a_websocket_has_its_place_as_long_as_it_is_open() {
     assert_eq!(edge.get("shop.example", "/").status, 503);
     drop(socket);
     eventually("a free place", || (edge.get("shop.example", "/").status == 200).then_some(()));
+}
+
+#[test]
+fn who_answers_late_is_left_alone_and_its_answer_counts() {
+    let ((slow, release), quick) = (holding("slow"), Origin::saying("quick"));
+    let lines = "health = { eject_after = 1, eject_for = \"5m\", eject_slower_than = \"20ms\" }";
+    let mut setup = shop(&[(&slow, 1), (&quick, 0)], lines);
+    setup.set("edge", "workers = 1");
+    let edge = setup.start();
+    let mut held = begin(&edge, "/held");
+    let begun = eventually("somebody who holds it", || (!slow.requests().is_empty()).then(Instant::now));
+    eventually("a while", || (begun.elapsed() > Duration::from_millis(40)).then_some(()));
+    release.send(()).expect("it waits");
+    assert_eq!(held.response().text(), "slow");
+    edge.counted(1.0, "vitrine_upstream_ejections_total", &[]);
+    edge.counted(0.0, "vitrine_upstream_retries_total", &[]);
+    assert_eq!(ask(&edge, "").text(), "quick");
+}
+
+#[test]
+fn one_that_came_back_is_not_flooded() {
+    let (one, other) = (Origin::saying("one"), Origin::saying("other"));
+    let mut setup = shop(&[(&one, 1), (&other, 1)], "health = { slow_start = \"1h\" }");
+    setup.set("edge", "workers = 1");
+    let edge = setup.start();
+    let name = one.url().trim_start_matches("http://").to_owned();
+    for state in ["maintenance", "ready"] {
+        done(vitrine(&edge, &format!("upstreams set {name} {state}")));
+    }
+    // Half of them would be ten.
+    let of_one = (0..20).filter(|_| ask(&edge, "").text() == "one").count();
+    assert!(of_one < 3, "{of_one}");
 }

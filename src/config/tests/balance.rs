@@ -130,3 +130,17 @@ fn a_limit_is_read_with_its_defaults_and_taken_over_or_lifted() {
     let all: Vec<_> = groups(&(site(&own) + &kin("") + lifted)).into_iter().map(|group| group.balance.limit).collect();
     assert_eq!(all, [limit.clone(), limit, None]);
 }
+
+#[test]
+fn times_of_health_are_read_and_taken_over() {
+    let kin = "[[site]]\nhosts = [\"b.example\"]\nlike = \"a.example\"\nhealth = { slow_start = \"1m\" }\n";
+    let own = format!("{UP}health = {{ slow_start = \"30s\", eject_slower_than = \"250ms\" }}\n");
+    let times = |group: GroupSpec| (group.care.slow_start, group.care.eject_slower_than);
+    let all: Vec<_> = groups(&(site(&own) + kin)).into_iter().map(times).collect();
+    let (slow, half, whole) = (Duration::from_millis(250), Duration::from_secs(30), Duration::from_secs(60));
+    assert_eq!(all, [(Some(half), Some(slow)), (Some(whole), Some(slow))]);
+    refused(
+        &format!("{UP}[site.health]\nslow_start = \"2h\""),
+        "5: site.health.slow_start: expected a duration of 1ms to 1h, found \"2h\"",
+    );
+}

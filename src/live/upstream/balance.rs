@@ -98,6 +98,13 @@ pub fn bid(key: u64, server: u64, share: u64) -> f64 {
     share as f64 / -chance.ln()
 }
 
+/// How much of `whole` has gone by, in [`FULL`]ths, and never nothing.
+#[must_use]
+pub(super) fn part(elapsed: Duration, whole: Duration) -> u64 {
+    let parts = elapsed.as_nanos().saturating_mul(FULL.into()) / whole.as_nanos().max(1);
+    u64::try_from(parts).unwrap_or(FULL).clamp(1, FULL)
+}
+
 /// The largest weight.
 pub const MOST_WEIGHT: u32 = 1000;
 /// A share of weight 1.
@@ -125,5 +132,11 @@ mod tests {
             let (before, after) = (owner(key, None), owner(key, Some(0)));
             assert!(before == 0 || before == after);
         }
+    }
+
+    #[test]
+    fn a_part_grows_from_a_little_to_all() {
+        let part = |millis| part(Duration::from_millis(millis), Duration::from_secs(1));
+        assert_eq!([0, 1, 250, 500, 1000, 60_000].map(part), [1, 1, 64, 128, 256, 256]);
     }
 }

@@ -1,12 +1,13 @@
 //! How a server is doing: what requests read at a glance, and what lies behind it.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
 use super::Check;
+use super::balance::part;
 
 /// How a server is doing. What requests read of it are two atomics, which change with what lies behind the lock.
 #[derive(Debug, Default)]
@@ -15,6 +16,8 @@ pub struct UpstreamState {
     is_barred: AtomicBool,
     /// Failures in a row.
     failures: AtomicU32,
+    /// Since when it is there again, in milliseconds of [`now`]; 0: it always was, or for long.
+    rising: AtomicU64,
     doing: Mutex<Doing>,
     /// Somebody asks by himself how it is doing.
     is_watched: AtomicBool,
@@ -178,6 +181,17 @@ impl UpstreamState {
         }
     }
 
+    /// How much of its share it gets, `whole` after it came back being all; `None`: all of it.
+    #[inline]
+    pub(super) fn risen(&self, whole: Duration) -> Option<u64> {
+        let since = self.rising.load(Ordering::Relaxed);
+        if since == 0 {
+            return None;
+        }
+        let elapsed = Duration::from_millis(now().saturating_sub(since));
+        (elapsed < whole).then(|| part(elapsed, whole))
+    }
+
     /// Failures in a row.
     #[inline]
     #[must_use]
@@ -222,9 +236,19 @@ impl UpstreamState {
         let result = change(&mut doing);
         let is_barred = doing.resting.is_some() || doing.down.is_some() || doing.lever != Lever::Ready;
         self.failures.store(doing.failures, Ordering::Relaxed);
+        let was_barred = self.is_barred.load(Ordering::Relaxed);
+        if was_barred && !is_barred {
+            self.rising.store(now(), Ordering::Relaxed);
+        }
         self.is_barred.store(is_barred, Ordering::Relaxed);
         result
     }
+}
+
+/// Milliseconds since somebody first asked, from 1 on.
+fn now() -> u64 {
+    static BEGUN: LazyLock<Instant> = LazyLock::new(Instant::now);
+    u64::try_from(BEGUN.elapsed().as_millis()).unwrap_or(u64::MAX).saturating_add(1)
 }
 
 /// A request that tries whether a server is there again has so long before the next one tries.

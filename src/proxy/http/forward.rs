@@ -63,6 +63,7 @@ async fn send(
             Upload::Done => limits.upstream_response_timeout,
             _ => limits.body_idle_timeout,
         });
+        turns.begin(&exchange);
         lease.begin(request);
         let answered = exchange.alarm.guard(poll_fn(|cx| lease.poll_head(cx))).await;
         exchange.alarm.clear();

@@ -1,5 +1,7 @@
 //! Whose turn it is when an upstream failed a request, and what is remembered of it.
 
+use std::time::Instant;
+
 use http::StatusCode;
 
 use super::exchange::{Exchange, Upload};
@@ -14,6 +16,8 @@ pub(super) struct Turns<'a> {
     budget: Option<&'a RetryBudget>,
     /// How often it may be sent to another.
     left: u32,
+    /// When it was sent, where it matters how long the answer takes.
+    begun: Option<Instant>,
 }
 
 impl<'a> Turns<'a> {
@@ -21,14 +25,22 @@ impl<'a> Turns<'a> {
         let budget = view.retries(group).inspect(|budget| budget.earn());
         let group = view.table.groups().get(group);
         let left = group.filter(|group| group.members.len() > 1).map_or(0, |group| group.care.retries);
-        Self { worker, group, budget, left }
+        Self { worker, group, budget, left, begun: None }
+    }
+
+    /// The request is sent to an upstream now. One with a body takes the client's time too, which says nothing of the upstream.
+    pub(super) fn begin(&mut self, exchange: &Exchange) {
+        let matters = self.group.is_some_and(|group| group.care.eject_slower_than.is_some());
+        self.begun = (matters && exchange.upload.get() == Upload::Done).then(Instant::now);
     }
 
     /// An upstream answered. Whether its status says that it failed.
     pub(super) fn has_failed(&self, status: StatusCode, lease: &Lease) -> bool {
         let Some(group) = self.group else { return false };
         let has_failed = group.is_failure(status);
-        match has_failed {
+        let took = self.begun.map(|begun| begun.elapsed());
+        let is_slow = took.zip(group.care.eject_slower_than).is_some_and(|(took, most)| took > most);
+        match has_failed || is_slow {
             true => self.worker.upstream_failed(group, lease.place()),
             false => group.succeeded(lease.place()),
         }

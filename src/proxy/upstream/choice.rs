@@ -33,7 +33,7 @@ impl Rota {
             if !fits(place, member) {
                 continue;
             }
-            let share = i64::try_from(member.share()).unwrap_or(1);
+            let share = i64::try_from(group.share(member)).unwrap_or(1);
             owed.set(owed.get() + share);
             all += share;
             if best.is_none_or(|(most, _)| owed.get() > most) {
@@ -82,13 +82,14 @@ impl<'a> Choice<'a> {
         match (&self.group.balance.method, self.asked.key) {
             (BalanceMethod::Client | BalanceMethod::Cookie(_), Some(key)) => {
                 let fitting = members.iter().enumerate().filter(|(place, member)| fits(*place, member));
-                let bids = fitting.map(|(place, member)| (place, bid(key, member.number, member.share())));
+                let bids = fitting.map(|(place, member)| (place, bid(key, member.number, self.group.share(member))));
                 bids.max_by(|(_, one), (_, other)| one.total_cmp(other)).map(|(place, _)| place)
             }
             (BalanceMethod::LeastRequests, _) => {
                 // Of two, a has fewer for its share if open(a) / share(a) is smaller.
-                let load =
-                    |member: &Member| (u64::from(member.load.as_ref().map_or(0, |load| load.open())), member.share());
+                let load = |member: &Member| {
+                    (u64::from(member.load.as_ref().map_or(0, |load| load.open())), self.group.share(member))
+                };
                 let fitting = members.iter().enumerate().filter(|(place, member)| fits(*place, member));
                 let loads = fitting.map(|(_, member)| load(member));
                 let (least, by) = loads.min_by(|(one, share), (other, by)| (one * by).cmp(&(other * share)))?;

@@ -133,3 +133,26 @@ fn who_is_spare_or_left_alone_gets_nothing_because_others_are_busy() {
     let mut choice = Choice::new(&group, &rota, asked, None);
     assert_eq!((choice.next(), choice.is_full(), choice.full()), (Some(1), true, &[1][..]));
 }
+
+#[test]
+fn one_that_came_back_gets_its_share_little_by_little() {
+    let mut group = group(&[1, 1], BalanceMethod::RoundRobin);
+    group.care.slow_start = Some(Duration::from_hours(1));
+    let rota = Rota::of(&group);
+    // Who was always there has all at once.
+    assert_eq!(firsts::<4>(&group, &rota), [0, 1, 0, 1]);
+    group.failed(1);
+    group.succeeded(1);
+    let share = |group: &UpstreamGroup| group.share(&group.members[1]);
+    assert!(share(&group) * 100 < group.share(&group.members[0]), "{}", share(&group));
+    assert_eq!(firsts::<20>(&group, &rota), [0; 20]);
+    // When its time is over, and for whoever knows no such time.
+    group.care.slow_start = Some(Duration::ZERO);
+    assert_eq!(share(&group), group.share(&group.members[0]));
+    group.members[1].state.pull(Lever::Maintenance);
+    group.care.slow_start = Some(Duration::from_hours(1));
+    group.members[1].state.pull(Lever::Ready);
+    assert!(share(&group) < group.share(&group.members[0]));
+    group.care.slow_start = None;
+    assert_eq!(share(&group), group.share(&group.members[0]));
+}
