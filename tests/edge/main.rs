@@ -29,6 +29,7 @@ mod forwarded;
 mod gate;
 mod handshake_log;
 mod http2;
+mod http2_attacks;
 mod http2_corpus;
 mod http2_pulse;
 mod http2_streams;

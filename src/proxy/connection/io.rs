@@ -27,6 +27,7 @@ impl AsyncRead for Io {
             return Poll::Pending;
         };
         connection.heard.set(connection.worker.alarms.now());
+        connection.end_turn_in_time(cx);
         match result {
             Ok(()) if buffer.filled().len() == before => connection.read_ended.set(true),
             // HTTP/2 has more to say than requests: none of it makes a connection less idle, nor more.
@@ -82,6 +83,23 @@ impl AsyncWrite for Io {
 }
 
 impl Connection {
+    /// A new turn of HTTP/2's driver, in which it may read.
+    pub(in crate::proxy) fn begin_turn(&self) {
+        self.dry.set(false);
+        self.reads.set(0);
+    }
+
+    /// Whoever sends without end has its turn like all others, and the next after them: a frame costs its sender a few octets, and may
+    /// cost us a thousand instructions.
+    fn end_turn_in_time(&self, cx: &Context<'_>) {
+        let reads = self.reads.get() + 1;
+        self.reads.set(reads);
+        if reads == READS && self.protocol == Protocol::Http2 {
+            self.dry.set(true);
+            cx.waker().wake_by_ref();
+        }
+    }
+
     /// Reads and throws away what the peer still sends, past TLS, so that closing does not reset what it has not read yet.
     pub(in crate::proxy) fn poll_discard(&self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let mut waste = [0; 4096];
@@ -140,6 +158,8 @@ impl Connection {
     }
 }
 
+/// What one turn of an HTTP/2 connection reads, of 4 KiB each at most.
+const READS: u32 = 8;
 /// One TLS record.
 const GATHERED: usize = 16 * 1024;
 /// A larger write goes out by itself: copying it would cost more than the record it saves.

@@ -52,7 +52,7 @@ impl<'c> Driver<'c> {
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         let connection = self.connection;
-        connection.dry.set(false);
+        connection.begin_turn();
         loop {
             while connection.alarm.poll(cx).is_ready() {
                 if let Poll::Ready(end) = self.poll_deadline() {
