@@ -5,6 +5,7 @@ pub mod dns;
 mod form;
 mod glimpse;
 mod https;
+mod unix;
 
 use std::fmt;
 use std::future::Future;
@@ -28,8 +29,9 @@ use zeroize::Zeroizing;
 
 pub use form::FormPart;
 use form::form;
-pub use glimpse::{Glimpse, Unseen, connect, glimpse};
+pub use glimpse::{Glimpse, Unseen, connect, glimpse, glimpse_over};
 pub use https::{HttpsClient, NoAnswer};
+pub use unix::connect_unix;
 
 /// A running edge, reached through its socket.
 #[derive(Clone, Debug)]

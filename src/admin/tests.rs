@@ -147,7 +147,7 @@ fn routes() -> RouteTable {
         hosts: hosts.iter().map(|host| HostPattern::parse(host).expect("a pattern")).collect(),
         routes: routes
             .iter()
-            .map(|(path, port)| ((*path).into(), vec![Upstream { host: "10.0.0.1".into(), port: *port }].into()))
+            .map(|(path, port)| ((*path).into(), vec![Upstream::tcp("10.0.0.1", *port)].into()))
             .collect(),
         minimum_validation: (hosts[0] == "late.example").then_some(ValidationLevel::Organisation),
         staging: false,

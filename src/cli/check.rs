@@ -12,7 +12,7 @@ use time::OffsetDateTime;
 use crate::certs::{self, Circumstances, NoticeState, Sites, Survey, warnings};
 use crate::config::{Config, Loaded};
 use crate::edge;
-use crate::live::{CertIndex, SiteSpec};
+use crate::live::{CertIndex, SiteSpec, UpstreamAddress};
 use crate::store::StateKey;
 
 /// Looks at everything and says what is wrong.
@@ -117,8 +117,11 @@ impl Report {
     /// Names are looked up again for each connection; today's failure may be the name server's.
     fn upstreams(&mut self, sites: &[SiteSpec]) {
         let upstreams = sites.iter().flat_map(|site| &site.routes).flat_map(|(_, group)| &group.upstreams);
-        let upstreams = upstreams.map(|member| &member.upstream);
-        let names: BTreeSet<(&str, u16)> = upstreams.map(|upstream| (&*upstream.host, upstream.port)).collect();
+        let name = |upstream| match upstream {
+            &UpstreamAddress::Tcp { ref host, port } => Some((&**host, port)),
+            UpstreamAddress::Unix(_) => None,
+        };
+        let names: BTreeSet<(&str, u16)> = upstreams.filter_map(|member| name(&member.upstream.address)).collect();
         let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
         let unknown = runtime.block_on(unknown(names));
         // A lookup that hangs must not hang us.

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use toml::de::DeValue;
 
-use super::place;
 use super::reader::Section;
+use super::upstreams;
 use super::value::{self, Found, expected};
 use crate::live::{Balance, BalanceMethod, MOST_WEIGHT, MemberSpec, OpenLimit, Sticky};
 
@@ -102,14 +102,14 @@ fn cookie_name(value: &DeValue<'_>) -> Result<Box<str>, String> {
 
 /// One of `upstreams`: where it is, or a table of that and its weight.
 pub(super) fn member(value: &DeValue<'_>) -> Result<MemberSpec, String> {
-    let DeValue::Table(table) = value else { return place::upstream(value).map(MemberSpec::from) };
+    let DeValue::Table(table) = value else { return upstreams::upstream(value).map(MemberSpec::from) };
     if let Some(unknown) = table.keys().find(|key| !["url", "weight"].contains(&&**key.get_ref())) {
         return Err(format!("unknown key {:?} in a table; known here are url, weight", unknown.get_ref()));
     }
     let url = table
         .get("url")
         .ok_or("expected a url in the table, such as { url = \"http://10.0.0.11:8080\", weight = 3 }")?;
-    let upstream = place::upstream(url.get_ref())?;
+    let upstream = upstreams::upstream(url.get_ref())?;
     let Some(weight) = table.get("weight") else { return Ok(upstream.into()) };
     let number = value::count(weight.get_ref()).ok().and_then(|number| u32::try_from(number).ok());
     let weight = number

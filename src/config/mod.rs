@@ -26,6 +26,7 @@ mod site;
 mod site_orders;
 mod sites;
 mod standing;
+mod upstreams;
 mod value;
 
 #[cfg(test)]

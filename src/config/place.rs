@@ -1,13 +1,11 @@
-//! Values that say where something is: socket addresses, networks, upstreams, host patterns, path prefixes.
+//! Values that say where something is: socket addresses, networks, host patterns, path prefixes.
 
 use std::net::{IpAddr, SocketAddr};
 
 use ipnet::IpNet;
 use toml::de::DeValue;
 
-use super::keys::NOT_IN_THIS_VERSION;
-use super::value::{Found, expected, text};
-use crate::live::Upstream;
+use super::value::{expected, text};
 use crate::name::{HostName, HostPattern};
 
 /// The address of a public listener: `"[::]:443"`.
@@ -107,60 +105,3 @@ pub(super) fn prefix(value: &DeValue<'_>) -> Result<String, String> {
     };
     Err(format!("{}; {mend}", expected(what, value)))
 }
-
-/// A server behind the edge: `"http://10.0.0.11:8080"`; the port is 80 unless given.
-pub(super) fn upstream(value: &DeValue<'_>) -> Result<Upstream, String> {
-    let what = "an upstream such as \"http://10.0.0.11:8080\"";
-    let text = value.as_str().ok_or_else(|| expected(what, value))?;
-    // Looked for first: no mend below may repeat it.
-    if text.contains('@') {
-        return Err(format!("{}; leave out what stands before the '@'", expected(what, value)));
-    }
-    let Some((scheme, rest)) = text.split_once(':').filter(|(_, rest)| rest.starts_with('/')) else {
-        return Err(format!("{}; write \"http://{}\"", expected(what, value), text.escape_debug()));
-    };
-    match scheme.to_ascii_lowercase().as_str() {
-        "http" => {}
-        "https" | "h2c" | "unix" => {
-            return Err(format!("{} as an upstream is {NOT_IN_THIS_VERSION}; {HTTP}", Found(value)));
-        }
-        _ => return Err(format!("{}; {HTTP}", expected(what, value))),
-    }
-    let authority = rest.strip_prefix("//").ok_or_else(|| expected(what, value))?;
-    if let Some(end) = authority.find(['/', '?', '#']) {
-        let bare = authority[..end].escape_debug();
-        return Err(format!("{}; the request brings its own path, write \"http://{bare}\"", expected(what, value)));
-    }
-    parse_authority(authority).map_err(|mend| format!("{}; {mend}", expected(what, value)))
-}
-
-fn parse_authority(authority: &str) -> Result<Upstream, String> {
-    let (host, port) = match authority.rfind(']') {
-        Some(end) => authority.split_at(end + 1),
-        None => authority.split_at(authority.find(':').unwrap_or(authority.len())),
-    };
-    let port = match port.strip_prefix(':') {
-        None if port.is_empty() => HTTP_PORT,
-        None => return Err("only a port may follow the ']'".into()),
-        Some(port) => match port.parse() {
-            Ok(number) if number > 0 && port.bytes().all(|octet| octet.is_ascii_digit()) => number,
-            _ if authority.parse::<IpAddr>().is_ok() => return Err("an IPv6 address stands in brackets".into()),
-            _ => return Err("a port is a number of 1 to 65535".into()),
-        },
-    };
-    let host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
-        Some(address) => match address.parse::<IpAddr>() {
-            Ok(IpAddr::V6(address)) => address.to_string(),
-            _ => return Err("brackets hold an IPv6 address".into()),
-        },
-        None => match host.parse::<IpAddr>() {
-            Ok(address) => address.to_string(),
-            Err(_) => HostName::parse(host).map_err(|error| error.to_string())?.to_string(),
-        },
-    };
-    Ok(Upstream { host: host.into(), port })
-}
-
-const HTTP: &str = "use http://";
-/// RFC 9110 §4.2.1.
-const HTTP_PORT: u16 = 80;

@@ -5,12 +5,13 @@ use std::collections::HashMap;
 use toml::Spanned;
 use toml::de::DeValue;
 
-use super::balance::{self, ReadBalance};
+use super::balance::ReadBalance;
 use super::care::ReadCare;
 use super::on_demand::Kinship;
 use super::ordered::Ordered;
 use super::policy::{self, ReadPolicy};
 use super::reader::{Pad, Placed, Section};
+use super::upstreams::read_upstreams;
 use super::{place, value};
 use crate::live::{
     Balance, Care, GroupSpec, MemberSpec, OnDemand, OrderSpec, Provision, RoutePolicy, SiteSpec, ValidationLevel,
@@ -247,18 +248,6 @@ fn read_route<'a>(pad: &'a Pad<'a>, table: &'a Spanned<DeValue<'a>>) -> Option<R
     let policy = policy::of_route(&section, path.as_ref().map_or("", |path| &path.value));
     let (path, upstreams) = (path?, upstreams?);
     Some((Placed { value: (path.value, upstreams.value), line: path.line }, policy))
-}
-
-fn read_upstreams(section: &Section<'_>) -> Option<Placed<Vec<MemberSpec>>> {
-    let list = section.filled_list("upstreams", balance::member)?;
-    for (index, member) in list.value.iter().enumerate() {
-        let upstream = &member.value.upstream;
-        if list.value[..index].iter().any(|earlier| earlier.value.upstream == *upstream) {
-            let text = format!("{upstream} is listed twice and gets twice the requests");
-            section.pad.warning(member.line, &section.dotted("upstreams"), text);
-        }
-    }
-    Some(Placed { value: list.value.into_iter().map(|member| member.value).collect(), line: list.line })
 }
 
 /// Few authorities check persons (`iv`); who asks for an organisation does not mean them.

@@ -9,8 +9,8 @@ use tokio::net::lookup_host;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::live::{Check, Live, RouteTable, Upstream, UpstreamState};
-use crate::outbound::glimpse;
+use crate::live::{Check, Live, RouteTable, Upstream, UpstreamAddress, UpstreamState};
+use crate::outbound::{connect_unix, glimpse, glimpse_over};
 use crate::shutdown::Lifecycle;
 
 /// Asks until the edge drains. A server that no table has any more is asked no more.
@@ -65,13 +65,23 @@ async fn watch(upstream: Upstream, state: Weak<UpstreamState>, check: Check, tog
 /// Whether it answers as it should; `Err`: what it does instead.
 async fn ask(upstream: &Upstream, check: &Check) -> Result<(), Box<str>> {
     let until = Instant::now() + check.timeout;
-    let found = timeout_at(until, lookup_host((&*upstream.host, upstream.port))).await;
-    let found = found.map_err(|_| "its name is not found in time")?;
-    let mut addresses = found.map_err(|error| format!("its name is not found: {error}"))?;
-    let address = addresses.next().ok_or("its name has no address")?;
-    let own = upstream.to_string();
-    let host = check.host.as_deref().unwrap_or(&own);
-    let seen = glimpse(address, (host, &check.path), CONTENT, until).await.map_err(|unseen| unseen.to_string())?;
+    let own = upstream.authority();
+    let asked = (check.host.as_deref().unwrap_or(&own), &*check.path);
+    let seen = match &upstream.address {
+        UpstreamAddress::Tcp { host, port } => {
+            let found = timeout_at(until, lookup_host((&**host, *port))).await;
+            let found = found.map_err(|_| "its name is not found in time")?;
+            let mut addresses = found.map_err(|error| format!("its name is not found: {error}"))?;
+            let address = addresses.next().ok_or("its name has no address")?;
+            glimpse(address, asked, CONTENT, until).await
+        }
+        UpstreamAddress::Unix(path) => {
+            let stream = connect_unix(path, until).await;
+            let stream = stream.map_err(|error| format!("no connection comes about: {error}"))?;
+            glimpse_over(stream, asked, CONTENT, until).await
+        }
+    };
+    let seen = seen.map_err(|unseen| unseen.to_string())?;
     let (first, last) = check.statuses;
     match (first..=last).contains(&seen.status.as_u16()) {
         true => Ok(()),

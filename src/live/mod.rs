@@ -38,8 +38,8 @@ pub use route_table::{Provision, Route, RouteTable, Site, SiteSpec};
 pub use unknown_names::{UnknownName, UnknownNames, unknown_names};
 pub use upstream::{
     Balance, BalanceMethod, Care, Check, Condition, Cookies, Full, GroupSpec, Kept, LONGEST_REST, Lever, Load,
-    MOST_WEIGHT, Member, MemberSpec, OpenLimit, Place, Queue, Sticky, StickyKey, Upstream, UpstreamGroup,
-    UpstreamState, UpstreamStates, Waiting, bid, number_of,
+    MOST_WEIGHT, Member, MemberSpec, OpenLimit, Place, Queue, Sticky, StickyKey, Upstream, UpstreamAddress,
+    UpstreamGroup, UpstreamState, UpstreamStates, Waiting, bid, number_of,
 };
 pub use well_known::{WellKnown, WellKnownObject};
 

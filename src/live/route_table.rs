@@ -272,10 +272,10 @@ pub(super) fn path_is_under(path: &str, prefix: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::live::Upstream;
+    use crate::live::{Upstream, UpstreamAddress};
 
     fn upstream(port: u16) -> Upstream {
-        Upstream { host: "127.0.0.1".into(), port }
+        Upstream::tcp("127.0.0.1", port)
     }
 
     fn site(hosts: &[&str], routes: &[(&str, u16)]) -> SiteSpec {
@@ -298,7 +298,10 @@ mod tests {
 
     fn port_of(table: &RouteTable, host: &str, path: &str) -> Option<u16> {
         let route = table.site_of(host)?.route(path)?;
-        Some(table.groups()[route.group].members[0].upstream.port)
+        match table.groups()[route.group].members[0].upstream.address {
+            UpstreamAddress::Tcp { port, .. } => Some(port),
+            UpstreamAddress::Unix(_) => None,
+        }
     }
 
     #[test]

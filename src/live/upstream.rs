@@ -5,11 +5,11 @@
 
 mod balance;
 mod load;
+mod server;
 mod state;
 mod states;
 mod sticky;
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,28 +17,10 @@ use http::StatusCode;
 
 pub use balance::{Balance, BalanceMethod, MOST_WEIGHT, MemberSpec, OpenLimit, Sticky, bid, number_of};
 pub use load::{Load, Place, Queue, Waiting};
+pub use server::{Upstream, UpstreamAddress};
 pub use state::{Condition, Lever, UpstreamState};
 pub use states::UpstreamStates;
 pub use sticky::{Cookies, Kept, StickyKey};
-
-/// One server behind the edge, spoken to in HTTP/1.1 without TLS.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Upstream {
-    /// A name or an IP address without brackets.
-    pub host: Box<str>,
-    /// The TCP port.
-    pub port: u16,
-}
-
-impl fmt::Display for Upstream {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.host.contains(':') {
-            write!(f, "[{}]:{}", self.host, self.port)
-        } else {
-            write!(f, "{}:{}", self.host, self.port)
-        }
-    }
-}
 
 /// Servers that answer alike, as the configuration gives them.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -12,6 +12,7 @@ use http::{Request, StatusCode};
 use http_body_util::{BodyExt, Empty};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
@@ -55,8 +56,20 @@ pub async fn glimpse(
     most: usize,
     until: Instant,
 ) -> Result<Glimpse, Unseen> {
-    let tcp = connect(address, until).await?;
-    match timeout_at(until, look(tcp, host, path, most)).await {
+    glimpse_over(connect(address, until).await?, (host, path), most, until).await
+}
+
+/// The same over a connection that is there.
+///
+/// # Errors
+/// [`Unseen::NoAnswer`]
+pub async fn glimpse_over(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send,
+    (host, path): (&str, &str),
+    most: usize,
+    until: Instant,
+) -> Result<Glimpse, Unseen> {
+    match timeout_at(until, look(stream, host, path, most)).await {
         Ok(seen) => seen,
         Err(_) => Err(Unseen::NoAnswer("it takes the connection and does not answer in time".into())),
     }
@@ -77,7 +90,12 @@ pub async fn connect(address: SocketAddr, until: Instant) -> Result<TcpStream, U
     }
 }
 
-async fn look(tcp: TcpStream, host: &str, path: &str, most: usize) -> Result<Glimpse, Unseen> {
+async fn look(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    host: &str,
+    path: &str,
+    most: usize,
+) -> Result<Glimpse, Unseen> {
     let request = Request::get(path)
         .header(HOST, host)
         .header(CONNECTION, "close")
@@ -86,7 +104,7 @@ async fn look(tcp: TcpStream, host: &str, path: &str, most: usize) -> Result<Gli
         .map_err(|error| Unseen::NoAnswer(error.to_string()))?;
     let (mut sender, connection) = http1::Builder::new()
         .max_buf_size(LARGEST_HEAD)
-        .handshake(TokioIo::new(tcp))
+        .handshake(TokioIo::new(stream))
         .await
         .map_err(|error| broken(&error))?;
     let exchange = pin!(async move {

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use crate::name::HostName;
 
-/// `http://host[:port]` of `host`, `host:port` or an address; or why it cannot be one.
+/// `http://host[:port]` of `host`, `host:port` or an address, `unix:/path` of itself or a path; or why it cannot be one.
 pub(super) fn url(text: &str, port: u16) -> Result<String, String> {
     if text.contains('@') {
         return Err("the upstream has a name or a password in it".into());
@@ -13,8 +13,11 @@ pub(super) fn url(text: &str, port: u16) -> Result<String, String> {
     if text.contains(['$', '%', '{']) {
         return Err(cannot("is not written out here, and one of ours is fixed"));
     }
-    if text.starts_with('/') || text.starts_with("unix") || text.starts_with("abns") {
-        return Err(cannot("is a Unix socket, and one here is reached over TCP"));
+    if text.starts_with('/') || text.starts_with("unix:") {
+        let path = text.strip_prefix("unix:").unwrap_or(text);
+        let is_plain = path.starts_with('/') && !path.ends_with('/') && !path.contains(':') && path.len() <= 107;
+        let socket = || format!("unix:/{}", path.trim_start_matches('/'));
+        return is_plain.then(socket).ok_or_else(|| cannot("is no absolute path of a socket"));
     }
     let (host, given) = match text.rfind(']') {
         Some(end) => text.split_at(end + 1),
@@ -56,10 +59,12 @@ mod tests {
             ("shop.internal", "http://shop.internal"),
             ("[::1]:80", "http://[::1]"),
             ("LOCALHOST:3000", "http://localhost:3000"),
+            ("unix:/run/x", "unix:/run/x"),
+            ("//run/x", "unix:/run/x"),
         ] {
             assert_eq!(url(text, 80).as_deref(), Ok(wanted));
         }
-        for text in ["unix:/run/x", "$host", "", "a:b", "a:0", "[::1", "/run/x", "a b"] {
+        for text in ["unix:run/x", "$host", "", "a:b", "a:0", "[::1", "/run/x:0", "a b"] {
             assert!(url(text, 80).is_err(), "{text:?}");
         }
     }

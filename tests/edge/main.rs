@@ -83,6 +83,7 @@ mod tls;
 mod tokens;
 mod trusted_roots;
 mod truth;
+mod unix_upstreams;
 mod uploads;
 mod upstreams;
 mod well_known;

@@ -151,7 +151,7 @@ fn sites_are_read_with_names_routes_and_upstreams() {
                 \"http://[::1]\"]\n\
                 [[site.route]]\npath = \"/api\"\nupstreams = [\"http://10.0.0.12\"]\n\
                 [[site]]\nname = \"two\"\nhosts = [\"two.example\"]\nroute = [{ path = \"/\", upstreams = \
-                [\"http://a\"] }]\n";
+                [\"http://a\", \"unix:run/a.sock\", \"unix:/run/a.sock\"] }]\n";
     let loaded = parse(text).expect("no mistakes");
     let sites = &loaded.config.sites;
     assert_eq!(sites.iter().map(|site| site.name.as_str()).collect::<Vec<_>>(), ["xn--bcher-kva.example", "two"]);
@@ -159,7 +159,9 @@ fn sites_are_read_with_names_routes_and_upstreams() {
         sites[0].hosts.iter().map(ToString::to_string).collect::<Vec<_>>(),
         ["xn--bcher-kva.example", "*.shop.example"]
     );
-    let upstream = |host: &str, port| Upstream { host: host.into(), port };
+    let upstream = Upstream::tcp;
+    let two =
+        vec![upstream("a", 80), Upstream::unix(Path::new("run/a.sock")), Upstream::unix(Path::new("/run/a.sock"))];
     let rest =
         vec![upstream("10.0.0.11", 8080), upstream("shop_1", 80), upstream("2001:db8::1", 81), upstream("::1", 80)];
     assert_eq!(sites[0].routes, [("/".into(), rest.into()), ("/api".into(), vec![upstream("10.0.0.12", 80)].into())]);
@@ -167,7 +169,7 @@ fn sites_are_read_with_names_routes_and_upstreams() {
         [&sites[0], &sites[1]].map(|site| (site.minimum_validation, site.staging)),
         [(Some(ValidationLevel::Organisation), true), (None, false)]
     );
-    assert_eq!(sites[1].routes, [("/".into(), vec![upstream("a", 80)].into())]);
+    assert_eq!(sites[1].routes, [("/".into(), two.into())]);
     assert_eq!(loaded.origins, [PathBuf::from("v.toml"), PathBuf::from("v.toml")]);
     assert_eq!(loaded.sources, [PathBuf::from("v.toml")]);
 }

@@ -341,7 +341,7 @@ fn ten_mistakes_are_ten_lines_in_order() {
          v.toml:14: site.upstreams: expected an upstream such as \"http://10.0.0.11:8080\", found \"10.0.0.1\"; \
          write \
          \"http://10.0.0.1\"\n\
-         v.toml:14: site.upstreams: \"https://b\" as an upstream is not in this version; use http://"
+         v.toml:14: site.upstreams: \"https://b\" as an upstream is not in this version; use http://, or unix: with the path of a socket"
     );
 }
 

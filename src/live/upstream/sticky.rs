@@ -145,7 +145,7 @@ mod tests {
     use crate::live::{Balance, GroupSpec, Upstream, UpstreamStates};
 
     fn cookies(secret: u8, name: &str, ports: &[u16], max_age: Option<u64>) -> Cookies {
-        let upstreams: Vec<_> = ports.iter().map(|port| Upstream { host: "10.0.0.1".into(), port: *port }).collect();
+        let upstreams: Vec<_> = ports.iter().map(|port| Upstream::tcp("10.0.0.1", *port)).collect();
         let sticky = Sticky { name: name.into(), max_age: max_age.map(Duration::from_secs) };
         let balance = Balance { sticky: Some(sticky.clone()), ..Balance::default() };
         let group = UpstreamStates::default().group(&GroupSpec { balance, ..upstreams.into() });

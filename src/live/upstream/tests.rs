@@ -3,7 +3,7 @@
 use super::*;
 
 fn group(count: u16, eject_after: u32, eject_for: Duration) -> UpstreamGroup {
-    let upstreams: Vec<_> = (1..=count).map(|port| Upstream { host: "127.0.0.1".into(), port }).collect();
+    let upstreams: Vec<_> = (1..=count).map(|port| Upstream::tcp("127.0.0.1", port)).collect();
     let care = Care { eject_after, eject_for, ..Care::default() };
     UpstreamStates::default().group(&GroupSpec { care, ..upstreams.into() })
 }
@@ -62,7 +62,7 @@ fn rests_grow_until_it_answers() {
 #[test]
 fn how_a_server_is_doing_is_one_thing_in_all_groups_and_outlasts_a_table() {
     let states = UpstreamStates::default();
-    let spec = GroupSpec::from(vec![Upstream { host: "a".into(), port: 1 }, Upstream { host: "b".into(), port: 1 }]);
+    let spec = GroupSpec::from(vec![Upstream::tcp("a", 1), Upstream::tcp("b", 1)]);
     let (one, other) = (states.group(&spec), states.group(&spec));
     one.failed(0);
     assert_eq!(other.members[0].state.failures(), 1);

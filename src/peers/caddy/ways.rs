@@ -291,6 +291,9 @@ fn target(text: &str) -> Result<String, String> {
     if text.contains('@') {
         return upstream::url(text, 80);
     }
+    if let Some(path) = text.strip_prefix("unix/") {
+        return upstream::url(path, 80);
+    }
     let (scheme, rest) = text.split_once("://").unwrap_or(("http", text));
     if scheme != "http" {
         return Err(format!(

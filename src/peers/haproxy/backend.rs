@@ -53,7 +53,8 @@ impl Reading<'_> {
         if line.after("weight").is_some_and(|weight| weight != "1") {
             self.plan.note(place, "a weight is not carried over: upstreams take turns evenly", "");
         }
-        match upstream::url(address.trim_start_matches("ipv4@").trim_start_matches("ipv6@"), 80) {
+        let address = FAMILIES.iter().find_map(|family| address.strip_prefix(family)).unwrap_or(address);
+        match upstream::url(address, 80) {
             Ok(url) => Some(url),
             Err(why) => {
                 self.plan.left_out(place, why, upstream::MEND);
@@ -78,3 +79,6 @@ pub(super) fn is_own(line: &Line) -> bool {
         _ => false,
     }
 }
+
+/// How HAProxy may begin an address.
+const FAMILIES: [&str; 3] = ["ipv4@", "ipv6@", "unix@"];

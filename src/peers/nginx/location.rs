@@ -103,9 +103,10 @@ impl Reading<'_> {
             self.plan.left_out(place, said, upstream::MEND);
             return None;
         };
-        let (authority, rewritten) = match rest.find('/') {
-            Some(at) if !rest.starts_with("unix:") => rest.split_at(at),
-            _ => (rest, ""),
+        let (authority, rewritten) = match (rest.strip_prefix(UNIX), rest.find('/')) {
+            (Some(path), _) => path.find(':').map_or((rest, ""), |at| (&rest[..UNIX.len() + at], &path[at + 1..])),
+            (None, Some(at)) => rest.split_at(at),
+            (None, None) => (rest, ""),
         };
         if !rewritten.is_empty() && rewritten != path {
             let said = format!("{text:?} puts {rewritten} in the place of {path}, and paths here stay as they are");
@@ -154,5 +155,6 @@ impl Reading<'_> {
     }
 }
 
+const UNIX: &str = "unix:";
 const SHOP: &str = "have the shop do it";
 const DEEPEST: usize = 32;

@@ -117,7 +117,7 @@ shop.example {
 }
 ",
     );
-    assert_eq!(sites(&plan), ["shop.example uploaded  /ok/=http://localhost:4"]);
+    assert_eq!(sites(&plan), ["shop.example uploaded unix:/run/x /ok/=http://localhost:4"]);
     assert_eq!(
         left_out(&plan),
         [
@@ -125,7 +125,6 @@ shop.example {
             "4: the address \":443\" names no host that a site could answer for",
             "5: \"respond hello\" is not carried over",
             "8: the upstream \"https://10.0.0.1\" is spoken to in https, and upstreams are spoken to in plain HTTP/1.1",
-            "8: the upstream \"unix//run/x\" is a Unix socket, and one here is reached over TCP",
             "8: the upstream \"{$UP}\" is not written out here, and one of ours is fixed",
             "9: /exact is no path prefix, and routes here are for a path and all below it",
             "10: \"handle_path /x/*\" takes the path's beginning away, and paths here stay as they are",

@@ -109,13 +109,12 @@ listen raw
   server a 10.0.0.1:25
 ",
     );
-    assert_eq!(sites(&plan), ["a.example uploaded http://10.0.0.1"]);
+    assert_eq!(sites(&plan), ["a.example uploaded unix:/run/a.sock,http://10.0.0.1"]);
     assert_eq!(
         left_out(&plan),
         [
             "8: \"cookie S …\" is not carried over",
             "9: balance source ties a visitor to a server, and upstreams here take turns",
-            "10: the upstream \"/run/a.sock\" is a Unix socket, and one here is reached over TCP",
             "11: the server \"b\" is spoken to over TLS, and upstreams are spoken to in plain HTTP",
             "2: the PROXY protocol is not in this version",
             "2: clients are asked for certificates, which is not in this version",

@@ -16,7 +16,7 @@ fn servers_and_locations_become_sites_and_routes() {
 events { worker_connections 100; }
 http {
   client_max_body_size 20m;
-  upstream shop { server 10.0.0.1:8080; server 10.0.0.2:8080 weight=3; server 10.0.0.3 backup; keepalive 8; }
+  upstream shop { server 10.0.0.1:8080; server unix:/run/shop.sock; server 10.0.0.2:8080 weight=3; server 10.0.0.3 backup; keepalive 8; }
   server { listen 80; listen [::]:80; server_name shop.example www.shop.example; return 301 https://$host$request_uri; }
   server {
     listen 443 ssl http2 default_server; listen [::]:443 ssl http2 default_server;
@@ -26,13 +26,13 @@ http {
     proxy_set_header Host $host;
     proxy_read_timeout 2m;
     location / { proxy_pass http://shop; }
-    location ^~ /api/ { proxy_pass http://10.0.0.9:9000; proxy_set_header Host $host; proxy_read_timeout 30s; }
+    location ^~ /api/ { proxy_pass http://unix:/run/api.sock:/api/; proxy_set_header Host $host; proxy_read_timeout 30s; }
     location /.well-known/acme-challenge/ { root /var/www; }
   }
 }",
     );
-    let shop = "http://10.0.0.1:8080,http://10.0.0.2:8080";
-    assert_eq!(sites(&plan), [format!("shop.example,*.shop.example uploaded {shop} /api/=http://10.0.0.9:9000")]);
+    let shop = "http://10.0.0.1:8080,unix:/run/shop.sock,http://10.0.0.2:8080";
+    assert_eq!(sites(&plan), [format!("shop.example,*.shop.example uploaded {shop} /api/=unix:/run/api.sock")]);
     assert_eq!(left_out(&plan), Vec::<String>::new());
     assert_eq!(
         notes(&plan),

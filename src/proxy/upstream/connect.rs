@@ -8,7 +8,9 @@ use rustix::io::Errno;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::live::Upstream;
+use super::transport::Transport;
+use crate::live::{Upstream, UpstreamAddress};
+use crate::outbound::connect_unix;
 use crate::proxy::socket::Socket;
 use crate::telemetry::UpstreamFailure;
 
@@ -21,10 +23,20 @@ pub(super) enum Unconnected {
     Descriptors,
 }
 
-/// Connects within `patience`. A name is resolved each time, so that a shop that moves is followed.
-pub(super) async fn connect(upstream: &Upstream, patience: Duration) -> Result<Socket, Unconnected> {
+/// Connects within `patience`.
+pub(super) async fn connect(upstream: &Upstream, patience: Duration) -> Result<Transport, Unconnected> {
     let deadline = Instant::now() + patience;
-    match timeout_at(deadline, lookup_host((&*upstream.host, upstream.port))).await {
+    match &upstream.address {
+        UpstreamAddress::Tcp { host, port } => tcp(upstream, (host, *port), deadline).await.map(Transport::Tcp),
+        UpstreamAddress::Unix(path) => {
+            connect_unix(path, deadline).await.map(Transport::Unix).map_err(|error| sorted(upstream, &error))
+        }
+    }
+}
+
+/// A name is resolved each time, so that a shop that moves is followed.
+async fn tcp(upstream: &Upstream, place: (&str, u16), deadline: Instant) -> Result<Socket, Unconnected> {
+    match timeout_at(deadline, lookup_host(place)).await {
         Err(_) => Err(TIMEOUT),
         Ok(Err(error)) => Err(sorted(upstream, &error)),
         Ok(Ok(addresses)) => first_of(upstream, &addresses.collect::<Vec<_>>(), deadline).await,
@@ -51,6 +63,7 @@ fn sorted(upstream: &Upstream, error: &io::Error) -> Unconnected {
     tracing::debug!(%upstream, %error, "cannot connect");
     match Errno::from_io_error(error) {
         Some(Errno::MFILE | Errno::NFILE) => Unconnected::Descriptors,
+        _ if error.kind() == io::ErrorKind::TimedOut => TIMEOUT,
         _ => Unconnected::Failed(UpstreamFailure::Connect),
     }
 }
@@ -66,7 +79,7 @@ mod tests {
     use super::*;
 
     fn upstream(port: u16) -> Upstream {
-        Upstream { host: "127.0.0.1".into(), port }
+        Upstream::tcp("127.0.0.1", port)
     }
 
     /// Somebody who listens and takes nobody: its queue is full, so the kernel drops what comes.
@@ -103,7 +116,8 @@ mod tests {
     async fn a_shop_that_vanishes_is_noticed() {
         let shop = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = shop.local_addr().expect("an address").port();
-        let stream = connect(&upstream(port), Duration::from_secs(5)).await.expect("a connection");
+        let deadline = Instant::now() + Duration::from_secs(5);
+        let stream = tcp(&upstream(port), ("127.0.0.1", port), deadline).await.expect("a connection");
         let socket = SockRef::from(stream.tcp());
         assert_eq!(
             (socket.keepalive().expect("an option"), socket.tcp_keepalive_time().expect("a time")),

@@ -11,6 +11,7 @@ mod request;
 mod response;
 mod retries;
 mod stream;
+mod transport;
 
 pub(super) use choice::{Asked, Rota};
 pub(super) use link::{Broken, Link};

@@ -215,9 +215,9 @@ impl Pools {
                 timeout(patience, permits.await_upstream()).await.map_err(|_| NoLink::Full)?
             }
         };
-        let socket = connect(upstream, limits.upstream_connect_timeout).await.map_err(NoLink::Unconnected)?;
+        let transport = connect(upstream, limits.upstream_connect_timeout).await.map_err(NoLink::Unconnected)?;
         worker.counters.upstream_connects.add(1);
-        Ok(Link::new(UpstreamStream::new(socket, permit, &worker.counters), &self.scratch))
+        Ok(Link::new(UpstreamStream::new(transport, permit, &worker.counters), &self.scratch))
     }
 }
 

@@ -26,7 +26,7 @@ pub(crate) use authority::{Issued, KeyKind, authority};
 pub(crate) use edge::{Edge, Lines, PROGRAM, message, run};
 pub(crate) use http2::{Http2, agreed, empty, frames};
 pub(crate) use message::Response;
-pub(crate) use origin::{Exchange, Origin, Then};
+pub(crate) use origin::{Exchange, Origin, Received, Then};
 pub(crate) use setup::{Setup, drop_file, replace_file, site};
 pub(crate) use talk::{Stream, Talk, dial, is_timeout};
 pub(crate) use tls::{ClientTls, shop_client, shown};

@@ -6,7 +6,7 @@ use super::*;
 use crate::live::{Balance, Care, GroupSpec, Lever, MemberSpec, Place, Upstream, UpstreamStates, number_of};
 
 fn group(weights: &[u32], method: BalanceMethod) -> UpstreamGroup {
-    let upstream = |port| Upstream { host: "127.0.0.1".into(), port };
+    let upstream = |port| Upstream::tcp("127.0.0.1", port);
     let member = |(port, weight): (u16, &u32)| MemberSpec { upstream: upstream(port), weight: *weight };
     let care = Care { eject_after: 1, eject_for: Duration::from_hours(1), ..Care::default() };
     let balance = Balance { method, ..Balance::default() };
@@ -54,7 +54,7 @@ fn each_is_found_once_and_those_that_are_better_than_nobody_last() {
 fn one_request_tries_whether_somebody_is_there_again() {
     let spec = GroupSpec {
         care: Care { eject_after: 1, eject_for: Duration::ZERO, ..Care::default() },
-        ..vec![1, 2].into_iter().map(|port| Upstream { host: "127.0.0.1".into(), port }).collect::<Vec<_>>().into()
+        ..vec![1, 2].into_iter().map(|port| Upstream::tcp("127.0.0.1", port)).collect::<Vec<_>>().into()
     };
     let group = UpstreamStates::default().group(&spec);
     let rota = Rota::of(&group);

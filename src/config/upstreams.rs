@@ -1,0 +1,104 @@
+//! `upstreams` of a site and of its routes: where servers are, and how they are spoken to.
+
+use std::net::IpAddr;
+use std::path::Path;
+
+use toml::de::DeValue;
+
+use super::balance;
+use super::keys::NOT_IN_THIS_VERSION;
+use super::reader::{Placed, Section};
+use super::value::{Found, expected};
+use crate::live::{MemberSpec, Upstream};
+use crate::name::HostName;
+
+/// The list, unless it is not there or wrong.
+pub(super) fn read_upstreams(section: &Section<'_>) -> Option<Placed<Vec<MemberSpec>>> {
+    let list = section.filled_list("upstreams", balance::member)?;
+    for (index, member) in list.value.iter().enumerate() {
+        let upstream = &member.value.upstream;
+        if list.value[..index].iter().any(|earlier| earlier.value.upstream == *upstream) {
+            let text = format!("{upstream} is listed twice and gets twice the requests");
+            section.pad.warning(member.line, &section.dotted("upstreams"), text);
+        }
+    }
+    Some(Placed { value: list.value.into_iter().map(|member| member.value).collect(), line: list.line })
+}
+
+/// A server behind the edge: `"http://10.0.0.11:8080"`, the port is 80 unless given; or `"unix:/run/shop.sock"`.
+pub(super) fn upstream(value: &DeValue<'_>) -> Result<Upstream, String> {
+    let what = "an upstream such as \"http://10.0.0.11:8080\"";
+    let text = value.as_str().ok_or_else(|| expected(what, value))?;
+    // Looked for first: no mend below may repeat it.
+    if text.contains('@') {
+        return Err(format!("{}; leave out what stands before the '@'", expected(what, value)));
+    }
+    if let Some(path) = text.strip_prefix("unix:") {
+        return unix(path).map_err(|mend| format!("{}; {mend}", expected(what, value)));
+    }
+    let Some((scheme, rest)) = text.split_once(':').filter(|(_, rest)| rest.starts_with('/')) else {
+        return Err(format!("{}; write \"http://{}\"", expected(what, value), text.escape_debug()));
+    };
+    match scheme.to_ascii_lowercase().as_str() {
+        "http" => {}
+        "https" | "h2c" => {
+            return Err(format!("{} as an upstream is {NOT_IN_THIS_VERSION}; {SCHEMES}", Found(value)));
+        }
+        _ => return Err(format!("{}; {SCHEMES}", expected(what, value))),
+    }
+    let authority = rest.strip_prefix("//").ok_or_else(|| expected(what, value))?;
+    if let Some(end) = authority.find(['/', '?', '#']) {
+        let bare = authority[..end].escape_debug();
+        return Err(format!("{}; the request brings its own path, write \"http://{bare}\"", expected(what, value)));
+    }
+    let (host, port) = authority_of(authority).map_err(|mend| format!("{}; {mend}", expected(what, value)))?;
+    Ok(Upstream::tcp(&host, port.unwrap_or(HTTP_PORT)))
+}
+
+/// A socket in the file system; `Err`: the mend.
+fn unix(path: &str) -> Result<Upstream, String> {
+    if path.is_empty() || path.ends_with('/') || path.contains('\0') {
+        return Err("write the path of a socket behind \"unix:\", such as \"unix:/run/shop.sock\"".into());
+    }
+    if let Some(bare) = path.strip_prefix("//") {
+        return Err(format!("write \"unix:/{}\"", bare.trim_start_matches('/').escape_debug()));
+    }
+    if path.len() > LONGEST_SOCKET_PATH {
+        return Err(format!("the path of a socket has at most {LONGEST_SOCKET_PATH} octets"));
+    }
+    Ok(Upstream::unix(Path::new(path)))
+}
+
+/// Host and port; `Err`: the mend.
+fn authority_of(authority: &str) -> Result<(String, Option<u16>), String> {
+    let (host, port) = match authority.rfind(']') {
+        Some(end) => authority.split_at(end + 1),
+        None => authority.split_at(authority.find(':').unwrap_or(authority.len())),
+    };
+    let port = match port.strip_prefix(':') {
+        None if port.is_empty() => None,
+        None => return Err("only a port may follow the ']'".into()),
+        Some(port) => match port.parse() {
+            Ok(number) if number > 0 && port.bytes().all(|octet| octet.is_ascii_digit()) => Some(number),
+            _ if authority.parse::<IpAddr>().is_ok() => return Err("an IPv6 address stands in brackets".into()),
+            _ => return Err("a port is a number of 1 to 65535".into()),
+        },
+    };
+    let host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        Some(address) => match address.parse::<IpAddr>() {
+            Ok(IpAddr::V6(address)) => address.to_string(),
+            _ => return Err("brackets hold an IPv6 address".into()),
+        },
+        None => match host.parse::<IpAddr>() {
+            Ok(address) => address.to_string(),
+            Err(_) => HostName::parse(host).map_err(|error| error.to_string())?.to_string(),
+        },
+    };
+    Ok((host, port))
+}
+
+const SCHEMES: &str = "use http://, or unix: with the path of a socket";
+/// RFC 9110 §4.2.1.
+const HTTP_PORT: u16 = 80;
+/// `sun_path` with the octet that ends it (unix(7)).
+const LONGEST_SOCKET_PATH: usize = 107;
