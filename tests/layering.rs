@@ -73,7 +73,7 @@ struct Door {
 const DOORS: &[Door] = &[
     Door {
         crates: &["rustls", "tokio_rustls"],
-        rooms: &["proxy/tls", "live", "certs/bundle", "certs/truth", "outbound", "acme"],
+        rooms: &["proxy/tls", "proxy/upstream/transport.rs", "live", "certs/bundle", "certs/truth", "outbound", "acme"],
     },
     Door { crates: &["h2"], rooms: &["proxy/http"] },
     Door { crates: &["httparse"], rooms: &["proxy/upstream"] },

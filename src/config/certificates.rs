@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 use toml::Spanned;
 use toml::de::DeValue;
@@ -111,7 +112,7 @@ fn keep_apart(section: &Section<'_>, key: &str, folder: &Placed<PathBuf>, others
 /// A file that cannot be read is a mistake: who trusts less than was meant, or checks nothing, must not find it out from customers.
 pub(super) fn named_file(section: &Section<'_>, key: &str, path: Placed<PathBuf>) -> Option<NamedFile> {
     match read_regular(&path.value) {
-        Ok(content) => Some(NamedFile { path: path.value, content: content.into() }),
+        Ok(content) => Some(NamedFile { path: path.value, content: Arc::new(content.into()) }),
         Err(why) => {
             section.pad.mistake(path.line, key, format!("{}: {why}", path.value.display()));
             None

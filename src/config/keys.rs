@@ -117,6 +117,7 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
             "retries",
             "balance",
             "health",
+            "upstream_tls",
             "route",
         ],
     ),
@@ -147,7 +148,7 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
             "unhealthy_after",
         ],
     ),
-    ("site.route", &["path", "upstreams"]),
+    ("site.upstream_tls", &["server_name", "roots", "verify", "certificate", "key"]),
 ];
 
 const OWN_LIMITS: &[&str] = &["body_size", "body_idle_timeout", "write_stall_timeout", "upstream_response_timeout"];
@@ -243,7 +244,7 @@ mod tests {
             ("limits", "idle_timout", "unknown key; did you mean \"idle_timeout\"?"),
             ("limits", "idle-timeout", "unknown key; did you mean \"idle_timeout\"?"),
             ("edge", "idle_timeout", "unknown key; it belongs in [limits]"),
-            ("edge", "certificate", "unknown key; it belongs in [[site]]"),
+            ("edge", "minimum_validation", "unknown key; it belongs in [[site]]"),
             ("edge", "access_log", "unknown key; it belongs at the top, as [access_log]"),
             ("edge", "include", "unknown key; it belongs at the top of the main file"),
             ("edge", "site", "unknown key; it belongs at the top, as [[site]]"),

@@ -81,7 +81,9 @@ fn assemble(main: &Document, serving: Option<&Loaded>, draft: Option<&Draft>) ->
     warnings.extend(sites.warnings);
     let roots = config.certificates.trusted_roots.iter().map(|root| root.path.clone());
     let pages = config.sites.iter().filter_map(|site| Some(site.policy.error_pages.as_ref()?.folder.clone()));
-    let pages: BTreeSet<PathBuf> = pages.collect();
+    let upstreams = config.sites.iter().flat_map(|site| &site.routes).flat_map(|(_, group)| &group.upstreams);
+    let shown = upstreams.filter_map(|member| member.upstream.tls.as_ref()).flat_map(|tls| tls.terms.files());
+    let pages: BTreeSet<PathBuf> = pages.chain(shown.map(|file| file.path.clone())).collect();
     let sources = std::iter::once(main.file.clone()).chain(included.folders).chain(included.files);
     let sources = sources.chain(roots).chain(pages).collect();
     Ok(Loaded { config, rejected: sites.rejected, kept: sites.kept, warnings, sources, origins: sites.origins })

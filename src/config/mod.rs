@@ -26,6 +26,7 @@ mod site;
 mod site_orders;
 mod sites;
 mod standing;
+mod upstream_tls;
 mod upstreams;
 mod value;
 
@@ -34,7 +35,6 @@ mod tests;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -50,6 +50,7 @@ pub use standing::{Reloads, Standing, Trouble};
 
 pub use crate::access_log::{Options as AccessLogConfig, Target as AccessLogTarget};
 use crate::limits::Limits;
+pub use crate::live::NamedFile;
 use crate::live::{OrderSpec, SiteSpec};
 use crate::name::{HostName, HostPattern};
 pub use crate::telemetry::{LogFormat, LogLevel};
@@ -283,22 +284,6 @@ pub struct ExternalAccount {
     pub key_id: String,
     /// Holds the key that goes with it, base64url.
     pub hmac_key_file: PathBuf,
-}
-
-/// A file that the configuration names, as it was when that was read: what is in it is for others to judge.
-#[derive(Clone, PartialEq, Eq)]
-pub struct NamedFile {
-    /// Where it is.
-    pub path: PathBuf,
-    /// What it holds.
-    pub content: Arc<[u8]>,
-}
-
-impl std::fmt::Debug for NamedFile {
-    // Whoever names the wrong file may have named one with a key.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("NamedFile").field("path", &self.path).finish_non_exhaustive()
-    }
 }
 
 /// `[admin]`

@@ -1,6 +1,7 @@
 //! `[[site]]` and `[[site.route]]`.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use toml::Spanned;
 use toml::de::DeValue;
@@ -11,10 +12,12 @@ use super::on_demand::Kinship;
 use super::ordered::Ordered;
 use super::policy::{self, ReadPolicy};
 use super::reader::{Pad, Placed, Section};
+use super::upstream_tls::{ReadTls, terms_of};
 use super::upstreams::read_upstreams;
 use super::{place, value};
 use crate::live::{
-    Balance, Care, GroupSpec, MemberSpec, OnDemand, OrderSpec, Provision, RoutePolicy, SiteSpec, ValidationLevel,
+    Balance, Care, GroupSpec, MemberSpec, OnDemand, OrderSpec, Provision, RoutePolicy, SiteSpec, TlsTerms,
+    ValidationLevel,
 };
 use crate::name::{HostName, HostPattern};
 
@@ -39,6 +42,7 @@ pub(super) struct ReadSite {
     routes: Vec<(String, Vec<MemberSpec>)>,
     care: ReadCare,
     balance: ReadBalance,
+    tls: ReadTls,
     minimum_validation: Option<ValidationLevel>,
     staging: bool,
     provision: Placed<Provision>,
@@ -46,6 +50,7 @@ pub(super) struct ReadSite {
     model: Option<OnDemand>,
     /// As the site that it is like has them.
     model_care: Option<(Care, Balance)>,
+    model_tls: Option<Arc<TlsTerms>>,
     ordered: Ordered,
     /// As the site that it is like has it.
     model_orders: Option<OrderSpec>,
@@ -105,13 +110,14 @@ impl ReadSite {
             route_policies.extend(policy);
         }
         let (kinship, care, balance) = (Kinship::read(&section), ReadCare::read(&section), ReadBalance::read(&section));
+        let tls = ReadTls::read(&section);
         let has_routes = given("upstreams") || !tables.is_empty();
         if !has_routes && !kinship.is_like_another() && table.get_ref().is_table() {
             let text = "is needed: where requests go, such as [\"http://10.0.0.11:8080\"]; or a [[site.route]]";
             pad.missing(section.line, "site.upstreams", text);
         }
         let routes = routes.into_iter().map(|route| route.value).collect();
-        let (model, model_care, model_orders) = (None, None, None);
+        let (model, model_care, model_tls, model_orders) = (None, None, None, None);
         let policy = ReadPolicy::read(&section).with_routes(route_policies);
         Self {
             name,
@@ -119,12 +125,14 @@ impl ReadSite {
             routes,
             care,
             balance,
+            tls,
             minimum_validation,
             staging,
             provision,
             kinship,
             model,
             model_care,
+            model_tls,
             ordered,
             model_orders,
             policy,
@@ -144,8 +152,13 @@ impl ReadSite {
             self.staging |= model.staging;
             self.model = Some(model.on_demand.clone());
             self.model_care = model.routes.first().map(|(_, group)| (group.care.clone(), group.balance.clone()));
+            self.model_tls = terms_of(&model.routes);
             self.model_orders = Some(model.orders.clone());
             self.policy.inherit(&model.policy);
+        }
+        let mut upstreams = self.routes.iter().flat_map(|(_, upstreams)| upstreams);
+        if let Some(line) = self.tls.line().filter(|_| upstreams.all(|member| member.upstream.tls.is_none())) {
+            pad.warning(line, "site.upstream_tls", "has no effect without an upstream that begins with \"https://\"");
         }
         self.policy.check(pad, &self.hosts);
         self.kinship.check(pad, &self.provision);
@@ -201,7 +214,9 @@ impl ReadSite {
             routes,
             care,
             balance,
+            tls,
             model_care,
+            model_tls,
             minimum_validation,
             staging,
             provision,
@@ -212,7 +227,16 @@ impl ReadSite {
         } = self;
         let (model_care, model_balance) = model_care.unwrap_or_default();
         let (care, balance) = (care.over(&model_care), balance.over(&model_balance));
-        let group = |upstreams| GroupSpec { upstreams, care: care.clone(), balance: balance.clone() };
+        let terms = tls.over(&model_tls.unwrap_or_default());
+        let dressed = |member: MemberSpec| match member.upstream.tls {
+            Some(_) => MemberSpec { upstream: member.upstream.over_tls(&terms), ..member },
+            None => member,
+        };
+        let group = |upstreams: Vec<MemberSpec>| GroupSpec {
+            upstreams: upstreams.into_iter().map(dressed).collect(),
+            care: care.clone(),
+            balance: balance.clone(),
+        };
         let routes = routes.into_iter().map(|(path, upstreams)| (path, group(upstreams))).collect();
         let (provision, orders) = (provision.value, ordered.over(model_orders.as_ref().unwrap_or(orders)));
         let policy = policy.finish();

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::path::Path;
+use std::sync::Arc;
 
 use toml::de::DeValue;
 
@@ -25,7 +26,7 @@ pub(super) fn read_upstreams(section: &Section<'_>) -> Option<Placed<Vec<MemberS
     Some(Placed { value: list.value.into_iter().map(|member| member.value).collect(), line: list.line })
 }
 
-/// A server behind the edge: `"http://10.0.0.11:8080"`, the port is 80 unless given; or `"unix:/run/shop.sock"`.
+/// A server behind the edge: `"http://10.0.0.11:8080"`, the port is 80 unless given; `"https://…"`, the port is 443; or `"unix:/run/shop.sock"`.
 pub(super) fn upstream(value: &DeValue<'_>) -> Result<Upstream, String> {
     let what = "an upstream such as \"http://10.0.0.11:8080\"";
     let text = value.as_str().ok_or_else(|| expected(what, value))?;
@@ -39,20 +40,23 @@ pub(super) fn upstream(value: &DeValue<'_>) -> Result<Upstream, String> {
     let Some((scheme, rest)) = text.split_once(':').filter(|(_, rest)| rest.starts_with('/')) else {
         return Err(format!("{}; write \"http://{}\"", expected(what, value), text.escape_debug()));
     };
-    match scheme.to_ascii_lowercase().as_str() {
-        "http" => {}
-        "https" | "h2c" => {
-            return Err(format!("{} as an upstream is {NOT_IN_THIS_VERSION}; {SCHEMES}", Found(value)));
-        }
+    let scheme = scheme.to_ascii_lowercase();
+    let is_secure = match scheme.as_str() {
+        "http" => false,
+        "https" => true,
+        "h2c" => return Err(format!("{} as an upstream is {NOT_IN_THIS_VERSION}; {SCHEMES}", Found(value))),
         _ => return Err(format!("{}; {SCHEMES}", expected(what, value))),
-    }
+    };
     let authority = rest.strip_prefix("//").ok_or_else(|| expected(what, value))?;
     if let Some(end) = authority.find(['/', '?', '#']) {
         let bare = authority[..end].escape_debug();
-        return Err(format!("{}; the request brings its own path, write \"http://{bare}\"", expected(what, value)));
+        return Err(format!("{}; the request brings its own path, write \"{scheme}://{bare}\"", expected(what, value)));
     }
     let (host, port) = authority_of(authority).map_err(|mend| format!("{}; {mend}", expected(what, value)))?;
-    Ok(Upstream::tcp(&host, port.unwrap_or(HTTP_PORT)))
+    let port = port.unwrap_or(if is_secure { HTTPS_PORT } else { HTTP_PORT });
+    let upstream = Upstream::tcp(&host, port);
+    // On what terms, the rest of the site says.
+    Ok(if is_secure { upstream.over_tls(&Arc::default()) } else { upstream })
 }
 
 /// A socket in the file system; `Err`: the mend.
@@ -97,8 +101,9 @@ fn authority_of(authority: &str) -> Result<(String, Option<u16>), String> {
     Ok((host, port))
 }
 
-const SCHEMES: &str = "use http://, or unix: with the path of a socket";
-/// RFC 9110 §4.2.1.
+const SCHEMES: &str = "use http://, https://, or unix: with the path of a socket";
+/// RFC 9110 §4.2.1 and §4.2.2.
 const HTTP_PORT: u16 = 80;
+const HTTPS_PORT: u16 = 443;
 /// `sun_path` with the octet that ends it (unix(7)).
 const LONGEST_SOCKET_PATH: usize = 107;

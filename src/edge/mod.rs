@@ -10,6 +10,7 @@ mod site_book;
 mod sticky_key;
 mod tables;
 mod upstream_checks;
+mod upstream_tls;
 
 use std::io;
 use std::net::SocketAddr;
@@ -39,6 +40,7 @@ pub use error::StartError;
 use error::system;
 use reload::Reloader;
 pub use tables::{folders, terms};
+pub use upstream_tls::prepare_upstreams;
 
 /// An edge that is serving.
 pub struct Edge {
@@ -89,6 +91,7 @@ impl Edge {
     /// [`StartError`] tells whether the configuration or the system is to blame.
     pub fn start(path: Option<&Path>, loaded: Loaded, certificates: Certificates) -> Result<Self, StartError> {
         let config = loaded.config.clone();
+        prepare_upstreams(&config).map_err(|lines| StartError::Configuration(lines.join("\n")))?;
         let terms = terms(&config).map_err(|lines| StartError::Configuration(lines.join("\n")))?;
         let terms = watch::Sender::new(Arc::new(terms));
         let acme = tables::acme(&config).map_err(|lines| StartError::Configuration(lines.join("\n")))?;

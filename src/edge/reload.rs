@@ -95,6 +95,7 @@ pub(super) type Outcome = (TlsPolicy, Terms, AcmeTerms);
 
 /// Works it out.
 pub(super) fn outcome(config: &Config) -> Result<Outcome, Vec<String>> {
+    super::prepare_upstreams(config)?;
     let policy = tables::policy(config).map_err(|error| vec![error.to_string()])?;
     Ok((policy, tables::terms(config)?, tables::acme(config)?))
 }

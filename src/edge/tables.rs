@@ -51,7 +51,7 @@ pub fn folders(config: &Config) -> Folders {
 /// # Errors
 /// A line for each file of roots that cannot be used.
 pub fn terms(config: &Config) -> Result<Terms, Vec<String>> {
-    let files = config.certificates.trusted_roots.iter().map(|root| (&*root.path, &*root.content));
+    let files = config.certificates.trusted_roots.iter().map(|root| (&*root.path, root.content.as_slice()));
     let roots = Roots::of_the_web_and(files).map_err(|flaws| {
         let line = |(file, flaw): (PathBuf, Flaw)| format!("certificates.trusted_roots: {}: {flaw}", file.display());
         flaws.into_iter().map(line).collect::<Vec<_>>()

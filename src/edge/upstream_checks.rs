@@ -10,7 +10,8 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::live::{Check, Live, RouteTable, Upstream, UpstreamAddress, UpstreamState};
-use crate::outbound::{connect_unix, glimpse, glimpse_over};
+use crate::outbound::{connect, connect_unix, glimpse_over};
+use crate::proxy::Transport;
 use crate::shutdown::Lifecycle;
 
 /// Asks until the edge drains. A server that no table has any more is asked no more.
@@ -67,21 +68,21 @@ async fn ask(upstream: &Upstream, check: &Check) -> Result<(), Box<str>> {
     let until = Instant::now() + check.timeout;
     let own = upstream.authority();
     let asked = (check.host.as_deref().unwrap_or(&own), &*check.path);
-    let seen = match &upstream.address {
+    let transport = match &upstream.address {
         UpstreamAddress::Tcp { host, port } => {
             let found = timeout_at(until, lookup_host((&**host, *port))).await;
             let found = found.map_err(|_| "its name is not found in time")?;
             let mut addresses = found.map_err(|error| format!("its name is not found: {error}"))?;
             let address = addresses.next().ok_or("its name has no address")?;
-            glimpse(address, asked, CONTENT, until).await
+            Transport::tcp(connect(address, until).await.map_err(|unseen| unseen.to_string())?)
         }
         UpstreamAddress::Unix(path) => {
             let stream = connect_unix(path, until).await;
-            let stream = stream.map_err(|error| format!("no connection comes about: {error}"))?;
-            glimpse_over(stream, asked, CONTENT, until).await
+            Transport::unix(stream.map_err(|error| format!("no connection comes about: {error}"))?)
         }
     };
-    let seen = seen.map_err(|unseen| unseen.to_string())?;
+    let transport = transport.begun(upstream, until).await.map_err(|unconnected| unconnected.to_string())?;
+    let seen = glimpse_over(transport, asked, CONTENT, until).await.map_err(|unseen| unseen.to_string())?;
     let (first, last) = check.statuses;
     match (first..=last).contains(&seen.status.as_u16()) {
         true => Ok(()),

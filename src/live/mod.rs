@@ -9,6 +9,7 @@ mod courtesy;
 mod facts;
 mod fields;
 mod name_table;
+mod named_file;
 mod on_demand;
 mod order_spec;
 mod own_check;
@@ -27,6 +28,7 @@ pub use challenges::Challenges;
 pub use courtesy::Courtesy;
 pub use facts::{CertFacts, CertTraits, ValidationLevel};
 pub use fields::{has_underscore, is_claim, is_hop_by_hop};
+pub use named_file::NamedFile;
 pub use on_demand::OnDemand;
 pub use order_spec::{BeforeIssue, OrderSpec, OrderedKey};
 pub use own_check::OwnCheck;
@@ -38,8 +40,8 @@ pub use route_table::{Provision, Route, RouteTable, Site, SiteSpec};
 pub use unknown_names::{UnknownName, UnknownNames, unknown_names};
 pub use upstream::{
     Balance, BalanceMethod, Care, Check, Condition, Cookies, Full, GroupSpec, Kept, LONGEST_REST, Lever, Load,
-    MOST_WEIGHT, Member, MemberSpec, OpenLimit, Place, Queue, Sticky, StickyKey, Upstream, UpstreamAddress,
-    UpstreamGroup, UpstreamState, UpstreamStates, Waiting, bid, number_of,
+    MOST_WEIGHT, Member, MemberSpec, OpenLimit, Place, Queue, Sticky, StickyKey, TlsTerms, Upstream, UpstreamAddress,
+    UpstreamGroup, UpstreamState, UpstreamStates, UpstreamTls, Waiting, bid, number_of,
 };
 pub use well_known::{WellKnown, WellKnownObject};
 

@@ -9,6 +9,7 @@ mod server;
 mod state;
 mod states;
 mod sticky;
+mod tls;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,6 +22,7 @@ pub use server::{Upstream, UpstreamAddress};
 pub use state::{Condition, Lever, UpstreamState};
 pub use states::UpstreamStates;
 pub use sticky::{Cookies, Kept, StickyKey};
+pub use tls::{TlsTerms, UpstreamTls};
 
 /// Servers that answer alike, as the configuration gives them.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -30,7 +30,8 @@ use listener::Bound;
 
 pub use permits::Permits;
 pub use rates::Rates;
-pub use tls::{TlsPolicy, TlsPolicyError, UnknownName, rotate_ticket_keys};
+pub use tls::{TlsPolicy, TlsPolicyError, UnknownName, UpstreamClient, rotate_ticket_keys};
+pub use upstream::{Transport, Unconnected};
 
 /// What all workers read. The control plane publishes; nothing here waits for it.
 pub struct Shared {

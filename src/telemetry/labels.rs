@@ -173,6 +173,16 @@ closed_set! {
         Connect = "connect",
         /// No connection within the time allowed.
         ConnectTimeout = "connect_timeout",
+        /// No TLS: it speaks none, or nothing that both know, or refuses.
+        TlsHandshake = "tls_handshake",
+        /// Its certificate is for another name.
+        CertificateName = "certificate_name",
+        /// Its certificate is of no authority that is trusted.
+        CertificateIssuer = "certificate_issuer",
+        /// Its certificate has expired, or is not valid yet.
+        CertificateExpired = "certificate_expired",
+        /// Its certificate cannot be believed for another reason.
+        Certificate = "certificate",
         /// Closed or reset before a response head.
         Closed = "closed",
         /// The response is malformed.
@@ -201,6 +211,23 @@ closed_set! {
         NoAnswer = "no_answer",
         /// What answers speaks no TLS, or has not the key of the certificate that it shows.
         Invalid = "invalid",
+    }
+}
+
+impl UpstreamFailure {
+    /// Whether there was no connection that a request could have been sent over.
+    #[must_use]
+    pub const fn is_before_any_request(self) -> bool {
+        matches!(
+            self,
+            Self::Connect
+                | Self::ConnectTimeout
+                | Self::TlsHandshake
+                | Self::CertificateName
+                | Self::CertificateIssuer
+                | Self::CertificateExpired
+                | Self::Certificate
+        )
     }
 }
 

@@ -80,6 +80,7 @@ mod start;
 mod state_key;
 mod stopping;
 mod tls;
+mod tls_upstreams;
 mod tokens;
 mod trusted_roots;
 mod truth;

@@ -14,6 +14,7 @@ mod refused_sites;
 mod reload;
 mod shipped;
 mod unreadable;
+mod upstream_tls;
 
 use std::path::Path;
 

@@ -36,6 +36,11 @@ fn the_defaults_the_shipped_file_shows_are_the_defaults() {
 fn every_key_of_the_shipped_file_may_be_uncommented() {
     // A file that is there wherever the tests run.
     let everything = uncomment(|_| true).replace("\"roots.pem\"", "\"Cargo.toml\"").replace("\"pages\"", "\"docs\"");
+    // One that nobody else may read.
+    let key = tempfile::NamedTempFile::new().expect("a file");
+    let everything = everything.replace("\"edge.pem\"", "\"Cargo.toml\"");
+    let everything = everything.replace("\"edge.key\"", &format!("{:?}", key.path()));
+
     parse(&everything).unwrap_or_else(|mistakes| panic!("{mistakes}"));
 }
 
@@ -72,6 +77,7 @@ fn the_reader_asks_for_every_known_key_and_every_one_is_shipped_and_explained() 
         "site.limits",
         "site.balance",
         "site.health",
+        "site.upstream_tls",
         "site.route",
         "site.route.limits",
     ];

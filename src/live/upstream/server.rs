@@ -1,13 +1,18 @@
-//! One server behind the edge: where it is.
+//! One server behind the edge: where it is, and how it is spoken to.
 
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 
-/// One server behind the edge, spoken to in HTTP/1.1 without TLS.
+use super::tls::{TlsTerms, UpstreamTls};
+
+/// One server behind the edge, spoken to in HTTP/1.1.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Upstream {
     /// Where it is.
     pub address: UpstreamAddress,
+    /// How it is spoken to over TLS; `None`: without.
+    pub tls: Option<Arc<UpstreamTls>>,
 }
 
 /// Where a server is.
@@ -28,13 +33,19 @@ impl Upstream {
     /// One that listens on a TCP port. `host` is a name or an IP address without brackets.
     #[must_use]
     pub fn tcp(host: &str, port: u16) -> Self {
-        Self { address: UpstreamAddress::Tcp { host: host.into(), port } }
+        Self { address: UpstreamAddress::Tcp { host: host.into(), port }, tls: None }
     }
 
     /// One that listens on a socket in the file system.
     #[must_use]
     pub fn unix(path: &Path) -> Self {
-        Self { address: UpstreamAddress::Unix(path.into()) }
+        Self { address: UpstreamAddress::Unix(path.into()), tls: None }
+    }
+
+    /// The same over TLS.
+    #[must_use]
+    pub fn over_tls(self, terms: &Arc<TlsTerms>) -> Self {
+        Self { tls: Some(Arc::new(UpstreamTls::new(Arc::clone(terms)))), ..self }
     }
 
     /// What `Host` says of it where nobody asked for a name.
@@ -49,6 +60,9 @@ impl Upstream {
 
 impl fmt::Display for Upstream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.tls.is_some() {
+            f.write_str("https://")?;
+        }
         self.address.fmt(f)
     }
 }

@@ -215,7 +215,7 @@ fn failed(asker: Asker, failure: UpstreamFailure, upstream: &str) -> Response<Re
         );
     });
     asker.local(match failure {
-        UpstreamFailure::Connect | UpstreamFailure::ConnectTimeout => LocalAnswer::UpstreamUnreachable,
+        failure if failure.is_before_any_request() => LocalAnswer::UpstreamUnreachable,
         UpstreamFailure::ResponseTimeout => LocalAnswer::UpstreamTimeout,
         _ => LocalAnswer::UpstreamBroken,
     })

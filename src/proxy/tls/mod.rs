@@ -1,4 +1,4 @@
-//! TLS on the way in: what a hello asks for, which certificate answers, and the handshake.
+//! TLS on the way in: what a hello asks for, which certificate answers, and the handshake; and on the way out, in `upstream`.
 
 mod handshake;
 mod hello;
@@ -6,8 +6,11 @@ mod policy;
 mod resolver;
 mod stream;
 mod tickets;
+mod upstream;
 
 pub(super) use handshake::{Accepted, Refused, accept};
 pub use policy::{TlsPolicy, TlsPolicyError, UnknownName};
 pub(super) use stream::Stream;
 pub use tickets::rotate_ticket_keys;
+pub use upstream::UpstreamClient;
+pub(super) use upstream::secure;

@@ -80,7 +80,7 @@ impl std::fmt::Display for TlsPolicyError {
 impl std::error::Error for TlsPolicyError {}
 
 /// The one provider of cryptography.
-fn provider() -> Arc<CryptoProvider> {
+pub(super) fn provider() -> Arc<CryptoProvider> {
     static PROVIDER: OnceLock<Arc<CryptoProvider>> = OnceLock::new();
     Arc::clone(PROVIDER.get_or_init(|| Arc::new(aws_lc_rs::default_provider())))
 }

@@ -8,30 +8,22 @@ use rustix::io::Errno;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::transport::Transport;
+use super::transport::{Transport, Unconnected};
 use crate::live::{Upstream, UpstreamAddress};
 use crate::outbound::connect_unix;
 use crate::proxy::socket::Socket;
 use crate::telemetry::UpstreamFailure;
 
-/// Why there is no connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unconnected {
-    /// It is the upstream's fault, or that of what lies between.
-    Failed(UpstreamFailure),
-    /// It is ours: no file descriptor is left.
-    Descriptors,
-}
-
-/// Connects within `patience`.
+/// Connects within `patience`, what comes before the first request included.
 pub(super) async fn connect(upstream: &Upstream, patience: Duration) -> Result<Transport, Unconnected> {
     let deadline = Instant::now() + patience;
-    match &upstream.address {
-        UpstreamAddress::Tcp { host, port } => tcp(upstream, (host, *port), deadline).await.map(Transport::Tcp),
+    let transport = match &upstream.address {
+        UpstreamAddress::Tcp { host, port } => tcp(upstream, (host, *port), deadline).await.map(Transport::socket)?,
         UpstreamAddress::Unix(path) => {
-            connect_unix(path, deadline).await.map(Transport::Unix).map_err(|error| sorted(upstream, &error))
+            connect_unix(path, deadline).await.map(Transport::unix).map_err(|error| sorted(upstream, &error))?
         }
-    }
+    };
+    transport.begun(upstream, deadline).await
 }
 
 /// A name is resolved each time, so that a shop that moves is followed.

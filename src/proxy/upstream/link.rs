@@ -90,7 +90,7 @@ impl Link {
 
     /// Whether it can take a request now. One that was closed meanwhile, or says something unasked, cannot.
     pub(super) fn is_still_free(&self) -> bool {
-        self.0.borrow().stream.is_quiet()
+        self.0.borrow_mut().stream.is_quiet()
     }
 
     /// Puts away what belonged to the last request: a connection that waits for its next one holds nothing else.

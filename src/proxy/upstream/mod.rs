@@ -19,3 +19,4 @@ pub(super) use pool::{Lease, NoLease, Pools, Tunnel, Wanted};
 pub(super) use request::{BodyFraming, Outgoing, write_field};
 pub(super) use response::Head;
 pub(super) use retries::RetryBudget;
+pub use transport::{Transport, Unconnected};

@@ -1,24 +1,24 @@
 //! Upstream connections that wait for their next request.
 
 use std::cell::RefCell;
-use std::collections::HashSet;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use http_body::{Frame, SizeHint};
 use tokio::time::timeout;
 
 use super::choice::{Asked, Choice};
-use super::connect::{Unconnected, connect};
+use super::connect::connect;
 use super::link::{Broken, Link, Scratch, scratch};
 use super::queue;
 use super::request::Outgoing;
 use super::response::Head;
 use super::stream::UpstreamStream;
+use super::transport::Unconnected;
 use crate::limits::Limits;
 use crate::live::{Full, Place, Upstream, UpstreamGroup};
 use crate::proxy::alarm::Alarms;

@@ -100,13 +100,17 @@ impl Outgoing {
                     }
                     Poll::Ready(Some(Err(_))) => return Poll::Ready(Err(Unsent::Client)),
                     Poll::Ready(None) => self.end(None),
-                    Poll::Pending if self.written == self.octets.len() => return Poll::Pending,
+                    Poll::Pending if self.written == self.octets.len() => {
+                        ready!(Pin::new(stream).poll_flush(cx)).map_err(|_| Unsent::Upstream)?;
+                        return Poll::Pending;
+                    }
                     Poll::Pending => ready!(self.poll_write(stream, cx)).map_err(|_| Unsent::Upstream)?,
                 }
             } else if self.written < self.octets.len() {
                 ready!(self.poll_write(stream, cx)).map_err(|_| Unsent::Upstream)?;
             } else {
-                return Poll::Ready(Ok(()));
+                // TLS may hold back what the system had no room for.
+                return Pin::new(stream).poll_flush(cx).map_err(|_| Unsent::Upstream);
             }
         }
     }

@@ -26,7 +26,7 @@ impl UpstreamStream {
     }
 
     /// Whether it is open and has nothing to say.
-    pub(super) fn is_quiet(&self) -> bool {
+    pub(super) fn is_quiet(&mut self) -> bool {
         self.transport.is_quiet()
     }
 }

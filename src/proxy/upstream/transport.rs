@@ -1,33 +1,146 @@
-//! What octets take to an upstream: a TCP connection, or a socket in the file system.
+//! What octets take to an upstream: a TCP connection or a socket in the file system, with TLS upon it or without.
 
+use std::fmt;
 use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::UnixStream;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use tokio::net::{TcpStream, UnixStream};
+use tokio::task::unconstrained;
+use tokio::time::{Instant, timeout_at};
+use tokio_rustls::client::TlsStream;
 
+use crate::live::{Upstream, UpstreamAddress};
 use crate::proxy::socket::Socket;
+use crate::proxy::tls::secure;
+use crate::telemetry::{Label, UpstreamFailure};
 
 /// An open way to an upstream.
-pub(in crate::proxy) enum Transport {
+pub struct Transport(Way);
+
+enum Way {
+    Plain(Plain),
+    Tls(Box<TlsStream<Plain>>),
+}
+
+/// Without TLS.
+enum Plain {
     Tcp(Socket),
     Unix(UnixStream),
 }
 
+/// Why there is no connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unconnected {
+    /// It is the upstream's fault, or that of what lies between.
+    Failed(UpstreamFailure),
+    /// It is ours: no file descriptor is left.
+    Descriptors,
+}
+
+impl fmt::Display for Unconnected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failed(failure) => write!(f, "no connection comes about: {}", failure.label()),
+            Self::Descriptors => f.write_str("no file descriptor is left"),
+        }
+    }
+}
+
+impl std::error::Error for Unconnected {}
+
 impl Transport {
+    /// Over TCP.
+    #[must_use]
+    pub fn tcp(stream: TcpStream) -> Self {
+        Self::socket(Socket::new(stream))
+    }
+
+    /// Over a TCP connection that has its options.
+    pub(super) const fn socket(socket: Socket) -> Self {
+        Self(Way::Plain(Plain::Tcp(socket)))
+    }
+
+    /// Over a socket in the file system.
+    #[must_use]
+    pub const fn unix(stream: UnixStream) -> Self {
+        Self(Way::Plain(Plain::Unix(stream)))
+    }
+
+    /// What comes before the first request, until `until`: nothing is sent to whom the upstream has to be and does not prove to be.
+    ///
+    /// # Errors
+    /// [`Unconnected`]
+    pub async fn begun(self, upstream: &Upstream, until: Instant) -> Result<Self, Unconnected> {
+        let (tls, plain) = match (&upstream.tls, self.0) {
+            (Some(tls), Way::Plain(plain)) => (tls, plain),
+            (_, way) => return Ok(Self(way)),
+        };
+        let host = match &upstream.address {
+            UpstreamAddress::Tcp { host, .. } => host,
+            UpstreamAddress::Unix(_) => "localhost",
+        };
+        match timeout_at(until, secure(tls, host, plain)).await {
+            Ok(Ok(stream)) => Ok(Self(Way::Tls(Box::new(stream)))),
+            Ok(Err(unsecured)) => {
+                tracing::debug!(%upstream, error = &*unsecured.detail, "no TLS with an upstream");
+                Err(Unconnected::Failed(unsecured.failure))
+            }
+            Err(_) => Err(Unconnected::Failed(UpstreamFailure::ConnectTimeout)),
+        }
+    }
+
     /// Whether it is open and has nothing to say. Outside of tokio's budget: with that used up, whatever was closed would
     /// seem open, and a shop that restarts closes hundreds at once.
-    pub(super) fn is_quiet(&self) -> bool {
-        let unasked = match self {
-            Self::Tcp(socket) => socket.tcp().try_read(&mut [0]),
-            Self::Unix(stream) => stream.try_read(&mut [0]),
+    pub(super) fn is_quiet(&mut self) -> bool {
+        let unasked = match &mut self.0 {
+            Way::Plain(Plain::Tcp(socket)) => socket.tcp().try_read(&mut [0]),
+            Way::Plain(Plain::Unix(stream)) => stream.try_read(&mut [0]),
+            // Tickets may have come, which TLS keeps to itself.
+            Way::Tls(stream) => {
+                let mut octet = [0];
+                let read = pin!(unconstrained(stream.read(&mut octet)));
+                return read.poll(&mut Context::from_waker(Waker::noop())).is_pending();
+            }
         };
         unasked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
     }
 }
 
 impl AsyncRead for Transport {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match &mut self.get_mut().0 {
+            Way::Plain(plain) => Pin::new(plain).poll_read(cx, buffer),
+            Way::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for Transport {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match &mut self.get_mut().0 {
+            Way::Plain(plain) => Pin::new(plain).poll_write(cx, bytes),
+            Way::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.get_mut().0 {
+            Way::Plain(plain) => Pin::new(plain).poll_flush(cx),
+            Way::Tls(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.get_mut().0 {
+            Way::Plain(plain) => Pin::new(plain).poll_shutdown(cx),
+            Way::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+}
+
+impl AsyncRead for Plain {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Tcp(socket) => Pin::new(socket).poll_read(cx, buffer),
@@ -36,7 +149,7 @@ impl AsyncRead for Transport {
     }
 }
 
-impl AsyncWrite for Transport {
+impl AsyncWrite for Plain {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Tcp(socket) => Pin::new(socket).poll_write(cx, bytes),

@@ -17,6 +17,7 @@ pub(crate) mod peer;
 mod setup;
 mod talk;
 mod tls;
+mod tls_front;
 mod websocket;
 
 use std::net::SocketAddr;
@@ -30,6 +31,7 @@ pub(crate) use origin::{Exchange, Origin, Received, Then};
 pub(crate) use setup::{Setup, drop_file, replace_file, site};
 pub(crate) use talk::{Stream, Talk, dial, is_timeout};
 pub(crate) use tls::{ClientTls, shop_client, shown};
+pub(crate) use tls_front::TlsFront;
 pub(crate) use websocket::{HANDSHAKE, SWITCHING};
 
 /// Tries until there is something, at most until the deadline; `what` is what did not come.

@@ -1,0 +1,75 @@
+//! What upstreams over TLS are spoken to with, made of what the operator said before it is published.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use zeroize::Zeroizing;
+
+use crate::certs::{Bundle, Flaw, Roots};
+use crate::config::Config;
+use crate::live::{NamedFile, ServedCert, TlsTerms, UpstreamTls};
+use crate::proxy::UpstreamClient;
+
+/// Makes what connections need, for every upstream of the configuration.
+///
+/// # Errors
+/// A line for each file that cannot be used.
+pub fn prepare_upstreams(config: &Config) -> Result<(), Vec<String>> {
+    let groups = config.sites.iter().flat_map(|site| &site.routes).map(|(_, group)| group);
+    let upstreams: Vec<&Arc<UpstreamTls>> =
+        groups.flat_map(|group| &group.upstreams).filter_map(|member| member.upstream.tls.as_ref()).collect();
+    let (mut clients, mut wrong) = (HashMap::new(), Vec::new());
+    for tls in upstreams {
+        // Sites that are alike share the roots.
+        let client = clients.entry(&*tls.terms).or_insert_with(|| match client(&tls.terms) {
+            Ok(client) => Some(client),
+            Err(lines) => {
+                wrong.extend(lines);
+                None
+            }
+        });
+        if let Some(client) = client {
+            client.prepare(tls);
+        }
+    }
+    wrong.sort();
+    wrong.dedup();
+    if wrong.is_empty() { Ok(()) } else { Err(wrong) }
+}
+
+fn client(terms: &TlsTerms) -> Result<UpstreamClient, Vec<String>> {
+    let line = |key: &str, file: &NamedFile, why: &dyn std::fmt::Display| {
+        format!("site.upstream_tls.{key}: {}: {why}", file.path.display())
+    };
+    let mut wrong = Vec::new();
+    let mut roots = Vec::new();
+    for file in &terms.roots {
+        match Roots::certificates_in(&file.content) {
+            Ok(certificates) => roots.extend(certificates),
+            Err(flaw) => wrong.push(line("roots", file, &flaw)),
+        }
+    }
+    let identity = terms.identity.as_ref().map(|(certificate, key)| {
+        identity_of(certificate, key).map_err(|flaw| wrong.push(line("certificate", certificate, &flaw)))
+    });
+    let identity = identity.and_then(Result::ok);
+    if !wrong.is_empty() {
+        return Err(wrong);
+    }
+    if terms.roots.is_empty() {
+        roots = Roots::web_certificates().collect();
+    }
+    UpstreamClient::new(terms.verify.then_some(roots), identity.as_deref())
+        .map_err(|why| vec![format!("site.upstream_tls: cannot be used: {why}")])
+}
+
+/// What the edge shows, of a file with the certificate and its chain, and one with the key.
+fn identity_of(certificate: &NamedFile, key: &NamedFile) -> Result<Arc<ServedCert>, Flaw> {
+    let mut both = Zeroizing::new(Vec::with_capacity(certificate.content.len() + key.content.len() + 1));
+    both.extend_from_slice(&certificate.content);
+    if certificate.path != key.path {
+        both.push(b'\n');
+        both.extend_from_slice(&key.content);
+    }
+    Ok(Bundle::parse(&both, None)?.served(&certificate.path, certificate.path == key.path))
+}
