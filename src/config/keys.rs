@@ -114,6 +114,7 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
             "response_headers",
             "limits",
             "upstreams",
+            "send_proxy_protocol",
             "retries",
             "balance",
             "health",
@@ -128,7 +129,7 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
     ("site.rate_limit", &["rate", "burst", "ipv4_prefix", "ipv6_prefix"]),
     ("site.maintenance", &["on", "retry_after", "allow"]),
     ("site.limits", OWN_LIMITS),
-    ("site.route", &["path", "upstreams", "allow", "deny", "limits"]),
+    ("site.route", &["path", "upstreams", "send_proxy_protocol", "allow", "deny", "limits"]),
     ("site.route.limits", OWN_LIMITS),
     ("site.balance", &["method", "cookie", "sticky", "sticky_max_age", "connections", "queue", "queue_timeout"]),
     (

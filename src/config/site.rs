@@ -13,11 +13,11 @@ use super::ordered::Ordered;
 use super::policy::{self, ReadPolicy};
 use super::reader::{Pad, Placed, Section};
 use super::upstream_tls::{ReadTls, terms_of};
-use super::upstreams::read_upstreams;
+use super::upstreams::{read_announcement, read_upstreams};
 use super::{place, value};
 use crate::live::{
-    Balance, Care, GroupSpec, MemberSpec, OnDemand, OrderSpec, Provision, RoutePolicy, SiteSpec, TlsTerms,
-    ValidationLevel,
+    Balance, Care, GroupSpec, MemberSpec, OnDemand, OrderSpec, Provision, ProxyVersion, RoutePolicy, SiteSpec,
+    TlsTerms, ValidationLevel,
 };
 use crate::name::{HostName, HostPattern};
 
@@ -43,6 +43,8 @@ pub(super) struct ReadSite {
     care: ReadCare,
     balance: ReadBalance,
     tls: ReadTls,
+    /// What it says of the PROXY protocol, if anything.
+    announces: Option<Option<ProxyVersion>>,
     minimum_validation: Option<ValidationLevel>,
     staging: bool,
     provision: Placed<Provision>,
@@ -87,7 +89,8 @@ impl ReadSite {
         let ordered = Ordered::for_one(&section);
         let minimum_validation = section.word("minimum_validation", &LEVELS).map(|level| level.value);
         let staging = section.value_or("staging", value::switch, false);
-        let upstreams = read_upstreams(&section);
+        let announces = read_announcement(&section);
+        let upstreams = read_upstreams(&section, announces.flatten());
         let mut routes: Vec<Placed<(String, Vec<MemberSpec>)>> = Vec::new();
         if let Some(upstreams) = upstreams {
             routes.push(Placed { value: ("/".into(), upstreams.value), line: upstreams.line });
@@ -95,7 +98,7 @@ impl ReadSite {
         let tables = section.tables("route");
         let mut route_policies = Vec::new();
         for table in tables {
-            let Some((route, policy)) = read_route(pad, table) else { continue };
+            let Some((route, policy)) = read_route(pad, table, announces.flatten()) else { continue };
             if let Some(earlier) = routes.iter().find(|earlier| earlier.value.0 == route.value.0) {
                 let text = match (route.value.0.as_str(), earlier.line) {
                     ("/", line) if given("upstreams") => {
@@ -126,6 +129,7 @@ impl ReadSite {
             care,
             balance,
             tls,
+            announces,
             minimum_validation,
             staging,
             provision,
@@ -145,7 +149,12 @@ impl ReadSite {
         if let Some(model) = self.kinship.model(pad, sites) {
             if self.routes.is_empty() {
                 self.policy.inherit_routes(&model.policy);
-                let upstreams = |group: &GroupSpec| group.upstreams.clone();
+                let announces = self.announces;
+                let announced = |member: &MemberSpec| {
+                    let announces = announces.unwrap_or(member.upstream.announces);
+                    member.clone().announced(announces)
+                };
+                let upstreams = |group: &GroupSpec| group.upstreams.iter().map(announced).collect();
                 self.routes = model.routes.iter().map(|(path, group)| (path.clone(), upstreams(group))).collect();
             }
             self.minimum_validation = self.minimum_validation.or(model.minimum_validation);
@@ -256,10 +265,14 @@ fn first_holds(site: &Spanned<DeValue<'_>>) -> bool {
 
 type ReadRoute = (Placed<(String, Vec<MemberSpec>)>, Option<RoutePolicy>);
 
-fn read_route<'a>(pad: &'a Pad<'a>, table: &'a Spanned<DeValue<'a>>) -> Option<ReadRoute> {
+fn read_route<'a>(
+    pad: &'a Pad<'a>,
+    table: &'a Spanned<DeValue<'a>>,
+    announces: Option<ProxyVersion>,
+) -> Option<ReadRoute> {
     let section = Section::one_of(pad, "site.route", table);
     let path = section.value("path", place::prefix);
-    let upstreams = read_upstreams(&section);
+    let upstreams = read_upstreams(&section, read_announcement(&section).unwrap_or(announces));
     if table.get_ref().is_table() {
         let given = |key: &str| section.entries().any(|entry| entry.value == key);
         if !given("path") {

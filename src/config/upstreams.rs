@@ -10,11 +10,20 @@ use super::balance;
 use super::keys::NOT_IN_THIS_VERSION;
 use super::reader::{Placed, Section};
 use super::value::{Found, expected};
-use crate::live::{MemberSpec, Upstream};
+use crate::live::{MemberSpec, ProxyVersion, Upstream};
 use crate::name::HostName;
 
+/// By which version of the PROXY protocol upstreams are told who asks, if the section says so or says that they are not.
+pub(super) fn read_announcement(section: &Section<'_>) -> Option<Option<ProxyVersion>> {
+    let words = [("off", None), ("v1", Some(ProxyVersion::V1)), ("v2", Some(ProxyVersion::V2))];
+    section.word("send_proxy_protocol", &words).map(|word| word.value)
+}
+
 /// The list, unless it is not there or wrong.
-pub(super) fn read_upstreams(section: &Section<'_>) -> Option<Placed<Vec<MemberSpec>>> {
+pub(super) fn read_upstreams(
+    section: &Section<'_>,
+    announces: Option<ProxyVersion>,
+) -> Option<Placed<Vec<MemberSpec>>> {
     let list = section.filled_list("upstreams", balance::member)?;
     for (index, member) in list.value.iter().enumerate() {
         let upstream = &member.value.upstream;
@@ -23,7 +32,10 @@ pub(super) fn read_upstreams(section: &Section<'_>) -> Option<Placed<Vec<MemberS
             section.pad.warning(member.line, &section.dotted("upstreams"), text);
         }
     }
-    Some(Placed { value: list.value.into_iter().map(|member| member.value).collect(), line: list.line })
+    Some(Placed {
+        value: list.value.into_iter().map(|member| member.value.announced(announces)).collect(),
+        line: list.line,
+    })
 }
 
 /// A server behind the edge: `"http://10.0.0.11:8080"`, the port is 80 unless given; `"https://…"`, the port is 443; or `"unix:/run/shop.sock"`.

@@ -59,6 +59,7 @@ mod orders;
 mod orders_seen;
 mod plain;
 mod preflight;
+mod proxy_upstreams;
 mod reload;
 mod renewals;
 mod requests;

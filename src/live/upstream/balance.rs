@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Upstream;
+use super::{ProxyVersion, Upstream};
 
 /// A server of a group, as the configuration gives it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -11,6 +11,14 @@ pub struct MemberSpec {
     pub upstream: Upstream,
     /// Its share beside the others', [`MOST_WEIGHT`] at most; 0: it gets requests only when nobody else is there.
     pub weight: u32,
+}
+
+impl MemberSpec {
+    /// The same, told who asks.
+    #[must_use]
+    pub fn announced(self, announces: Option<ProxyVersion>) -> Self {
+        Self { upstream: self.upstream.announced(announces), ..self }
+    }
 }
 
 impl From<Upstream> for MemberSpec {

@@ -13,6 +13,17 @@ pub struct Upstream {
     pub address: UpstreamAddress,
     /// How it is spoken to over TLS; `None`: without.
     pub tls: Option<Arc<UpstreamTls>>,
+    /// By which version of the PROXY protocol it is told who asks; `None`: by none.
+    pub announces: Option<ProxyVersion>,
+}
+
+/// A version of the PROXY protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ProxyVersion {
+    /// Text.
+    V1,
+    /// Binary.
+    V2,
 }
 
 /// Where a server is.
@@ -33,19 +44,25 @@ impl Upstream {
     /// One that listens on a TCP port. `host` is a name or an IP address without brackets.
     #[must_use]
     pub fn tcp(host: &str, port: u16) -> Self {
-        Self { address: UpstreamAddress::Tcp { host: host.into(), port }, tls: None }
+        Self { address: UpstreamAddress::Tcp { host: host.into(), port }, tls: None, announces: None }
     }
 
     /// One that listens on a socket in the file system.
     #[must_use]
     pub fn unix(path: &Path) -> Self {
-        Self { address: UpstreamAddress::Unix(path.into()), tls: None }
+        Self { address: UpstreamAddress::Unix(path.into()), tls: None, announces: None }
     }
 
     /// The same over TLS.
     #[must_use]
     pub fn over_tls(self, terms: &Arc<TlsTerms>) -> Self {
         Self { tls: Some(Arc::new(UpstreamTls::new(Arc::clone(terms)))), ..self }
+    }
+
+    /// The same, told who asks.
+    #[must_use]
+    pub fn announced(self, announces: Option<ProxyVersion>) -> Self {
+        Self { announces, ..self }
     }
 
     /// What `Host` says of it where nobody asked for a name.

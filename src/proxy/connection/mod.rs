@@ -3,7 +3,7 @@
 mod io;
 
 use std::cell::{Cell, RefCell};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ use super::alarm::Alarm;
 use super::http::Exchange;
 use super::permits::Permit;
 use super::tls::Stream;
-use super::upstream::Tunnel;
+use super::upstream::{Introduction, Tunnel};
 use super::worker::{Open, Worker};
 use crate::limits::Limits;
 use crate::live::ServedCert;
@@ -239,6 +239,16 @@ impl Connection {
     pub(super) fn reset(&self) {
         // If the option cannot be set, the close is an orderly one, which is no harm.
         let _ = self.stream.borrow().socket().tcp().set_zero_linger();
+    }
+
+    /// What upstreams are told of `client`, who asks; `None`: the connection is no more. The port is known of whoever has connected
+    /// alone.
+    pub(super) fn introduction(&self, client: IpAddr) -> Option<Introduction> {
+        let stream = self.stream.borrow();
+        let tcp = stream.socket().tcp();
+        let (peer, edge) = (tcp.peer_addr().ok()?, tcp.local_addr().ok()?);
+        let port = if peer.ip().to_canonical() == client { peer.port() } else { 0 };
+        Some(Introduction { client: SocketAddr::new(client, port), edge })
     }
 
     /// The stream, for what comes after HTTP.

@@ -10,6 +10,7 @@ use http::{HeaderValue, Response, StatusCode};
 
 use super::balance;
 use super::body::{ClientBody, ResponseBody};
+use super::client;
 use super::errors::Asker;
 use super::exchange::{Exchange, Upload};
 use super::headers;
@@ -19,7 +20,7 @@ use super::request_head;
 use super::respond::Answer;
 use super::turns::Turns;
 use crate::live::RETRY_AFTER;
-use crate::proxy::upstream::{Asked, Broken, Head, Lease, NoLease, Outgoing, Tunnel, Wanted};
+use crate::proxy::upstream::{Asked, Broken, Head, Introduction, Lease, NoLease, Outgoing, Tunnel, Wanted};
 use crate::telemetry::{Label, LocalAnswer, Protocol, UpstreamFailure};
 
 /// Sends the request to one of the group's upstreams and makes the client's response of what comes back.
@@ -38,22 +39,30 @@ pub(super) fn forward(
     let (octets, framing) =
         request_head::write(head, &body, authority, &exchange.connection, upgrade, exchange.id(), (rules, hidden));
     let request = Outgoing::new(&head.method, octets, body, framing);
+    let introduced = introduction(&exchange, head, group);
     let asked = balance::asked(head, group, &exchange);
-    send(asker, exchange, request, (group, asked), upgrade)
+    send(asker, exchange, request, (group, asked, introduced), upgrade)
+}
+
+/// What the group's upstreams are told of who asks, if they are.
+fn introduction(exchange: &Exchange, head: &Parts, group: usize) -> Option<Introduction> {
+    let table = &exchange.view.table;
+    table.groups().get(group)?.members.first()?.upstream.announces?;
+    exchange.connection.introduction(client::address(&exchange.connection, &head.headers, &table.trusted_proxies))
 }
 
 async fn send(
     asker: Asker,
     exchange: Rc<Exchange>,
     mut request: Outgoing,
-    (group, asked): (usize, Asked),
+    (group, asked, introduced): (usize, Asked, Option<Introduction>),
     upgrade: bool,
 ) -> Answer {
     let worker = &exchange.connection.worker;
     let mut turns = Turns::new(worker, &exchange.view, group);
     let mut wanted = Wanted::Any;
     loop {
-        let lease = match worker.pools.lease(worker, &exchange.view, group, asked, wanted).await {
+        let lease = match worker.pools.lease(worker, &exchange.view, group, asked, wanted, introduced).await {
             Ok(lease) => lease,
             Err(no_lease) => return Ok(unconnected(asker, no_lease)),
         };

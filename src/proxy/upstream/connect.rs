@@ -8,14 +8,19 @@ use rustix::io::Errno;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::transport::{Transport, Unconnected};
+use super::introduction::Introduction;
+use super::transport::{TIMEOUT, Transport, Unconnected};
 use crate::live::{Upstream, UpstreamAddress};
 use crate::outbound::connect_unix;
 use crate::proxy::socket::Socket;
 use crate::telemetry::UpstreamFailure;
 
 /// Connects within `patience`, what comes before the first request included.
-pub(super) async fn connect(upstream: &Upstream, patience: Duration) -> Result<Transport, Unconnected> {
+pub(super) async fn connect(
+    upstream: &Upstream,
+    introduced: Option<Introduction>,
+    patience: Duration,
+) -> Result<Transport, Unconnected> {
     let deadline = Instant::now() + patience;
     let transport = match &upstream.address {
         UpstreamAddress::Tcp { host, port } => tcp(upstream, (host, *port), deadline).await.map(Transport::socket)?,
@@ -23,7 +28,7 @@ pub(super) async fn connect(upstream: &Upstream, patience: Duration) -> Result<T
             connect_unix(path, deadline).await.map(Transport::unix).map_err(|error| sorted(upstream, &error))?
         }
     };
-    transport.begun(upstream, deadline).await
+    transport.begun_for(introduced, upstream, deadline).await
 }
 
 /// A name is resolved each time, so that a shop that moves is followed.
@@ -59,8 +64,6 @@ fn sorted(upstream: &Upstream, error: &io::Error) -> Unconnected {
         _ => Unconnected::Failed(UpstreamFailure::Connect),
     }
 }
-
-const TIMEOUT: Unconnected = Unconnected::Failed(UpstreamFailure::ConnectTimeout);
 
 #[cfg(test)]
 mod tests {

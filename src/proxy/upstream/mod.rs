@@ -4,6 +4,7 @@ mod choice;
 mod chunked;
 mod connect;
 mod framing;
+mod introduction;
 mod link;
 mod pool;
 mod queue;
@@ -14,6 +15,7 @@ mod stream;
 mod transport;
 
 pub(super) use choice::{Asked, Rota};
+pub(super) use introduction::Introduction;
 pub(super) use link::{Broken, Link};
 pub(super) use pool::{Lease, NoLease, Pools, Tunnel, Wanted};
 pub(super) use request::{BodyFraming, Outgoing, write_field};

@@ -13,6 +13,7 @@ use tokio::time::timeout;
 
 use super::choice::{Asked, Choice};
 use super::connect::connect;
+use super::introduction::Introduction;
 use super::link::{Broken, Link, Scratch, scratch};
 use super::queue;
 use super::request::Outgoing;
@@ -87,6 +88,7 @@ impl Pools {
         group: usize,
         asked: Asked,
         wanted: Wanted,
+        introduced: Option<Introduction>,
     ) -> Result<Lease, NoLease> {
         let (Some(group), Some(rota)) = (view.table.groups().get(group), view.rota(group)) else {
             return Err(nobody());
@@ -129,7 +131,9 @@ impl Pools {
                 });
             }
             let pool = self.pool(worker, upstream);
-            let lease = |pool, link, reused| Lease { pool, link, place, reused, last: false, open };
+            // What was said of who asks holds for all that follows.
+            let is_for_one = upstream.announces.is_some();
+            let lease = |pool, link, reused| Lease { pool, link, place, reused, last: is_for_one, open };
             if wanted != Wanted::Fresh
                 && let Some(link) = pool.take_idle(milliseconds(limits.upstream_idle_timeout))
             {
@@ -137,7 +141,7 @@ impl Pools {
                 return Ok(lease(pool, link, true));
             }
             // Boxed: connecting is rare and its future large, and every request's future would carry the room for it.
-            match Box::pin(self.open(worker, upstream, limits)).await {
+            match Box::pin(self.open(worker, upstream, introduced, limits)).await {
                 Ok(link) => return Ok(lease(pool, link, false)),
                 Err(NoLink::Full) => return Err(NoLease::Full),
                 Err(NoLink::Unconnected(Unconnected::Descriptors)) => {
@@ -205,7 +209,13 @@ impl Pools {
 
 impl Pools {
     /// Connects.
-    async fn open(&self, worker: &Worker, upstream: &Upstream, limits: &Limits) -> Result<Link, NoLink> {
+    async fn open(
+        &self,
+        worker: &Worker,
+        upstream: &Upstream,
+        introduced: Option<Introduction>,
+        limits: &Limits,
+    ) -> Result<Link, NoLink> {
         let permits = &worker.shared.permits;
         let permit = match permits.take_upstream() {
             Some(permit) => permit,
@@ -215,7 +225,8 @@ impl Pools {
                 timeout(patience, permits.await_upstream()).await.map_err(|_| NoLink::Full)?
             }
         };
-        let transport = connect(upstream, limits.upstream_connect_timeout).await.map_err(NoLink::Unconnected)?;
+        let transport =
+            connect(upstream, introduced, limits.upstream_connect_timeout).await.map_err(NoLink::Unconnected)?;
         worker.counters.upstream_connects.add(1);
         Ok(Link::new(UpstreamStream::new(transport, permit, &worker.counters), &self.scratch))
     }

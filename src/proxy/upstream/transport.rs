@@ -5,12 +5,13 @@ use std::io;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::task::unconstrained;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::client::TlsStream;
 
+use super::introduction::{self, Introduction};
 use crate::live::{Upstream, UpstreamAddress};
 use crate::proxy::socket::Socket;
 use crate::proxy::tls::secure;
@@ -29,6 +30,8 @@ enum Plain {
     Tcp(Socket),
     Unix(UnixStream),
 }
+
+pub(super) const TIMEOUT: Unconnected = Unconnected::Failed(UpstreamFailure::ConnectTimeout);
 
 /// Why there is no connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,11 +71,30 @@ impl Transport {
         Self(Way::Plain(Plain::Unix(stream)))
     }
 
-    /// What comes before the first request, until `until`: nothing is sent to whom the upstream has to be and does not prove to be.
+    /// What comes before a question of the edge's own, until `until`.
     ///
     /// # Errors
     /// [`Unconnected`]
     pub async fn begun(self, upstream: &Upstream, until: Instant) -> Result<Self, Unconnected> {
+        self.begun_for(None, upstream, until).await
+    }
+
+    /// What comes before the first request, until `until`. No request is sent to whom the upstream has to be and does not prove to
+    /// be; who asks is told before, as that is what balancers and their like read.
+    pub(super) async fn begun_for(
+        mut self,
+        introduced: Option<Introduction>,
+        upstream: &Upstream,
+        until: Instant,
+    ) -> Result<Self, Unconnected> {
+        if let Some(version) = upstream.announces {
+            let header = introduction::header(version, introduced);
+            match timeout_at(until, self.write_all(&header)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) => return Err(Unconnected::Failed(UpstreamFailure::Connect)),
+                Err(_) => return Err(TIMEOUT),
+            }
+        }
         let (tls, plain) = match (&upstream.tls, self.0) {
             (Some(tls), Way::Plain(plain)) => (tls, plain),
             (_, way) => return Ok(Self(way)),
@@ -87,7 +109,7 @@ impl Transport {
                 tracing::debug!(%upstream, error = &*unsecured.detail, "no TLS with an upstream");
                 Err(Unconnected::Failed(unsecured.failure))
             }
-            Err(_) => Err(Unconnected::Failed(UpstreamFailure::ConnectTimeout)),
+            Err(_) => Err(TIMEOUT),
         }
     }
 

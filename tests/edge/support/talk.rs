@@ -40,6 +40,16 @@ impl Talk {
         Self { reader: BufReader::new(stream) }
     }
 
+    /// Where it comes from.
+    pub(crate) fn local_address(&self) -> SocketAddr {
+        let address = match self.reader.get_ref() {
+            Stream::Tcp(stream) => stream.local_addr(),
+            Stream::Tls(stream) => stream.sock.local_addr(),
+            Stream::Unix(_) => Err(io::ErrorKind::Unsupported.into()),
+        };
+        address.expect("an address")
+    }
+
     /// Sends octets as they are.
     pub(crate) fn send(&mut self, octets: impl AsRef<[u8]>) {
         self.try_send(octets).expect("sent");
