@@ -83,7 +83,8 @@ impl Body for ClientBody {
                 Err(other) => other,
             },
         };
-        if streaming.incoming.is_end_stream() {
+        // Nothing follows trailers, which whoever has got them need not ask.
+        if frame.is_trailers() || streaming.incoming.is_end_stream() {
             exchange.upload.set(Upload::Done);
             exchange.alarm.set(limits.upstream_response_timeout);
         }
