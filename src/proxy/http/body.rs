@@ -12,8 +12,8 @@ use http_body::{Body, Frame, SizeHint};
 use super::exchange::{Exchange, Finish, Upload};
 use super::headers;
 use super::request_body::RequestBody;
-use crate::proxy::upstream::Lease;
-use crate::telemetry::{LocalAnswer, UpstreamFailure};
+use crate::proxy::upstream::{Broken, Lease};
+use crate::telemetry::{Label, LocalAnswer, UpstreamFailure};
 
 /// A request's body, as the upstream connection reads it.
 pub(in crate::proxy) struct ClientBody(Option<Streaming>);
@@ -188,6 +188,12 @@ impl Body for ResponseBody {
             None => {
                 this.complete_if_ended();
                 return Poll::Ready(None);
+            }
+            Some(Err(Broken::Client)) => {
+                // The client's own fault, who gave up what it was to send.
+                exchange.connection.cut_short.set(true);
+                exchange.reason.set(Some(LocalAnswer::ClientBody.label()));
+                return Poll::Ready(Some(Err(ResponseBroken)));
             }
             Some(Err(_)) => {
                 return broken(UpstreamFailure::BodyBroken, "upstream_body_broken");
