@@ -29,7 +29,7 @@ use zeroize::Zeroizing;
 
 pub use form::FormPart;
 use form::form;
-pub use glimpse::{Glimpse, Unseen, connect, glimpse, glimpse_over};
+pub use glimpse::{Glimpse, Unseen, connect, glimpse, glimpse_in_http2, glimpse_over};
 pub use https::{HttpsClient, NoAnswer};
 pub use unix::connect_unix;
 

@@ -75,7 +75,7 @@ const DOORS: &[Door] = &[
         crates: &["rustls", "tokio_rustls"],
         rooms: &["proxy/tls", "proxy/upstream/transport.rs", "live", "certs/bundle", "certs/truth", "outbound", "acme"],
     },
-    Door { crates: &["h2"], rooms: &["proxy/http"] },
+    Door { crates: &["h2"], rooms: &["proxy/http", "proxy/pulse.rs", "proxy/upstream", "outbound/glimpse"] },
     Door { crates: &["httparse"], rooms: &["proxy/upstream"] },
     Door { crates: &["hyper", "hyper_util"], rooms: &["proxy", "admin", "outbound", "cli/demo"] },
     Door { crates: &["x509_parser", "rcgen"], rooms: &["certs"] },

@@ -7,9 +7,8 @@ use std::sync::Arc;
 use toml::de::DeValue;
 
 use super::balance;
-use super::keys::NOT_IN_THIS_VERSION;
 use super::reader::{Placed, Section};
-use super::value::{Found, expected};
+use super::value::expected;
 use crate::live::{MemberSpec, ProxyVersion, Upstream};
 use crate::name::HostName;
 
@@ -38,7 +37,7 @@ pub(super) fn read_upstreams(
     })
 }
 
-/// A server behind the edge: `"http://10.0.0.11:8080"`, the port is 80 unless given; `"https://…"`, the port is 443; or `"unix:/run/shop.sock"`.
+/// A server behind the edge: `"http://10.0.0.11:8080"`, the port is 80 unless given; `"https://…"`, the port is 443; or `"unix:/run/shop.sock"`; `h2c:`, `h2:` and `unix+h2c:` for HTTP/2.
 pub(super) fn upstream(value: &DeValue<'_>) -> Result<Upstream, String> {
     let what = "an upstream such as \"http://10.0.0.11:8080\"";
     let text = value.as_str().ok_or_else(|| expected(what, value))?;
@@ -46,17 +45,21 @@ pub(super) fn upstream(value: &DeValue<'_>) -> Result<Upstream, String> {
     if text.contains('@') {
         return Err(format!("{}; leave out what stands before the '@'", expected(what, value)));
     }
-    if let Some(path) = text.strip_prefix("unix:") {
-        return unix(path).map_err(|mend| format!("{}; {mend}", expected(what, value)));
+    for (scheme, is_http2) in [("unix:", false), ("unix+h2c:", true)] {
+        if let Some(path) = text.strip_prefix(scheme) {
+            let upstream = unix(scheme, path).map_err(|mend| format!("{}; {mend}", expected(what, value)))?;
+            return Ok(if is_http2 { upstream.in_http2() } else { upstream });
+        }
     }
     let Some((scheme, rest)) = text.split_once(':').filter(|(_, rest)| rest.starts_with('/')) else {
         return Err(format!("{}; write \"http://{}\"", expected(what, value), text.escape_debug()));
     };
     let scheme = scheme.to_ascii_lowercase();
-    let is_secure = match scheme.as_str() {
-        "http" => false,
-        "https" => true,
-        "h2c" => return Err(format!("{} as an upstream is {NOT_IN_THIS_VERSION}; {SCHEMES}", Found(value))),
+    let (is_secure, is_http2) = match scheme.as_str() {
+        "http" => (false, false),
+        "https" => (true, false),
+        "h2c" => (false, true),
+        "h2" => (true, true),
         _ => return Err(format!("{}; {SCHEMES}", expected(what, value))),
     };
     let authority = rest.strip_prefix("//").ok_or_else(|| expected(what, value))?;
@@ -67,17 +70,18 @@ pub(super) fn upstream(value: &DeValue<'_>) -> Result<Upstream, String> {
     let (host, port) = authority_of(authority).map_err(|mend| format!("{}; {mend}", expected(what, value)))?;
     let port = port.unwrap_or(if is_secure { HTTPS_PORT } else { HTTP_PORT });
     let upstream = Upstream::tcp(&host, port);
+    let upstream = if is_http2 { upstream.in_http2() } else { upstream };
     // On what terms, the rest of the site says.
     Ok(if is_secure { upstream.over_tls(&Arc::default()) } else { upstream })
 }
 
 /// A socket in the file system; `Err`: the mend.
-fn unix(path: &str) -> Result<Upstream, String> {
+fn unix(scheme: &str, path: &str) -> Result<Upstream, String> {
     if path.is_empty() || path.ends_with('/') || path.contains('\0') {
-        return Err("write the path of a socket behind \"unix:\", such as \"unix:/run/shop.sock\"".into());
+        return Err(format!("write the path of a socket behind it, such as \"{scheme}/run/shop.sock\""));
     }
     if let Some(bare) = path.strip_prefix("//") {
-        return Err(format!("write \"unix:/{}\"", bare.trim_start_matches('/').escape_debug()));
+        return Err(format!("write \"{scheme}/{}\"", bare.trim_start_matches('/').escape_debug()));
     }
     if path.len() > LONGEST_SOCKET_PATH {
         return Err(format!("the path of a socket has at most {LONGEST_SOCKET_PATH} octets"));
@@ -113,7 +117,7 @@ fn authority_of(authority: &str) -> Result<(String, Option<u16>), String> {
     Ok((host, port))
 }
 
-const SCHEMES: &str = "use http://, https://, or unix: with the path of a socket";
+const SCHEMES: &str = "use http://, https://, h2c:// or h2:// for HTTP/2, or unix: with the path of a socket";
 /// RFC 9110 §4.2.1 and §4.2.2.
 const HTTP_PORT: u16 = 80;
 const HTTPS_PORT: u16 = 443;

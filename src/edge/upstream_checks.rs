@@ -9,8 +9,8 @@ use tokio::net::lookup_host;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::live::{Check, Live, RouteTable, Upstream, UpstreamAddress, UpstreamState};
-use crate::outbound::{connect, connect_unix, glimpse_over};
+use crate::live::{Check, Live, RouteTable, Speech, Upstream, UpstreamAddress, UpstreamState};
+use crate::outbound::{connect, connect_unix, glimpse_in_http2, glimpse_over};
 use crate::proxy::Transport;
 use crate::shutdown::Lifecycle;
 
@@ -82,7 +82,11 @@ async fn ask(upstream: &Upstream, check: &Check) -> Result<(), Box<str>> {
         }
     };
     let transport = transport.begun(upstream, until).await.map_err(|unconnected| unconnected.to_string())?;
-    let seen = glimpse_over(transport, asked, CONTENT, until).await.map_err(|unseen| unseen.to_string())?;
+    let seen = match upstream.speech {
+        Speech::Http1 => glimpse_over(transport, asked, CONTENT, until).await,
+        Speech::Http2 => glimpse_in_http2(transport, asked, upstream.tls.is_some(), until).await,
+    };
+    let seen = seen.map_err(|unseen| unseen.to_string())?;
     let (first, last) = check.statuses;
     match (first..=last).contains(&seen.status.as_u16()) {
         true => Ok(()),

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use crate::certs::{Bundle, Flaw, Roots};
 use crate::config::Config;
-use crate::live::{NamedFile, ServedCert, TlsTerms, UpstreamTls};
+use crate::live::{NamedFile, ServedCert, TlsTerms};
 use crate::proxy::UpstreamClient;
 
 /// Makes what connections need, for every upstream of the configuration.
@@ -16,10 +16,11 @@ use crate::proxy::UpstreamClient;
 /// A line for each file that cannot be used.
 pub fn prepare_upstreams(config: &Config) -> Result<(), Vec<String>> {
     let groups = config.sites.iter().flat_map(|site| &site.routes).map(|(_, group)| group);
-    let upstreams: Vec<&Arc<UpstreamTls>> =
-        groups.flat_map(|group| &group.upstreams).filter_map(|member| member.upstream.tls.as_ref()).collect();
+    let upstreams = groups.flat_map(|group| &group.upstreams);
+    let upstreams = upstreams.map(|member| &member.upstream);
+    let upstreams = upstreams.filter_map(|upstream| Some((upstream.tls.as_ref()?, upstream.speech)));
     let (mut clients, mut wrong) = (HashMap::new(), Vec::new());
-    for tls in upstreams {
+    for (tls, speech) in upstreams {
         // Sites that are alike share the roots.
         let client = clients.entry(&*tls.terms).or_insert_with(|| match client(&tls.terms) {
             Ok(client) => Some(client),
@@ -29,7 +30,7 @@ pub fn prepare_upstreams(config: &Config) -> Result<(), Vec<String>> {
             }
         });
         if let Some(client) = client {
-            client.prepare(tls);
+            client.prepare(tls, speech);
         }
     }
     wrong.sort();

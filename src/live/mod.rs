@@ -40,8 +40,8 @@ pub use route_table::{Provision, Route, RouteTable, Site, SiteSpec};
 pub use unknown_names::{UnknownName, UnknownNames, unknown_names};
 pub use upstream::{
     Balance, BalanceMethod, Care, Check, Condition, Cookies, Full, GroupSpec, Kept, LONGEST_REST, Lever, Load,
-    MOST_WEIGHT, Member, MemberSpec, OpenLimit, Place, ProxyVersion, Queue, Sticky, StickyKey, TlsTerms, Upstream,
-    UpstreamAddress, UpstreamGroup, UpstreamState, UpstreamStates, UpstreamTls, Waiting, bid, number_of,
+    MOST_WEIGHT, Member, MemberSpec, OpenLimit, Place, ProxyVersion, Queue, Speech, Sticky, StickyKey, TlsTerms,
+    Upstream, UpstreamAddress, UpstreamGroup, UpstreamState, UpstreamStates, UpstreamTls, Waiting, bid, number_of,
 };
 pub use well_known::{WellKnown, WellKnownObject};
 

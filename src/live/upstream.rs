@@ -18,7 +18,7 @@ use http::StatusCode;
 
 pub use balance::{Balance, BalanceMethod, MOST_WEIGHT, MemberSpec, OpenLimit, Sticky, bid, number_of};
 pub use load::{Load, Place, Queue, Waiting};
-pub use server::{ProxyVersion, Upstream, UpstreamAddress};
+pub use server::{ProxyVersion, Speech, Upstream, UpstreamAddress};
 pub use state::{Condition, Lever, UpstreamState};
 pub use states::UpstreamStates;
 pub use sticky::{Cookies, Kept, StickyKey};

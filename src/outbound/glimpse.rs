@@ -71,7 +71,7 @@ pub async fn glimpse_over(
 ) -> Result<Glimpse, Unseen> {
     match timeout_at(until, look(stream, host, path, most)).await {
         Ok(seen) => seen,
-        Err(_) => Err(Unseen::NoAnswer("it takes the connection and does not answer in time".into())),
+        Err(_) => Err(late()),
     }
 }
 
@@ -88,6 +88,46 @@ pub async fn connect(address: SocketAddr, until: Instant) -> Result<TcpStream, U
         Ok(Err(error)) => Err(Unseen::NotReached(format!("no connection comes about: {error}"))),
         Err(_) => Err(Unseen::NotReached("no connection comes about in time".into())),
     }
+}
+
+/// The same in HTTP/2, of the head alone.
+///
+/// # Errors
+/// [`Unseen::NoAnswer`]
+pub async fn glimpse_in_http2(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send,
+    (host, path): (&str, &str),
+    is_secure: bool,
+    until: Instant,
+) -> Result<Glimpse, Unseen> {
+    let look = async {
+        let scheme = if is_secure { "https" } else { "http" };
+        let uri = http::Uri::builder().scheme(scheme).authority(host).path_and_query(path).build();
+        let request = Request::get(uri.map_err(|error| Unseen::NoAnswer(error.to_string()))?)
+            .header(USER_AGENT, concat!("vitrine/", env!("CARGO_PKG_VERSION")))
+            .body(())
+            .map_err(|error| Unseen::NoAnswer(error.to_string()))?;
+        let broken = |error: h2::Error| Unseen::NoAnswer(format!("no answer in HTTP/2: {error}"));
+        let (mut sender, connection) = h2::client::handshake(stream).await.map_err(broken)?;
+        let (answer, _) = sender.send_request(request, true).map_err(broken)?;
+        let (mut connection, mut answer) = (pin!(connection), pin!(answer));
+        // The connection moves what the answer waits for, and may end first with everything handed over.
+        let answer = tokio::select! {
+            answer = &mut answer => answer,
+            _ = &mut connection => answer.await,
+        };
+        let head = answer.map_err(broken)?.into_parts().0;
+        let location = head.headers.get(LOCATION).map(|location| location.as_bytes().to_vec());
+        Ok(Glimpse { status: head.status, location, content: Vec::new() })
+    };
+    match timeout_at(until, look).await {
+        Ok(seen) => seen,
+        Err(_) => Err(late()),
+    }
+}
+
+fn late() -> Unseen {
+    Unseen::NoAnswer("it takes the connection and does not answer in time".into())
 }
 
 async fn look(

@@ -6,6 +6,7 @@ mod connection;
 mod http;
 mod listener;
 mod permits;
+mod pulse;
 mod rates;
 mod request_id;
 mod socket;

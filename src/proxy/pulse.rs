@@ -3,12 +3,9 @@
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
-use h2::server;
 use h2::{Ping, PingPong};
 
-use crate::proxy::alarm::Alarm;
-use crate::proxy::connection::{Connection, Io};
+use crate::proxy::alarm::{Alarm, Alarms};
 
 /// The pulse of one connection. It costs a look at the worker's clock for each read, and wakes a connection that is in use
 /// every [`INTERVAL`] to look at the time of the last.
@@ -20,20 +17,20 @@ pub(super) struct Pulse {
 }
 
 impl Pulse {
-    pub(super) fn new(connection: &Connection) -> Self {
-        Self { alarm: connection.worker.alarms.alarm(), pings: None, asked: false }
+    pub(super) fn new(alarms: &Alarms) -> Self {
+        Self { alarm: alarms.alarm(), pings: None, asked: false }
     }
 
-    /// HTTP/2 is spoken from now on.
-    pub(super) fn begin(&mut self, connection: &Connection, http: &mut server::Connection<Io, Bytes>) {
-        self.pings = http.ping_pong();
-        self.alarm.set(INTERVAL.saturating_sub(connection.silence()));
+    /// HTTP/2 is spoken from now on, and `pings` are how the peer is asked; it has been silent for so long.
+    pub(super) fn begin(&mut self, silence: Duration, pings: Option<PingPong>) {
+        self.pings = pings;
+        self.alarm.set(INTERVAL.saturating_sub(silence));
     }
 
-    /// Ready, once: the peer has vanished.
-    pub(super) fn poll(&mut self, connection: &Connection, cx: &mut Context<'_>) -> Poll<()> {
+    /// Ready, once: the peer has vanished. `silence` is for how long it has been silent.
+    pub(super) fn poll(&mut self, silence: impl Fn() -> Duration, cx: &mut Context<'_>) -> Poll<()> {
         while self.alarm.poll(cx).is_ready() {
-            match next(self.asked, connection.silence()) {
+            match next(self.asked, silence()) {
                 Next::Wait(patience) => {
                     self.asked = false;
                     self.alarm.set(patience);

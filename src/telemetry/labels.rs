@@ -183,6 +183,8 @@ closed_set! {
         CertificateExpired = "certificate_expired",
         /// Its certificate cannot be believed for another reason.
         Certificate = "certificate",
+        /// It does not speak HTTP/2.
+        NoHttp2 = "no_http2",
         /// Closed or reset before a response head.
         Closed = "closed",
         /// The response is malformed.
@@ -227,6 +229,7 @@ impl UpstreamFailure {
                 | Self::CertificateIssuer
                 | Self::CertificateExpired
                 | Self::Certificate
+                | Self::NoHttp2
         )
     }
 }

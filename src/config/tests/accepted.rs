@@ -151,7 +151,7 @@ fn sites_are_read_with_names_routes_and_upstreams() {
                 \"http://[::1]\"]\n\
                 [[site.route]]\npath = \"/api\"\nupstreams = [\"http://10.0.0.12\"]\n\
                 [[site]]\nname = \"two\"\nhosts = [\"two.example\"]\nroute = [{ path = \"/\", upstreams = \
-                [\"http://a\", \"unix:run/a.sock\", \"unix:/run/a.sock\"] }]\n";
+                [\"http://a\", \"unix:run/a.sock\", \"unix:/run/a.sock\", \"unix+h2c:a.sock\", \"h2c://a\", \"H2://a\"] }]\n";
     let loaded = parse(text).expect("no mistakes");
     let sites = &loaded.config.sites;
     assert_eq!(sites.iter().map(|site| site.name.as_str()).collect::<Vec<_>>(), ["xn--bcher-kva.example", "two"]);
@@ -160,8 +160,14 @@ fn sites_are_read_with_names_routes_and_upstreams() {
         ["xn--bcher-kva.example", "*.shop.example"]
     );
     let upstream = Upstream::tcp;
-    let two =
-        vec![upstream("a", 80), Upstream::unix(Path::new("run/a.sock")), Upstream::unix(Path::new("/run/a.sock"))];
+    let two = vec![
+        upstream("a", 80),
+        Upstream::unix(Path::new("run/a.sock")),
+        Upstream::unix(Path::new("/run/a.sock")),
+        Upstream::unix(Path::new("a.sock")).in_http2(),
+        upstream("a", 80).in_http2(),
+        upstream("a", 443).in_http2().over_tls(&Default::default()),
+    ];
     let rest =
         vec![upstream("10.0.0.11", 8080), upstream("shop_1", 80), upstream("2001:db8::1", 81), upstream("::1", 80)];
     assert_eq!(sites[0].routes, [("/".into(), rest.into()), ("/api".into(), vec![upstream("10.0.0.12", 80)].into())]);

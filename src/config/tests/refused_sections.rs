@@ -325,7 +325,7 @@ fn settings_that_need_each_other_are_checked_together() {
 fn ten_mistakes_are_ten_lines_in_order() {
     let text = "[edge]\nhttps = [\":443\"]\nworkers = -1\n[tls]\nmin_version = \"1.0\"\n[limits]\nheaders = 0\n\
                 idle_timeout = 75\nhed_size = \"16KiB\"\n[log]\nlevel = \"loud\"\n[[site]]\nhosts = [\"*\"]\n\
-                upstreams = [\"10.0.0.1\", \"h2c://b\"]\n";
+                upstreams = [\"10.0.0.1\", \"h3://b\"]\n";
     assert_eq!(
         wrong_alone(text),
         "v.toml:2: edge.https: expected an address and port such as \"[::]:443\", found \":443\"; write \
@@ -341,7 +341,7 @@ fn ten_mistakes_are_ten_lines_in_order() {
          v.toml:14: site.upstreams: expected an upstream such as \"http://10.0.0.11:8080\", found \"10.0.0.1\"; \
          write \
          \"http://10.0.0.1\"\n\
-         v.toml:14: site.upstreams: \"h2c://b\" as an upstream is not in this version; use http://, https://, or unix: with the path of a socket"
+         v.toml:14: site.upstreams: expected an upstream such as \"http://10.0.0.11:8080\", found \"h3://b\"; use http://, https://, h2c:// or h2:// for HTTP/2, or unix: with the path of a socket"
     );
 }
 

@@ -6,15 +6,27 @@ use std::sync::Arc;
 
 use super::tls::{TlsTerms, UpstreamTls};
 
-/// One server behind the edge, spoken to in HTTP/1.1.
+/// One server behind the edge.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Upstream {
     /// Where it is.
     pub address: UpstreamAddress,
     /// How it is spoken to over TLS; `None`: without.
     pub tls: Option<Arc<UpstreamTls>>,
+    /// What is spoken.
+    pub speech: Speech,
     /// By which version of the PROXY protocol it is told who asks; `None`: by none.
     pub announces: Option<ProxyVersion>,
+}
+
+/// What is spoken with a server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Speech {
+    /// HTTP/1.1
+    #[default]
+    Http1,
+    /// HTTP/2, from the first octet or as agreed in the TLS handshake.
+    Http2,
 }
 
 /// A version of the PROXY protocol.
@@ -44,19 +56,30 @@ impl Upstream {
     /// One that listens on a TCP port. `host` is a name or an IP address without brackets.
     #[must_use]
     pub fn tcp(host: &str, port: u16) -> Self {
-        Self { address: UpstreamAddress::Tcp { host: host.into(), port }, tls: None, announces: None }
+        Self {
+            address: UpstreamAddress::Tcp { host: host.into(), port },
+            tls: None,
+            speech: Speech::Http1,
+            announces: None,
+        }
     }
 
     /// One that listens on a socket in the file system.
     #[must_use]
     pub fn unix(path: &Path) -> Self {
-        Self { address: UpstreamAddress::Unix(path.into()), tls: None, announces: None }
+        Self { address: UpstreamAddress::Unix(path.into()), tls: None, speech: Speech::Http1, announces: None }
     }
 
     /// The same over TLS.
     #[must_use]
     pub fn over_tls(self, terms: &Arc<TlsTerms>) -> Self {
         Self { tls: Some(Arc::new(UpstreamTls::new(Arc::clone(terms)))), ..self }
+    }
+
+    /// The same in HTTP/2.
+    #[must_use]
+    pub fn in_http2(self) -> Self {
+        Self { speech: Speech::Http2, ..self }
     }
 
     /// The same, told who asks.
@@ -77,9 +100,13 @@ impl Upstream {
 
 impl fmt::Display for Upstream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.tls.is_some() {
-            f.write_str("https://")?;
-        }
+        f.write_str(match (self.speech, &self.tls, &self.address) {
+            (Speech::Http1, None, _) => "",
+            (Speech::Http1, Some(_), _) => "https://",
+            (Speech::Http2, Some(_), _) => "h2://",
+            (Speech::Http2, None, UpstreamAddress::Tcp { .. }) => "h2c://",
+            (Speech::Http2, None, UpstreamAddress::Unix(path)) => return write!(f, "unix+h2c:{}", path.display()),
+        })?;
         self.address.fmt(f)
     }
 }

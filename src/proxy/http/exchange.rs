@@ -16,7 +16,7 @@ use crate::live::{Policy, Site};
 use crate::proxy::alarm::Alarm;
 use crate::proxy::connection::Connection;
 use crate::proxy::request_id::RequestId;
-use crate::proxy::upstream::Link;
+use crate::proxy::upstream::Wire;
 use crate::proxy::worker::View;
 use crate::telemetry::{Label, LocalAnswer, Protocol, StatusClass};
 
@@ -34,7 +34,7 @@ pub(in crate::proxy) struct Exchange {
     pub(super) sent: Cell<u64>,
     pub(super) reason: Cell<Option<&'static str>>,
     /// The upstream, if it has begun to answer before it has the whole request.
-    uploading: RefCell<Option<Link>>,
+    uploading: RefCell<Option<Wire>>,
     site: Cell<Option<usize>>,
     status: Cell<u16>,
     started: Instant,
@@ -128,15 +128,15 @@ impl Exchange {
         }
     }
 
-    /// The request goes on over `link` while the response is under way: a client may send all before it reads.
-    pub(super) fn drives(&self, link: Link) {
-        self.uploading.replace(Some(link));
+    /// The request goes on over `wire` while the response is under way: a client may send all before it reads.
+    pub(super) fn drives(&self, wire: Wire) {
+        self.uploading.replace(Some(wire));
     }
 
     /// To be called by the task that answers, whenever it is woken.
     pub(super) fn drive(&self, cx: &mut Context<'_>) {
-        if let Some(link) = &*self.uploading.borrow() {
-            link.drive(cx);
+        if let Some(wire) = &*self.uploading.borrow() {
+            wire.drive(cx);
         }
     }
 

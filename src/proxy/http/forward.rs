@@ -60,7 +60,7 @@ async fn send(
 ) -> Answer {
     let worker = &exchange.connection.worker;
     let mut turns = Turns::new(worker, &exchange.view, group);
-    let mut wanted = Wanted::Any;
+    let (mut wanted, mut refusals) = (Wanted::Any, 0);
     loop {
         let lease = match worker.pools.lease(worker, &exchange.view, group, asked, wanted, introduced).await {
             Ok(lease) => lease,
@@ -91,8 +91,16 @@ async fn send(
             Some(Err(broken)) => Some(broken),
             None => None,
         };
-        // A connection that had been kept may close as the request comes.
-        let stale = if broken == Some(Broken::Closed) && lease.is_reused() { lease.take_back() } else { None };
+        let stale = match broken {
+            // A connection that had been kept may close as the request comes.
+            Some(Broken::Closed) if lease.is_reused() => lease.take_back(),
+            // One in HTTP/2 takes no more than it says, and leaves when it likes; whoever refuses everything is not asked for ever.
+            Some(Broken::Refused) if refusals < MOST_REFUSALS => {
+                refusals += 1;
+                lease.take_back()
+            }
+            _ => None,
+        };
         match stale {
             // Not a single octet went out: nothing is lost by another.
             Some(again) if again.is_untouched() => {
@@ -171,7 +179,7 @@ fn failed_to_answer(asker: Asker, broken: Broken, lease: &Lease) -> Response<Res
         (Upload::Broken(answer), _) => asker.local(answer),
         (Upload::TooLarge, _) => asker.too_large(),
         (_, Broken::Malformed) => failed(asker, UpstreamFailure::Malformed, lease.name()),
-        (_, Broken::Closed | Broken::Client) => failed(asker, UpstreamFailure::Closed, lease.name()),
+        (_, Broken::Closed | Broken::Client | Broken::Refused) => failed(asker, UpstreamFailure::Closed, lease.name()),
     }
 }
 
@@ -229,3 +237,6 @@ fn failed(asker: Asker, failure: UpstreamFailure, upstream: &str) -> Response<Re
         _ => LocalAnswer::UpstreamBroken,
     })
 }
+
+/// A connection that leaves while others are opened, and one that lowers its limit, may each refuse a request once.
+const MOST_REFUSALS: u32 = 3;

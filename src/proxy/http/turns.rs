@@ -52,7 +52,7 @@ impl<'a> Turns<'a> {
         let is_the_clients = match (exchange.upload.get(), broken) {
             (Upload::Broken(_) | Upload::TooLarge, _) | (_, Some(Broken::Client)) => true,
             (upload, None) => upload == Upload::FromClient,
-            (_, Some(Broken::Closed | Broken::Malformed)) => false,
+            (_, Some(Broken::Closed | Broken::Malformed | Broken::Refused)) => false,
         };
         if let Some(group) = self.group.filter(|_| !is_the_clients) {
             self.worker.upstream_failed(group, lease.place());

@@ -13,4 +13,4 @@ pub use policy::{TlsPolicy, TlsPolicyError, UnknownName};
 pub(super) use stream::Stream;
 pub use tickets::rotate_ticket_keys;
 pub use upstream::UpstreamClient;
-pub(super) use upstream::secure;
+pub(super) use upstream::{agrees_to_http2, secure};

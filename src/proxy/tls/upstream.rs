@@ -13,8 +13,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::policy::provider;
-use crate::live::{ServedCert, UpstreamTls};
+use super::policy::{H2, provider};
+use crate::live::{ServedCert, Speech, UpstreamTls};
 use crate::telemetry::UpstreamFailure;
 
 /// How upstreams on the same terms are spoken to.
@@ -52,10 +52,13 @@ impl UpstreamClient {
     }
 
     /// Has one server spoken to so. Sessions are kept by name, and another server of that name would get tickets that are not its own.
-    pub fn prepare(&self, tls: &UpstreamTls) {
+    pub fn prepare(&self, tls: &UpstreamTls, speech: Speech) {
         let sessions = Resumption::in_memory_sessions(SESSIONS);
         let mut client = self.0.clone();
         client.resumption = sessions;
+        if speech == Speech::Http2 {
+            client.alpn_protocols = vec![H2.to_vec()];
+        }
         tls.prepare(Arc::new(client));
     }
 }
@@ -79,6 +82,11 @@ pub(in crate::proxy) async fn secure<S: AsyncRead + AsyncWrite + Unpin>(
     let name = ServerName::try_from(name.to_owned()).map_err(|_| unusable("its name cannot be asked for over TLS"))?;
     let connected = TlsConnector::from(Arc::clone(client)).connect(name, stream).await;
     connected.map_err(|error| Unsecured { failure: word(&error), detail: error.to_string().into() })
+}
+
+/// Whether HTTP/2 is spoken, as was agreed.
+pub(in crate::proxy) fn agrees_to_http2<S>(stream: &TlsStream<S>) -> bool {
+    stream.get_ref().1.alpn_protocol() == Some(H2)
 }
 
 /// Which failure it is.

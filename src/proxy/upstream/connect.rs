@@ -2,7 +2,6 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use rustix::io::Errno;
 use tokio::net::{TcpStream, lookup_host};
@@ -15,13 +14,12 @@ use crate::outbound::connect_unix;
 use crate::proxy::socket::Socket;
 use crate::telemetry::UpstreamFailure;
 
-/// Connects within `patience`, what comes before the first request included.
+/// Connects until `deadline`, what comes before the first request included.
 pub(super) async fn connect(
     upstream: &Upstream,
     introduced: Option<Introduction>,
-    patience: Duration,
+    deadline: Instant,
 ) -> Result<Transport, Unconnected> {
-    let deadline = Instant::now() + patience;
     let transport = match &upstream.address {
         UpstreamAddress::Tcp { host, port } => tcp(upstream, (host, *port), deadline).await.map(Transport::socket)?,
         UpstreamAddress::Unix(path) => {
@@ -68,6 +66,7 @@ fn sorted(upstream: &Upstream, error: &io::Error) -> Unconnected {
 #[cfg(test)]
 mod tests {
     use std::net::{Ipv4Addr, TcpListener};
+    use std::time::Duration;
 
     use socket2::{Domain, SockRef, Type};
 

@@ -37,6 +37,8 @@ pub(in crate::proxy) enum Broken {
     Malformed,
     /// The client did not send all of its request.
     Client,
+    /// The upstream has not looked at the request.
+    Refused,
 }
 
 struct State {

@@ -3,25 +3,25 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
 use hashbrown::{HashMap, HashSet};
-use http_body::{Frame, SizeHint};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::choice::{Asked, Choice};
 use super::connect::connect;
+use super::http2::Http2;
+use super::http2_stream::Http2Stream;
 use super::introduction::Introduction;
-use super::link::{Broken, Link, Scratch, scratch};
+use super::lease::Lease;
+use super::link::{Link, Scratch, scratch};
 use super::queue;
-use super::request::Outgoing;
-use super::response::Head;
+use super::sessions::Sessions;
 use super::stream::UpstreamStream;
 use super::transport::Unconnected;
+use super::wire::Wire;
 use crate::limits::Limits;
-use crate::live::{Full, Place, Upstream, UpstreamGroup};
+use crate::live::{Full, Speech, Upstream, UpstreamGroup};
 use crate::proxy::alarm::Alarms;
 use crate::proxy::permits::Permits;
 use crate::proxy::worker::{View, Worker};
@@ -66,11 +66,12 @@ pub(in crate::proxy) enum Wanted {
     NotFrom(usize),
 }
 
-struct Pool {
+pub(super) struct Pool {
     name: Arc<str>,
     clock: Alarms,
     permits: Arc<Permits>,
     idle: RefCell<Vec<Idle>>,
+    sessions: Sessions,
 }
 
 struct Idle {
@@ -133,16 +134,24 @@ impl Pools {
             let pool = self.pool(worker, upstream);
             // What was said of who asks holds for all that follows.
             let is_for_one = upstream.announces.is_some();
-            let lease = |pool, link, reused| Lease { pool, link, place, reused, last: is_for_one, open };
-            if wanted != Wanted::Fresh
-                && let Some(link) = pool.take_idle(milliseconds(limits.upstream_idle_timeout))
-            {
-                worker.counters.upstream_reuses.add(1);
-                return Ok(lease(pool, link, true));
-            }
-            // Boxed: connecting is rare and its future large, and every request's future would carry the room for it.
-            match Box::pin(self.open(worker, upstream, introduced, limits)).await {
-                Ok(link) => return Ok(lease(pool, link, false)),
+            let kept = match upstream.speech {
+                _ if wanted == Wanted::Fresh || is_for_one => None,
+                Speech::Http1 => pool.take_idle(milliseconds(limits.upstream_idle_timeout)).map(Wire::Http1),
+                Speech::Http2 => pool.sessions.stream().map(|(stream, _)| Wire::Http2(stream)),
+            };
+            let opened = match (kept, upstream.speech) {
+                (Some(wire), _) => Ok((wire, true)),
+                // Boxed: connecting is rare and its future large, and every request's future would carry the room for it.
+                (None, Speech::Http1) => Box::pin(self.open(worker, upstream, introduced, limits)).await,
+                (None, Speech::Http2) => Box::pin(self.join(worker, upstream, &pool, introduced, limits)).await,
+            };
+            match opened {
+                Ok((wire, reused)) => {
+                    worker.counters.upstream_reuses.add(u64::from(reused));
+                    // What was kept is tried once.
+                    let reused = reused && wanted != Wanted::Fresh;
+                    return Ok(Lease { pool, wire, place, reused, last: is_for_one, open });
+                }
                 Err(NoLink::Full) => return Err(NoLease::Full),
                 Err(NoLink::Unconnected(Unconnected::Descriptors)) => {
                     self.give_up(1);
@@ -168,7 +177,8 @@ impl Pools {
             let mut idle = pool.idle.borrow_mut();
             idle.retain(|idle| idle.is_fit(now, patience));
             // One without connections is made anew when it is needed; there may be as many upstreams as sites.
-            !idle.is_empty() || Rc::strong_count(pool) > 1
+            pool.sessions.expire(now, patience);
+            !idle.is_empty() || !pool.sessions.is_empty() || Rc::strong_count(pool) > 1
         });
     }
 
@@ -186,6 +196,7 @@ impl Pools {
             let oldest = number.min(idle.len());
             idle.drain(..oldest);
             number -= oldest;
+            number -= pool.sessions.give_up(number);
             if number == 0 {
                 return;
             }
@@ -201,6 +212,7 @@ impl Pools {
             clock: worker.alarms.clone(),
             permits: Arc::clone(&worker.shared.permits),
             idle: RefCell::new(Vec::new()),
+            sessions: Sessions::default(),
         });
         self.pools.borrow_mut().insert(upstream.clone(), Rc::clone(&pool));
         pool
@@ -208,14 +220,47 @@ impl Pools {
 }
 
 impl Pools {
-    /// Connects.
+    /// A connection in HTTP/1.1.
     async fn open(
         &self,
         worker: &Worker,
         upstream: &Upstream,
         introduced: Option<Introduction>,
         limits: &Limits,
-    ) -> Result<Link, NoLink> {
+    ) -> Result<(Wire, bool), NoLink> {
+        let (stream, _) = self.connect(worker, upstream, introduced, limits).await?;
+        Ok((Wire::Http1(Link::new(stream, &self.scratch)), false))
+    }
+
+    /// A stream of a connection in HTTP/2.
+    async fn join(
+        &self,
+        worker: &Worker,
+        upstream: &Upstream,
+        pool: &Pool,
+        introduced: Option<Introduction>,
+        limits: &Limits,
+    ) -> Result<(Wire, bool), NoLink> {
+        let open = async {
+            let (stream, until) = self.connect(worker, upstream, introduced, limits).await?;
+            let opened = Http2::open(stream, upstream.tls.is_some(), &worker.alarms, until).await;
+            opened.map_err(NoLink::Unconnected)
+        };
+        let (stream, reused): (Http2Stream, bool) = match upstream.announces {
+            Some(_) => open.await?.stream(),
+            None => pool.sessions.stream_or(open).await?,
+        };
+        Ok((Wire::Http2(stream), reused))
+    }
+
+    /// Connects, and gives until when what else comes before the first request must be done.
+    async fn connect(
+        &self,
+        worker: &Worker,
+        upstream: &Upstream,
+        introduced: Option<Introduction>,
+        limits: &Limits,
+    ) -> Result<(UpstreamStream, Instant), NoLink> {
         let permits = &worker.shared.permits;
         let permit = match permits.take_upstream() {
             Some(permit) => permit,
@@ -225,10 +270,10 @@ impl Pools {
                 timeout(patience, permits.await_upstream()).await.map_err(|_| NoLink::Full)?
             }
         };
-        let transport =
-            connect(upstream, introduced, limits.upstream_connect_timeout).await.map_err(NoLink::Unconnected)?;
+        let until = Instant::now() + limits.upstream_connect_timeout;
+        let transport = connect(upstream, introduced, until).await.map_err(NoLink::Unconnected)?;
         worker.counters.upstream_connects.add(1);
-        Ok(Link::new(UpstreamStream::new(transport, permit, &worker.counters), &self.scratch))
+        Ok((UpstreamStream::new(transport, permit, &worker.counters), until))
     }
 }
 
@@ -238,12 +283,32 @@ fn nobody() -> NoLease {
 }
 
 /// Why a connection could not be opened.
-enum NoLink {
+#[derive(Clone, Copy)]
+pub(super) enum NoLink {
     Full,
     Unconnected(Unconnected),
 }
 
 impl Pool {
+    /// What logs call the upstream.
+    pub(super) const fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    /// Whether somebody waits for a connection that is not idle.
+    pub(super) fn is_awaited(&self) -> bool {
+        self.permits.upstreams_awaited() > 0
+    }
+
+    /// Keeps a connection for the next request, unless there are enough.
+    pub(super) fn keep(&self, link: &Link) {
+        let mut idle = self.idle.borrow_mut();
+        if idle.len() < MAX_IDLE {
+            link.rest();
+            idle.push(Idle { connection: link.clone(), since: self.clock.now() });
+        }
+    }
+
     /// The connection that came back last: it is the least likely to have been closed meanwhile.
     fn take_idle(&self, patience: u64) -> Option<Link> {
         let now = self.clock.now();
@@ -266,111 +331,6 @@ impl Idle {
 
 fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// An upstream connection in use by one request, which drives it. Unless it is given back, it is closed when dropped.
-pub(in crate::proxy) struct Lease {
-    pool: Rc<Pool>,
-    link: Link,
-    /// The upstream's in its group.
-    place: usize,
-    reused: bool,
-    last: bool,
-    /// Where open requests are counted.
-    open: Option<Place>,
-}
-
-impl Lease {
-    /// What logs call the upstream.
-    pub(in crate::proxy) fn name(&self) -> &Arc<str> {
-        &self.pool.name
-    }
-
-    /// The upstream's place in its group.
-    pub(in crate::proxy) fn place(&self) -> usize {
-        self.place
-    }
-
-    /// Whether the connection has served requests before.
-    pub(in crate::proxy) fn is_reused(&self) -> bool {
-        self.reused
-    }
-
-    /// Begins to send a request; [`Self::poll_head`] goes on with it.
-    pub(in crate::proxy) fn begin(&self, request: Outgoing) {
-        self.link.begin(request);
-    }
-
-    /// Sends the request and waits for the head of its response.
-    pub(in crate::proxy) fn poll_head(&self, cx: &mut Context<'_>) -> Poll<Result<Head, Broken>> {
-        self.link.poll_head(cx)
-    }
-
-    /// The next frame of the response's body; `None`: it has ended.
-    pub(in crate::proxy) fn poll_frame(&self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
-        self.link.poll_frame(cx)
-    }
-
-    /// Whether all of the response has been read.
-    pub(in crate::proxy) fn is_answered(&self) -> bool {
-        self.link.is_answered()
-    }
-
-    /// What is known about how much of the response's body is to come.
-    pub(in crate::proxy) fn size_hint(&self) -> SizeHint {
-        self.link.size_hint()
-    }
-
-    /// The last request, if nothing of an answer has come and all of the request is still here to be sent again.
-    pub(in crate::proxy) fn take_back(&self) -> Option<Outgoing> {
-        self.link.take_back()
-    }
-
-    /// The last request, if all of it is still here, whatever came of it.
-    pub(in crate::proxy) fn take_repeatable(&self) -> Option<Outgoing> {
-        self.link.take_repeatable()
-    }
-
-    /// Closes the connection after this response: what the upstream has not read of this request must not meet the next.
-    /// The request goes on meanwhile, whether or not the client takes the response: whoever gets the link drives it.
-    pub(in crate::proxy) fn is_the_last(&mut self) -> Link {
-        self.last = true;
-        self.link.clone()
-    }
-
-    /// The response was read to its end: the next request may use the connection, if this one was sent to its end.
-    pub(in crate::proxy) fn give_back(self) {
-        if self.last || !self.link.is_free() {
-            return;
-        }
-        if self.pool.permits.upstreams_awaited() > 0 {
-            return; // by somebody who cannot have this one, perhaps on another worker
-        }
-        let mut idle = self.pool.idle.borrow_mut();
-        if idle.len() < MAX_IDLE {
-            self.link.rest();
-            idle.push(Idle { connection: self.link.clone(), since: self.pool.clock.now() });
-        }
-    }
-}
-
-/// The upstream's side of a connection that has switched protocols.
-pub(in crate::proxy) struct Tunnel {
-    link: Link,
-    open: Option<Place>,
-}
-
-impl Tunnel {
-    /// Takes the connection out of its lease.
-    pub(in crate::proxy) fn after(lease: Lease) -> Self {
-        Self { link: lease.link, open: lease.open }
-    }
-
-    /// The stream, what the upstream sent behind its 101, and the place that the upstream has for it as long as it is open.
-    pub(in crate::proxy) fn open(self) -> Option<(UpstreamStream, Bytes, Option<Place>)> {
-        let (stream, late) = self.link.into_stream()?;
-        Some((stream, late, self.open))
-    }
 }
 
 /// Idle connections kept for one upstream by one worker; more were a burst.

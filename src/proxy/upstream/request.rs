@@ -78,6 +78,36 @@ impl Outgoing {
         self.repeatable
     }
 
+    /// The octets of the head, as long as nothing of the body was framed behind them.
+    pub(super) fn head(&self) -> &[u8] {
+        &self.octets
+    }
+
+    /// Whether there is no body, or no more of it.
+    pub(super) fn body_has_ended(&self) -> bool {
+        self.body.as_ref().is_none_or(Body::is_end_stream)
+    }
+
+    /// The body, for who frames it by himself.
+    pub(super) fn body_mut(&mut self) -> Option<&mut ClientBody> {
+        self.body.as_mut()
+    }
+
+    /// Something of the body has been taken.
+    pub(super) fn has_begun(&mut self) {
+        self.begun = true;
+    }
+
+    /// The same, as one whose head has left.
+    pub(super) fn sent(self) -> Self {
+        Self { written: self.octets.len(), ..self }
+    }
+
+    /// The same, as one that the upstream has not looked at.
+    pub(super) fn unsent(self) -> Self {
+        Self { written: 0, ..self }
+    }
+
     /// A repeatable request as it was before it was sent.
     pub(in crate::proxy) fn anew(self) -> Self {
         Self { written: 0, ..self }

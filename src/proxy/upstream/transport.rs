@@ -12,9 +12,9 @@ use tokio::time::{Instant, timeout_at};
 use tokio_rustls::client::TlsStream;
 
 use super::introduction::{self, Introduction};
-use crate::live::{Upstream, UpstreamAddress};
+use crate::live::{Speech, Upstream, UpstreamAddress};
 use crate::proxy::socket::Socket;
-use crate::proxy::tls::secure;
+use crate::proxy::tls::{agrees_to_http2, secure};
 use crate::telemetry::{Label, UpstreamFailure};
 
 /// An open way to an upstream.
@@ -104,6 +104,9 @@ impl Transport {
             UpstreamAddress::Unix(_) => "localhost",
         };
         match timeout_at(until, secure(tls, host, plain)).await {
+            Ok(Ok(stream)) if upstream.speech == Speech::Http2 && !agrees_to_http2(&stream) => {
+                Err(Unconnected::Failed(UpstreamFailure::NoHttp2))
+            }
             Ok(Ok(stream)) => Ok(Self(Way::Tls(Box::new(stream)))),
             Ok(Err(unsecured)) => {
                 tracing::debug!(%upstream, error = &*unsecured.detail, "no TLS with an upstream");

@@ -8,9 +8,9 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use h2::server::{self, Handshake};
 
-use super::pulse::Pulse;
 use super::{End, leave, stream};
 use crate::proxy::connection::{Connection, Io, Phase};
+use crate::proxy::pulse::Pulse;
 use crate::telemetry::Shed;
 
 /// Serves the connection until it ends.
@@ -47,7 +47,7 @@ impl<'c> Driver<'c> {
             .max_header_list_size(u32::try_from(limits.head_size).unwrap_or(u32::MAX))
             .max_local_error_reset_streams(Some(LOCAL_RESETS))
             .handshake(connection.io());
-        Self { connection, http: Http::Opening(opening), pulse: Pulse::new(connection), told: false }
+        Self { connection, http: Http::Opening(opening), pulse: Pulse::new(&connection.worker.alarms), told: false }
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
@@ -83,14 +83,14 @@ impl<'c> Driver<'c> {
     fn poll_http(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if let Http::Opening(opening) = &mut self.http {
             let Ok(mut http) = ready!(Pin::new(opening).poll(cx)) else { return Poll::Ready(()) };
-            self.pulse.begin(self.connection, &mut http);
+            self.pulse.begin(self.connection.silence(), http.ping_pong());
             if self.told {
                 http.graceful_shutdown();
             }
             self.http = Http::Open(http);
         }
         let Http::Open(http) = &mut self.http else { return Poll::Pending };
-        if self.pulse.poll(self.connection, cx).is_ready() {
+        if self.pulse.poll(|| self.connection.silence(), cx).is_ready() {
             http.abrupt_shutdown(h2::Reason::NO_ERROR);
         }
         loop {

@@ -3,7 +3,6 @@
 
 mod http1;
 mod http2;
-mod pulse;
 mod sending;
 mod stream;
 
