@@ -61,6 +61,7 @@ mod orders;
 mod orders_seen;
 mod plain;
 mod preflight;
+mod protocols;
 mod proxy_upstreams;
 mod reload;
 mod renewals;

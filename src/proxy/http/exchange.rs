@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::task::Context;
 use std::time::{Duration, Instant, SystemTime};
 
-use http::{HeaderMap, Request, StatusCode};
+use http::header::LINK;
+use http::{HeaderMap, Request, Response, StatusCode};
 
 use super::headers;
 use super::request_body::RequestBody;
@@ -33,6 +34,8 @@ pub(in crate::proxy) struct Exchange {
     pub(super) received: Cell<u64>,
     pub(super) sent: Cell<u64>,
     pub(super) reason: Cell<Option<&'static str>>,
+    /// What is said before the answer, over HTTP/2 alone: hyper has no way to say it.
+    interim: RefCell<Vec<Response<()>>>,
     /// The upstream, if it has begun to answer before it has the whole request.
     uploading: RefCell<Option<Wire>>,
     site: Cell<Option<usize>>,
@@ -110,6 +113,7 @@ impl Exchange {
             received: Cell::new(0),
             sent: Cell::new(0),
             reason: Cell::new(None),
+            interim: RefCell::default(),
             uploading: RefCell::new(None),
             site: Cell::new(None),
             status: Cell::new(0),
@@ -138,6 +142,36 @@ impl Exchange {
         if let Some(wire) = &*self.uploading.borrow() {
             wire.drive(cx);
         }
+    }
+
+    /// The client waits for a word before it sends its body, and the upstream's connection is there for it.
+    pub(super) fn go_on(&self) {
+        self.say(StatusCode::CONTINUE, HeaderMap::new());
+    }
+
+    /// Passes on what an upstream hints at early (RFC 8297): which links, and nothing else of it.
+    pub(super) fn hint(&self, hints: &HeaderMap) {
+        let links = hints.get_all(LINK).iter().map(|link| (LINK, link.clone()));
+        let links: HeaderMap = links.fold(HeaderMap::new(), |mut links, (name, link)| {
+            links.append(name, link);
+            links
+        });
+        if !links.is_empty() {
+            self.say(StatusCode::EARLY_HINTS, links);
+        }
+    }
+
+    fn say(&self, status: StatusCode, headers: HeaderMap) {
+        if self.connection.protocol == Protocol::Http2 {
+            let mut response = Response::new(());
+            (*response.status_mut(), *response.headers_mut()) = (status, headers);
+            self.interim.borrow_mut().push(response);
+        }
+    }
+
+    /// What is to be said before the answer.
+    pub(super) fn take_interim(&self) -> Vec<Response<()>> {
+        std::mem::take(&mut self.interim.borrow_mut())
     }
 
     pub(super) fn note_host(&self, host: &str) {

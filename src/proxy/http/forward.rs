@@ -4,9 +4,10 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::time::Duration;
 
-use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, UPGRADE};
+use http::header::{CONNECTION, EXPECT, SEC_WEBSOCKET_ACCEPT, UPGRADE};
 use http::request::Parts;
-use http::{HeaderValue, Response, StatusCode};
+use http::{HeaderValue, Response, StatusCode, Version};
+use http_body::Body;
 
 use super::balance;
 use super::body::{ClientBody, ResponseBody};
@@ -34,6 +35,10 @@ pub(super) fn forward(
 ) -> impl Future<Output = Answer> + use<> {
     let exchange = Rc::clone(&asker.finish.0);
     let body = ClientBody::new(body, &exchange);
+    // hyper says it by itself; the gate has let nothing else through (RFC 9110 §10.1.1).
+    if head.version == Version::HTTP_2 && head.headers.contains_key(EXPECT) && !body.is_end_stream() {
+        exchange.go_on();
+    }
     let rules = exchange.policy().and_then(|policy| policy.request_headers.as_ref());
     let hidden = balance::own_cookie(group, &exchange);
     let (octets, framing) =
@@ -74,7 +79,14 @@ async fn send(
         });
         turns.begin(&exchange);
         lease.begin(request);
-        let answered = exchange.alarm.guard(poll_fn(|cx| lease.poll_head(cx))).await;
+        let answered = exchange
+            .alarm
+            .guard(poll_fn(|cx| {
+                let polled = lease.poll_head(cx);
+                lease.take_hints().iter().for_each(|hints| exchange.hint(hints));
+                polled
+            }))
+            .await;
         exchange.alarm.clear();
         let broken = match answered {
             Some(Ok(head)) => {

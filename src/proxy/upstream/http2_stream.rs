@@ -9,12 +9,13 @@ use bytes::Bytes;
 use h2::client::ResponseFuture;
 use h2::{Reason, RecvStream, SendStream};
 use http::header::CONTENT_LENGTH;
+use http::{HeaderMap, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 
 use super::framing::Framing;
 use super::http2::Place;
 use super::http2_head;
-use super::link::Broken;
+use super::link::{Broken, MOST_HINTS};
 use super::request::Outgoing;
 use super::response::Head;
 
@@ -34,6 +35,8 @@ struct State {
     taken: usize,
     /// What is still to come of the answer, if its head said so.
     left: Option<u64>,
+    /// Early hints that nobody has taken yet.
+    hints: Vec<HeaderMap>,
     broken_off: bool,
     /// The upstream did nothing with the request.
     is_refused: bool,
@@ -58,6 +61,7 @@ impl Http2Stream {
             answer: Answer::Unasked,
             taken: 0,
             left: None,
+            hints: Vec::new(),
             broken_off: false,
             is_refused: false,
         })))
@@ -76,6 +80,11 @@ impl Http2Stream {
     /// The next frame of the response's body; `None`: it has ended.
     pub(super) fn poll_frame(&self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         self.0.borrow_mut().poll_frame(cx)
+    }
+
+    /// The early hints that have come since they were last asked for.
+    pub(super) fn take_hints(&self) -> Vec<HeaderMap> {
+        std::mem::take(&mut self.0.borrow_mut().hints)
     }
 
     /// Whether all of the response has been read.
@@ -128,6 +137,11 @@ impl State {
             return Poll::Ready(Err(broken));
         }
         let Answer::Awaited(awaited) = &mut self.answer else { return Poll::Pending };
+        while let Poll::Ready(Some(Ok(interim))) = awaited.poll_informational(cx) {
+            if interim.status() == StatusCode::EARLY_HINTS && self.hints.len() < MOST_HINTS {
+                self.hints.push(interim.into_parts().0.headers);
+            }
+        }
         let response = match ready!(Pin::new(awaited).poll(cx)) {
             Ok(response) => response,
             Err(error) => return Poll::Ready(Err(self.sorted(&error))),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use http::HeaderMap;
 use http_body::{Frame, SizeHint};
 
 use super::link::Broken;
@@ -56,6 +57,11 @@ impl Lease {
     /// The next frame of the response's body; `None`: it has ended.
     pub(in crate::proxy) fn poll_frame(&self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         self.wire.poll_frame(cx)
+    }
+
+    /// The early hints that have come since they were last asked for.
+    pub(in crate::proxy) fn take_hints(&self) -> Vec<HeaderMap> {
+        self.wire.take_hints()
     }
 
     /// Whether all of the response has been read.

@@ -11,7 +11,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use http_body::{Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 
@@ -58,6 +58,8 @@ struct State {
     room: usize,
     /// Something of an answer has come.
     answered: bool,
+    /// Early hints that nobody has taken yet (RFC 8297).
+    hints: Vec<HeaderMap>,
     /// What is still to come of the response.
     body: Framing,
     /// The upstream will take another request.
@@ -76,6 +78,7 @@ impl Link {
             unparsed: false,
             room: LEAST,
             answered: false,
+            hints: Vec::new(),
             body: Framing::Ended,
             keeps: true,
         })))
@@ -117,6 +120,11 @@ impl Link {
     /// The next frame of the response's body; `None`: it has ended.
     pub(super) fn poll_frame(&self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         self.0.borrow_mut().poll_frame(cx)
+    }
+
+    /// The early hints that have come since they were last asked for.
+    pub(super) fn take_hints(&self) -> Vec<HeaderMap> {
+        std::mem::take(&mut self.0.borrow_mut().hints)
     }
 
     /// Whether all of the response has been read.
@@ -187,6 +195,9 @@ impl State {
             {
                 self.incoming.advance(head.length);
                 if is_interim(&head) {
+                    if head.status == StatusCode::EARLY_HINTS && self.hints.len() < MOST_HINTS {
+                        self.hints.push(head.headers);
+                    }
                     self.unparsed = !self.incoming.is_empty();
                     continue;
                 }
@@ -273,6 +284,8 @@ pub(super) fn scratch() -> Scratch {
 
 /// A head that is longer is refused; shops that set many cookies and policies stay far below this.
 const HEAD: usize = 128 * 1024;
+/// Early hints that are passed on at a time; whoever sends more floods.
+pub(super) const MOST_HINTS: usize = 4;
 /// What is read at once, at first and at most: twice the latter made no download cheaper, and a client that takes nothing of its
 /// hundred streams can make us hold about two of it for each.
 const LEAST: usize = 8 * 1024;

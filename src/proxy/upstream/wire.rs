@@ -3,6 +3,7 @@
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use http::HeaderMap;
 use http_body::{Frame, SizeHint};
 
 use super::http2_stream::Http2Stream;
@@ -39,6 +40,14 @@ impl Wire {
         match self {
             Self::Http1(link) => link.poll_frame(cx),
             Self::Http2(stream) => stream.poll_frame(cx),
+        }
+    }
+
+    /// The early hints that have come since they were last asked for.
+    pub(super) fn take_hints(&self) -> Vec<HeaderMap> {
+        match self {
+            Self::Http1(link) => link.take_hints(),
+            Self::Http2(stream) => stream.take_hints(),
         }
     }
 

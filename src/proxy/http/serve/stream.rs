@@ -65,7 +65,7 @@ impl<F: Future<Output = Answer>> Future for Stream<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.project();
-        if this.state.poll(cx).is_ready() {
+        if this.state.poll(this.exchange, cx).is_ready() {
             return Poll::Ready(());
         }
         let exchange = this.exchange;
@@ -78,9 +78,14 @@ impl<F: Future<Output = Answer>> Future for Stream<F> {
 }
 
 impl<F: Future<Output = Answer>> State<F> {
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll(mut self: Pin<&mut Self>, exchange: &Exchange, cx: &mut Context<'_>) -> Poll<()> {
         if let StateNow::Answering { answer, reply, head_only } = self.as_mut().project() {
-            let Poll::Ready(Ok(response)) = answer.poll(cx) else {
+            let polled = answer.poll(cx);
+            for interim in exchange.take_interim() {
+                // An error means that the client has given the stream up.
+                let _ = reply.send_informational(interim);
+            }
+            let Poll::Ready(Ok(response)) = polled else {
                 // A client that gives the stream up takes the upstream's work along.
                 return reply.poll_reset(cx).map(drop);
             };
