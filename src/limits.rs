@@ -41,6 +41,8 @@ pub struct Limits {
     pub connections: usize,
     /// Open connections of one client address (IPv6: one /64); 0: no cap.
     pub connections_per_client: usize,
+    /// Octets of memory in use, above which connections and requests are refused; 0: nine tenths of what there is.
+    pub memory: u64,
 }
 
 impl Default for Limits {
@@ -64,6 +66,7 @@ impl Default for Limits {
             h2_send_buffer: H2_SEND_BUFFER,
             connections: 0,
             connections_per_client: 0,
+            memory: 0,
         }
     }
 }

@@ -62,6 +62,7 @@ pub(super) fn limits(section: &Section<'_>) -> Limits {
             0,
             MAX_CONNECTIONS,
         )),
+        memory: octets("memory", default.memory, 0, i64::MAX as u64).value,
     }
 }
 

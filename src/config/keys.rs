@@ -27,6 +27,7 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
             "h2_send_buffer",
             "connections",
             "connections_per_client",
+            "memory",
         ],
     ),
     (

@@ -28,7 +28,7 @@ fn room(descriptors: Option<u64>, memory: u64) -> Room {
 }
 
 /// What the machine has, or what the control group leaves of it, in octets.
-fn memory() -> u64 {
+pub(super) fn memory() -> u64 {
     let machine = sysinfo();
     let installed = u64::from(machine.mem_unit).saturating_mul(machine.totalram);
     granted().map_or(installed, |granted| installed.min(granted))

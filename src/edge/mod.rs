@@ -3,6 +3,7 @@
 mod descriptors;
 mod door;
 mod error;
+mod memory;
 mod readiness;
 mod reload;
 mod signals;
@@ -31,7 +32,7 @@ use crate::certs::{Intake, IntakeHandle, Truth, TruthCheck};
 use crate::config::{Loaded, site_orders};
 use crate::levers::Levers;
 use crate::live::{self, CertIndex, Challenges, OwnCheck, Publisher, ServedCert, WellKnown};
-use crate::proxy::{self, Permits, Rates, Shared, Sockets};
+use crate::proxy::{self, Permits, Rates, Shared, Shortage, Sockets};
 use crate::shutdown::{Conductor, Lifecycle, Signals, lifecycle};
 use crate::store::audit::Audit;
 use crate::telemetry::WorkerCounters;
@@ -139,6 +140,7 @@ impl Edge {
             room_for_clients: room.clients,
             listening: Semaphore::new(0),
             rates: Rates::default(),
+            shortage: Shortage::default(),
             cut_off: AtomicUsize::new(0),
         });
 
@@ -248,6 +250,7 @@ impl Edge {
         edge.control.spawn(truth_check.run(truth, edge.lifecycle.clone()));
         edge.control.spawn(newcomers.run(edge.lifecycle.clone()));
         edge.control.spawn(levers.run(edge.lifecycle.clone()));
+        edge.control.spawn(memory::watch(Arc::clone(&edge.shared), edge.lifecycle.clone()));
         edge.control.spawn(upstream_checks::run(edge.shared.routes.clone(), edge.lifecycle.clone()));
         if let Some(manager) = manager {
             edge.control.spawn(manager.run(edge.lifecycle.clone()));

@@ -149,6 +149,10 @@ fn spawn(worker: &Rc<Worker>, stream: TcpStream, peer: SocketAddr, mut permit: P
         worker.counters.accepted.add(1);
     }
     let client = peer.ip().to_canonical();
+    if !permit.is_own() && worker.shared.shortage.is_on() {
+        worker.counters.shed.count(Shed::Memory);
+        return;
+    }
     if !permit.is_own() && worker.view().table.turns_away(client) {
         worker.counters.shed.count(Shed::Denied);
         return;

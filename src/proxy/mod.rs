@@ -9,6 +9,7 @@ mod permits;
 mod pulse;
 mod rates;
 mod request_id;
+mod shortage;
 mod socket;
 mod tls;
 mod upstream;
@@ -31,6 +32,7 @@ use listener::Bound;
 
 pub use permits::Permits;
 pub use rates::Rates;
+pub use shortage::Shortage;
 pub use tls::{TlsPolicy, TlsPolicyError, UnknownName, UpstreamClient, rotate_ticket_keys};
 pub use upstream::{Transport, Unconnected};
 
@@ -58,6 +60,8 @@ pub struct Shared {
     pub room_for_clients: usize,
     /// How often client networks have asked sites that limit them.
     pub rates: Rates,
+    /// Whether memory is short.
+    pub shortage: Shortage,
     /// One permit for each worker that listens.
     pub listening: Semaphore,
     /// Connections that were open when the drain deadline passed, or a second signal came.

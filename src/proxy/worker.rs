@@ -312,7 +312,7 @@ mod tests {
     use crate::access_log::AccessLog;
     use crate::limits::Limits;
     use crate::live::{table, unknown_names};
-    use crate::proxy::{Permits, Rates, UnknownName};
+    use crate::proxy::{Permits, Rates, Shortage, UnknownName};
     use crate::shutdown::lifecycle;
 
     #[test]
@@ -370,6 +370,7 @@ mod tests {
             room_for_clients: 9,
             listening: Semaphore::new(0),
             rates: Rates::default(),
+            shortage: Shortage::default(),
             cut_off: AtomicUsize::new(0),
         })
     }

@@ -163,6 +163,8 @@ closed_set! {
         UpstreamLimit = "upstream_limit",
         /// 503: the edge is out of file descriptors.
         Descriptors = "descriptors",
+        /// 503: the edge has as much memory in use as it may.
+        Memory = "memory",
     }
 }
 
@@ -249,6 +251,8 @@ closed_set! {
         PerClient = "per_client",
         /// The operator turns the client's network away.
         Denied = "denied",
+        /// The edge has as much memory in use as it may.
+        Memory = "memory",
         /// A reader that did not read.
         WriteStall = "write_stall",
         /// A client that gives up its streams faster than they can be answered.

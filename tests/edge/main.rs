@@ -50,6 +50,7 @@ mod limited_folders;
 mod limits;
 mod lost_orders;
 mod many_orders;
+mod memory;
 mod name_servers;
 mod names;
 mod objects;

@@ -54,7 +54,7 @@ fn every_limit_is_read() {
                 upstream_response_timeout = \"6s\"\nupstream_idle_timeout = \"7s\"\nhead_size = \"8KiB\"\n\
                 headers = 1_0\nuri_length = \"8192B\"\nbody_size = \"64KB\"\nh2_streams = 0x10\n\
                 h2_stream_window = \"64KiB\"\nh2_connection_window = \"2147483647B\"\nh2_send_buffer = \"1MiB\"\n\
-                connections = 5\nconnections_per_client = 4\n";
+                connections = 5\nconnections_per_client = 4\nmemory = \"2GiB\"\n";
     let loaded = good(text);
     assert_eq!(
         loaded.config.limits,
@@ -77,6 +77,7 @@ fn every_limit_is_read() {
             h2_send_buffer: 1 << 20,
             connections: 5,
             connections_per_client: 4,
+            memory: 2 << 30,
         }
     );
     assert_eq!(warnings(&loaded), "");

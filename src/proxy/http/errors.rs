@@ -224,6 +224,7 @@ fn status_of(answer: LocalAnswer) -> StatusCode {
         | LocalAnswer::UpstreamQueueTimeout
         | LocalAnswer::UpstreamLimit
         | LocalAnswer::Descriptors
+        | LocalAnswer::Memory
         | LocalAnswer::Maintenance => StatusCode::SERVICE_UNAVAILABLE,
     }
 }

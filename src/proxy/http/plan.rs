@@ -54,6 +54,9 @@ pub(super) fn plan<'r>(head: &'r Parts, has_body: bool, exchange: &Rc<Exchange>)
         Err(rule) => return Plan::Refuse(rule),
     };
 
+    if connection.worker.shared.shortage.is_on() && !connection.is_own_check() {
+        return Plan::Answer(LocalAnswer::Memory);
+    }
     let mut buffer = NameBuffer::new();
     let host = buffer.normalise(passed.host).unwrap_or(passed.host);
     exchange.note_host(host);
