@@ -78,7 +78,7 @@ const DOORS: &[Door] = &[
     Door { crates: &["h2"], rooms: &["proxy/http", "proxy/pulse.rs", "proxy/upstream", "outbound/glimpse"] },
     Door { crates: &["httparse"], rooms: &["proxy/upstream"] },
     Door { crates: &["hyper", "hyper_util"], rooms: &["proxy", "admin", "outbound", "cli/demo"] },
-    Door { crates: &["x509_parser", "rcgen"], rooms: &["certs"] },
+    Door { crates: &["x509_parser", "rcgen"], rooms: &["certs", "proxy/tls"] },
     Door { crates: &["p12_keystore", "aes", "cbc", "des", "md5"], rooms: &["certs/formats"] },
     Door { crates: &["webpki"], rooms: &["certs/path.rs"] },
     Door { crates: &["webpki_root_certs"], rooms: &["certs/roots.rs"] },
@@ -89,7 +89,7 @@ const DOORS: &[Door] = &[
     Door { crates: &["arc_swap"], rooms: &["live/mod.rs"] },
     Door { crates: &["toml"], rooms: &["config"] },
     Door { crates: &["metrics", "metrics_exporter_prometheus"], rooms: &["telemetry"] },
-    Door { crates: &["base64ct"], rooms: &["store", "acme"] },
+    Door { crates: &["base64ct"], rooms: &["store", "acme", "proxy/tls"] },
     Door { crates: &["tar"], rooms: &["store"] },
     Door { crates: &["clap"], rooms: &["cli"] },
 ];

@@ -83,7 +83,9 @@ fn assemble(main: &Document, serving: Option<&Loaded>, draft: Option<&Draft>) ->
     let pages = config.sites.iter().filter_map(|site| Some(site.policy.error_pages.as_ref()?.folder.clone()));
     let upstreams = config.sites.iter().flat_map(|site| &site.routes).flat_map(|(_, group)| &group.upstreams);
     let shown = upstreams.filter_map(|member| member.upstream.tls.as_ref()).flat_map(|tls| tls.terms.files());
-    let pages: BTreeSet<PathBuf> = pages.chain(shown.map(|file| file.path.clone())).collect();
+    let clients = config.sites.iter().filter_map(|site| site.policy.tls.as_ref()?.clients.as_ref());
+    let clients = clients.flat_map(|clients| clients.files.clone());
+    let pages: BTreeSet<PathBuf> = pages.chain(shown.map(|file| file.path.clone())).chain(clients).collect();
     let sources = std::iter::once(main.file.clone()).chain(included.folders).chain(included.files);
     let sources = sources.chain(roots).chain(pages).collect();
     Ok(Loaded { config, rejected: sites.rejected, kept: sites.kept, warnings, sources, origins: sites.origins })

@@ -50,7 +50,7 @@ pub use standing::{Reloads, Standing, Trouble};
 
 pub use crate::access_log::{Options as AccessLogConfig, Target as AccessLogTarget};
 use crate::limits::Limits;
-pub use crate::live::NamedFile;
+pub use crate::live::{NamedFile, TlsVersion};
 use crate::live::{OrderSpec, SiteSpec};
 use crate::name::{HostName, HostPattern};
 pub use crate::telemetry::{LogFormat, LogLevel};
@@ -135,15 +135,6 @@ pub struct TlsConfig {
     pub min_version: TlsVersion,
     /// What a client gets that asks for a name nobody serves.
     pub unknown_name: UnknownName,
-}
-
-/// A protocol version an operator may choose as the oldest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TlsVersion {
-    /// TLS 1.2
-    V1_2,
-    /// TLS 1.3
-    V1_3,
 }
 
 /// What a client gets that asks for a name nobody serves, or for none.

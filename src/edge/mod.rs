@@ -120,7 +120,7 @@ impl Edge {
         let (challenges_publisher, challenges) = live::table(Challenges::default());
         let (routes_publisher, routes) =
             live::table(tables::routes(&sticky_key::states(&store)?, &config, https_port, &levers.pulled()));
-        let (policy_publisher, policy) = live::table(tables::policy(&config)?);
+        let (policy_publisher, policy) = live::table(tables::policy(&config, None)?);
         let (own, own_check) = live::table(OwnCheck::default());
         let ((unknown_names, heard), (conductor, lifecycle)) = (live::unknown_names(), lifecycle());
         let (access_log, writer) = AccessLog::start(&tables::access_log(&config)).map_err(|error| {

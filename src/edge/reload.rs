@@ -93,13 +93,6 @@ type Read = Result<(Loaded, Option<Outcome>), Vec<String>>;
 /// What a configuration comes to, beside the routes.
 pub(super) type Outcome = (TlsPolicy, Terms, AcmeTerms);
 
-/// Works it out.
-pub(super) fn outcome(config: &Config) -> Result<Outcome, Vec<String>> {
-    super::prepare_upstreams(config)?;
-    let policy = tables::policy(config).map_err(|error| vec![error.to_string()])?;
-    Ok((policy, tables::terms(config)?, tables::acme(config)?))
-}
-
 impl Reloader {
     pub(super) fn new(
         path: Option<PathBuf>,
@@ -141,6 +134,13 @@ impl Reloader {
     /// What serves.
     pub(super) fn serving(&self) -> &Loaded {
         &self.serving
+    }
+
+    /// What a configuration would come to.
+    pub(super) fn outcome(&self, config: &Config) -> Result<Outcome, Vec<String>> {
+        super::prepare_upstreams(config)?;
+        let policy = tables::policy(config, Some(&*self.policy.current())).map_err(|error| vec![error.to_string()])?;
+        Ok((policy, tables::terms(config)?, tables::acme(config)?))
     }
 
     /// The state folder that is in use.
@@ -219,7 +219,7 @@ impl Reloader {
                 "{file}: no site is left, which is taken for an accident and not reloaded; restart to serve none"
             )]);
         }
-        let outcome = outcome(&next.config)?;
+        let outcome = self.outcome(&next.config)?;
         Ok((next, Some(outcome)))
     }
 
@@ -332,7 +332,7 @@ mod tests {
 
     fn reloader() -> Reloader {
         let serving = parsed(&sites("\"a.example\"")).expect("a configuration");
-        let policy = tables::policy(&serving.config).expect("a policy");
+        let policy = tables::policy(&serving.config, None).expect("a policy");
         let routes = tables::routes(&UpstreamStates::default(), &serving.config, 443, &Pulled::default());
         let (routes, policy) = (table(routes).0, table(policy).0);
         let (terms, acme) = (watch::Sender::default(), watch::Sender::default());

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
-use super::reload::{Outcome, Reloader, outcome};
+use super::reload::{Outcome, Reloader};
 use crate::config::{Config, Draft, Loaded, NewSite, SiteOrder, SiteRefusal, site_file};
 use crate::store::{Expected, Item, Key, Store, StoreError};
 
@@ -80,7 +80,7 @@ impl Reloader {
             SiteRefusal::Conflict(format!("with this the configuration would not hold, so nothing was changed: {what}"))
         };
         let next = Config::reload_with(path, self.serving(), &draft).map_err(|mistakes| broken(&mistakes))?;
-        let outcome = outcome(&next.config).map_err(|lines| broken(&lines.join("\n")))?;
+        let outcome = self.outcome(&next.config).map_err(|lines| broken(&lines.join("\n")))?;
         Ok((next, outcome))
     }
 

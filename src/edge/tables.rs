@@ -5,9 +5,7 @@ use std::path::PathBuf;
 use crate::access_log;
 use crate::acme::{AcmeTerms, ExternalAccount, Issuer, ManagedSite, OnDemandSite, QuestionLimits};
 use crate::certs::{Flaw, Folder, Folders, Minimums, Roots, SiteTerms, Terms};
-use crate::config::{
-    self, AccessLogTarget, CertificatesConfig, Challenge, Config, DropFolder, TlsVersion, UnknownName,
-};
+use crate::config::{self, AccessLogTarget, CertificatesConfig, Challenge, Config, DropFolder, UnknownName};
 use crate::levers::Pulled;
 use crate::live::{Access, Lever, OnDemand, RouteTable, SiteSpec, UpstreamStates};
 use crate::name::HostPattern;
@@ -141,15 +139,16 @@ const fn is_ordered(site: &SiteSpec, host: &HostPattern) -> bool {
     !matches!((&site.on_demand, host), (OnDemand::Asks(_), HostPattern::Wildcard(_)))
 }
 
-/// The TLS policy of a configuration.
-pub(super) fn policy(config: &Config) -> Result<TlsPolicy, TlsPolicyError> {
+/// The TLS policy of a configuration, after the one that was in force `before`.
+pub(super) fn policy(config: &Config, before: Option<&TlsPolicy>) -> Result<TlsPolicy, TlsPolicyError> {
     let unknown_name = match &config.tls.unknown_name {
         UnknownName::Refuse => proxy::UnknownName::Refuse,
         UnknownName::Default(host) => proxy::UnknownName::Default(host.clone()),
     };
     let is_on_demand = config.sites.iter().any(|site| matches!(site.on_demand, OnDemand::Asks(_)));
-    let policy = TlsPolicy::new(config.tls.min_version == TlsVersion::V1_2, unknown_name)?;
-    Ok(policy.telling_unknown(is_on_demand))
+    let demands = config.sites.iter().map(|site| (&*site.hosts, site.policy.tls.as_ref()));
+    let policy = TlsPolicy::new(config.tls.min_version, unknown_name)?;
+    policy.telling_unknown(is_on_demand).demanding(demands, before)
 }
 
 /// Where and how requests are logged.

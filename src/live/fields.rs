@@ -3,7 +3,15 @@
 /// What only a proxy may say about the client.
 #[must_use]
 pub fn is_claim(name: &str) -> bool {
-    CLAIM_PREFIXES.iter().any(|prefix| name.starts_with(prefix)) || CLAIMS.contains(&name)
+    CLAIM_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+        || CLAIMS.contains(&name)
+        || CLIENT_CLAIMS.contains(&name)
+}
+
+/// What is said of a client's certificate, which not even a trusted proxy may say where the edge has checked it.
+#[must_use]
+pub fn is_about_client_certificate(name: &str) -> bool {
+    name.starts_with(CLIENT_CERTIFICATE) || CLIENT_CLAIMS.contains(&name)
 }
 
 /// Fields of one connection (RFC 9110 §7.6.1, and what old proxies send).
@@ -22,7 +30,18 @@ pub fn has_underscore(name: &str) -> bool {
 }
 
 /// What only a proxy may say: whom it speaks for, and which client certificate it has checked.
-const CLAIM_PREFIXES: [&str; 4] = ["x-forwarded-", "x-ssl-", "x-client-cert", "ssl-client-"];
+const CLAIM_PREFIXES: [&str; 5] = ["x-forwarded-", "x-ssl-", "x-client-cert", "ssl-client-", CLIENT_CERTIFICATE];
 /// The same, by whole names.
 const CLAIMS: [&str; 6] =
     ["forwarded", "x-real-ip", "x-client-ip", "true-client-ip", "x-request-id", "x-cluster-client-ip"];
+/// `Client-Cert` and `Client-Cert-Chain` (RFC 9440).
+const CLIENT_CERTIFICATE: &str = "client-cert";
+/// What the edge says of a client's certificate besides.
+const CLIENT_CLAIMS: [&str; 6] = [
+    "x-client-verify",
+    "x-client-subject",
+    "x-client-issuer",
+    "x-client-serial",
+    "x-client-fingerprint",
+    "x-client-not-after",
+];

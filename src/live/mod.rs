@@ -27,14 +27,14 @@ pub use cert_index::{CertIndex, Choice, KeyType, ServedCert};
 pub use challenges::Challenges;
 pub use courtesy::Courtesy;
 pub use facts::{CertFacts, CertTraits, ValidationLevel};
-pub use fields::{has_underscore, is_claim, is_hop_by_hop};
+pub use fields::{has_underscore, is_about_client_certificate, is_claim, is_hop_by_hop};
 pub use named_file::NamedFile;
 pub use on_demand::OnDemand;
 pub use order_spec::{BeforeIssue, OrderSpec, OrderedKey};
 pub use own_check::OwnCheck;
 pub use policy::{
-    Access, ErrorPages, FieldRules, Hsts, Maintenance, OwnLimits, Policy, RETRY_AFTER, RateLimit, Redirect,
-    RedirectTarget, Redirects, RoutePolicy, Www, https_origin,
+    Access, ClientCheck, ClientDemands, Demands, ErrorPages, FieldRules, Hsts, Maintenance, OwnLimits, Policy,
+    RETRY_AFTER, RateLimit, Redirect, RedirectTarget, Redirects, RoutePolicy, TlsVersion, Www, https_origin,
 };
 pub use route_table::{Provision, Route, RouteTable, Site, SiteSpec};
 pub use unknown_names::{UnknownName, UnknownNames, unknown_names};

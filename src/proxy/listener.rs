@@ -192,7 +192,9 @@ async fn secure(
     alarm.set(worker.view().table.limits.handshake_timeout);
     let policy = std::sync::Arc::clone(worker.policy.borrow_mut().load());
     let sni = OnceCell::new();
-    let outcome = alarm.guard(tls::accept(socket, &policy, &worker.certificates, &worker.challenges, &sni)).await;
+    let outcome = alarm
+        .guard(tls::accept(socket, &policy, &worker.certificates, &worker.challenges, &sni, permit.is_own()))
+        .await;
     let sni = sni.into_inner();
     drop(handshaking);
     if policy.tells_unknown()
@@ -211,9 +213,9 @@ async fn secure(
                 worker.counters.handshakes.count(accepted.kind);
             }
             let protocol = if accepted.http2 { Protocol::Http2 } else { Protocol::Http1 };
-            let agreed =
-                Agreed { sni, certificate: accepted.certificate, by_default: accepted.by_default, kind: accepted.kind };
-            let stream = Stream::Tls(Box::new(accepted.stream));
+            let tls::Accepted { stream, certificate, by_default, kind, own, client_fields, .. } = accepted;
+            let agreed = Agreed { sni, certificate, by_default, kind, own, client_fields };
+            let stream = Stream::Tls(Box::new(stream));
             Some(Connection::new(worker, stream, client, protocol, Some(agreed), alarm, open, permit))
         }
         // The check knows what it has asked for, and tells what came of it.

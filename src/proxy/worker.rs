@@ -311,7 +311,7 @@ mod tests {
     use super::*;
     use crate::access_log::AccessLog;
     use crate::limits::Limits;
-    use crate::live::{table, unknown_names};
+    use crate::live::{TlsVersion, table, unknown_names};
     use crate::proxy::{Permits, Rates, Shortage, UnknownName};
     use crate::shutdown::lifecycle;
 
@@ -363,7 +363,7 @@ mod tests {
             well_known: table(WellKnown::default()).1,
             challenges: table(Challenges::default()).1,
             unknown_names: unknown_names().0,
-            policy: table(TlsPolicy::new(true, UnknownName::Refuse).expect("a policy")).1,
+            policy: table(TlsPolicy::new(TlsVersion::V1_2, UnknownName::Refuse).expect("a policy")).1,
             own_check: table(OwnCheck::default()).1,
             access_log: AccessLog::off(),
             permits: Permits::new(9),

@@ -85,6 +85,10 @@ closed_set! {
         Incompatible = "incompatible",
         /// The peer refused our certificate or broke off with an alert.
         PeerAlert = "peer_alert",
+        /// The site asks for a certificate of the client, which has shown none.
+        NoClientCertificate = "no_client_certificate",
+        /// The client's certificate is expired, revoked, or of nobody whom the site trusts.
+        ClientCertificate = "client_certificate",
         /// What came is no TLS.
         NotTls = "not_tls",
         /// Ours failed.

@@ -80,6 +80,7 @@ mod site_limits;
 mod site_maintenance;
 mod site_rates;
 mod site_redirects;
+mod site_tls;
 mod staging;
 mod start;
 mod state_key;

@@ -6,6 +6,7 @@ mod hsts;
 mod pages;
 mod rate;
 mod redirect;
+mod tls;
 
 use super::bounds;
 use super::reader::{Pad, Placed, Section};
@@ -27,6 +28,7 @@ impl ReadPolicy {
         let hsts = hsts::read(site);
         let policy = Policy {
             redirects,
+            tls: tls::read(site),
             hsts: hsts.as_ref().map(|hsts| hsts.value.clone()),
             request_headers: field_rules::of_requests(site),
             response_headers: field_rules::of_responses(site),

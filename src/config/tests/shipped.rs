@@ -41,6 +41,9 @@ fn every_key_of_the_shipped_file_may_be_uncommented() {
     let everything = everything.replace("\"edge.pem\"", "\"Cargo.toml\"");
     let everything = everything.replace("\"edge.key\"", &format!("{:?}", key.path()));
 
+    let folder = tempfile::tempdir().expect("a folder");
+    let everything = everything.replace("\"client-c", &format!("\"{}/client-c", folder.path().display()));
+    write_client_files(folder.path());
     parse(&everything).unwrap_or_else(|mistakes| panic!("{mistakes}"));
 }
 
@@ -69,6 +72,7 @@ fn the_reader_asks_for_every_known_key_and_every_one_is_shipped_and_explained() 
         "access_log",
         "site",
         "site.redirect",
+        "site.tls",
         "site.hsts",
         "site.request_headers",
         "site.response_headers",
@@ -111,6 +115,28 @@ fn the_mistakes_the_reference_shows_are_said_like_that() {
     let second =
         wrong(site).replace("v.toml:6:", "config/vitrine.toml:40:").replace("v.toml:2 ", "config/vitrine.toml:31 ");
     assert!(REFERENCE.contains(&format!("\n{second}\n")), "{second}");
+}
+
+/// An authority of clients, and what it has revoked.
+fn write_client_files(folder: &Path) {
+    use rcgen::{BasicConstraints, CertificateParams, CertificateRevocationListParams, IsCa, Issuer, KeyPair};
+    let key = KeyPair::generate().expect("a key");
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority = params.self_signed(&key).expect("an authority").pem();
+    let now = time::OffsetDateTime::now_utc();
+    let revoked = CertificateRevocationListParams {
+        this_update: now,
+        next_update: now + time::Duration::days(1),
+        crl_number: 1_u64.into(),
+        issuing_distribution_point: None,
+        revoked_certs: Vec::new(),
+        key_identifier_method: rcgen::KeyIdMethod::Sha256,
+    };
+    let revoked = revoked.signed_by(&Issuer::new(params, &key)).expect("a list").pem().expect("PEM");
+    for (name, content) in [("client-ca.pem", authority), ("client-crl.pem", revoked)] {
+        std::fs::write(folder.join(name), content).expect("written");
+    }
 }
 
 /// The shipped file with the keys in force that `wanted` lets through.

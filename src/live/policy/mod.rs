@@ -1,6 +1,7 @@
 //! What a site does with requests besides passing them on.
 
 mod access;
+mod demands;
 mod field_rules;
 mod hsts;
 mod limits;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 use crate::limits::Limits;
 
 pub use access::Access;
+pub use demands::{ClientCheck, ClientDemands, Demands, TlsVersion};
 pub use field_rules::FieldRules;
 pub use hsts::Hsts;
 pub use limits::OwnLimits;
@@ -29,6 +31,8 @@ pub use route::RoutePolicy;
 pub struct Policy {
     /// Where its requests are sent instead.
     pub redirects: Redirects,
+    /// What it asks of the TLS of its clients; `None`: what the edge asks of all.
+    pub tls: Option<Demands>,
     /// What browsers are told over TLS, whatever the shop says.
     pub hsts: Option<Hsts>,
     /// Fields of requests on their way to the shop.
@@ -53,6 +57,7 @@ impl Policy {
     /// What is not said here as `model` has it.
     pub fn inherit(&mut self, model: &Self) {
         self.redirects.inherit(&model.redirects);
+        keep_or_take(&mut self.tls, &model.tls);
         keep_or_take(&mut self.hsts, &model.hsts);
         keep_or_take(&mut self.request_headers, &model.request_headers);
         keep_or_take(&mut self.response_headers, &model.response_headers);

@@ -14,7 +14,7 @@ use http::HeaderValue;
 use super::alarm::Alarm;
 use super::http::Exchange;
 use super::permits::Permit;
-use super::tls::Stream;
+use super::tls::{OwnPolicy, Stream};
 use super::upstream::{Introduction, Tunnel};
 use super::worker::{Open, Worker};
 use crate::limits::Limits;
@@ -83,6 +83,10 @@ pub(super) struct Agreed {
     /// The name was nobody's: coverage is not asked, only configuration.
     pub(super) by_default: bool,
     pub(super) kind: HandshakeKind,
+    /// The policy that it was agreed on under, where that is not everybody's.
+    pub(super) own: Option<Arc<OwnPolicy>>,
+    /// What the shop is told of the client's certificate, as it goes over the wire.
+    pub(super) client_fields: Option<Box<[u8]>>,
 }
 
 /// What the connection is waiting for; decides what its deadline means.
@@ -231,7 +235,21 @@ impl Connection {
     pub(super) fn may_ask_for(&self, host: &str) -> bool {
         match &self.tls {
             None => true,
-            Some(agreed) => agreed.by_default || agreed.certificate.covers(host),
+            Some(agreed) => {
+                (agreed.by_default || agreed.certificate.covers(host))
+                    && (self.is_own_check() || self.was_agreed_for(host, agreed))
+            }
+        }
+    }
+
+    /// Whether the site of `host` would have agreed to what this connection was opened with: a client that came in by the name of another
+    /// has shown what that one asks for.
+    fn was_agreed_for(&self, host: &str, agreed: &Agreed) -> bool {
+        let mut policy = self.worker.policy.borrow_mut();
+        match (policy.load().own(host), &agreed.own) {
+            (None, None) => true,
+            (Some(asked), Some(own)) => Arc::ptr_eq(asked, own),
+            (None, Some(_)) | (Some(_), None) => false,
         }
     }
 

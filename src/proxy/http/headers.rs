@@ -4,7 +4,7 @@ use http::header::{CONNECTION, SEC_WEBSOCKET_KEY, TRAILER, UPGRADE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 
-pub(super) use crate::live::{has_underscore, is_claim, is_hop_by_hop};
+pub(super) use crate::live::{has_underscore, is_about_client_certificate, is_claim, is_hop_by_hop};
 
 /// Makes a response's fields those of a response from the edge to the client.
 ///

@@ -36,7 +36,10 @@ pub(super) fn write(
     octets.extend_from_slice(b" HTTP/1.1\r\n");
     write_field(&mut octets, "host", authority.as_bytes());
 
-    let seen = write_client_fields(&mut octets, head, connection.peer_is_trusted, rules, hidden);
+    let vouched = connection.tls.as_ref().and_then(|agreed| agreed.client_fields.as_deref());
+    let believed = Believed { proxy: connection.peer_is_trusted, certificate: vouched.is_none() };
+    let seen = write_client_fields(&mut octets, head, believed, rules, hidden);
+    octets.extend_from_slice(vouched.unwrap_or_default());
     for (name, value) in rules.iter().flat_map(|rules| rules.said()) {
         write_field(&mut octets, name.as_str(), value.as_bytes());
     }
@@ -75,12 +78,20 @@ struct Seen {
     forwarded_host: bool,
 }
 
-/// Writes the fields that are the client's to choose, without those that the site's rules replace. `trusted`: those too that only a
-/// proxy may choose.
+/// What of that which only a proxy may say is believed.
+#[derive(Clone, Copy)]
+struct Believed {
+    /// What it says at all.
+    proxy: bool,
+    /// What it says of certificates: the edge has checked none itself.
+    certificate: bool,
+}
+
+/// Writes the fields that are the client's to choose, without those that the site's rules replace.
 fn write_client_fields(
     octets: &mut Vec<u8>,
     head: &Parts,
-    trusted: bool,
+    believed: Believed,
     rules: Option<&FieldRules>,
     hidden: Option<&str>,
 ) -> Seen {
@@ -118,7 +129,8 @@ fn write_client_fields(
         let refused = text == "trailer"
             || headers::is_hop_by_hop(text)
             || headers::has_underscore(text)
-            || (!trusted && headers::is_claim(text))
+            || (!believed.proxy && headers::is_claim(text))
+            || (!believed.certificate && headers::is_about_client_certificate(text))
             || nominated.iter().any(|token| token.eq_ignore_ascii_case(text));
         if refused {
             continue;

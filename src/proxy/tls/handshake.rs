@@ -5,6 +5,7 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use rustls::{AlertDescription, HandshakeKind as RustlsKind, ProtocolVersion, ServerConnection};
 use tokio::io::AsyncWriteExt;
@@ -12,6 +13,8 @@ use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::hello::{self, Served};
+use super::identity::{self, Identity};
+use super::own_policy::OwnPolicy;
 use super::policy::{H2, TlsPolicy};
 use super::resolver::Pinned;
 use crate::live::{Cached, CertIndex, Challenges, ServedCert};
@@ -27,6 +30,10 @@ pub(in crate::proxy) struct Accepted {
     pub(in crate::proxy) by_default: bool,
     pub(in crate::proxy) http2: bool,
     pub(in crate::proxy) kind: HandshakeKind,
+    /// The policy that the name's site has for itself.
+    pub(in crate::proxy) own: Option<Arc<OwnPolicy>>,
+    /// What the shop is told of the client's certificate, as it goes over the wire.
+    pub(in crate::proxy) client_fields: Option<Box<[u8]>>,
 }
 
 /// A handshake that did not end in a connection.
@@ -39,13 +46,15 @@ pub(in crate::proxy) struct Refused {
 
 /// Reads the hello, decides, and finishes the handshake. The caller sets the deadline around all of it. The name the client
 /// sent, as it sent it, is put into `sni` as soon as it is known: the caller wants it however this ends. `None`: an authority was
-/// shown what it asked for, which is the end of such a connection.
+/// shown what it asked for, which is the end of such a connection. `is_own_check`: the edge looks at its certificate, which it is
+/// shown whatever the site asks of clients.
 pub(in crate::proxy) async fn accept(
     socket: Socket,
     policy: &TlsPolicy,
     index: &RefCell<Cached<CertIndex>>,
     challenges: &RefCell<Cached<Challenges>>,
     sni: &OnceCell<Box<str>>,
+    is_own_check: bool,
 ) -> Result<Option<Accepted>, Refused> {
     let acceptor = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), socket);
     let mut start = acceptor.await.map_err(|error| refused(&error))?;
@@ -64,8 +73,8 @@ pub(in crate::proxy) async fn accept(
         let _ = stream.shutdown().await;
         return Ok(None);
     }
-    let decided = hello::decide(&hello, index.borrow_mut().load(), &policy.unknown_name);
-    let Served { choice, by_default } = match decided {
+    let decided = hello::decide(&hello, index.borrow_mut().load(), policy);
+    let Served { choice, by_default, own } = match decided {
         Ok(served) => served,
         Err(reason) => {
             // Best effort: the peer may be gone, and the refusal stands either way.
@@ -76,7 +85,8 @@ pub(in crate::proxy) async fn accept(
     };
 
     let mut pinned = Some(Pinned::new(choice));
-    let config = Arc::clone(&policy.config);
+    let own = own.filter(|_| !is_own_check);
+    let config = Arc::clone(own.as_ref().map_or(&policy.config, |own| &own.config));
     let mut handshake = Pinned::lend(&mut pinned, || start.into_stream(config));
     let stream = poll_fn(|cx| Pinned::lend(&mut pinned, || Pin::new(&mut handshake).poll(cx)))
         .await
@@ -84,10 +94,28 @@ pub(in crate::proxy) async fn accept(
 
     let session = stream.get_ref().1;
     let (http2, kind) = (session.alpn_protocol() == Some(H2), kind(session));
+    let client_fields = match own.as_ref().filter(|own| own.knows_clients()) {
+        Some(own) => introduced(own, session)?,
+        None => None,
+    };
     let Some(certificate) = pinned.and_then(Pinned::taken) else {
         return Err(Refused { reason: HandshakeFailure::Internal, detail: Some("no certificate was taken".into()) });
     };
-    Ok(Some(Accepted { stream, certificate, by_default, http2, kind }))
+    Ok(Some(Accepted { stream, certificate, by_default, http2, kind, own, client_fields }))
+}
+
+/// What the shop is told of the client, if it is told anything. A session is resumed without a look at the certificate, which may have
+/// ended since it began.
+fn introduced(own: &OwnPolicy, session: &ServerConnection) -> Result<Option<Box<[u8]>>, Refused> {
+    let Some(certificate) = session.peer_certificates().and_then(<[_]>::first) else {
+        return Ok(own.introduces().then(identity::fields_of_nobody));
+    };
+    let refused = |detail: &str| Refused { reason: HandshakeFailure::ClientCertificate, detail: Some(detail.into()) };
+    let identity = Identity::read(certificate).ok_or_else(|| refused("the client's certificate cannot be read"))?;
+    if identity.has_ended(SystemTime::now()) {
+        return Err(refused("the client's certificate has expired since its session began"));
+    }
+    Ok(own.introduces().then(|| identity.fields()))
 }
 
 fn kind(session: &ServerConnection) -> HandshakeKind {
@@ -107,6 +135,10 @@ fn refused(error: &io::Error) -> Refused {
     let reason = match tls {
         None => HandshakeFailure::Closed,
         Some(rustls::Error::AlertReceived(_)) => HandshakeFailure::PeerAlert,
+        Some(rustls::Error::NoCertificatesPresented) => HandshakeFailure::NoClientCertificate,
+        Some(rustls::Error::InvalidCertificate(_) | rustls::Error::InvalidCertRevocationList(_)) => {
+            HandshakeFailure::ClientCertificate
+        }
         Some(rustls::Error::PeerIncompatible(_) | rustls::Error::NoApplicationProtocol) => {
             HandshakeFailure::Incompatible
         }

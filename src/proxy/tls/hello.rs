@@ -5,7 +5,8 @@ use std::sync::Arc;
 use rustls::ServerConfig;
 use rustls::server::ClientHello;
 
-use super::policy::UnknownName;
+use super::own_policy::OwnPolicy;
+use super::policy::{TlsPolicy, UnknownName};
 use crate::live::{CertIndex, Challenges, Choice};
 use crate::name::NameBuffer;
 use crate::telemetry::HandshakeFailure;
@@ -16,6 +17,8 @@ pub(super) struct Served {
     pub(super) choice: Choice,
     /// The name is nobody's, and the operator chose a default certificate for such.
     pub(super) by_default: bool,
+    /// What the name's site has for itself.
+    pub(super) own: Option<Arc<OwnPolicy>>,
 }
 
 /// Whether a client offers acme-tls/1 alone: it is an authority's probe, and must never see a shop's certificate (RFC 8737 §3).
@@ -37,21 +40,21 @@ pub(super) fn answer_to(hello: &ClientHello<'_>, challenges: &Challenges) -> Opt
 pub(super) fn decide(
     hello: &ClientHello<'_>,
     index: &CertIndex,
-    unknown_name: &UnknownName,
+    policy: &TlsPolicy,
 ) -> Result<Served, HandshakeFailure> {
     if is_probe(hello) {
         return Err(HandshakeFailure::NoChallenge);
     }
     let mut buffer = NameBuffer::new();
     let name = hello.server_name().and_then(|name| buffer.normalise(name));
-    if let Some(choice) = name.and_then(|name| index.find(name)) {
-        return Ok(Served { choice: choice.clone(), by_default: false });
+    if let Some((name, choice)) = name.and_then(|name| Some((name, index.find(name)?))) {
+        return Ok(Served { choice: choice.clone(), by_default: false, own: policy.own(name).cloned() });
     }
     let failure = if hello.server_name().is_some() { HandshakeFailure::UnknownName } else { HandshakeFailure::NoName };
-    match unknown_name {
+    match &policy.unknown_name {
         UnknownName::Refuse => Err(failure),
         UnknownName::Default(default) => match index.find(default.as_str()) {
-            Some(choice) => Ok(Served { choice: choice.clone(), by_default: true }),
+            Some(choice) => Ok(Served { choice: choice.clone(), by_default: true, own: None }),
             None => Err(failure),
         },
     }

@@ -2,6 +2,8 @@
 
 mod handshake;
 mod hello;
+mod identity;
+mod own_policy;
 mod policy;
 mod resolver;
 mod stream;
@@ -9,6 +11,7 @@ mod tickets;
 mod upstream;
 
 pub(super) use handshake::{Accepted, Refused, accept};
+pub(super) use own_policy::OwnPolicy;
 pub use policy::{TlsPolicy, TlsPolicyError, UnknownName};
 pub(super) use stream::Stream;
 pub use tickets::rotate_ticket_keys;

@@ -3,19 +3,25 @@
 use std::sync::{Arc, OnceLock};
 
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
-use rustls::server::NoServerSessionStorage;
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{NoServerSessionStorage, ProducesTickets, WebPkiClientVerifier};
 use rustls::version::{TLS12, TLS13};
 use rustls::{ServerConfig, SupportedProtocolVersion};
 
+use super::own_policy::{OwnPolicies, OwnPolicy};
 use super::resolver::LentCertificate;
-use super::tickets::ticketer;
-use crate::name::HostName;
+use super::tickets;
+use crate::live::{Demands, TlsVersion};
+use crate::name::{HostName, HostPattern};
 
 /// How the edge speaks TLS, and what it does about names nobody serves.
 pub struct TlsPolicy {
     pub(super) config: Arc<ServerConfig>,
     pub(super) unknown_name: UnknownName,
     tells_unknown: bool,
+    min_version: TlsVersion,
+    /// Where any site has one.
+    own: Option<OwnPolicies>,
 }
 
 /// What a client gets that asks for a name nobody serves, or for none.
@@ -28,22 +34,34 @@ pub enum UnknownName {
 }
 
 impl TlsPolicy {
-    /// A policy. TLS 1.3 is always spoken; `tls12` adds TLS 1.2.
+    /// A policy. TLS 1.3 is always spoken.
     ///
     /// # Errors
     /// When the cryptography library offers no usable versions or no randomness for the ticket keys.
-    pub fn new(tls12: bool, unknown_name: UnknownName) -> Result<Self, TlsPolicyError> {
-        let versions: &[&SupportedProtocolVersion] = if tls12 { &[&TLS13, &TLS12] } else { &[&TLS13] };
-        let mut config = ServerConfig::builder_with_provider(provider())
-            .with_protocol_versions(versions)
-            .map_err(TlsPolicyError)?
-            .with_no_client_auth()
-            .with_cert_resolver(Arc::new(LentCertificate));
-        config.alpn_protocols = vec![H2.to_vec(), HTTP11.to_vec()];
-        // rustls' session store is one mutex around a list that is searched from the front; tickets need neither.
-        config.session_storage = Arc::new(NoServerSessionStorage {});
-        config.ticketer = ticketer().map_err(TlsPolicyError)?;
-        Ok(Self { config: Arc::new(config), unknown_name, tells_unknown: false })
+    pub fn new(min_version: TlsVersion, unknown_name: UnknownName) -> Result<Self, TlsPolicyError> {
+        let ticketer = tickets::shared().map_err(TlsPolicyError)?;
+        let nobody = WebPkiClientVerifier::no_client_auth();
+        let config = Arc::new(server_config(min_version == TlsVersion::V1_2, nobody, ticketer)?);
+        Ok(Self { config, unknown_name, tells_unknown: false, min_version, own: None })
+    }
+
+    /// The same, with what sites ask for: the names of each with its demands. Sites whose demands are as they were `before` go on as they
+    /// are; tickets of the others are worth nothing from then on.
+    ///
+    /// # Errors
+    /// As [`TlsPolicy::new`].
+    pub fn demanding<'a>(
+        self,
+        sites: impl Iterator<Item = (&'a [HostPattern], Option<&'a Demands>)>,
+        before: Option<&Self>,
+    ) -> Result<Self, TlsPolicyError> {
+        let own = OwnPolicies::of(sites, self.min_version, before.and_then(|before| before.own.as_ref()))?;
+        Ok(Self { own: Some(own).filter(|own| !own.is_empty()), ..self })
+    }
+
+    /// What the site of `name`, which is in normal form, has for itself; `None`: what everybody has.
+    pub(in crate::proxy) fn own(&self, name: &str) -> Option<&Arc<OwnPolicy>> {
+        self.own.as_ref()?.of_name(name)
     }
 
     /// The same, with it told when clients ask for names that nobody serves.
@@ -67,9 +85,28 @@ impl TlsPolicy {
     }
 }
 
+/// What rustls is told. `tls12` adds TLS 1.2 to TLS 1.3.
+pub(super) fn server_config(
+    tls12: bool,
+    clients: Arc<dyn ClientCertVerifier>,
+    ticketer: Arc<dyn ProducesTickets>,
+) -> Result<ServerConfig, TlsPolicyError> {
+    let versions: &[&SupportedProtocolVersion] = if tls12 { &[&TLS13, &TLS12] } else { &[&TLS13] };
+    let mut config = ServerConfig::builder_with_provider(provider())
+        .with_protocol_versions(versions)
+        .map_err(TlsPolicyError)?
+        .with_client_cert_verifier(clients)
+        .with_cert_resolver(Arc::new(LentCertificate));
+    config.alpn_protocols = vec![H2.to_vec(), HTTP11.to_vec()];
+    // rustls' session store is one mutex around a list that is searched from the front; tickets need neither.
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    config.ticketer = ticketer;
+    Ok(config)
+}
+
 /// The policy cannot be made.
 #[derive(Debug)]
-pub struct TlsPolicyError(rustls::Error);
+pub struct TlsPolicyError(pub(super) rustls::Error);
 
 impl std::fmt::Display for TlsPolicyError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
