@@ -45,8 +45,10 @@ pub struct Record {
     pub time: SystemTime,
     /// Its `X-Request-Id`.
     pub id: Box<str>,
-    /// The client.
+    /// The client: the peer, or whom those speak for who are trusted to say so.
     pub client: IpAddr,
+    /// Who has connected.
+    pub peer: IpAddr,
     /// The name the client asked TLS for.
     pub sni: Option<Box<str>>,
     /// The name the request is for.
@@ -132,7 +134,7 @@ impl AccessLog {
             record.query = None;
         }
         if hot.truncate_client {
-            record.client = network(record.client);
+            (record.client, record.peer) = (network(record.client), network(record.peer));
         }
         hot.queue.try_send(writer::Message::Record(Box::new(record))).is_ok()
     }
@@ -159,6 +161,7 @@ struct Line<'a> {
     time: String,
     id: &'a str,
     client: IpAddr,
+    peer: IpAddr,
     sni: Option<&'a str>,
     host: Option<&'a str>,
     method: &'a str,
@@ -183,6 +186,7 @@ impl<'a> Line<'a> {
             time: timestamp(record.time),
             id: &record.id,
             client: record.client,
+            peer: record.peer,
             sni: record.sni.as_deref(),
             host: record.host.as_deref(),
             method: &record.method,
@@ -246,6 +250,7 @@ mod tests {
             time: std::time::UNIX_EPOCH + Duration::from_millis(1_795_305_600_007),
             id: "0123".into(),
             client: IpAddr::from([203, 0, 113, 77]),
+            peer: IpAddr::from([10, 0, 0, 1]),
             sni: Some("shop.example".into()),
             host: Some("shop.example".into()),
             method: "GET".into(),
@@ -285,7 +290,7 @@ mod tests {
     fn a_line_has_every_member_and_the_query_only_when_asked() {
         let mut record = record("/a\n\"b");
         let expected = concat!(
-            r#"{"time":"2026-11-22T00:00:00.007Z","id":"0123","client":"203.0.113.77","sni":"shop.example","#,
+            r#"{"time":"2026-11-22T00:00:00.007Z","id":"0123","client":"203.0.113.77","peer":"10.0.0.1","sni":"shop.example","#,
             r#""host":"shop.example","method":"GET","path":"/a\n\"b","query":"token=secret","status":200,"#,
             r#""received":0,"sent":1024,"duration":0.001234,"upstream":"127.0.0.1:8080","tls":"1.3","#,
             r#""resumed":true,"protocol":"http/2","outcome":null}"#

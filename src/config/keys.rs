@@ -227,7 +227,6 @@ fn distance(one: &str, other: &str) -> usize {
     row[other.len()]
 }
 
-pub(super) const NOT_IN_THIS_VERSION: &str = "not in this version";
 const LONGEST_WORD: usize = 64;
 
 #[cfg(test)]

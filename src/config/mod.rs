@@ -126,6 +126,8 @@ pub struct EdgeConfig {
     pub drain_timeout: Duration,
     /// Peers whose `X-Forwarded-*` is believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// Balancers that begin each connection with a header of the PROXY protocol.
+    pub proxy_protocol: Vec<IpNet>,
 }
 
 /// `[tls]`

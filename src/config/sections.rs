@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::keys::NOT_IN_THIS_VERSION;
+use ipnet::IpNet;
+
 use super::reader::{Placed, Section};
 use super::{
     AccessLogConfig, AccessLogTarget, AdminConfig, EdgeConfig, LogConfig, LogFormat, LogLevel, TlsConfig, TlsVersion,
@@ -24,13 +25,15 @@ pub(super) fn edge(section: &Section<'_>, listeners: &mut Vec<Listener>) -> Edge
     let http = section.list("http", place::listener);
     let workers = section.bounded("workers", value::count, 0, 0..=MAX_WORKERS).value;
     let drain = section.bounded("drain_timeout", value::duration, DRAIN_TIMEOUT, SHORTEST_DRAIN..=LONGEST_DRAIN);
-    let proxies = section.list("trusted_proxies", place::network).map(|list| list.value).unwrap_or_default();
-    for proxy in proxies.iter().filter(|proxy| proxy.value.prefix_len() == 0) {
-        section.pad.warning(proxy.line, "edge.trusted_proxies", EVERYBODY_TRUSTED);
-    }
-    if let Some(list) = section.list("proxy_protocol", place::network).filter(|list| !list.value.is_empty()) {
-        section.pad.mistake(list.line, "edge.proxy_protocol", format!("{NOT_IN_THIS_VERSION}; leave it empty"));
-    }
+    let networks = |key, everybody: &str| -> Vec<IpNet> {
+        let list = section.list(key, place::network).map(|list| list.value).unwrap_or_default();
+        for network in list.iter().filter(|network| network.value.prefix_len() == 0) {
+            section.pad.warning(network.line, &section.dotted(key), everybody);
+        }
+        list.into_iter().map(|network| network.value).collect()
+    };
+    let trusted_proxies = networks("trusted_proxies", EVERYBODY_TRUSTED);
+    let proxy_protocol = networks("proxy_protocol", EVERYBODY_INTRODUCES);
     for (key, list, default) in [("edge.https", &https, HTTPS), ("edge.http", &http, HTTP)] {
         match list {
             Some(list) => listeners.extend(list.value.iter().map(|address| Listener::given(key, address))),
@@ -42,7 +45,8 @@ pub(super) fn edge(section: &Section<'_>, listeners: &mut Vec<Listener>) -> Edge
         http: addresses(http, HTTP),
         workers: resolve_workers(workers),
         drain_timeout: drain.value,
-        trusted_proxies: proxies.into_iter().map(|proxy| proxy.value).collect(),
+        trusted_proxies,
+        proxy_protocol,
     }
 }
 
@@ -180,6 +184,8 @@ fn collide(one: SocketAddr, other: SocketAddr) -> bool {
     one.port() != 0 && one.port() == other.port() && (a == b || covers(a, b) || covers(b, a))
 }
 
+const EVERYBODY_INTRODUCES: &str = "is everybody: any client can then claim any address, and who says nothing is shut out; \
+                                    name the balancers alone";
 const EVERYBODY_TRUSTED: &str = "trusts everybody: any client can then claim any address; name your proxies' networks";
 const ADMIN_IS_LOCAL: &str = "beyond loopback it needs TLS and credentials, which are not in this version; \
                               for metrics and health alone use admin.metrics_listen";

@@ -20,7 +20,8 @@ pub(super) fn routes(states: &UpstreamStates, config: &Config, https_port: u16, 
             site.policy.maintenance.get_or_insert_default().on = held.value;
         }
     }
-    let mut table = RouteTable::knowing(states, sites, limits, config.edge.trusted_proxies.clone(), https_port);
+    let mut table = RouteTable::knowing(states, sites, limits, config.edge.trusted_proxies.clone(), https_port)
+        .introduced_by(&config.edge.proxy_protocol);
     if !pulled.denied.is_empty() {
         let networks: Vec<_> = pulled.denied.keys().map(|network| network.net()).collect();
         table.denied = Some(Access::new(&[], &networks));

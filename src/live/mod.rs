@@ -36,7 +36,7 @@ pub use policy::{
     Access, ClientCheck, ClientDemands, Demands, ErrorPages, FieldRules, Hsts, Maintenance, OwnLimits, Policy,
     RETRY_AFTER, RateLimit, Redirect, RedirectTarget, Redirects, RoutePolicy, TlsVersion, Www, https_origin,
 };
-pub use route_table::{Provision, Route, RouteTable, Site, SiteSpec};
+pub use route_table::{Provision, Route, RouteTable, Site, SiteSpec, contains};
 pub use unknown_names::{UnknownName, UnknownNames, unknown_names};
 pub use upstream::{
     Balance, BalanceMethod, Care, Check, Condition, Cookies, Full, GroupSpec, Kept, LONGEST_REST, Lever, Load,

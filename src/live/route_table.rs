@@ -28,6 +28,8 @@ pub struct RouteTable {
     pub denied: Option<Access>,
     /// Peers whose `X-Forwarded-*` and `Forwarded` are believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// Networks whose connections begin with a header of the PROXY protocol.
+    pub proxy_protocol: Vec<IpNet>,
     /// The port of the first HTTPS listener, for redirects from plain HTTP.
     pub https_port: u16,
 }
@@ -57,6 +59,7 @@ impl RouteTable {
             limits,
             denied: None,
             trusted_proxies: trusted_proxies.into_iter().map(canonical).collect(),
+            proxy_protocol: Vec::new(),
             https_port,
         };
         let mut places = Places { states, known: HashMap::new() };
@@ -72,6 +75,12 @@ impl RouteTable {
             table.sites.push(site);
         }
         table
+    }
+
+    /// The same table, with balancers in these networks that say first whom they speak for.
+    #[must_use]
+    pub fn introduced_by(self, balancers: &[IpNet]) -> Self {
+        Self { proxy_protocol: balancers.iter().copied().map(canonical).collect(), ..self }
     }
 
     /// The site of `host`, which is in normal form: exact name first, then the wildcard one label up.
@@ -140,6 +149,12 @@ pub(super) fn canonical(network: IpNet) -> IpNet {
     let IpNet::V6(mapped) = network else { return network };
     let v4 = mapped.addr().to_ipv4_mapped().zip(mapped.prefix_len().checked_sub(MAPPED));
     v4.and_then(|(address, length)| Ipv4Net::new(address, length).ok()).map_or(network, IpNet::V4)
+}
+
+/// Whether one of these networks, as the table has them, holds an address that is in its own form.
+#[must_use]
+pub fn contains(networks: &[IpNet], address: IpAddr) -> bool {
+    networks.iter().any(|network| network.contains(&address))
 }
 
 /// How many bits of an IPv4-mapped address say that it is one (RFC 4291 §2.5.5.2).

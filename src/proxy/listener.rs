@@ -2,7 +2,7 @@
 
 use std::cell::OnceCell;
 use std::io;
-use std::net::{SocketAddr, TcpListener as StdListener};
+use std::net::{IpAddr, SocketAddr, TcpListener as StdListener};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -10,12 +10,15 @@ use rustix::io::Errno;
 use socket2::{Domain, Protocol as IpProtocol, Type};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::connection::{Agreed, Connection};
+use super::alarm::Alarm;
+use super::connection::{Agreed, Connection, Ends};
 use super::http;
 use super::permits::Permit;
+use super::proxy_protocol::{self, NoHeader};
 use super::socket::Socket;
 use super::tls::{self, Stream};
 use super::worker::{Open, Worker};
+use crate::live::contains;
 use crate::shutdown::Lifecycle;
 use crate::telemetry::{AcceptTrouble, HandshakeFailure, Label, Protocol, Shed};
 
@@ -148,29 +151,33 @@ fn spawn(worker: &Rc<Worker>, stream: TcpStream, peer: SocketAddr, mut permit: P
     if !permit.is_own() {
         worker.counters.accepted.add(1);
     }
-    let client = peer.ip().to_canonical();
+    let peer = peer.ip().to_canonical();
     if !permit.is_own() && worker.shared.shortage.is_on() {
         worker.counters.shed.count(Shed::Memory);
         return;
     }
-    if !permit.is_own() && worker.view().table.turns_away(client) {
-        worker.counters.shed.count(Shed::Denied);
-        return;
-    }
-    if !permit.for_client(client, worker.view().table.limits.connections_per_client) {
-        worker.counters.shed.count(Shed::PerClient);
+    let is_introduced = !permit.is_own() && contains(&worker.view().table.proxy_protocol, peer);
+    if !is_introduced && !is_welcome(worker, &mut permit, peer) {
         return;
     }
     let open = worker.open_connection();
     let worker = Rc::clone(worker);
     tokio::task::spawn_local(async move {
-        let socket = Socket::new(stream);
+        let mut socket = Socket::new(stream);
+        let alarm = worker.alarms.alarm();
+        alarm.set(worker.view().table.limits.handshake_timeout);
+        let speaker = match is_introduced {
+            false => Some(peer),
+            true => introduced(&worker, &mut socket, &alarm, peer)
+                .await
+                .filter(|speaker| is_welcome(&worker, &mut permit, *speaker)),
+        };
+        let Some(speaker) = speaker else { return };
+        let ends = Ends { speaker, peer };
         let connection = if tls {
-            secure(&worker, socket, client, permit, open).await
+            secure(&worker, socket, ends, alarm, permit, open).await
         } else {
-            let alarm = worker.alarms.alarm();
-            let stream = Stream::Plain(socket);
-            Some(Connection::new(&worker, stream, client, Protocol::Plain, None, alarm, open, permit))
+            Some(Connection::new(&worker, Stream::Plain(socket), ends, Protocol::Plain, None, alarm, open, permit))
         };
         drop(worker);
         if let Some(connection) = connection {
@@ -179,17 +186,47 @@ fn spawn(worker: &Rc<Worker>, stream: TcpStream, peer: SocketAddr, mut permit: P
     });
 }
 
-/// The handshake, under one deadline from accept to its end.
+/// Counts the connection for its client, if that is let in and has not its share already.
+fn is_welcome(worker: &Worker, permit: &mut Permit, client: IpAddr) -> bool {
+    let view = worker.view();
+    let why = if !permit.is_own() && view.table.turns_away(client) {
+        Shed::Denied
+    } else if !permit.for_client(client, view.table.limits.connections_per_client) {
+        Shed::PerClient
+    } else {
+        return true;
+    };
+    worker.counters.shed.count(why);
+    false
+}
+
+/// Whom the balancer `peer` speaks for, as it says first; `None`: it does not, and is left.
+async fn introduced(worker: &Worker, socket: &mut Socket, alarm: &Alarm, peer: IpAddr) -> Option<IpAddr> {
+    let why = match alarm.guard(proxy_protocol::receive(socket)).await {
+        Some(Ok(header)) => return Some(header.client.unwrap_or(peer)),
+        // It looks whether somebody listens, every other second.
+        Some(Err(NoHeader::Nothing)) => return None,
+        Some(Err(NoHeader::CutShort)) => "it ended before its end".to_owned(),
+        Some(Err(NoHeader::Malformed(malformed))) => malformed.to_string(),
+        None => "none came in time".to_owned(),
+    };
+    worker.counters.shed.count(Shed::ProxyHeader);
+    worker.handshake_log.say(|| {
+        tracing::warn!(%peer, why, "expected a header of the PROXY protocol from this network of edge.proxy_protocol; have it sent there");
+    });
+    None
+}
+
+/// The handshake, under the deadline that `alarm` is set to.
 async fn secure(
     worker: &Rc<Worker>,
     socket: Socket,
-    client: std::net::IpAddr,
+    ends: Ends,
+    alarm: Alarm,
     permit: Permit,
     open: Open,
 ) -> Option<Rc<Connection>> {
-    let handshaking = Handshaking::begin(worker);
-    let alarm = worker.alarms.alarm();
-    alarm.set(worker.view().table.limits.handshake_timeout);
+    let (handshaking, client) = (Handshaking::begin(worker), ends.speaker);
     let policy = std::sync::Arc::clone(worker.policy.borrow_mut().load());
     let sni = OnceCell::new();
     let outcome = alarm
@@ -216,7 +253,7 @@ async fn secure(
             let tls::Accepted { stream, certificate, by_default, kind, own, client_fields, .. } = accepted;
             let agreed = Agreed { sni, certificate, by_default, kind, own, client_fields };
             let stream = Stream::Tls(Box::new(stream));
-            Some(Connection::new(worker, stream, client, protocol, Some(agreed), alarm, open, permit))
+            Some(Connection::new(worker, stream, ends, protocol, Some(agreed), alarm, open, permit))
         }
         // The check knows what it has asked for, and tells what came of it.
         Some(Err(_)) | None if permit.is_own() => None,
@@ -240,13 +277,7 @@ fn is_unknown(outcome: &Option<Result<Option<tls::Accepted>, tls::Refused>>) -> 
     }
 }
 
-fn failed(
-    worker: &Worker,
-    client: std::net::IpAddr,
-    reason: HandshakeFailure,
-    sni: Option<&str>,
-    detail: Option<&str>,
-) {
+fn failed(worker: &Worker, client: IpAddr, reason: HandshakeFailure, sni: Option<&str>, detail: Option<&str>) {
     worker.counters.handshake_failures.count(reason);
     // Port scans and health checks that connect and go are no news.
     if sni.is_some() || reason != HandshakeFailure::Closed {

@@ -6,6 +6,7 @@ mod connection;
 mod http;
 mod listener;
 mod permits;
+mod proxy_protocol;
 mod pulse;
 mod rates;
 mod request_id;
@@ -31,6 +32,7 @@ use crate::telemetry::WorkerCounters;
 use listener::Bound;
 
 pub use permits::Permits;
+pub use proxy_protocol::{MalformedProxyHeader, ProxyHeader};
 pub use rates::Rates;
 pub use shortage::Shortage;
 pub use tls::{TlsPolicy, TlsPolicyError, UnknownName, UpstreamClient, rotate_ticket_keys};

@@ -261,6 +261,8 @@ closed_set! {
         WriteStall = "write_stall",
         /// A client that gives up its streams faster than they can be answered.
         StreamFlood = "stream_flood",
+        /// A balancer did not say in the PROXY protocol whom it speaks for.
+        ProxyHeader = "proxy_header",
         /// The drain deadline passed, or a second signal came.
         Drain = "drain",
     }

@@ -63,6 +63,7 @@ mod orders_seen;
 mod plain;
 mod preflight;
 mod protocols;
+mod proxy_protocol;
 mod proxy_upstreams;
 mod reload;
 mod renewals;

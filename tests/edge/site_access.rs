@@ -1,20 +1,10 @@
 //! Who may come to a site: by network, per site and per route.
 
-use std::net::TcpStream;
-
-use socket2::{Domain, Socket, Type};
-
-use crate::support::{DEADLINE, Edge, Http2, Origin, Setup, Talk, drop_file, shop_client};
+use crate::support::{Edge, Http2, Origin, Setup, Talk, dial_from, drop_file, shop_client};
 
 /// A connection from another of this machine's addresses.
 fn from(edge: &Edge, address: &str) -> Talk {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
-    let local: std::net::SocketAddr = format!("{address}:0").parse().expect("an address");
-    socket.bind(&local.into()).expect("bound");
-    socket.connect(&edge.https.into()).expect("connected");
-    let stream = TcpStream::from(socket);
-    stream.set_read_timeout(Some(DEADLINE)).expect("a timeout");
-    shop_client().over(stream, "shop.example").expect("a handshake")
+    shop_client().over(dial_from(address, edge.https), "shop.example").expect("a handshake")
 }
 
 fn status(edge: &Edge, address: &str, target: &str) -> u16 {

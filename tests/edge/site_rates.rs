@@ -1,22 +1,12 @@
 //! How often one client network may ask a site.
 
-use std::net::TcpStream;
-
-use socket2::{Domain, Socket, Type};
-
-use crate::support::{DEADLINE, Edge, Http2, Origin, Setup, Talk, drop_file, eventually, shop_client};
+use crate::support::{Edge, Http2, Origin, Setup, Talk, dial_from, drop_file, eventually, shop_client};
 
 /// Three at once, and one more each hour.
 const LIMIT: &str = "[site.rate_limit]\nrate = \"1/h\"\nburst = 3\n";
 
 fn from(edge: &Edge, address: &str) -> Talk {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
-    let local: std::net::SocketAddr = format!("{address}:0").parse().expect("an address");
-    socket.bind(&local.into()).expect("bound");
-    socket.connect(&edge.https.into()).expect("connected");
-    let stream = TcpStream::from(socket);
-    stream.set_read_timeout(Some(DEADLINE)).expect("a timeout");
-    shop_client().over(stream, "shop.example").expect("a handshake")
+    shop_client().over(dial_from(address, edge.https), "shop.example").expect("a handshake")
 }
 
 #[test]

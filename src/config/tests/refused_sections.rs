@@ -203,15 +203,10 @@ fn unknown_keys_and_keys_of_later_versions_are_refused() {
             "v.toml:1: new\\nline: unknown key; known here are include, edge, tls, limits, certificates, acme, admin, \
              log, access_log, site",
         ),
-        (
-            "[edge]\nproxy_protocol = [\"10.0.0.0/8\"]",
-            "v.toml:2: edge.proxy_protocol: not in this version; leave it empty",
-        ),
     ];
     for (text, mistake) in said {
         assert_eq!(wrong(text), mistake, "{text}");
     }
-    good("[edge]\nproxy_protocol = []");
 }
 
 #[test]

@@ -18,7 +18,7 @@ use super::tls::{OwnPolicy, Stream};
 use super::upstream::{Introduction, Tunnel};
 use super::worker::{Open, Worker};
 use crate::limits::Limits;
-use crate::live::ServedCert;
+use crate::live::{ServedCert, contains};
 use crate::telemetry::{HandshakeKind, Protocol};
 
 pub(super) use io::Io;
@@ -26,12 +26,11 @@ pub(super) use io::Io;
 /// A connection on which requests are served.
 pub(super) struct Connection {
     pub(super) worker: Rc<Worker>,
-    /// The address at the other end, IPv4 in its own form.
-    pub(super) peer: IpAddr,
+    pub(super) ends: Ends,
     pub(super) protocol: Protocol,
     pub(super) tls: Option<Agreed>,
-    /// What the peer says about who is behind it is believed.
-    pub(super) peer_is_trusted: bool,
+    /// What the speaker says about who is behind it is believed.
+    pub(super) speaker_is_trusted: bool,
     /// Limits as they were when the connection was accepted.
     pub(super) limits: Limits,
     /// `X-Forwarded-For` of every request, made once.
@@ -75,6 +74,15 @@ pub(super) struct Connection {
     permit: Permit,
 }
 
+/// Who is at the other end, IPv4 in its own form.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ends {
+    /// Who speaks: the peer, or whom a balancer that passes on octets has announced.
+    pub(super) speaker: IpAddr,
+    /// Who has connected.
+    pub(super) peer: IpAddr,
+}
+
 /// What the handshake fixed for the life of a connection.
 pub(super) struct Agreed {
     pub(super) sni: Option<Box<str>>,
@@ -107,7 +115,7 @@ impl Connection {
     pub(super) fn new(
         worker: &Rc<Worker>,
         stream: Stream,
-        peer: IpAddr,
+        ends: Ends,
         protocol: Protocol,
         tls: Option<Agreed>,
         alarm: Alarm,
@@ -120,12 +128,12 @@ impl Connection {
         alarm.set(limits.idle_timeout);
         Rc::new(Self {
             worker: Rc::clone(worker),
-            peer,
+            ends,
             protocol,
             tls,
-            peer_is_trusted: view.table.trusted_proxies.iter().any(|network| network.contains(&peer)),
-            forwarded_for: address_value(peer),
-            forwarded_begin: match peer {
+            speaker_is_trusted: contains(&view.table.trusted_proxies, ends.speaker),
+            forwarded_for: address_value(ends.speaker),
+            forwarded_begin: match ends.speaker {
                 IpAddr::V4(address) => format!("for={address};host=").into(),
                 IpAddr::V6(address) => format!("for=\"[{address}]\";host=").into(),
             },

@@ -5,15 +5,16 @@ use std::net::{IpAddr, SocketAddr};
 use http::{HeaderMap, HeaderName};
 use ipnet::IpNet;
 
+use crate::live::contains;
 use crate::proxy::connection::Connection;
 
 /// The client's address. A trusted proxy is asked whom it speaks for, and so is each that it names, as long as they are trusted: whoever is
 /// the first that is not may have written all that stands before.
 pub(super) fn address(connection: &Connection, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
-    if !connection.peer_is_trusted {
-        return connection.peer;
+    if !connection.speaker_is_trusted {
+        return connection.ends.speaker;
     }
-    rightmost_untrusted(connection.peer, headers, trusted)
+    rightmost_untrusted(connection.ends.speaker, headers, trusted)
 }
 
 fn rightmost_untrusted(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
@@ -24,7 +25,7 @@ fn rightmost_untrusted(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> 
         // Whatever stands before it was said by somebody whose address nobody knows.
         let Some(address) = parse(text.trim()) else { return client };
         client = address;
-        if !trusted.iter().any(|network| network.contains(&address)) {
+        if !contains(trusted, address) {
             return client;
         }
     }

@@ -1,6 +1,7 @@
 //! One request and its response, from the head to the last octet.
 
 use std::cell::{Cell, OnceCell, RefCell};
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Context;
@@ -9,8 +10,8 @@ use std::time::{Duration, Instant, SystemTime};
 use http::header::LINK;
 use http::{HeaderMap, Request, Response, StatusCode};
 
-use super::headers;
 use super::request_body::RequestBody;
+use super::{client, headers};
 use crate::access_log::Record;
 use crate::limits::Limits;
 use crate::live::{Policy, Site};
@@ -57,7 +58,7 @@ enum Id {
 impl Id {
     fn of(connection: &Connection, headers: &HeaderMap) -> Self {
         match headers::request_id(headers) {
-            Some(given) if connection.peer_is_trusted => Self::Given(given.into()),
+            Some(given) if connection.speaker_is_trusted => Self::Given(given.into()),
             _ => Self::Made(connection.worker.next_request_id()),
         }
     }
@@ -82,6 +83,7 @@ pub(super) enum Upload {
 #[derive(Default)]
 struct Notes {
     time: Option<SystemTime>,
+    client: Option<IpAddr>,
     host: Option<Box<str>>,
     method: Box<str>,
     path: Box<str>,
@@ -93,12 +95,13 @@ impl Exchange {
     /// A request head has come.
     pub(super) fn begin(connection: &Rc<Connection>, request: &Request<RequestBody>) -> Rc<Self> {
         let worker = &connection.worker;
-        let started = Instant::now();
+        let (started, view) = (Instant::now(), worker.view());
         connection.begin(started);
         let is_recorded = worker.shared.access_log.is_on() && !connection.is_own_check();
         let notes = is_recorded.then(|| {
             Box::new(RefCell::new(Notes {
                 time: Some(SystemTime::now()),
+                client: Some(client::address(connection, request.headers(), &view.table.trusted_proxies)),
                 method: request.method().as_str().into(),
                 path: request.uri().path().into(),
                 query: request.uri().query().map(Into::into),
@@ -106,7 +109,7 @@ impl Exchange {
             }))
         });
         Rc::new(Self {
-            view: worker.view(),
+            view,
             alarm: worker.alarms.alarm(),
             id: Id::of(connection, request.headers()),
             upload: Cell::new(Upload::Done),
@@ -260,7 +263,8 @@ impl Exchange {
         let recorded = log.record(Record {
             time: notes.time.unwrap_or(SystemTime::UNIX_EPOCH),
             id: self.id().into(),
-            client: connection.peer,
+            client: notes.client.unwrap_or(connection.ends.speaker),
+            peer: connection.ends.peer,
             sni: connection.tls.as_ref().and_then(|agreed| agreed.sni.clone()),
             host: notes.host,
             method: notes.method,

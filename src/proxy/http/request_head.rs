@@ -37,7 +37,7 @@ pub(super) fn write(
     write_field(&mut octets, "host", authority.as_bytes());
 
     let vouched = connection.tls.as_ref().and_then(|agreed| agreed.client_fields.as_deref());
-    let believed = Believed { proxy: connection.peer_is_trusted, certificate: vouched.is_none() };
+    let believed = Believed { proxy: connection.speaker_is_trusted, certificate: vouched.is_none() };
     let seen = write_client_fields(&mut octets, head, believed, rules, hidden);
     octets.extend_from_slice(vouched.unwrap_or_default());
     for (name, value) in rules.iter().flat_map(|rules| rules.said()) {
@@ -149,7 +149,7 @@ fn write_client_fields(
 /// Says who asked, for which host and by which scheme. What a trusted proxy said is kept, and the lists grow by that proxy.
 fn write_forwarded(octets: &mut Vec<u8>, headers: &HeaderMap, authority: &str, connection: &Connection, seen: Seen) {
     let scheme = if connection.tls.is_some() { "https" } else { "http" };
-    let said = |name: HeaderName| connection.peer_is_trusted.then(|| headers.get_all(name)).into_iter().flatten();
+    let said = |name: HeaderName| connection.speaker_is_trusted.then(|| headers.get_all(name)).into_iter().flatten();
 
     octets.extend_from_slice(b"forwarded: ");
     for line in said(FORWARDED) {

@@ -31,7 +31,7 @@ pub(crate) use http2_shop::{Http2Shop, LARGE};
 pub(crate) use message::Response;
 pub(crate) use origin::{Exchange, Origin, Received, Then};
 pub(crate) use setup::{Setup, drop_file, replace_file, site};
-pub(crate) use talk::{Stream, Talk, dial, is_timeout};
+pub(crate) use talk::{Stream, Talk, dial, dial_from, is_timeout};
 pub(crate) use tls::{ClientTls, shop_client, shown};
 pub(crate) use tls_front::TlsFront;
 pub(crate) use websocket::{HANDSHAKE, SWITCHING};

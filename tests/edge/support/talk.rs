@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use rustls::{ClientConnection, StreamOwned};
+use socket2::{Domain, Socket, Type};
 
 use super::DEADLINE;
 use super::message::Response;
@@ -26,7 +27,7 @@ pub(crate) enum Stream {
 impl Talk {
     /// Without TLS.
     pub(crate) fn plain(address: SocketAddr) -> Self {
-        Self::over(Stream::Tcp(dial(address)))
+        Self::on(dial(address))
     }
 
     /// Through a socket in the file system.
@@ -34,6 +35,11 @@ impl Talk {
         let stream = UnixStream::connect(path)?;
         stream.set_read_timeout(Some(DEADLINE))?;
         Ok(Self::over(Stream::Unix(stream)))
+    }
+
+    /// Over a TCP connection that is there, without TLS.
+    pub(crate) fn on(stream: TcpStream) -> Self {
+        Self::over(Stream::Tcp(stream))
     }
 
     pub(crate) fn over(stream: Stream) -> Self {
@@ -146,6 +152,19 @@ impl Talk {
 /// A TCP connection that does not wait for ever.
 pub(crate) fn dial(address: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(address).expect("connected");
+    stream.set_nodelay(true).expect("nodelay");
+    stream.set_read_timeout(Some(DEADLINE)).expect("a timeout");
+    stream.set_write_timeout(Some(DEADLINE)).expect("a timeout");
+    stream
+}
+
+/// The same from another of this machine's addresses.
+pub(crate) fn dial_from(address: &str, to: SocketAddr) -> TcpStream {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+    let local: SocketAddr = format!("{address}:0").parse().expect("an address");
+    socket.bind(&local.into()).expect("bound");
+    socket.connect(&to.into()).expect("connected");
+    let stream = TcpStream::from(socket);
     stream.set_nodelay(true).expect("nodelay");
     stream.set_read_timeout(Some(DEADLINE)).expect("a timeout");
     stream.set_write_timeout(Some(DEADLINE)).expect("a timeout");
