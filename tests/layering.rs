@@ -85,6 +85,7 @@ const DOORS: &[Door] = &[
     Door { crates: &["instant_acme"], rooms: &["acme"] },
     Door { crates: &["hickory_proto"], rooms: &["outbound/dns"] },
     Door { crates: &["psl"], rooms: &["acme/budget", "config/policy/hsts.rs"] },
+    Door { crates: &["flate2", "brotli", "zstd"], rooms: &["proxy/http/compression"] },
     Door { crates: &["notify"], rooms: &["folder_watch"] },
     Door { crates: &["arc_swap"], rooms: &["live/mod.rs"] },
     Door { crates: &["toml"], rooms: &["config"] },

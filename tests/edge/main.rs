@@ -74,6 +74,7 @@ mod second_server;
 mod secrets;
 mod serve;
 mod site_access;
+mod site_compression;
 mod site_demands;
 mod site_headers;
 mod site_hsts;

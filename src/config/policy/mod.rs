@@ -1,6 +1,7 @@
 //! What a site does with requests besides passing them on: the parts of `[[site]]` that are about answers.
 
 mod access;
+mod compression;
 mod field_rules;
 mod hsts;
 mod pages;
@@ -36,6 +37,7 @@ impl ReadPolicy {
             access: access::read(site),
             rate_limit: rate::read(site),
             maintenance: pages::maintenance(site),
+            compression: compression::read(site),
             error_pages: pages::read(site),
             routes: Box::default(),
         };

@@ -78,6 +78,7 @@ fn the_reader_asks_for_every_known_key_and_every_one_is_shipped_and_explained() 
         "site.response_headers",
         "site.rate_limit",
         "site.maintenance",
+        "site.compression",
         "site.limits",
         "site.balance",
         "site.health",

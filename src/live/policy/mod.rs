@@ -1,6 +1,7 @@
 //! What a site does with requests besides passing them on.
 
 mod access;
+mod compression;
 mod demands;
 mod field_rules;
 mod hsts;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use crate::limits::Limits;
 
 pub use access::Access;
+pub use compression::{Coding, Compression};
 pub use demands::{ClientCheck, ClientDemands, Demands, TlsVersion};
 pub use field_rules::FieldRules;
 pub use hsts::Hsts;
@@ -47,6 +49,8 @@ pub struct Policy {
     pub rate_limit: Option<RateLimit>,
     /// Whether it is being worked on; `None`: it is not.
     pub maintenance: Option<Maintenance>,
+    /// Which of the shop's answers are compressed; `None`: none.
+    pub compression: Option<Compression>,
     /// Pages in place of the edge's own.
     pub error_pages: Option<ErrorPages>,
     /// What is said of single routes, in no order.
@@ -65,6 +69,7 @@ impl Policy {
         keep_or_take(&mut self.access, &model.access);
         keep_or_take(&mut self.rate_limit, &model.rate_limit);
         keep_or_take(&mut self.maintenance, &model.maintenance);
+        keep_or_take(&mut self.compression, &model.compression);
         keep_or_take(&mut self.error_pages, &model.error_pages);
     }
 

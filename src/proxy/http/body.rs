@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName};
 use http_body::{Body, Frame, SizeHint};
 
+use super::compression::{Next, Packing};
 use super::exchange::{Exchange, Finish, Upload};
 use super::headers;
 use super::request_body::RequestBody;
@@ -115,6 +116,8 @@ impl std::error::Error for ClientBodyError {}
 /// A response's body, as the client connection reads it.
 pub(super) struct ResponseBody {
     content: Content,
+    /// Compresses it.
+    packing: Option<Box<Packing>>,
     finish: Finish,
 }
 
@@ -131,14 +134,20 @@ enum Content {
 impl ResponseBody {
     /// A body the edge made.
     pub(super) fn local(bytes: Bytes, finish: Finish) -> Self {
-        Self { content: Content::Local((!bytes.is_empty()).then_some(bytes)), finish }
+        Self { content: Content::Local((!bytes.is_empty()).then_some(bytes)), packing: None, finish }
     }
 
     /// A body an upstream sends over the leased connection.
     pub(super) fn upstream(lease: Lease, finish: Finish) -> Self {
-        let mut body = Self { content: Content::Upstream { lease: Some(lease), awaited: false }, finish };
+        let mut body =
+            Self { content: Content::Upstream { lease: Some(lease), awaited: false }, packing: None, finish };
         body.complete_if_ended();
         body
+    }
+
+    /// The same, compressed on its way if there is something that does so.
+    pub(super) fn packed(self, packing: Option<Packing>) -> Self {
+        Self { packing: packing.map(Box::new), ..self }
     }
 
     /// Once the upstream has said all it will, its connection may serve the next request, if it took all of this one.
@@ -158,12 +167,82 @@ impl Body for ResponseBody {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, ResponseBroken>>> {
         let this = self.get_mut();
+        let polled = if this.packing.is_none() { this.poll_content(cx) } else { this.poll_packed(cx) };
+        if let Poll::Ready(Some(Ok(frame))) = &polled
+            && let Some(data) = frame.data_ref()
+        {
+            let sent = &this.finish.0.sent;
+            sent.set(sent.get() + data.len() as u64);
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match (&self.packing, &self.content) {
+            (Some(packing), _) => packing.is_over(),
+            (None, Content::Local(bytes)) => bytes.is_none(),
+            (None, Content::Upstream { lease, .. }) => lease.is_none(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match (&self.packing, &self.content) {
+            (Some(_), _) => SizeHint::default(),
+            (None, Content::Local(bytes)) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
+            (None, Content::Upstream { lease, .. }) => {
+                lease.as_ref().map_or_else(|| SizeHint::with_exact(0), Lease::size_hint)
+            }
+        }
+    }
+}
+
+impl ResponseBody {
+    /// The next of what the content comes to, compressed.
+    fn poll_packed(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, ResponseBroken>>> {
+        loop {
+            let Some(packing) = &mut self.packing else { return Poll::Ready(None) };
+            let next = packing.next(cx);
+            match next {
+                Ok(Next::More) => {}
+                Ok(Next::Give(frame)) => return Poll::Ready(Some(Ok(frame))),
+                Ok(Next::Wait) => return Poll::Pending,
+                Ok(Next::Ended) => return Poll::Ready(None),
+                Err(_) => return self.not_packed(),
+            }
+            let frame = match self.poll_content(cx) {
+                Poll::Ready(Some(Ok(frame))) => Some(frame),
+                Poll::Ready(None) => None,
+                Poll::Ready(Some(Err(broken))) => return Poll::Ready(Some(Err(broken))),
+                Poll::Pending => {
+                    let Some(packing) = &mut self.packing else { return Poll::Ready(None) };
+                    return match packing.pause() {
+                        Ok(given) => given.map(|frame| Some(Ok(frame))),
+                        Err(_) => self.not_packed(),
+                    };
+                }
+            };
+            if let Some(packing) = &mut self.packing {
+                packing.take(frame);
+            }
+        }
+    }
+
+    /// The encoder failed, which it never should.
+    fn not_packed(&self) -> Poll<Option<Result<Frame<Bytes>, ResponseBroken>>> {
+        let exchange = &self.finish.0;
+        exchange.connection.cut_short.set(true);
+        exchange.reason.set(Some("compression"));
+        Poll::Ready(Some(Err(ResponseBroken)))
+    }
+
+    /// The next of the content as it came.
+    fn poll_content(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, ResponseBroken>>> {
+        let this = self;
         let exchange = &this.finish.0;
         let (polled, awaited) = match &mut this.content {
             Content::Local(bytes) => {
                 let Some(bytes) = bytes.take() else { return Poll::Ready(None) };
                 exchange.alarm.set(exchange.limits().write_stall_timeout);
-                exchange.sent.set(bytes.len() as u64);
                 return Poll::Ready(Some(Ok(Frame::data(bytes))));
             }
             Content::Upstream { lease: Some(lease), awaited } => (lease.poll_frame(cx), awaited),
@@ -203,10 +282,7 @@ impl Body for ResponseBody {
         // From here on it is the client who has to take it; over HTTP/2 a stream can stand still by itself.
         exchange.alarm.set(limits.write_stall_timeout);
         let frame = match frame.into_data() {
-            Ok(data) => {
-                exchange.sent.set(exchange.sent.get() + data.len() as u64);
-                Frame::data(data)
-            }
+            Ok(data) => Frame::data(data),
             Err(frame) => match frame.into_trailers() {
                 Ok(trailers) => {
                     let rules = exchange.policy().and_then(|policy| policy.response_headers.as_ref());
@@ -218,20 +294,6 @@ impl Body for ResponseBody {
         };
         this.complete_if_ended();
         Poll::Ready(Some(Ok(frame)))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        match &self.content {
-            Content::Local(bytes) => bytes.is_none(),
-            Content::Upstream { lease, .. } => lease.is_none(),
-        }
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match &self.content {
-            Content::Local(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
-            Content::Upstream { lease, .. } => lease.as_ref().map_or_else(|| SizeHint::with_exact(0), Lease::size_hint),
-        }
     }
 }
 

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 use http::header::LINK;
 use http::{HeaderMap, Request, Response, StatusCode};
 
+use super::compression::Wish;
 use super::request_body::RequestBody;
 use super::{client, headers};
 use crate::access_log::Record;
@@ -37,6 +38,8 @@ pub(in crate::proxy) struct Exchange {
     pub(super) reason: Cell<Option<&'static str>>,
     /// What is said before the answer, over HTTP/2 alone: hyper has no way to say it.
     interim: RefCell<Vec<Response<()>>>,
+    /// What the client reads, where the site compresses.
+    pub(super) wish: Cell<Option<Wish>>,
     /// The upstream, if it has begun to answer before it has the whole request.
     uploading: RefCell<Option<Wire>>,
     site: Cell<Option<usize>>,
@@ -117,6 +120,7 @@ impl Exchange {
             sent: Cell::new(0),
             reason: Cell::new(None),
             interim: RefCell::default(),
+            wish: Cell::new(None),
             uploading: RefCell::new(None),
             site: Cell::new(None),
             status: Cell::new(0),

@@ -12,6 +12,7 @@ use http_body::Body;
 use super::balance;
 use super::body::{ClientBody, ResponseBody};
 use super::client;
+use super::compression::Wish;
 use super::errors::Asker;
 use super::exchange::{Exchange, Upload};
 use super::headers;
@@ -38,6 +39,9 @@ pub(super) fn forward(
     // hyper says it by itself; the gate has let nothing else through (RFC 9110 §10.1.1).
     if head.version == Version::HTTP_2 && head.headers.contains_key(EXPECT) && !body.is_end_stream() {
         exchange.go_on();
+    }
+    if let Some(policy) = exchange.policy() {
+        exchange.wish.set(Wish::of(head, policy.compression.as_ref()));
     }
     let rules = exchange.policy().and_then(|policy| policy.request_headers.as_ref());
     let hidden = balance::own_cookie(group, &exchange);
@@ -164,7 +168,14 @@ fn passed_back(asker: Asker, head: Head, mut lease: Lease, upgrade: bool) -> Res
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         exchange.alarm.set(exchange.limits().write_stall_timeout);
-        ResponseBody::upstream(lease, asker.finish)
+        let mut body = ResponseBody::upstream(lease, asker.finish);
+        if let Some(wish) = exchange.wish.get()
+            && let Some(compression) = exchange.policy().and_then(|policy| policy.compression.as_ref())
+        {
+            let packing = wish.apply(compression, status, &mut headers, body.is_end_stream());
+            body = body.packed(packing);
+        }
+        body
     };
     let mut response = Response::new(body);
     (*response.status_mut(), *response.headers_mut()) = (status, headers);

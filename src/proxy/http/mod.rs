@@ -3,6 +3,7 @@
 mod balance;
 mod body;
 mod client;
+mod compression;
 mod date;
 mod errors;
 mod exchange;
