@@ -106,6 +106,7 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
             "allow",
             "deny",
             "rate_limit",
+            "connections",
             "maintenance",
             "error_pages",
             "compression",
@@ -130,12 +131,14 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
     ("site.hsts", &["max_age", "include_subdomains", "preload"]),
     ("site.request_headers", &["set", "add", "remove"]),
     ("site.response_headers", &["set", "add", "remove"]),
-    ("site.rate_limit", &["rate", "burst", "ipv4_prefix", "ipv6_prefix"]),
+    ("site.rate_limit", RATE_LIMIT),
+    ("site.connections", &["per_client", "ipv4_prefix", "ipv6_prefix"]),
     ("site.maintenance", &["on", "retry_after", "allow"]),
     ("site.compression", &["on", "types", "min_size", "algorithms"]),
     ("site.limits", OWN_LIMITS),
-    ("site.route", &["path", "upstreams", "send_proxy_protocol", "allow", "deny", "limits"]),
+    ("site.route", &["path", "upstreams", "send_proxy_protocol", "allow", "deny", "limits", "rate_limit"]),
     ("site.route.limits", OWN_LIMITS),
+    ("site.route.rate_limit", RATE_LIMIT),
     ("site.balance", &["method", "cookie", "sticky", "sticky_max_age", "connections", "queue", "queue_timeout"]),
     (
         "site.health",
@@ -157,6 +160,7 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
     ("site.upstream_tls", &["server_name", "roots", "verify", "certificate", "key"]),
 ];
 
+const RATE_LIMIT: &[&str] = &["rate", "burst", "ipv4_prefix", "ipv6_prefix"];
 const OWN_LIMITS: &[&str] = &["body_size", "body_idle_timeout", "write_stall_timeout", "upstream_response_timeout"];
 
 /// The keys that may stand in `section`.

@@ -141,6 +141,7 @@ impl Edge {
             listening: Semaphore::new(0),
             rates: Rates::default(),
             shortage: Shortage::default(),
+            crowds: Arc::default(),
             cut_off: AtomicUsize::new(0),
         });
 

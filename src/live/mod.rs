@@ -33,9 +33,9 @@ pub use on_demand::OnDemand;
 pub use order_spec::{BeforeIssue, OrderSpec, OrderedKey};
 pub use own_check::OwnCheck;
 pub use policy::{
-    Access, ClientCheck, ClientDemands, Coding, Compression, Demands, ErrorPages, FieldRules, Hsts, Maintenance,
-    OwnLimits, Policy, RETRY_AFTER, RateLimit, Redirect, RedirectTarget, Redirects, RoutePolicy, TlsVersion, Www,
-    https_origin,
+    Access, ClientCheck, ClientDemands, Coding, Compression, Connections, Demands, ErrorPages, FieldRules, Hsts,
+    Maintenance, OwnLimits, Policy, RETRY_AFTER, RateLimit, Redirect, RedirectTarget, Redirects, RoutePolicy,
+    TlsVersion, Www, https_origin,
 };
 pub use route_table::{Provision, Route, RouteTable, Site, SiteSpec, contains};
 pub use unknown_names::{UnknownName, UnknownNames, unknown_names};

@@ -9,7 +9,7 @@ use ipnet::{IpNet, Ipv4Net};
 use super::facts::ValidationLevel;
 use super::on_demand::OnDemand;
 use super::order_spec::OrderSpec;
-use super::policy::{Access, Policy};
+use super::policy::{Access, Policy, RateLimit};
 use super::upstream::{GroupSpec, UpstreamGroup, UpstreamStates};
 use crate::limits::Limits;
 use crate::name::{self, HostPattern};
@@ -117,7 +117,8 @@ impl RouteTable {
                 let group = self.group(group, places);
                 let limits = policy.limits_of(&prefix, &self.limits).map(Arc::new);
                 let access = policy.access_of(&prefix);
-                Route { prefix: prefix.into(), group, limits, access }
+                let rate_limit = policy.rate_of(&prefix).map(|limit| (format!("{} {prefix}", spec.name).into(), limit));
+                Route { prefix: prefix.into(), group, limits, access, rate_limit }
             })
             .collect();
         routes.sort_by_key(|route| std::cmp::Reverse(route.prefix.len()));
@@ -268,6 +269,8 @@ pub struct Route {
     pub limits: Option<Arc<Limits>>,
     /// Who may come, where that differs from the site.
     pub access: Option<Access>,
+    /// How often each client network may ask, where that differs from the site, and under which name it is counted.
+    pub rate_limit: Option<(Box<str>, RateLimit)>,
 }
 
 impl Route {

@@ -3,6 +3,7 @@
 mod alarm;
 mod buffer;
 mod connection;
+mod crowds;
 mod http;
 mod listener;
 mod permits;
@@ -31,6 +32,7 @@ use crate::shutdown::Lifecycle;
 use crate::telemetry::WorkerCounters;
 use listener::Bound;
 
+pub use crowds::Crowds;
 pub use permits::Permits;
 pub use proxy_protocol::{MalformedProxyHeader, ProxyHeader};
 pub use rates::Rates;
@@ -64,6 +66,8 @@ pub struct Shared {
     pub rates: Rates,
     /// Whether memory is short.
     pub shortage: Shortage,
+    /// How many requests of client networks are under way at sites that limit them.
+    pub crowds: Arc<Crowds>,
     /// One permit for each worker that listens.
     pub listening: Semaphore,
     /// Connections that were open when the drain deadline passed, or a second signal came.

@@ -147,6 +147,8 @@ closed_set! {
         Denied = "denied",
         /// 429: the client's network asks the site too often.
         RateLimited = "rate_limited",
+        /// 429: the client's network has as many requests under way at the site as it may.
+        Crowded = "crowded",
         /// 503: the site, or each of its upstreams, is being worked on.
         Maintenance = "maintenance",
         /// 408: a head or a body did not come.

@@ -75,6 +75,7 @@ mod secrets;
 mod serve;
 mod site_access;
 mod site_compression;
+mod site_connections;
 mod site_demands;
 mod site_headers;
 mod site_hsts;

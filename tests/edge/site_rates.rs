@@ -113,3 +113,16 @@ async fn streams_of_http_2_are_counted_one_by_one() {
     }
     assert_eq!(statuses, [200, 200, 200, 429]);
 }
+
+#[test]
+fn a_route_is_counted_by_itself() {
+    let origin = Origin::saying("hello");
+    let mut setup = Setup::shop(&origin);
+    let route = format!("[[site.route]]\npath = \"/login\"\nupstreams = [{:?}]\n", origin.url());
+    setup.raw_site(&format!("{LIMIT}{route}[site.route.rate_limit]\nrate = \"1/h\"\nburst = 1\n"));
+    let edge = setup.start();
+    let mut client = edge.open("shop.example");
+    for (target, status) in [("/login", 200), ("/login/x", 429), ("/", 200), ("/", 200), ("/", 200), ("/", 429)] {
+        assert_eq!(client.get("shop.example", target).status, status, "{target}");
+    }
+}

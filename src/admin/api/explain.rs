@@ -222,9 +222,19 @@ fn rules(policy: &Policy, route: Option<&Route>) -> Vec<String> {
     } else if policy.access.is_some() {
         rules.push("the site has an allow or deny".into());
     }
-    if let Some(limit) = &policy.rate_limit {
+    let of_route = route.and_then(|route| route.rate_limit.as_ref()).map(|(_, limit)| limit);
+    if let Some(limit) = of_route.or(policy.rate_limit.as_ref()) {
         let milliseconds = limit.interval.as_millis();
         rules.push(format!("each client network gets a request every {milliseconds} ms, {} at once", limit.burst));
+    }
+    if let Some(limit) = &policy.connections {
+        rules.push(format!("each client network may have {} requests under way", limit.per_client));
+    }
+    if policy.tls.as_ref().is_some_and(|tls| tls.clients.is_some()) {
+        rules.push("clients are asked for certificates of their own".into());
+    }
+    if policy.compression.as_ref().is_some_and(|compression| compression.on) {
+        rules.push("the answer may be compressed".into());
     }
     if policy.hsts.is_some() {
         rules.push("browsers are told to come over HTTPS alone (HSTS)".into());

@@ -35,7 +35,8 @@ impl ReadPolicy {
             response_headers: field_rules::of_responses(site),
             limits: bounds::own(&site.table_of("limits", "site.limits")),
             access: access::read(site),
-            rate_limit: rate::read(site),
+            rate_limit: rate::read(&site.table_of("rate_limit", "site.rate_limit")),
+            connections: rate::connections(site),
             maintenance: pages::maintenance(site),
             compression: compression::read(site),
             error_pages: pages::read(site),
@@ -77,6 +78,7 @@ impl ReadPolicy {
 /// What `route` says of the path `path`; `None`: nothing.
 pub(super) fn of_route(route: &Section<'_>, path: &str) -> Option<RoutePolicy> {
     let limits = bounds::own(&route.table_of("limits", "site.route.limits"));
-    let policy = RoutePolicy { path: path.into(), limits, access: access::read(route) };
+    let rate_limit = rate::read(&route.table_of("rate_limit", "site.route.rate_limit"));
+    let policy = RoutePolicy { path: path.into(), limits, access: access::read(route), rate_limit };
     (policy != RoutePolicy { path: path.into(), ..RoutePolicy::default() }).then_some(policy)
 }

@@ -13,6 +13,7 @@ mod refused_sections;
 mod refused_sites;
 mod reload;
 mod shipped;
+mod site_compression;
 mod site_tls;
 mod unreadable;
 mod upstream_tls;

@@ -77,6 +77,7 @@ fn the_reader_asks_for_every_known_key_and_every_one_is_shipped_and_explained() 
         "site.request_headers",
         "site.response_headers",
         "site.rate_limit",
+        "site.connections",
         "site.maintenance",
         "site.compression",
         "site.limits",
@@ -85,6 +86,7 @@ fn the_reader_asks_for_every_known_key_and_every_one_is_shipped_and_explained() 
         "site.upstream_tls",
         "site.route",
         "site.route.limits",
+        "site.route.rate_limit",
     ];
     let explained: BTreeSet<String> = reference_rows().map(|cells| cells[0].trim_matches('`').to_owned()).collect();
     let keys: BTreeSet<String> = known.into_iter().filter(|key| !tables.contains(&key.as_str())).collect();

@@ -2,6 +2,7 @@
 
 mod access;
 mod compression;
+mod connections;
 mod demands;
 mod field_rules;
 mod hsts;
@@ -18,6 +19,7 @@ use crate::limits::Limits;
 
 pub use access::Access;
 pub use compression::{Coding, Compression};
+pub use connections::Connections;
 pub use demands::{ClientCheck, ClientDemands, Demands, TlsVersion};
 pub use field_rules::FieldRules;
 pub use hsts::Hsts;
@@ -47,6 +49,8 @@ pub struct Policy {
     pub access: Option<Access>,
     /// How often each client network may ask; `None`: as it likes.
     pub rate_limit: Option<RateLimit>,
+    /// How many requests each client network may have under way; `None`: as many as it likes.
+    pub connections: Option<Connections>,
     /// Whether it is being worked on; `None`: it is not.
     pub maintenance: Option<Maintenance>,
     /// Which of the shop's answers are compressed; `None`: none.
@@ -68,6 +72,7 @@ impl Policy {
         self.limits.inherit(&model.limits);
         keep_or_take(&mut self.access, &model.access);
         keep_or_take(&mut self.rate_limit, &model.rate_limit);
+        keep_or_take(&mut self.connections, &model.connections);
         keep_or_take(&mut self.maintenance, &model.maintenance);
         keep_or_take(&mut self.compression, &model.compression);
         keep_or_take(&mut self.error_pages, &model.error_pages);
@@ -88,6 +93,11 @@ impl Policy {
     /// What the route of this very prefix says in place of the site.
     pub(super) fn access_of(&self, prefix: &str) -> Option<Access> {
         self.of_route(prefix).and_then(|route| route.access.clone())
+    }
+
+    /// How often each client network may ask the route of this very prefix, in place of what the site says.
+    pub(super) fn rate_of(&self, prefix: &str) -> Option<RateLimit> {
+        self.of_route(prefix).and_then(|route| route.rate_limit.clone())
     }
 
     fn of_route(&self, prefix: &str) -> Option<&RoutePolicy> {

@@ -20,15 +20,18 @@ impl RateLimit {
     /// The network that a client counts for. Those of IPv4 and IPv6 are never alike.
     #[must_use]
     pub fn network(&self, client: IpAddr) -> u128 {
-        match client {
-            IpAddr::V4(address) => {
-                let kept = u32::MAX.checked_shl(32 - u32::from(self.ipv4_prefix)).unwrap_or(0);
-                (address & std::net::Ipv4Addr::from_bits(kept)).to_ipv6_mapped().to_bits()
-            }
-            IpAddr::V6(address) => {
-                address.to_bits() & u128::MAX.checked_shl(128 - u32::from(self.ipv6_prefix)).unwrap_or(0)
-            }
+        network(client, self.ipv4_prefix, self.ipv6_prefix)
+    }
+}
+
+/// The network of so many bits that an address lies in. Those of IPv4 and IPv6 are never alike.
+pub(super) fn network(client: IpAddr, ipv4_prefix: u8, ipv6_prefix: u8) -> u128 {
+    match client {
+        IpAddr::V4(address) => {
+            let kept = u32::MAX.checked_shl(32 - u32::from(ipv4_prefix)).unwrap_or(0);
+            (address & std::net::Ipv4Addr::from_bits(kept)).to_ipv6_mapped().to_bits()
         }
+        IpAddr::V6(address) => address.to_bits() & u128::MAX.checked_shl(128 - u32::from(ipv6_prefix)).unwrap_or(0),
     }
 }
 

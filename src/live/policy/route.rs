@@ -1,6 +1,6 @@
 //! Rules of a path and all below it.
 
-use super::{Access, OwnLimits};
+use super::{Access, OwnLimits, RateLimit};
 
 /// What is said of one route.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -11,4 +11,6 @@ pub struct RoutePolicy {
     pub limits: OwnLimits,
     /// Who may come, in place of what the site says.
     pub access: Option<Access>,
+    /// How often each client network may ask, in place of what the site says.
+    pub rate_limit: Option<RateLimit>,
 }

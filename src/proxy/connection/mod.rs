@@ -12,6 +12,7 @@ use bytes::BytesMut;
 use http::HeaderValue;
 
 use super::alarm::Alarm;
+use super::crowds::Place;
 use super::http::Exchange;
 use super::permits::Permit;
 use super::tls::{OwnPolicy, Stream};
@@ -53,8 +54,8 @@ pub(super) struct Connection {
     abandoned: Cell<u32>,
     /// HTTP/1's exchange, while there is one.
     pub(super) newest: RefCell<Option<Rc<Exchange>>>,
-    /// The upstream's side of a tunnel that begins once HTTP has ended.
-    pub(super) tunnel: RefCell<Option<Tunnel>>,
+    /// The upstream's side of a tunnel that begins once HTTP has ended, and the place that it takes of its client's.
+    pub(super) tunnel: RefCell<Option<(Tunnel, Option<Box<Place>>)>>,
     stream: RefCell<Stream>,
     /// Small writes of HTTP/2 that wait to be one: each response is two frames at least, and a record and a system call for
     /// every frame cost more than the frames.

@@ -212,7 +212,7 @@ fn status_of(answer: LocalAnswer) -> StatusCode {
         LocalAnswer::Misdirected => StatusCode::MISDIRECTED_REQUEST,
         LocalAnswer::UnknownHost | LocalAnswer::NoRoute => StatusCode::NOT_FOUND,
         LocalAnswer::Denied => StatusCode::FORBIDDEN,
-        LocalAnswer::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+        LocalAnswer::RateLimited | LocalAnswer::Crowded => StatusCode::TOO_MANY_REQUESTS,
         LocalAnswer::WellKnown => StatusCode::OK,
         LocalAnswer::WellKnownMethod => StatusCode::METHOD_NOT_ALLOWED,
         LocalAnswer::Redirect | LocalAnswer::Moved => StatusCode::PERMANENT_REDIRECT,

@@ -18,6 +18,7 @@ use crate::limits::Limits;
 use crate::live::{Policy, Site};
 use crate::proxy::alarm::Alarm;
 use crate::proxy::connection::Connection;
+use crate::proxy::crowds::Place;
 use crate::proxy::request_id::RequestId;
 use crate::proxy::upstream::Wire;
 use crate::proxy::worker::View;
@@ -47,6 +48,8 @@ pub(in crate::proxy) struct Exchange {
     started: Instant,
     /// Of its route, where they differ from the connection's.
     own_limits: OnceCell<Arc<Limits>>,
+    /// Of the client's network at a site that limits it.
+    place: RefCell<Option<Box<Place>>>,
     /// Kept only where requests are recorded.
     notes: Option<Box<RefCell<Notes>>>,
 }
@@ -126,6 +129,7 @@ impl Exchange {
             status: Cell::new(0),
             started,
             own_limits: OnceCell::new(),
+            place: RefCell::new(None),
             notes,
             connection: Rc::clone(connection),
         })
@@ -137,6 +141,16 @@ impl Exchange {
             Id::Made(id) => std::str::from_utf8(id).unwrap_or_default(),
             Id::Given(id) => id,
         }
+    }
+
+    /// It is counted for its client's network until it ends.
+    pub(super) fn take_place(&self, place: Place) {
+        self.place.replace(Some(Box::new(place)));
+    }
+
+    /// What goes on after it is counted instead.
+    pub(super) fn leave_place(&self) -> Option<Box<Place>> {
+        self.place.take()
     }
 
     /// The request goes on over `wire` while the response is under way: a client may send all before it reads.
@@ -227,6 +241,7 @@ impl Exchange {
     fn finish(&self) {
         let connection = &self.connection;
         self.uploading.take();
+        self.place.take();
         connection.newest.take();
         if !connection.is_own_check() {
             self.count(self.started.elapsed());

@@ -156,7 +156,7 @@ fn passed_back(asker: Asker, head: Head, mut lease: Lease, upgrade: bool) -> Res
     let body = if switching {
         headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
         headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
-        exchange.connection.tunnel.replace(Some(Tunnel::after(lease)));
+        exchange.connection.tunnel.replace(Some((Tunnel::after(lease), exchange.leave_place())));
         ResponseBody::local(bytes::Bytes::new(), asker.finish)
     } else {
         // An answer that comes before the request was read leaves octets on the way, on both sides, that are no next request.

@@ -33,6 +33,8 @@ pub(super) enum Plan<'r> {
     Moved(StatusCode, String),
     /// The client's network asks too often; for how long yet.
     Limited(Duration),
+    /// The client's network has as many requests under way as it may.
+    Crowded,
     /// The site is being worked on; for how long.
     Maintenance(Duration),
     /// To an upstream of this group.

@@ -28,18 +28,29 @@ pub(super) fn decide<'r>(
     if access.is_some_and(|access| !access.lets_in(client())) {
         return Some(Plan::Answer(LocalAnswer::Denied));
     }
-    if let Some(limit) = &policy.rate_limit
-        && !exchange.connection.is_own_check()
+    let (connection, shared) = (&exchange.connection, &exchange.connection.worker.shared);
+    let limit = match route.and_then(|route| route.rate_limit.as_ref()) {
+        Some((name, limit)) => Some((name, limit)),
+        None => policy.rate_limit.as_ref().map(|limit| (&site.name, limit)),
+    };
+    if let Some((name, limit)) = limit
+        && !connection.is_own_check()
+        && let Err(wait) = shared.rates.take(name, client(), limit, exchange.started())
     {
-        let rates = &exchange.connection.worker.shared.rates;
-        if let Err(wait) = rates.take(&site.name, client(), limit, exchange.started()) {
-            return Some(Plan::Limited(wait));
-        }
+        return Some(Plan::Limited(wait));
     }
     if let Some(maintenance) = policy.maintenance.as_ref().filter(|maintenance| maintenance.on)
         && !maintenance.allow.as_ref().is_some_and(|access| access.lets_in(client()))
     {
         return Some(Plan::Maintenance(maintenance.retry_after));
+    }
+    if let Some(limit) = &policy.connections
+        && !connection.is_own_check()
+    {
+        match shared.crowds.enter(&site.name, client(), limit) {
+            Some(place) => exchange.take_place(place),
+            None => return Some(Plan::Crowded),
+        }
     }
     None
 }

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::rc::Rc;
+use std::time::Duration;
 
 use futures_util::future::Either;
 use http::{Request, Response, StatusCode};
@@ -35,6 +36,7 @@ pub(super) fn respond(
         Plan::Answer(LocalAnswer::WellKnownMethod) => asker.well_known_method(),
         Plan::Answer(answer) => asker.local(answer),
         Plan::Limited(wait) => asker.later(LocalAnswer::RateLimited, wait),
+        Plan::Crowded => asker.later(LocalAnswer::Crowded, Duration::from_secs(1)),
         Plan::Maintenance(retry_after) => asker.later(LocalAnswer::Maintenance, retry_after),
         Plan::WellKnown(object) => asker.well_known(&object),
         Plan::Redirect(location) => asker.redirect(LocalAnswer::Redirect, StatusCode::PERMANENT_REDIRECT, &location),

@@ -63,7 +63,7 @@ pub(super) async fn serve(connection: &Rc<Connection>) {
     };
     match &end {
         End::Done(early) => {
-            if let Some(tunnel) = connection.tunnel.take() {
+            if let Some((tunnel, _place)) = connection.tunnel.take() {
                 return tunnel::carry(connection, tunnel, early.clone()).await;
             }
         }
