@@ -94,8 +94,8 @@ impl Reading<'_> {
                 );
             }
             ("client_auth", _) => {
-                let text = "clients are asked for certificates, which is not in this version";
-                self.plan.left_out(place, text, "keep Caddy for these names");
+                let text = "clients are asked for certificates, which is not carried over";
+                self.plan.left_out(place, text, "see [site.tls]; until it is set, these names are open to everybody");
             }
             ("on_demand", _) => {
                 let text = "certificates for names that come up in handshakes are not carried over";

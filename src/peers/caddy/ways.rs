@@ -125,15 +125,15 @@ impl Reading<'_> {
                 "redir" => {
                     self.plan.left_out(
                         place,
-                        format!("{:?} is not carried over: the edge redirects to https alone", line.shown()),
-                        "have the shop redirect",
+                        format!("{:?} is not carried over", line.shown()),
+                        "see [[site.redirect]] and site.www",
                     );
                 }
                 "log" | "skip_log" | "log_skip" | "log_name" => {}
                 "encode" => self.plan.note(
                     place,
                     format!("{:?} is not carried over: bodies pass as they are", line.shown()),
-                    "",
+                    "see [site.compression]",
                 ),
                 _ => {
                     ways.does_more |= matches!(name, "respond" | "file_server" | "php_fastcgi");
@@ -141,7 +141,7 @@ impl Reading<'_> {
                         "file_server" | "root" | "try_files" | "php_fastcgi" | "templates" => {
                             "Vitrine serves no files: run a web server behind it and name that one as upstream"
                         }
-                        "header" => "have the shop send the fields",
+                        "header" => "see [site.response_headers]",
                         "basicauth" | "basic_auth" | "forward_auth" => "have the shop ask who it is",
                         _ => super::SHOP,
                     };

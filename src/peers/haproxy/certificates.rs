@@ -199,8 +199,8 @@ impl Reading<'_> {
                 let options = words.iter().skip(1).take_while(|word| !word.ends_with(']')).count() + 1;
                 let options = words.iter().skip(1).take(options).cloned().collect::<Vec<_>>().join(" ");
                 if options.contains("verify") || options.contains("ca-file") {
-                    let said = format!("{options} asks clients for certificates, which is not in this version");
-                    self.plan.left_out(&place, said, "keep HAProxy for this name");
+                    let said = format!("{options} asks clients for certificates, which is not carried over");
+                    self.plan.left_out(&place, said, "see [site.tls]; until it is set, this name is open to everybody");
                 } else {
                     self.plan.note(&place, format!("{options} is not carried over"), "");
                 }

@@ -73,16 +73,12 @@ impl Reading<'_> {
             }
         }
         if line.words.iter().any(|word| word == "accept-proxy") {
-            let text = "the PROXY protocol is not in this version";
-            self.plan.left_out(
-                &line.place,
-                text,
-                "have the balancer set X-Forwarded-For, and see edge.trusted_proxies",
-            );
+            let text = "which balancers speak the PROXY protocol here is not said";
+            self.plan.left_out(&line.place, text, "name their networks in edge.proxy_protocol");
         }
         if line.after("verify").is_some_and(|verify| verify != "none") {
-            let text = "clients are asked for certificates, which is not in this version";
-            self.plan.left_out(&line.place, text, "keep HAProxy for these names");
+            let text = "clients are asked for certificates, which is not carried over";
+            self.plan.left_out(&line.place, text, "see [site.tls]; until it is set, these names are open to everybody");
         }
         if tls {
             if line.after("ssl-min-ver").is_some() {

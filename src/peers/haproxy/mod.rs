@@ -163,20 +163,22 @@ impl<'a> Reading<'a> {
                 | "http-use-htx"
                 | "http-no-delay" => {}
                 "httpchk" | "tcp-check" | "ssl-hello-chk" => {
-                    let text =
-                        "upstreams are not asked whether they are well: one that cannot be connected to is passed over";
-                    self.plan.note(place, text, "");
+                    let text = "upstreams are not asked whether they are well: one that keeps failing is left alone for a while";
+                    self.plan.note(place, text, "see [site.health]");
                 }
                 _ => self.plan.note(place, format!("option {option} is not carried over"), ""),
             },
-            ("errorfile", _) => self.plan.note(place, "error pages are Vitrine's own", ""),
+            ("errorfile", _) => self.plan.note(place, "error pages are Vitrine's own", "see site.error_pages"),
+            ("compression", _) => {
+                self.plan.note(place, format!("{:?} is not carried over", line.shown()), "see [site.compression]");
+            }
             ("no" | "log" | "log-format" | "log-tag" | "retries" | "maxconn" | "fullconn", _) => {}
             ("balance", "roundrobin" | "static-rr" | "leastconn" | "random" | "first" | "") => {}
             ("balance", how) => {
                 let text = format!("balance {how} ties a visitor to a server, and upstreams here take turns");
                 self.plan.left_out(place, text, "keep sessions where all servers find them");
             }
-            ("compression" | "stats" | "description" | "id" | "monitor-uri" | "email-alert" | "hash-type", _) => {
+            ("stats" | "description" | "id" | "monitor-uri" | "email-alert" | "hash-type", _) => {
                 self.plan.note(place, format!("{:?} is not carried over", line.shown()), "");
             }
             (
@@ -197,11 +199,11 @@ impl<'a> Reading<'a> {
     fn unknown(&mut self, line: &Line) {
         let text = format!("{:?} is not carried over", line.shown());
         let mend = match line.word(0) {
-            "redirect" => "have the shop redirect",
-            "http-request" | "http-response" | "http-after-response" => "have the shop do it",
-            "tcp-request" | "tcp-response" | "stick-table" | "stick" => {
-                "see limits.connections_per_client, or have the shop count"
+            "redirect" => "see [[site.redirect]]",
+            "http-request" | "http-response" | "http-after-response" => {
+                "see [[site.redirect]], [site.request_headers] and [site.response_headers], or have the shop do it"
             }
+            "tcp-request" | "tcp-response" | "stick-table" | "stick" => "see [site.rate_limit] and [site.connections]",
             "cookie" | "appsession" => "upstreams take turns: keep sessions where all servers find them",
             "acl" => "have the shop decide",
             _ => SHOP,

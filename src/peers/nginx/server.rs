@@ -47,12 +47,8 @@ impl<'a> Reading<'a> {
                 continue;
             }
             if flag("proxy_protocol") {
-                let text = "the PROXY protocol is not in this version";
-                self.plan.left_out(
-                    &listen.place,
-                    text,
-                    "have the balancer set X-Forwarded-For, and see edge.trusted_proxies",
-                );
+                let text = "which balancers speak the PROXY protocol here is not said";
+                self.plan.left_out(&listen.place, text, "name their networks in edge.proxy_protocol");
             }
             match read_address(listen.first(), 80) {
                 Some(address) => self.settings.listen(address, tls),
@@ -149,8 +145,8 @@ impl<'a> Reading<'a> {
         }
         if let Some(back) = server.block.iter().find(|one| one.name == "return") {
             if back.first() != "444" {
-                let text = format!("{:?} is not carried over: the edge redirects to https alone", back.shown());
-                self.plan.left_out(&back.place, text, "have the shop redirect, and name it in site.upstreams");
+                let text = format!("{:?} is not carried over", back.shown());
+                self.plan.left_out(&back.place, text, "write it as a [[site.redirect]] of the site that it is for");
             }
         } else if server.hosts.is_empty() {
             if server.is_default && server.block.iter().any(|one| one.name == "location" || one.name == "root") {

@@ -52,7 +52,7 @@ backend blog
     assert_eq!(
         notes(&plan),
         [
-            "23: upstreams are not asked whether they are well: one that cannot be connected to is passed over",
+            "23: upstreams are not asked whether they are well: one that keeps failing is left alone for a while",
             "25: the server \"b\" is no first choice, and is left out: upstreams here take turns",
         ]
     );
@@ -116,8 +116,8 @@ listen raw
             "8: \"cookie S …\" is not carried over",
             "9: balance source ties a visitor to a server, and upstreams here take turns",
             "11: the server \"b\" is spoken to over TLS, and upstreams are spoken to in plain HTTP",
-            "2: the PROXY protocol is not in this version",
-            "2: clients are asked for certificates, which is not in this version",
+            "2: which balancers speak the PROXY protocol here is not said",
+            "2: clients are asked for certificates, which is not carried over",
             "2: no certificate with its key can be read from /etc/haproxy/x",
             "3: \"use_backend %[req.hdr(host),lower,map(/etc/haproxy/map)]\" finds the backend per request",
             "4: \"use_backend a …\" chooses by more than hosts and path prefixes",
