@@ -120,7 +120,9 @@ async fn what_has_no_body_keeps_the_length_of_what_it_is_about() {
         exchange.write(format!("HTTP/1.1 {status}\r\ncontent-length: 4711\r\netag: \"a\"\r\n\r\n").as_bytes())?;
         Ok(Then::Keep)
     });
-    let edge = Setup::shop(&origin).start();
+    let mut setup = Setup::shop(&origin);
+    setup.set("edge", "workers = 1");
+    let edge = setup.start();
     let mut one = edge.open("shop.example");
     let mut two = Http2::open(edge.https, "shop.example").await;
     for (method, path, status) in
@@ -140,8 +142,8 @@ async fn what_has_no_body_keeps_the_length_of_what_it_is_about() {
         );
         assert!(answer.into_body().collect().await.expect("an end").to_bytes().is_empty());
     }
-    // All over one connection each, and none of them out of step.
-    assert_eq!(origin.connections(), 2);
+    // All over one connection, and none of them out of step.
+    assert_eq!(origin.connections(), 1);
 }
 
 #[test]
