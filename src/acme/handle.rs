@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
+use tokio::time::timeout;
 
 use super::on_demand::Answer;
 use super::progress::{Progress, Step};
@@ -21,6 +23,8 @@ pub struct AcmeHandle {
     questions: Arc<[AtomicU64; Answer::WORDS.len()]>,
     progress: Progress,
     wishes: mpsc::Sender<Wish>,
+    /// Whether every site was looked at once.
+    looked: Arc<watch::Sender<bool>>,
 }
 
 /// The site is not managed, so nothing is ordered for it.
@@ -33,7 +37,8 @@ impl AcmeHandle {
     pub fn new() -> (Self, mpsc::Receiver<Wish>) {
         let (wishes, received) = mpsc::channel(WISHES);
         let (tally, questions, progress) = Default::default();
-        (Self { sites: Arc::default(), tally, questions, progress, wishes }, received)
+        let looked = Arc::new(watch::Sender::new(false));
+        (Self { sites: Arc::default(), tally, questions, progress, wishes, looked }, received)
     }
 
     /// How a site is doing, with two types of key the one that needs more attention; `None`: it is not managed.
@@ -108,6 +113,10 @@ impl AcmeHandle {
     /// # Errors
     /// When the site is not managed.
     pub async fn renew(&self, site: &str) -> Result<(), NotManaged> {
+        // After a start it is known which sites are managed once all were looked at.
+        if self.of(site).is_none() && !self.wishes.is_closed() {
+            let _ = timeout(FIRST_LOOK, self.looked.subscribe().wait_for(|looked| *looked)).await;
+        }
         if self.of(site).is_none() {
             return Err(NotManaged);
         }
@@ -128,6 +137,11 @@ impl AcmeHandle {
             false => None,
         };
         self.wishes.send(Wish { site: site.to_owned(), key }).await.map_err(|_| NotManaged)
+    }
+
+    /// Every site was looked at.
+    pub(super) fn has_looked(&self) {
+        self.looked.send_if_modified(|looked| !std::mem::replace(looked, true));
     }
 
     pub(super) fn tally(&self) -> MutexGuard<'_, Tally> {
@@ -153,6 +167,8 @@ impl Wish {
     }
 }
 
+/// A look at ten thousand sites takes less.
+const FIRST_LOOK: Duration = Duration::from_secs(10);
 /// Wishes that wait while the manager looks round.
 const WISHES: usize = 16;
 

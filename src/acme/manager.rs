@@ -177,6 +177,9 @@ impl Manager {
                 true => Duration::from_secs(FARTHEST.unsigned_abs()),
                 false => self.look(&terms, &mut at_work, &mut asking).await,
             };
+            if !is_frozen {
+                self.handle.has_looked();
+            }
             let (mut ended, mut heard) = (None, None);
             tokio::select! {
                 changed = self.terms.changed() => if changed.is_err() { return },
