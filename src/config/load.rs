@@ -1,6 +1,7 @@
 //! From a file and what it includes to a [`Config`], or to everything that is wrong with them.
 
 use std::collections::{BTreeSet, HashMap};
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use super::{
     AcmeConfig, CertificatesConfig, Challenge, Config, Draft, UnknownName, acme, bounds, certificates, recorded,
     sections,
 };
-use crate::live::SiteSpec;
+use crate::live::{SiteSpec, Upstream, UpstreamAddress, is_own_listener};
 
 /// A configuration that holds, with what must be said about it.
 #[derive(Clone, Debug, PartialEq)]
@@ -115,6 +116,18 @@ pub(super) fn read_everything(
     (config, sites, included)
 }
 
+/// An upstream of the site that is a listener of the edge itself.
+fn own_listener_among<'s>(site: &'s SiteSpec, own: &[SocketAddr]) -> Option<&'s Upstream> {
+    let upstreams = site.routes.iter().flat_map(|(_, group)| &group.upstreams).map(|member| &member.upstream);
+    upstreams.into_iter().find(|upstream| match &upstream.address {
+        UpstreamAddress::Tcp { host, port } => {
+            let peer = host.parse().map(|address: IpAddr| SocketAddr::new(address, *port));
+            peer.is_ok_and(|peer| is_own_listener(own, peer, None))
+        }
+        UpstreamAddress::Unix(_) => false,
+    })
+}
+
 fn settings(
     top: &Section<'_>,
     (certificates, acme): (CertificatesConfig, AcmeConfig),
@@ -135,6 +148,16 @@ fn settings(
             // The site may be among those left out, and their mistakes must not stop the others.
             (false, true) => top.pad.warning(default_line, "tls.default_site", text + "; unknown names are refused"),
             (false, false) => top.pad.missing(default_line, "tls.default_site", text),
+        }
+    }
+    let own: Vec<_> = [&*edge.https, &edge.http, &[admin.listen], admin.metrics_listen.as_slice()].concat();
+    for site in &sites {
+        if let Some(upstream) = own_listener_among(site, &own) {
+            let text = format!(
+                "the site {:?} has the upstream {upstream}, which is the edge itself: no request goes there",
+                site.name
+            );
+            top.pad.warning(1, "site.upstreams", text);
         }
     }
     if sites.is_empty() && top.pad.is_clean() {

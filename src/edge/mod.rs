@@ -16,8 +16,8 @@ mod upstream_tls;
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -141,6 +141,7 @@ impl Edge {
             listening: Semaphore::new(0),
             rates: Rates::default(),
             shortage: Shortage::default(),
+            own_listeners: OnceLock::new(),
             crowds: Arc::default(),
             cut_off: AtomicUsize::new(0),
         });
@@ -185,6 +186,9 @@ impl Edge {
             admin: listeners.admin.local_addr().map_err(system("ask for the admin listener's address"))?,
             metrics: listeners.metrics.as_ref().and_then(|listener| listener.local_addr().ok()),
         };
+        let own_listeners =
+            [&*addresses.https, &addresses.http, &[addresses.admin], addresses.metrics.as_slice()].concat();
+        let _ = shared.own_listeners.set(own_listeners.into()); // nobody else does
         let truth = Truth::default();
         let truth_check = TruthCheck {
             listeners: addresses.https.clone(),

@@ -42,7 +42,8 @@ pub use unknown_names::{UnknownName, UnknownNames, unknown_names};
 pub use upstream::{
     Balance, BalanceMethod, Care, Check, Condition, Cookies, Full, GroupSpec, Kept, LONGEST_REST, Lever, Load,
     MOST_WEIGHT, Member, MemberSpec, OpenLimit, Place, ProxyVersion, Queue, Speech, Sticky, StickyKey, TlsTerms,
-    Upstream, UpstreamAddress, UpstreamGroup, UpstreamState, UpstreamStates, UpstreamTls, Waiting, bid, number_of,
+    Upstream, UpstreamAddress, UpstreamGroup, UpstreamState, UpstreamStates, UpstreamTls, Waiting, bid,
+    is_own_listener, number_of,
 };
 pub use well_known::{WellKnown, WellKnownObject};
 

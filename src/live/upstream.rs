@@ -5,6 +5,7 @@
 
 mod balance;
 mod load;
+mod own;
 mod server;
 mod state;
 mod states;
@@ -18,6 +19,7 @@ use http::StatusCode;
 
 pub use balance::{Balance, BalanceMethod, MOST_WEIGHT, MemberSpec, OpenLimit, Sticky, bid, number_of};
 pub use load::{Load, Place, Queue, Waiting};
+pub use own::is_own_listener;
 pub use server::{ProxyVersion, Speech, Upstream, UpstreamAddress};
 pub use state::{Condition, Lever, UpstreamState};
 pub use states::UpstreamStates;

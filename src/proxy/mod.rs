@@ -20,8 +20,8 @@ mod worker;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 
 use tokio::sync::Semaphore;
@@ -68,10 +68,18 @@ pub struct Shared {
     pub shortage: Shortage,
     /// How many requests of client networks are under way at sites that limit them.
     pub crowds: Arc<Crowds>,
+    /// Where this edge listens; for traffic, for its operator, for metrics. Empty until all of it does.
+    pub own_listeners: OnceLock<Box<[SocketAddr]>>,
     /// One permit for each worker that listens.
     pub listening: Semaphore,
     /// Connections that were open when the drain deadline passed, or a second signal came.
     pub cut_off: AtomicUsize,
+}
+
+impl Shared {
+    fn own_listeners(&self) -> &[SocketAddr] {
+        self.own_listeners.get().map_or(&[], |own| own)
+    }
 }
 
 /// The sockets of all workers, bound before anything else begins, so that a wrong address stops the start.

@@ -371,6 +371,7 @@ mod tests {
             listening: Semaphore::new(0),
             rates: Rates::default(),
             shortage: Shortage::default(),
+            own_listeners: Default::default(),
             crowds: Arc::default(),
             cut_off: AtomicUsize::new(0),
         })

@@ -193,6 +193,8 @@ closed_set! {
         Certificate = "certificate",
         /// It does not speak HTTP/2.
         NoHttp2 = "no_http2",
+        /// It is a listener of the edge itself.
+        OwnListener = "own_listener",
         /// Closed or reset before a response head.
         Closed = "closed",
         /// The response is malformed.
@@ -238,6 +240,7 @@ impl UpstreamFailure {
                 | Self::CertificateExpired
                 | Self::Certificate
                 | Self::NoHttp2
+                | Self::OwnListener
         )
     }
 }

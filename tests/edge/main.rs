@@ -60,6 +60,7 @@ mod order_kills;
 mod order_plan;
 mod orders;
 mod orders_seen;
+mod own_listeners;
 mod plain;
 mod preflight;
 mod protocols;

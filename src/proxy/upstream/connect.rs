@@ -9,19 +9,27 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::introduction::Introduction;
 use super::transport::{TIMEOUT, Transport, Unconnected};
-use crate::live::{Upstream, UpstreamAddress};
+use crate::live::{Upstream, UpstreamAddress, is_own_listener};
 use crate::outbound::connect_unix;
 use crate::proxy::socket::Socket;
 use crate::telemetry::UpstreamFailure;
 
-/// Connects until `deadline`, what comes before the first request included.
+/// Connects until `deadline`, what comes before the first request included. Nobody is connected to who is one of our `own` listeners.
 pub(super) async fn connect(
+    own: &[SocketAddr],
     upstream: &Upstream,
     introduced: Option<Introduction>,
     deadline: Instant,
 ) -> Result<Transport, Unconnected> {
     let transport = match &upstream.address {
-        UpstreamAddress::Tcp { host, port } => tcp(upstream, (host, *port), deadline).await.map(Transport::socket)?,
+        UpstreamAddress::Tcp { host, port } => {
+            let socket = tcp(upstream, (host, *port), deadline).await?;
+            let (peer, from) = (socket.tcp().peer_addr(), socket.tcp().local_addr());
+            if peer.is_ok_and(|peer| is_own_listener(own, peer, from.ok().map(|from| from.ip()))) {
+                return Err(Unconnected::Failed(UpstreamFailure::OwnListener));
+            }
+            Transport::socket(socket)
+        }
         UpstreamAddress::Unix(path) => {
             connect_unix(path, deadline).await.map(Transport::unix).map_err(|error| sorted(upstream, &error))?
         }

@@ -271,7 +271,8 @@ impl Pools {
             }
         };
         let until = Instant::now() + limits.upstream_connect_timeout;
-        let transport = connect(upstream, introduced, until).await.map_err(NoLink::Unconnected)?;
+        let transport =
+            connect(worker.shared.own_listeners(), upstream, introduced, until).await.map_err(NoLink::Unconnected)?;
         worker.counters.upstream_connects.add(1);
         Ok((UpstreamStream::new(transport, permit, &worker.counters), until))
     }
