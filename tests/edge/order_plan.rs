@@ -16,7 +16,7 @@ fn plan(edge: &Edge, query: &str) -> Value {
 #[test]
 fn a_renewal_is_planned_for_the_moment_that_the_site_shows_and_new_shops_as_the_issuer_takes_them() {
     let origin = Origin::saying("hello");
-    let pebble = Pebble::start();
+    let pebble = Pebble::lenient(); // an order whose nonces are refused counts again
     let mut setup = managed(&pebble, &origin, &["shop.example"]);
     setup.set("acme", "key_types = [\"ecdsa\", \"rsa\"]");
     let edge = setup.start();
