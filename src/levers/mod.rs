@@ -38,6 +38,8 @@ pub enum NotPulled {
     TooMany,
     /// It could not be written.
     Store(StoreError),
+    /// The change came to no end, for a reason of our own.
+    Lost,
 }
 
 impl Levers {
@@ -81,7 +83,7 @@ impl Levers {
     pub async fn pull(&self, change: Change, hold: Hold) -> Result<(), NotPulled> {
         let own = self.clone();
         let done = tokio::task::spawn_blocking(move || own.change(|pulled, now| pulled.take(change, hold, now)));
-        let number = done.await.unwrap_or(Ok(0))?;
+        let number = done.await.unwrap_or(Err(NotPulled::Lost))?;
         let mut in_force = self.0.in_force.subscribe();
         // Whoever lays it over the configuration may be at work on that; it comes to it.
         let _ = timeout(PATIENCE, in_force.wait_for(|done| *done >= number)).await;

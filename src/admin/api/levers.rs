@@ -46,6 +46,7 @@ pub(super) async fn pull(call: &Call, change: Change, (expires, kept): (Option<&
             Problem::new(Kind::Conflict, text)
         }
         NotPulled::Store(error) => unwritten(&error),
+        NotPulled::Lost => Problem::new(Kind::Internal, "the order came to no end; see the log"),
     })
 }
 

@@ -92,9 +92,12 @@ impl Connection {
     /// Whoever sends without end has its turn like all others, and the next after them: a frame costs its sender a few octets, and may
     /// cost us a thousand instructions.
     fn end_turn_in_time(&self, cx: &Context<'_>) {
+        if self.protocol != Protocol::Http2 {
+            return;
+        }
         let reads = self.reads.get() + 1;
         self.reads.set(reads);
-        if reads == READS && self.protocol == Protocol::Http2 {
+        if reads == READS {
             self.dry.set(true);
             cx.waker().wake_by_ref();
         }
