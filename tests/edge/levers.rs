@@ -188,7 +188,7 @@ fn while_it_is_frozen_nothing_changes_and_traffic_flows() {
 
 #[test]
 fn a_frozen_edge_orders_nothing_and_goes_on_with_it_afterwards() {
-    let (origin, pebble) = (Origin::saying("hello"), Pebble::start());
+    let (origin, pebble) = (Origin::saying("hello"), Pebble::lenient());
     let edge = Setup::shop(&origin).start();
     done(vitrine(&edge, "freeze --keep"));
     let mut setup = edge.end(Signal::TERM);
