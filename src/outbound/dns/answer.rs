@@ -29,28 +29,32 @@ pub struct Soa {
 
 /// What stands in an answer.
 pub(super) enum Found<T> {
-    Values(Vec<T>),
-    /// The name is an alias of this one, of which the answer says nothing.
-    Alias(DnsName),
+    /// And for how many seconds they hold, with the aliases that lead to them.
+    Values(Vec<T>, u32),
+    /// The name is an alias of this one, of which the answer says nothing; and for how many seconds.
+    Alias(DnsName, u32),
     Nothing,
 }
 
 /// Records of a name, or of what it is an alias of.
 pub(super) fn find<T>(message: &Message, name: &DnsName, kind: RecordKind, pick: fn(&RData) -> Option<T>) -> Found<T> {
-    let (mut owner, mut is_alias) = (name.name(), false);
+    let (mut owner, mut is_alias, mut holds) = (name.name(), false, u32::MAX);
     // No chain is longer than there are records.
     for _ in 0..=message.answers.len() {
         let of_owner = || message.answers.iter().filter(|record| record.name == *owner);
-        let values: Vec<T> = of_owner().filter_map(|record| pick(&record.data)).collect();
-        if !values.is_empty() {
-            return Found::Values(values);
+        let found = of_owner().filter_map(|record| Some((pick(&record.data)?, record.ttl)));
+        let (values, ends): (Vec<T>, Vec<u32>) = found.unzip();
+        if let Some(&first) = ends.iter().min() {
+            return Found::Values(values, holds.min(first));
         }
-        match of_owner().find_map(|record| alias(&record.data)) {
-            Some(target) if kind != RecordKind::Cname => (owner, is_alias) = (target, true),
+        match of_owner().find_map(|record| Some((alias(&record.data)?, record.ttl))) {
+            Some((target, ttl)) if kind != RecordKind::Cname => {
+                (owner, is_alias, holds) = (target, true, holds.min(ttl));
+            }
             _ => break,
         }
     }
-    if is_alias { Found::Alias(DnsName::of(owner.clone())) } else { Found::Nothing }
+    if is_alias { Found::Alias(DnsName::of(owner.clone()), holds) } else { Found::Nothing }
 }
 
 /// The zone that an answer to a question for an SOA places `name` in.

@@ -7,6 +7,7 @@
 //!
 //! What it gives is believed as far as the network is: nothing is checked by DNSSEC.
 
+mod addresses;
 mod answer;
 mod error;
 mod exchange;
@@ -29,6 +30,7 @@ use std::time::Duration;
 use hickory_proto::op::{Message, ResponseCode};
 use tokio::time::Instant;
 
+pub use addresses::Located;
 pub use answer::{Caa, Soa};
 use answer::{Found, find};
 pub use error::DnsError;
@@ -154,23 +156,32 @@ impl DnsClient {
         Err(DnsError::NoSuchRecord { name: name.clone(), kind: RecordKind::Soa, server })
     }
 
-    /// Looks for records of one kind, through aliases that a server does not follow by itself.
     async fn look_up<T>(
         &self,
         name: &DnsName,
         kind: RecordKind,
         pick: fn(&hickory_proto::rr::RData) -> Option<T>,
     ) -> Result<Vec<T>, DnsError> {
+        self.look_up_with_end(name, kind, pick).await.map(|(values, _)| values)
+    }
+
+    /// Looks for records of one kind, through aliases that a server does not follow by itself; gives them with how long they hold.
+    async fn look_up_with_end<T>(
+        &self,
+        name: &DnsName,
+        kind: RecordKind,
+        pick: fn(&hickory_proto::rr::RData) -> Option<T>,
+    ) -> Result<(Vec<T>, Duration), DnsError> {
         let deadline = Instant::now() + self.patience;
-        let mut here = name.clone();
+        let (mut here, mut holds) = (name.clone(), u32::MAX);
         for _ in 0..MOST_ALIASES {
             let (message, server) = self.ask(&here, kind, deadline).await?;
             if message.metadata.response_code == ResponseCode::NXDomain {
                 return Err(DnsError::NoSuchName { name: name.clone(), server });
             }
             match find(&message, &here, kind, pick) {
-                Found::Values(values) => return Ok(values),
-                Found::Alias(target) => here = target,
+                Found::Values(values, seconds) => return Ok((values, Duration::from_secs(holds.min(seconds).into()))),
+                Found::Alias(target, seconds) => (here, holds) = (target, holds.min(seconds)),
                 Found::Nothing => return Err(DnsError::NoSuchRecord { name: name.clone(), kind, server }),
             }
         }
