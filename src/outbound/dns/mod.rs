@@ -36,6 +36,7 @@ use answer::{Found, find};
 pub use error::DnsError;
 pub use name::{DnsName, NoDnsName};
 use query::query;
+pub(super) use resolv_conf::ResolvConf;
 pub use update::{DnsUpdater, TsigAlgorithm, TsigKey, UpdateError};
 
 /// Asks name servers. Clones ask the same ones.
