@@ -1,10 +1,11 @@
 //! The control plane's clients: one speaks to the edge itself, over the Unix socket in the state folder, which is how the command
-//! line asks and orders; one to authorities, over HTTPS; one to name servers.
+//! line asks and orders; one to authorities, over HTTPS; one to name servers, and upon it one that finds hosts as the system does.
 
 pub mod dns;
 mod form;
 mod glimpse;
 mod https;
+mod names;
 mod unix;
 
 use std::fmt;
@@ -31,6 +32,7 @@ pub use form::FormPart;
 use form::form;
 pub use glimpse::{Glimpse, Unseen, connect, glimpse, glimpse_in_http2, glimpse_over};
 pub use https::{HttpsClient, NoAnswer};
+pub use names::{HostNames, Unlocated};
 pub use unix::connect_unix;
 
 /// A running edge, reached through its socket.

@@ -68,6 +68,7 @@ fn page(sources: &Sources) -> String {
         audit_unwritten: sources.audit.trouble().is_some(),
         sites: sites(&routes, &index, &choices, sources, &objects),
         upstreams: upstreams(&routes),
+        unresolved: unresolved(&routes),
         questions: sources.ordering.questions(),
         orders: sources.ordering.ended().into_iter().map(orders).collect(),
         certificates: index.certificates().iter().map(|served| certificate(served)).collect(),
@@ -102,6 +103,14 @@ fn upstreams(routes: &RouteTable) -> Vec<(String, bool)> {
         *all.entry(member.upstream.to_string()).or_insert(true) &= is_ready;
     }
     all.into_iter().collect()
+}
+
+/// Each server with a name, and how often that was not found.
+fn unresolved(routes: &RouteTable) -> Vec<(String, u64)> {
+    let members = routes.groups().iter().flat_map(|group| &group.members);
+    let named =
+        members.filter_map(|member| Some((member.upstream.to_string(), member.whereabouts.as_ref()?.failures())));
+    named.collect::<BTreeMap<_, _>>().into_iter().collect()
 }
 
 fn orders(ended: EndedOrders) -> OrderFacts {

@@ -90,6 +90,8 @@ struct Route {
 struct Upstream {
     upstream: String,
     state: String,
+    addresses: Option<Vec<String>>,
+    unresolved: Option<String>,
     reason: Option<String>,
     failures: u32,
 }
@@ -140,12 +142,16 @@ fn told(explanation: Explanation) -> String {
     if let Some(location) = outcome.location {
         tell("", location);
     }
-    for (place, Upstream { upstream, state, reason, failures }) in
-        route.into_iter().flat_map(|route| route.upstreams).enumerate()
-    {
+    for (place, found) in route.into_iter().flat_map(|route| route.upstreams).enumerate() {
+        let Upstream { upstream, state, addresses, unresolved, reason, failures } = found;
+        let at = match addresses.unwrap_or_default() {
+            addresses if addresses.is_empty() => String::new(),
+            addresses => format!(" at {}", addresses.join(", ")),
+        };
+        let unresolved = unresolved.map(|why| format!("; its name is not found now: {why}")).unwrap_or_default();
         let why = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
         let failed = if failures > 0 { format!(", {failures} failures in a row") } else { String::new() };
-        tell(if place == 0 { "upstreams" } else { "" }, format!("{upstream} {state}{why}{failed}"));
+        tell(if place == 0 { "upstreams" } else { "" }, format!("{upstream}{at} {state}{why}{failed}{unresolved}"));
     }
     for (what, texts) in [("rules", rules), ("mistakes", mistakes)] {
         for (place, text) in texts.into_iter().enumerate() {

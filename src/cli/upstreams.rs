@@ -44,6 +44,8 @@ struct Order<'a> {
 struct Upstream {
     upstream: String,
     state: String,
+    addresses: Option<Vec<String>>,
+    unresolved: Option<String>,
     reason: Option<String>,
     resting_seconds: Option<u64>,
     failures: u32,
@@ -81,18 +83,20 @@ async fn set(edge: &EdgeSocket, upstream: &str, order: &Order<'_>) -> Result<Str
 
 fn listed(upstreams: Vec<Upstream>) -> String {
     let row = |upstream: Upstream| {
-        let why = match (upstream.reason, upstream.resting_seconds) {
-            (Some(reason), _) => reason,
-            (None, Some(seconds)) => format!("for {seconds} s yet"),
-            (None, None) => String::new(),
+        let why = match (upstream.reason, upstream.resting_seconds, upstream.unresolved) {
+            (Some(reason), ..) => reason,
+            (None, Some(seconds), _) => format!("for {seconds} s yet"),
+            (None, None, Some(unresolved)) => format!("its name is not found now: {unresolved}"),
+            (None, None, None) => String::new(),
         };
+        let at = some_of(&upstream.addresses.unwrap_or_default(), SOME);
         let (check, sites) = (upstream.check.unwrap_or_default(), some_of(&upstream.sites, SOME));
         let [weight, open, queued] = [upstream.weight, upstream.open_requests, upstream.queued]
             .map(|count| count.as_ref().map_or_else(String::new, u32::to_string));
-        [upstream.upstream, upstream.state, weight, open, queued, upstream.failures.to_string(), check, sites, why]
+        [upstream.upstream, upstream.state, at, weight, open, queued, upstream.failures.to_string(), check, sites, why]
     };
     let rows: Vec<_> = upstreams.into_iter().map(row).collect();
-    table(["UPSTREAM", "STATE", "WEIGHT", "OPEN", "QUEUED", "FAILURES", "CHECK", "SITES", "WHY"], &rows)
+    table(["UPSTREAM", "STATE", "AT", "WEIGHT", "OPEN", "QUEUED", "FAILURES", "CHECK", "SITES", "WHY"], &rows)
 }
 
 const UPSTREAMS: &str = "/api/v1/upstreams";

@@ -4,7 +4,7 @@
 /// one, and a test compares.
 pub(super) const KEYS: &[(&str, &[&str])] = &[
     ("", &["include", "edge", "tls", "limits", "certificates", "acme", "admin", "log", "access_log", "site"]),
-    ("edge", &["https", "http", "workers", "drain_timeout", "trusted_proxies", "proxy_protocol"]),
+    ("edge", &["https", "http", "workers", "drain_timeout", "trusted_proxies", "proxy_protocol", "resolvers"]),
     ("tls", &["min_version", "unknown_name", "default_site"]),
     (
         "limits",

@@ -128,6 +128,8 @@ pub struct EdgeConfig {
     pub trusted_proxies: Vec<IpNet>,
     /// Balancers that begin each connection with a header of the PROXY protocol.
     pub proxy_protocol: Vec<IpNet>,
+    /// DNS servers that are asked for the names of upstreams; none: those of the system.
+    pub resolvers: Vec<SocketAddr>,
 }
 
 /// `[tls]`

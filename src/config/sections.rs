@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use super::reader::{Placed, Section};
 use super::{
     AccessLogConfig, AccessLogTarget, AdminConfig, EdgeConfig, LogConfig, LogFormat, LogLevel, TlsConfig, TlsVersion,
-    UnknownName, place, value,
+    UnknownName, place, preflight, value,
 };
 
 /// A listen address, to find two that collide.
@@ -34,6 +34,7 @@ pub(super) fn edge(section: &Section<'_>, listeners: &mut Vec<Listener>) -> Edge
     };
     let trusted_proxies = networks("trusted_proxies", EVERYBODY_TRUSTED);
     let proxy_protocol = networks("proxy_protocol", EVERYBODY_INTRODUCES);
+    let resolvers = section.list("resolvers", preflight::resolver).map(|list| list.value).unwrap_or_default();
     for (key, list, default) in [("edge.https", &https, HTTPS), ("edge.http", &http, HTTP)] {
         match list {
             Some(list) => listeners.extend(list.value.iter().map(|address| Listener::given(key, address))),
@@ -47,6 +48,7 @@ pub(super) fn edge(section: &Section<'_>, listeners: &mut Vec<Listener>) -> Edge
         drain_timeout: drain.value,
         trusted_proxies,
         proxy_protocol,
+        resolvers: resolvers.into_iter().map(|resolver| resolver.value).collect(),
     }
 }
 

@@ -11,6 +11,7 @@ mod site_book;
 mod sticky_key;
 mod tables;
 mod upstream_checks;
+mod upstream_names;
 mod upstream_tls;
 
 use std::io;
@@ -146,6 +147,7 @@ impl Edge {
             cut_off: AtomicUsize::new(0),
         });
 
+        control.spawn(upstream_names::run(routes.clone()));
         reload::report(&loaded);
         let (intake, fixed) = match certificates {
             Certificates::Folder => {

@@ -22,6 +22,7 @@ pub(super) fn routes(states: &UpstreamStates, config: &Config, https_port: u16, 
     }
     let mut table = RouteTable::knowing(states, sites, limits, config.edge.trusted_proxies.clone(), https_port)
         .introduced_by(&config.edge.proxy_protocol);
+    table.resolvers.clone_from(&config.edge.resolvers);
     if !pulled.denied.is_empty() {
         let networks: Vec<_> = pulled.denied.keys().map(|network| network.net()).collect();
         table.denied = Some(Access::new(&[], &networks));

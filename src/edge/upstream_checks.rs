@@ -2,14 +2,15 @@
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
+use std::net::IpAddr;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use tokio::net::lookup_host;
+use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::live::{Check, Live, RouteTable, Speech, Upstream, UpstreamAddress, UpstreamState};
+use crate::live::{Check, Live, RouteTable, Speech, Upstream, UpstreamAddress, UpstreamState, Whereabouts};
 use crate::outbound::{connect, connect_unix, glimpse_in_http2, glimpse_over};
 use crate::proxy::Transport;
 use crate::shutdown::Lifecycle;
@@ -34,21 +35,33 @@ fn begin(routes: &RouteTable, together: &Arc<Semaphore>) {
     let members = routes.groups().iter().filter_map(|group| Some((group.care.check.as_ref()?, &group.members)));
     for (check, member) in members.flat_map(|(check, members)| members.iter().map(move |member| (check, member))) {
         if member.state.begin_watch() {
-            let state = Arc::downgrade(&member.state);
-            tokio::spawn(watch(member.upstream.clone(), state, check.clone(), Arc::clone(together)));
+            let asked = Asked {
+                upstream: member.upstream.clone(),
+                whereabouts: member.whereabouts.clone(),
+                state: Arc::downgrade(&member.state),
+            };
+            tokio::spawn(watch(asked, check.clone(), Arc::clone(together)));
         }
     }
 }
 
-async fn watch(upstream: Upstream, state: Weak<UpstreamState>, check: Check, together: Arc<Semaphore>) {
+/// A server that is asked.
+struct Asked {
+    upstream: Upstream,
+    whereabouts: Option<Arc<Whereabouts>>,
+    state: Weak<UpstreamState>,
+}
+
+async fn watch(asked: Asked, check: Check, together: Arc<Semaphore>) {
+    let upstream = &asked.upstream;
     // Not all at once, after a start.
     sleep(check.interval.mul_f64(share())).await;
     loop {
         // It is never closed.
         let place = together.acquire().await;
-        let answer = ask(&upstream, &check).await;
+        let answer = ask(&asked, &check).await;
         drop(place);
-        let Some(state) = state.upgrade() else { return };
+        let Some(state) = asked.state.upgrade() else { return };
         let why = answer.as_ref().err().cloned();
         match (state.answered(&check, answer), why) {
             (Some(true), _) => tracing::info!(%upstream, "an upstream is there again"),
@@ -64,17 +77,24 @@ async fn watch(upstream: Upstream, state: Weak<UpstreamState>, check: Check, tog
 }
 
 /// Whether it answers as it should; `Err`: what it does instead.
-async fn ask(upstream: &Upstream, check: &Check) -> Result<(), Box<str>> {
+async fn ask(Asked { upstream, whereabouts, .. }: &Asked, check: &Check) -> Result<(), Box<str>> {
     let until = Instant::now() + check.timeout;
     let own = upstream.authority();
     let asked = (check.host.as_deref().unwrap_or(&own), &*check.path);
     let transport = match &upstream.address {
         UpstreamAddress::Tcp { host, port } => {
-            let found = timeout_at(until, lookup_host((&**host, *port))).await;
-            let found = found.map_err(|_| "its name is not found in time")?;
-            let mut addresses = found.map_err(|error| format!("its name is not found: {error}"))?;
-            let address = addresses.next().ok_or("its name has no address")?;
-            Transport::tcp(connect(address, until).await.map_err(|unseen| unseen.to_string())?)
+            let addresses = match whereabouts {
+                Some(whereabouts) => timeout_at(until, whereabouts.in_turn()).await.unwrap_or_default(),
+                None => host.parse().into_iter().collect(),
+            };
+            let trouble = || whereabouts.as_ref().and_then(|whereabouts| whereabouts.trouble());
+            let nowhere = || {
+                trouble().map_or_else(
+                    || "its name is not found in time".into(),
+                    |why| format!("its name is not found: {why}"),
+                )
+            };
+            Transport::tcp(reach(&addresses, *port, until).await.ok_or_else(nowhere)??)
         }
         UpstreamAddress::Unix(path) => {
             let stream = connect_unix(path, until).await;
@@ -92,6 +112,19 @@ async fn ask(upstream: &Upstream, check: &Check) -> Result<(), Box<str>> {
         true => Ok(()),
         false => Err(format!("it answers {} for {}", seen.status.as_u16(), check.path).into()),
     }
+}
+
+/// A connection to the first of these addresses that answers, as for requests; `None`: there is no address.
+async fn reach(addresses: &[IpAddr], port: u16, until: Instant) -> Option<Result<TcpStream, Box<str>>> {
+    let mut last = None;
+    for (address, left) in addresses.iter().zip((1..=addresses.len()).rev()) {
+        let share = until.saturating_duration_since(Instant::now()) / u32::try_from(left).unwrap_or(u32::MAX);
+        match connect((*address, port).into(), Instant::now() + share).await {
+            Ok(stream) => return Some(Ok(stream)),
+            Err(unseen) => last = Some(Err(unseen.to_string().into())),
+        }
+    }
+    last
 }
 
 /// Any number of 0 to 1.

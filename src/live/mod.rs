@@ -40,9 +40,9 @@ pub use policy::{
 pub use route_table::{Provision, Route, RouteTable, Site, SiteSpec, contains};
 pub use unknown_names::{UnknownName, UnknownNames, unknown_names};
 pub use upstream::{
-    Balance, BalanceMethod, Care, Check, Condition, Cookies, Full, GroupSpec, Kept, LONGEST_REST, Lever, Load,
+    Balance, BalanceMethod, Care, Check, Condition, Cookies, Finder, Full, GroupSpec, Kept, LONGEST_REST, Lever, Load,
     MOST_WEIGHT, Member, MemberSpec, OpenLimit, Place, ProxyVersion, Queue, Speech, Sticky, StickyKey, TlsTerms,
-    Upstream, UpstreamAddress, UpstreamGroup, UpstreamState, UpstreamStates, UpstreamTls, Waiting, bid,
+    Upstream, UpstreamAddress, UpstreamGroup, UpstreamState, UpstreamStates, UpstreamTls, Waiting, Whereabouts, bid,
     is_own_listener, number_of,
 };
 pub use well_known::{WellKnown, WellKnownObject};

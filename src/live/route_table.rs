@@ -1,6 +1,6 @@
 //! Which site a name belongs to and where its requests go.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use hashbrown::HashMap;
@@ -30,6 +30,8 @@ pub struct RouteTable {
     pub trusted_proxies: Vec<IpNet>,
     /// Networks whose connections begin with a header of the PROXY protocol.
     pub proxy_protocol: Vec<IpNet>,
+    /// Who is asked where the names of upstreams lead; none: those whom the system asks.
+    pub resolvers: Vec<SocketAddr>,
     /// The port of the first HTTPS listener, for redirects from plain HTTP.
     pub https_port: u16,
 }
@@ -60,6 +62,7 @@ impl RouteTable {
             denied: None,
             trusted_proxies: trusted_proxies.into_iter().map(canonical).collect(),
             proxy_protocol: Vec::new(),
+            resolvers: Vec::new(),
             https_port,
         };
         let mut places = Places { states, known: HashMap::new() };

@@ -11,6 +11,7 @@ mod state;
 mod states;
 mod sticky;
 mod tls;
+mod whereabouts;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -25,6 +26,7 @@ pub use state::{Condition, Lever, UpstreamState};
 pub use states::UpstreamStates;
 pub use sticky::{Cookies, Kept, StickyKey};
 pub use tls::{TlsTerms, UpstreamTls};
+pub use whereabouts::{Finder, Whereabouts};
 
 /// Servers that answer alike, as the configuration gives them.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -122,6 +124,8 @@ pub struct Member {
     pub state: Arc<UpstreamState>,
     /// How many requests it has; `None`: nobody needs to know.
     pub load: Option<Arc<Load>>,
+    /// Where its name leads; `None`: it is not addressed by one.
+    pub whereabouts: Option<Arc<Whereabouts>>,
     /// What it bids for clients with.
     pub number: u64,
 }

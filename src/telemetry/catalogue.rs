@@ -119,6 +119,8 @@ catalogue! {
         "Failures of upstreams.";
     UPSTREAM_READY = Gauge "vitrine_upstream_ready" ["upstream"]
         "1 for an upstream that requests go to; 0 while it is left alone, down, or taken out.";
+    UPSTREAM_RESOLVE_FAILURES = Counter "vitrine_upstream_resolve_failures_total" ["upstream"]
+        "Times that the name of an upstream was looked for and not found.";
     UPSTREAM_EJECTIONS = Counter "vitrine_upstream_ejections_total" []
         "Times that an upstream was left alone because it kept failing.";
     UPSTREAM_RETRIES = Counter "vitrine_upstream_retries_total" []

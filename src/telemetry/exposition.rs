@@ -46,6 +46,8 @@ pub struct Scrape<'a> {
     pub orders: Vec<OrderFacts>,
     /// The servers behind the edge, each with whether requests go there.
     pub upstreams: Vec<(String, bool)>,
+    /// Each upstream that is addressed by a name, and how often that was not found.
+    pub unresolved: Vec<(String, u64)>,
     /// Questions about names that nobody serves, counted by answer.
     pub questions: Vec<(&'static str, u64)>,
     /// The time, seconds since the Unix epoch.
@@ -153,6 +155,9 @@ pub fn render(scrape: &Scrape<'_>) -> String {
     page.upstreams(scrape.workers);
     for (upstream, is_ready) in &scrape.upstreams {
         page.gauge(&name::UPSTREAM_READY, &[upstream], if *is_ready { 1.0 } else { 0.0 });
+    }
+    for (upstream, failures) in &scrape.unresolved {
+        page.count(&name::UPSTREAM_RESOLVE_FAILURES, &[upstream], *failures);
     }
     page.access_log(scrape);
     page.gauge(&name::BUILD_INFO, &[env!("CARGO_PKG_VERSION")], 1.0);

@@ -41,6 +41,7 @@ fn full_scrape(workers: &[Arc<WorkerCounters>]) -> Scrape<'_> {
         orders: vec![OrderFacts { issuer: "letsencrypt".into(), result: "failed", reason: "dns", total: 4 }],
         questions: vec![("yes", 2), ("no", 0)],
         upstreams: vec![("10.0.0.11:8080".into(), true), ("10.0.0.12:8080".into(), false)],
+        unresolved: vec![("shop.internal:8080".into(), 3)],
         truth: TruthFacts { age: Duration::from_millis(1_500), checks: vec![("match", 9), ("mismatch", 1)] },
         certificates: vec![certificate("shop.example", "certs/shop.pem"), certificate("", "certs/odd \"name\"\n.pem")],
         kept: vec![certificate("merchant.example", "state/requests/m/meta.json")],

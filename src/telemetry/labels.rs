@@ -177,8 +177,10 @@ closed_set! {
 closed_set! {
     /// How using an upstream failed.
     UpstreamFailure {
-        /// No connection: refused, unreachable, name unknown.
+        /// No connection: refused, or unreachable.
         Connect = "connect",
+        /// No connection: its name leads nowhere, as far as was found out since the start.
+        Resolve = "resolve",
         /// No connection within the time allowed.
         ConnectTimeout = "connect_timeout",
         /// No TLS: it speaks none, or nothing that both know, or refuses.
@@ -233,6 +235,7 @@ impl UpstreamFailure {
         matches!(
             self,
             Self::Connect
+                | Self::Resolve
                 | Self::ConnectTimeout
                 | Self::TlsHandshake
                 | Self::CertificateName

@@ -96,5 +96,6 @@ mod trusted_roots;
 mod truth;
 mod unix_upstreams;
 mod uploads;
+mod upstream_names;
 mod upstreams;
 mod well_known;

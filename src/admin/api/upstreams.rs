@@ -1,6 +1,7 @@
 //! The servers behind the edge: how each is doing, and what the operator wants of it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -9,7 +10,7 @@ use super::recorded::Note;
 use super::{Call, Operation, Resource, Takes, aside, levers};
 use crate::admin::problem::{Answer, Kind, Problem, json};
 use crate::levers::Change;
-use crate::live::{Condition, Lever, Load, Member, RouteTable, UpstreamState};
+use crate::live::{Condition, Lever, Load, Member, RouteTable, UpstreamState, Whereabouts};
 
 /// `upstreams`
 pub(super) static RESOURCE: Resource = Resource {
@@ -25,6 +26,10 @@ pub(super) static RESOURCE: Resource = Resource {
 pub(super) struct Entry {
     upstream: String,
     state: &'static str,
+    /// Where its name leads; `None`: it is not addressed by one.
+    addresses: Option<Vec<IpAddr>>,
+    /// Why its name was not found the last time.
+    unresolved: Option<String>,
     /// Why, if it is down.
     reason: Option<String>,
     /// For how long it is left alone yet.
@@ -54,6 +59,7 @@ struct Order {
 struct Known {
     state: Arc<UpstreamState>,
     load: Option<Arc<Load>>,
+    whereabouts: Option<Arc<Whereabouts>>,
     weights: BTreeSet<u32>,
     sites: BTreeSet<String>,
 }
@@ -61,7 +67,8 @@ struct Known {
 impl Known {
     fn of(member: &Member) -> Self {
         let (weights, sites) = (BTreeSet::new(), BTreeSet::new());
-        Self { state: Arc::clone(&member.state), load: None, weights, sites }
+        let (state, whereabouts) = (Arc::clone(&member.state), member.whereabouts.clone());
+        Self { state, load: None, whereabouts, weights, sites }
     }
 }
 
@@ -129,7 +136,7 @@ async fn pull(call: Call) -> Result<Answer, Problem> {
 
 impl From<((String, Option<String>), Known)> for Entry {
     fn from(((upstream, check), known): ((String, Option<String>), Known)) -> Self {
-        let Known { state, load, weights, sites } = known;
+        let Known { state, load, whereabouts, weights, sites } = known;
         let condition = state.condition();
         let (reason, resting_seconds) = match &condition {
             Condition::Down(why) => (Some(why.to_string()), None),
@@ -139,6 +146,8 @@ impl From<((String, Option<String>), Known)> for Entry {
         Self {
             upstream,
             state: condition.word(),
+            addresses: whereabouts.as_ref().map(|whereabouts| whereabouts.addresses()),
+            unresolved: whereabouts.and_then(|whereabouts| whereabouts.trouble()).map(Into::into),
             reason,
             resting_seconds,
             failures: state.failures(),

@@ -18,6 +18,7 @@ fn an_almost_empty_file_has_every_default() {
             drain_timeout: Duration::from_secs(30),
             trusted_proxies: Vec::new(),
             proxy_protocol: Vec::new(),
+            resolvers: Vec::new(),
         }
     );
     assert_eq!(config.tls, TlsConfig { min_version: TlsVersion::V1_2, unknown_name: UnknownName::Refuse });
@@ -88,7 +89,8 @@ fn every_limit_is_read() {
 fn every_other_setting_is_read() {
     let text = "[edge]\nhttps = [\"127.0.0.1:8443\", \"[::1]:8443\"]\nhttp = []\nworkers = 3\ndrain_timeout = \
     \"1s\"\n\
-                trusted_proxies = [\"10.0.0.0/8\", \"fd00::/8\"]\nproxy_protocol = [\"10.1.0.0/16\"]\n[tls]\nmin_version = \"1.3\"\n\
+                trusted_proxies = [\"10.0.0.0/8\", \"fd00::/8\"]\nproxy_protocol = [\"10.1.0.0/16\"]\n\
+                resolvers = [\"10.0.0.53\", \"[fd00::53]:5353\"]\n[tls]\nmin_version = \"1.3\"\n\
                 unknown_name = \"default\"\ndefault_site = \"SHOP.example.\"\n[certificates]\ndrop_directory = \
                 \"a\"\n\
                 state_directory = \"/var/lib/vitrine\"\n\
@@ -107,6 +109,7 @@ fn every_other_setting_is_read() {
             drain_timeout: Duration::from_secs(1),
             trusted_proxies: vec!["10.0.0.0/8".parse().expect("a network"), "fd00::/8".parse().expect("a network")],
             proxy_protocol: vec!["10.1.0.0/16".parse().expect("a network")],
+            resolvers: vec![address("10.0.0.53:53"), address("[fd00::53]:5353")],
         }
     );
     let shop = HostName::parse("shop.example").expect("a name");

@@ -1,6 +1,7 @@
 //! One server behind the edge: where it is, and how it is spoken to.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -86,6 +87,15 @@ impl Upstream {
     #[must_use]
     pub fn announced(self, announces: Option<ProxyVersion>) -> Self {
         Self { announces, ..self }
+    }
+
+    /// The name it is addressed by; `None`: an IP address, or a socket in the file system.
+    #[must_use]
+    pub fn named(&self) -> Option<&str> {
+        match &self.address {
+            UpstreamAddress::Tcp { host, .. } => host.parse::<IpAddr>().is_err().then_some(host),
+            UpstreamAddress::Unix(_) => None,
+        }
     }
 
     /// What `Host` says of it where nobody asked for a name.

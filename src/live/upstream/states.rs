@@ -4,8 +4,13 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use tokio::sync::Notify;
+
 use super::balance::number_of;
-use super::{Check, Cookies, GroupSpec, Load, Member, Queue, StickyKey, Upstream, UpstreamGroup, UpstreamState};
+use super::{
+    Check, Cookies, Finder, GroupSpec, Load, Member, Queue, StickyKey, Upstream, UpstreamGroup, UpstreamState,
+    Whereabouts,
+};
 
 /// How all servers are doing, whatever table they are in: a reload forgets nothing. Clones are the same.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +21,12 @@ struct Known {
     /// Who is asked otherwise may do otherwise.
     states: HashMap<(Upstream, Option<Check>), Weak<UpstreamState>>,
     loads: HashMap<Upstream, Weak<Load>>,
+    /// Where names lead.
+    whereabouts: HashMap<Box<str>, Weak<Whereabouts>>,
+    /// Who is to find it out.
+    finders: Vec<Finder>,
+    /// There is somebody to be found.
+    unfound: Arc<Notify>,
     /// What cookies are signed with; without it there are none.
     key: Option<StickyKey>,
 }
@@ -37,7 +48,9 @@ impl UpstreamStates {
             let upstream = member.upstream.clone();
             let state = kept(&mut known.states, &(upstream.clone(), check.cloned()));
             let load = counts.then(|| kept(&mut known.loads, &upstream));
-            Member { number: number_of(upstream.to_string().as_bytes()), weight: member.weight, state, load, upstream }
+            let whereabouts = upstream.named().map(|host| known.whereabouts(host));
+            let number = number_of(upstream.to_string().as_bytes());
+            Member { number, weight: member.weight, state, load, whereabouts, upstream }
         });
         let members: Box<[Member]> = members.collect();
         let sticky = spec.balance.sticky.clone().zip(known.key.clone());
@@ -51,17 +64,44 @@ impl UpstreamStates {
         let mut known = self.known();
         known.states.retain(|_, state| state.strong_count() > 0);
         known.loads.retain(|_, load| load.strong_count() > 0);
+        known.whereabouts.retain(|_, whereabouts| whereabouts.strong_count() > 0);
+        known.finders.retain(|finder| !finder.is_idle());
+    }
+
+    /// Who is to find out where a name leads that is in a table since this was last asked; waits until there is somebody.
+    pub async fn finders(&self) -> Vec<Finder> {
+        let unfound = Arc::clone(&self.known().unfound);
+        loop {
+            let finders = std::mem::take(&mut self.known().finders);
+            if !finders.is_empty() {
+                return finders;
+            }
+            unfound.notified().await;
+        }
     }
 
     /// Whether nothing is known of anybody.
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
         let known = self.known();
-        known.states.is_empty() && known.loads.is_empty()
+        known.states.is_empty() && known.loads.is_empty() && known.whereabouts.is_empty()
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    fn whereabouts(&mut self, host: &str) -> Arc<Whereabouts> {
+        if let Some(kept) = self.whereabouts.get(host).and_then(Weak::upgrade) {
+            return kept;
+        }
+        let (new, finder) = Whereabouts::new(host);
+        self.whereabouts.insert(host.into(), Arc::downgrade(&new));
+        self.finders.push(finder);
+        self.unfound.notify_one();
+        new
     }
 }
 

@@ -1,58 +1,70 @@
 //! A new connection to an upstream.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use rustix::io::Errno;
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::introduction::Introduction;
 use super::transport::{TIMEOUT, Transport, Unconnected};
-use crate::live::{Upstream, UpstreamAddress, is_own_listener};
+use crate::live::{Member, Upstream, UpstreamAddress, Whereabouts, is_own_listener};
 use crate::outbound::connect_unix;
 use crate::proxy::socket::Socket;
 use crate::telemetry::UpstreamFailure;
 
-/// Connects until `deadline`, what comes before the first request included. Nobody is connected to who is one of our `own` listeners.
+/// Connects until `deadline`, what comes before the first request included, and gives the address that it led to. Nobody is
+/// connected to who is one of our `own` listeners.
 pub(super) async fn connect(
     own: &[SocketAddr],
-    upstream: &Upstream,
+    member: &Member,
     introduced: Option<Introduction>,
     deadline: Instant,
-) -> Result<Transport, Unconnected> {
-    let transport = match &upstream.address {
+) -> Result<(Transport, Option<IpAddr>), Unconnected> {
+    let upstream = &member.upstream;
+    let (transport, address) = match &upstream.address {
         UpstreamAddress::Tcp { host, port } => {
-            let socket = tcp(upstream, (host, *port), deadline).await?;
-            let (peer, from) = (socket.tcp().peer_addr(), socket.tcp().local_addr());
-            if peer.is_ok_and(|peer| is_own_listener(own, peer, from.ok().map(|from| from.ip()))) {
+            let addresses = addresses(member.whereabouts.as_deref(), host, deadline).await?;
+            let socket = first_of(upstream, (&addresses, *port), deadline).await?;
+            let (peer, from) = (socket.tcp().peer_addr().ok(), socket.tcp().local_addr());
+            if peer.is_some_and(|peer| is_own_listener(own, peer, from.ok().map(|from| from.ip()))) {
                 return Err(Unconnected::Failed(UpstreamFailure::OwnListener));
             }
-            Transport::socket(socket)
+            (Transport::socket(socket), peer.map(|peer| peer.ip()))
         }
         UpstreamAddress::Unix(path) => {
-            connect_unix(path, deadline).await.map(Transport::unix).map_err(|error| sorted(upstream, &error))?
+            let stream = connect_unix(path, deadline).await.map_err(|error| sorted(upstream, &error))?;
+            (Transport::unix(stream), None)
         }
     };
-    transport.begun_for(introduced, upstream, deadline).await
+    Ok((transport.begun_for(introduced, upstream, deadline).await?, address))
 }
 
-/// A name is resolved each time, so that a shop that moves is followed.
-async fn tcp(upstream: &Upstream, place: (&str, u16), deadline: Instant) -> Result<Socket, Unconnected> {
-    match timeout_at(deadline, lookup_host(place)).await {
-        Err(_) => Err(TIMEOUT),
-        Ok(Err(error)) => Err(sorted(upstream, &error)),
-        Ok(Ok(addresses)) => first_of(upstream, &addresses.collect::<Vec<_>>(), deadline).await,
-    }
+/// Where a server is: at its address, or where its name leads now, with another address first each time.
+async fn addresses(
+    whereabouts: Option<&Whereabouts>,
+    host: &str,
+    deadline: Instant,
+) -> Result<Vec<IpAddr>, Unconnected> {
+    let found = match whereabouts {
+        None => host.parse().into_iter().collect(),
+        Some(whereabouts) => timeout_at(deadline, whereabouts.in_turn()).await.unwrap_or_default(),
+    };
+    if found.is_empty() { Err(Unconnected::Failed(UpstreamFailure::Resolve)) } else { Ok(found) }
 }
 
-/// The first address that answers, in the resolver's order. Each has its share of the time that is left: one that swallows
+/// The first address that answers. Each has its share of the time that is left: one that swallows
 /// what it is sent would use up that of all.
-async fn first_of(upstream: &Upstream, addresses: &[SocketAddr], deadline: Instant) -> Result<Socket, Unconnected> {
+async fn first_of(
+    upstream: &Upstream,
+    (addresses, port): (&[IpAddr], u16),
+    deadline: Instant,
+) -> Result<Socket, Unconnected> {
     let mut last = Unconnected::Failed(UpstreamFailure::Connect);
     for (address, left) in addresses.iter().zip((1..=addresses.len()).rev()) {
         let share = deadline.saturating_duration_since(Instant::now()) / u32::try_from(left).unwrap_or(u32::MAX);
-        match timeout(share, TcpStream::connect(address)).await {
+        match timeout(share, TcpStream::connect((*address, port))).await {
             Err(_) => last = TIMEOUT,
             Ok(Err(error)) => last = sorted(upstream, &error),
             Ok(Ok(stream)) => return Ok(Socket::new(stream)),
@@ -84,10 +96,10 @@ mod tests {
         Upstream::tcp("127.0.0.1", port)
     }
 
-    /// Somebody who listens and takes nobody: its queue is full, so the kernel drops what comes.
-    fn black_hole() -> (socket2::Socket, SocketAddr, Vec<socket2::Socket>) {
+    /// Somebody who listens at this address and takes nobody: its queue is full, so the kernel drops what comes.
+    fn black_hole(address: IpAddr, port: u16) -> (socket2::Socket, Vec<socket2::Socket>) {
         let socket = socket2::Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
-        socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).expect("bound");
+        socket.bind(&SocketAddr::new(address, port).into()).expect("bound");
         socket.listen(0).expect("listening");
         let address = socket.local_addr().expect("an address").as_socket().expect("an IP address");
         let queue = (0..4)
@@ -98,19 +110,21 @@ mod tests {
                 waiting
             })
             .collect();
-        (socket, address, queue)
+        (socket, queue)
     }
 
     #[tokio::test]
     async fn an_address_that_swallows_everything_does_not_use_up_the_time_of_the_next() {
-        let (_hole, first, _queue) = black_hole();
         let shop = TcpListener::bind("127.0.0.1:0").expect("a port");
         let second = shop.local_addr().expect("an address");
+        let (first, port) = (IpAddr::from([127, 0, 0, 2]), second.port());
+        let (_hole, _queue) = black_hole(first, port);
         let (begun, patience) = (Instant::now(), Duration::from_secs(4));
-        let stream = first_of(&upstream(1), &[first, second], begun + patience).await.expect("a connection");
+        let both = [first, second.ip()];
+        let stream = first_of(&upstream(1), (&both, port), begun + patience).await.expect("a connection");
         assert!(begun.elapsed() < patience * 3 / 4, "{:?}", begun.elapsed());
         assert_eq!(stream.tcp().peer_addr().expect("a peer"), second);
-        let alone = first_of(&upstream(1), &[first], Instant::now() + Duration::from_millis(100)).await;
+        let alone = first_of(&upstream(1), (&[first], port), Instant::now() + Duration::from_millis(100)).await;
         assert_eq!(alone.map(|_| ()), Err(TIMEOUT));
     }
 
@@ -119,7 +133,8 @@ mod tests {
         let shop = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = shop.local_addr().expect("an address").port();
         let deadline = Instant::now() + Duration::from_secs(5);
-        let stream = tcp(&upstream(port), ("127.0.0.1", port), deadline).await.expect("a connection");
+        let here = [Ipv4Addr::LOCALHOST.into()];
+        let stream = first_of(&upstream(port), (&here, port), deadline).await.expect("a connection");
         let socket = SockRef::from(stream.tcp());
         assert_eq!(
             (socket.keepalive().expect("an option"), socket.tcp_keepalive_time().expect("a time")),

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::future::poll_fn;
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -24,6 +25,8 @@ use crate::telemetry::UpstreamFailure;
 pub(super) struct Http2 {
     sender: SendRequest<Bytes>,
     is_secure: bool,
+    /// The address it leads to, where there is one.
+    address: Option<IpAddr>,
     state: Rc<State>,
     clock: Alarms,
 }
@@ -48,7 +51,7 @@ impl Http2 {
         clock: &Alarms,
         until: Instant,
     ) -> Result<Rc<Self>, Unconnected> {
-        let heard = Rc::new(Cell::new(clock.now()));
+        let (address, heard) = (stream.address(), Rc::new(Cell::new(clock.now())));
         let stream = Listening { stream, heard: Rc::clone(&heard), clock: clock.clone() };
         let opening = async {
             let (sender, mut connection) = Builder::new()
@@ -79,7 +82,7 @@ impl Http2 {
         };
         let state = Rc::new(State { since: Cell::new(clock.now()), ..State::default() });
         tokio::task::spawn_local(drive(connection, Rc::clone(&state), heard, clock.clone()));
-        Ok(Rc::new(Self { sender, is_secure, state, clock: clock.clone() }))
+        Ok(Rc::new(Self { sender, is_secure, address, state, clock: clock.clone() }))
     }
 
     /// Whether it takes another request now.
@@ -104,6 +107,11 @@ impl Http2 {
     /// Whether it takes no more requests.
     pub(super) fn is_gone(&self) -> bool {
         self.state.is_gone.get()
+    }
+
+    /// The address it leads to, where there is one.
+    pub(super) const fn address(&self) -> Option<IpAddr> {
+        self.address
     }
 
     /// Whether no request has a stream.

@@ -6,6 +6,7 @@
 
 use std::cell::RefCell;
 use std::io;
+use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -96,6 +97,11 @@ impl Link {
     /// Whether it can take a request now. One that was closed meanwhile, or says something unasked, cannot.
     pub(super) fn is_still_free(&self) -> bool {
         self.0.borrow_mut().stream.is_quiet()
+    }
+
+    /// The address it leads to, where there is one.
+    pub(super) fn address(&self) -> Option<IpAddr> {
+        self.0.borrow().stream.address()
     }
 
     /// Puts away what belonged to the last request: a connection that waits for its next one holds nothing else.

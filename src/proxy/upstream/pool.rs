@@ -21,7 +21,7 @@ use super::stream::UpstreamStream;
 use super::transport::Unconnected;
 use super::wire::Wire;
 use crate::limits::Limits;
-use crate::live::{Full, Speech, Upstream, UpstreamGroup};
+use crate::live::{Full, Member, Speech, Upstream, UpstreamGroup, Whereabouts};
 use crate::proxy::alarm::Alarms;
 use crate::proxy::permits::Permits;
 use crate::proxy::worker::{View, Worker};
@@ -68,6 +68,8 @@ pub(in crate::proxy) enum Wanted {
 
 pub(super) struct Pool {
     name: Arc<str>,
+    /// Where the upstream's name leads; `None`: it is not addressed by one.
+    whereabouts: Option<Arc<Whereabouts>>,
     clock: Alarms,
     permits: Arc<Permits>,
     idle: RefCell<Vec<Idle>>,
@@ -120,7 +122,8 @@ impl Pools {
                 }
                 None => break,
             };
-            let upstream = &group.members[place].upstream;
+            let member = &group.members[place];
+            let upstream = &member.upstream;
             if let Some((failure, name)) = last.take() {
                 worker.counters.upstream_failures.count(failure);
                 worker.upstream_log.say(|| {
@@ -131,19 +134,19 @@ impl Pools {
                     );
                 });
             }
-            let pool = self.pool(worker, upstream);
+            let pool = self.pool(worker, member);
             // What was said of who asks holds for all that follows.
             let is_for_one = upstream.announces.is_some();
             let kept = match upstream.speech {
                 _ if wanted == Wanted::Fresh || is_for_one => None,
                 Speech::Http1 => pool.take_idle(milliseconds(limits.upstream_idle_timeout)).map(Wire::Http1),
-                Speech::Http2 => pool.sessions.stream().map(|(stream, _)| Wire::Http2(stream)),
+                Speech::Http2 => pool.stream().map(|(stream, _)| Wire::Http2(stream)),
             };
             let opened = match (kept, upstream.speech) {
                 (Some(wire), _) => Ok((wire, true)),
                 // Boxed: connecting is rare and its future large, and every request's future would carry the room for it.
-                (None, Speech::Http1) => Box::pin(self.open(worker, upstream, introduced, limits)).await,
-                (None, Speech::Http2) => Box::pin(self.join(worker, upstream, &pool, introduced, limits)).await,
+                (None, Speech::Http1) => Box::pin(self.open(worker, member, introduced, limits)).await,
+                (None, Speech::Http2) => Box::pin(self.join(worker, member, &pool, introduced, limits)).await,
             };
             match opened {
                 Ok((wire, reused)) => {
@@ -175,9 +178,10 @@ impl Pools {
         let patience = milliseconds(patience);
         self.pools.borrow_mut().retain(|_, pool| {
             let mut idle = pool.idle.borrow_mut();
-            idle.retain(|idle| idle.is_fit(now, patience));
+            idle.retain(|idle| idle.is_fit(now, patience) && pool.leads_to(&idle.connection));
             // One without connections is made anew when it is needed; there may be as many upstreams as sites.
             pool.sessions.expire(now, patience);
+            pool.sessions.leave(pool.whereabouts.as_deref());
             !idle.is_empty() || !pool.sessions.is_empty() || Rc::strong_count(pool) > 1
         });
     }
@@ -203,12 +207,14 @@ impl Pools {
         }
     }
 
-    fn pool(&self, worker: &Worker, upstream: &Upstream) -> Rc<Pool> {
+    fn pool(&self, worker: &Worker, member: &Member) -> Rc<Pool> {
+        let upstream = &member.upstream;
         if let Some(pool) = self.pools.borrow().get(upstream) {
             return Rc::clone(pool);
         }
         let pool = Rc::new(Pool {
             name: upstream.to_string().into(),
+            whereabouts: member.whereabouts.clone(),
             clock: worker.alarms.clone(),
             permits: Arc::clone(&worker.shared.permits),
             idle: RefCell::new(Vec::new()),
@@ -224,11 +230,11 @@ impl Pools {
     async fn open(
         &self,
         worker: &Worker,
-        upstream: &Upstream,
+        member: &Member,
         introduced: Option<Introduction>,
         limits: &Limits,
     ) -> Result<(Wire, bool), NoLink> {
-        let (stream, _) = self.connect(worker, upstream, introduced, limits).await?;
+        let (stream, _) = self.connect(worker, member, introduced, limits).await?;
         Ok((Wire::Http1(Link::new(stream, &self.scratch)), false))
     }
 
@@ -236,13 +242,14 @@ impl Pools {
     async fn join(
         &self,
         worker: &Worker,
-        upstream: &Upstream,
+        member: &Member,
         pool: &Pool,
         introduced: Option<Introduction>,
         limits: &Limits,
     ) -> Result<(Wire, bool), NoLink> {
+        let upstream = &member.upstream;
         let open = async {
-            let (stream, until) = self.connect(worker, upstream, introduced, limits).await?;
+            let (stream, until) = self.connect(worker, member, introduced, limits).await?;
             let opened = Http2::open(stream, upstream.tls.is_some(), &worker.alarms, until).await;
             opened.map_err(NoLink::Unconnected)
         };
@@ -257,7 +264,7 @@ impl Pools {
     async fn connect(
         &self,
         worker: &Worker,
-        upstream: &Upstream,
+        member: &Member,
         introduced: Option<Introduction>,
         limits: &Limits,
     ) -> Result<(UpstreamStream, Instant), NoLink> {
@@ -272,7 +279,7 @@ impl Pools {
         };
         let until = Instant::now() + limits.upstream_connect_timeout;
         let transport =
-            connect(worker.shared.own_listeners(), upstream, introduced, until).await.map_err(NoLink::Unconnected)?;
+            connect(worker.shared.own_listeners(), member, introduced, until).await.map_err(NoLink::Unconnected)?;
         worker.counters.upstream_connects.add(1);
         Ok((UpstreamStream::new(transport, permit, &worker.counters), until))
     }
@@ -301,8 +308,11 @@ impl Pool {
         self.permits.upstreams_awaited() > 0
     }
 
-    /// Keeps a connection for the next request, unless there are enough.
+    /// Keeps a connection for the next request, unless there are enough, or the upstream is elsewhere by now.
     pub(super) fn keep(&self, link: &Link) {
+        if !self.leads_to(link) {
+            return;
+        }
         let mut idle = self.idle.borrow_mut();
         if idle.len() < MAX_IDLE {
             link.rest();
@@ -310,12 +320,25 @@ impl Pool {
         }
     }
 
+    /// Whether a connection leads to where the upstream is now.
+    #[inline]
+    fn leads_to(&self, link: &Link) -> bool {
+        let Some(whereabouts) = &self.whereabouts else { return true };
+        link.address().is_none_or(|address| whereabouts.is_at(address))
+    }
+
+    /// A stream of a connection in HTTP/2 that is there.
+    fn stream(&self) -> Option<(Http2Stream, bool)> {
+        self.sessions.leave(self.whereabouts.as_deref());
+        self.sessions.stream()
+    }
+
     /// The connection that came back last: it is the least likely to have been closed meanwhile.
     fn take_idle(&self, patience: u64) -> Option<Link> {
         let now = self.clock.now();
         let mut idle = self.idle.borrow_mut();
         while let Some(candidate) = idle.pop() {
-            if candidate.is_fit(now, patience) {
+            if candidate.is_fit(now, patience) && self.leads_to(&candidate.connection) {
                 return Some(candidate.connection);
             }
         }

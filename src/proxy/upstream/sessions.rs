@@ -8,6 +8,7 @@ use tokio::sync::Mutex;
 use super::http2::Http2;
 use super::http2_stream::Http2Stream;
 use super::pool::NoLink;
+use crate::live::Whereabouts;
 
 /// Those that are open.
 #[derive(Default)]
@@ -20,6 +21,13 @@ pub(super) struct Sessions {
 }
 
 impl Sessions {
+    /// Lets go of those that lead to where the upstream is no more; their last streams end by themselves.
+    pub(super) fn leave(&self, whereabouts: Option<&Whereabouts>) {
+        let Some(whereabouts) = whereabouts else { return };
+        let is_there = |session: &Rc<Http2>| session.address().is_none_or(|address| whereabouts.is_at(address));
+        self.open.borrow_mut().retain(is_there);
+    }
+
     /// A stream of the first that has room, and whether it was used before.
     pub(super) fn stream(&self) -> Option<(Http2Stream, bool)> {
         Some(self.open.borrow().iter().find(|session| session.has_room())?.stream())

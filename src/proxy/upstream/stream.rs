@@ -1,6 +1,7 @@
 //! An upstream's socket, and what it counts as for as long as it is open.
 
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -15,14 +16,25 @@ use crate::telemetry::WorkerCounters;
 pub(in crate::proxy) struct UpstreamStream {
     // Closed before it is counted as closed.
     transport: Transport,
+    /// The address it leads to, where there is one.
+    address: Option<IpAddr>,
     _open: StillOpen,
     _permit: UpstreamPermit,
 }
 
 impl UpstreamStream {
-    pub(super) fn new(transport: Transport, permit: UpstreamPermit, counters: &Arc<WorkerCounters>) -> Self {
+    pub(super) fn new(
+        (transport, address): (Transport, Option<IpAddr>),
+        permit: UpstreamPermit,
+        counters: &Arc<WorkerCounters>,
+    ) -> Self {
         counters.upstream_open.add(1);
-        Self { transport, _open: StillOpen(Arc::clone(counters)), _permit: permit }
+        Self { transport, address, _open: StillOpen(Arc::clone(counters)), _permit: permit }
+    }
+
+    /// The address it leads to, where there is one.
+    pub(super) const fn address(&self) -> Option<IpAddr> {
+        self.address
     }
 
     /// Whether it is open and has nothing to say.

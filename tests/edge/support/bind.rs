@@ -26,7 +26,7 @@ pub(crate) struct Zone<'a> {
     pub(crate) name: &'a str,
     /// Lines of a zone file, besides SOA and NS.
     pub(crate) records: &'a str,
-    /// Whether its key may change it.
+    /// Whether its key may change its addresses and texts.
     pub(crate) is_open: bool,
 }
 
@@ -65,7 +65,7 @@ impl Bind {
             let text = format!("$TTL 60\n@ SOA ns ops 1 3600 600 86400 60\n@ NS ns\nns A {ip}\n{records}\n");
             fs::write(folder.path().join(&file), text).expect("written");
             let policy =
-                if *is_open { format!("update-policy {{ grant {KEY} zonesub TXT; }};") } else { String::new() };
+                if *is_open { format!("update-policy {{ grant {KEY} zonesub A AAAA TXT; }};") } else { String::new() };
             config += &format!("zone \"{name}\" {{ type primary; file \"{file}\"; {policy} }};\n");
         }
         fs::write(folder.path().join("named.conf"), config).expect("written");
@@ -78,6 +78,14 @@ impl Bind {
     /// Its key, as tsig-keygen wrote it.
     pub(crate) fn key_file(&self) -> PathBuf {
         self.folder.path().join("tsig.key")
+    }
+
+    /// Changes a zone that is open, by lines of nsupdate(1).
+    pub(crate) fn update(&self, lines: &str) {
+        let file = self.folder.path().join("update");
+        drop_file(&file, format!("server {} {}\n{lines}\nsend\n", self.address.ip(), self.address.port()));
+        let updated = Command::new("nsupdate").arg("-k").arg(self.key_file()).arg(&file).output().expect("it runs");
+        assert!(updated.status.success(), "{}", said(&updated.stderr));
     }
 
     /// The texts at a name, as dig shows them.

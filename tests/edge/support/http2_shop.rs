@@ -28,7 +28,11 @@ pub(crate) struct Asked {
 impl Http2Shop {
     /// Takes so many requests at a time on each connection.
     pub(crate) fn new(streams: u32) -> Self {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        Self::listening(std::net::TcpListener::bind("127.0.0.1:0").expect("a port"), streams)
+    }
+
+    /// The same on a socket of one's own.
+    pub(crate) fn listening(listener: std::net::TcpListener, streams: u32) -> Self {
         listener.set_nonblocking(true).expect("non-blocking");
         let address = listener.local_addr().expect("an address");
         let seen = Arc::<Mutex<Vec<Asked>>>::default();
