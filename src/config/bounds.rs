@@ -19,10 +19,7 @@ pub(super) fn limits(section: &Section<'_>) -> Limits {
     };
     let count = |key, default: u64, from, to| section.bounded(key, value::count, default, from..=to).value;
 
-    let connect = time("upstream_connect_timeout", default.upstream_connect_timeout, SHORTEST_CONNECT, MINUTE * 5);
-    if connect.value < SAFE_CONNECT {
-        section.pad.warning(connect.line, "limits.upstream_connect_timeout", SHORT_CONNECT);
-    }
+    let connect = connect_timeout(section);
     let head_size = octets("head_size", default.head_size as u64, 8 * KIB, 256 * KIB).value;
     let uri_length = octets("uri_length", default.uri_length as u64, 256, 256 * KIB);
     if uri_length.value > head_size {
@@ -38,7 +35,7 @@ pub(super) fn limits(section: &Section<'_>) -> Limits {
         handshake_timeout: time("handshake_timeout", default.handshake_timeout, TICK, HOUR).value,
         body_idle_timeout: time("body_idle_timeout", default.body_idle_timeout, TICK, DAY).value,
         write_stall_timeout: time("write_stall_timeout", default.write_stall_timeout, TICK, DAY).value,
-        upstream_connect_timeout: connect.value,
+        upstream_connect_timeout: connect,
         upstream_response_timeout: time("upstream_response_timeout", default.upstream_response_timeout, TICK, DAY)
             .value,
         upstream_idle_timeout: time("upstream_idle_timeout", default.upstream_idle_timeout, TICK, DAY).value,
@@ -73,13 +70,24 @@ pub(super) fn own(section: &Section<'_>) -> OwnLimits {
         let read = section.bounded(key, value::duration, default, TICK..=DAY).value;
         section.has(key).then_some(read)
     };
+    let connect = connect_timeout(section);
     let body_size = section.bounded("body_size", size, Size(default.body_size), Size(0)..=Size(i64::MAX as u64)).value;
     OwnLimits {
         body_size: section.has("body_size").then_some(body_size.0),
         body_idle_timeout: time("body_idle_timeout", default.body_idle_timeout),
         write_stall_timeout: time("write_stall_timeout", default.write_stall_timeout),
+        upstream_connect_timeout: section.has("upstream_connect_timeout").then_some(connect),
         upstream_response_timeout: time("upstream_response_timeout", default.upstream_response_timeout),
     }
+}
+
+fn connect_timeout(section: &Section<'_>) -> Duration {
+    let (key, default) = ("upstream_connect_timeout", Limits::default().upstream_connect_timeout);
+    let connect = section.bounded(key, value::duration, default, SHORTEST_CONNECT..=MINUTE * 5);
+    if connect.value < SAFE_CONNECT {
+        section.pad.warning(connect.line, &section.dotted(key), SHORT_CONNECT);
+    }
+    connect.value
 }
 
 fn size(value: &DeValue<'_>) -> Result<Size, String> {

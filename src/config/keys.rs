@@ -161,7 +161,8 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
 ];
 
 const RATE_LIMIT: &[&str] = &["rate", "burst", "ipv4_prefix", "ipv6_prefix"];
-const OWN_LIMITS: &[&str] = &["body_size", "body_idle_timeout", "write_stall_timeout", "upstream_response_timeout"];
+const OWN_LIMITS: &[&str] =
+    &["body_size", "body_idle_timeout", "write_stall_timeout", "upstream_connect_timeout", "upstream_response_timeout"];
 
 /// The keys that may stand in `section`.
 pub(super) fn of(section: &str) -> &'static [&'static str] {

@@ -1,10 +1,12 @@
 //! Limits of a site and of a route, beside those of the edge.
 
 use std::io::{self, Read};
+use std::net::{SocketAddr, TcpStream};
 
 use hyper_util::rt::TokioExecutor;
+use socket2::{Domain, Socket, Type};
 
-use crate::support::{Exchange, Http2, Origin, Setup, Talk, Then, empty, frames};
+use crate::support::{Exchange, Http2, Origin, Setup, Talk, Then, authority, empty, frames};
 
 /// An edge that takes a KiB; the site takes four, `/media` without end, and `/small` ten octets.
 fn shop(origin: &Origin) -> Setup {
@@ -78,6 +80,35 @@ fn a_shop_and_a_visitor_have_the_time_that_the_route_gives() {
     let mut client = edge.open("shop.example");
     client.send("POST /quick HTTP/1.1\r\nhost: shop.example\r\ncontent-length: 10\r\n\r\nhalf");
     assert_eq!(client.response().status, 408);
+}
+
+#[test]
+fn a_shop_that_takes_nobody_has_the_time_that_the_site_or_the_route_gives() {
+    // A backlog of one that is full: the kernel drops the next connection's first packet.
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("bound");
+    socket.listen(0).expect("listening");
+    let address = socket.local_addr().expect("an address").as_socket().expect("an IP address");
+    let _first = TcpStream::connect(address).expect("the one place");
+    for (site, route) in [("1s", None), ("5m", Some("1s"))] {
+        let mut setup = Setup::new();
+        setup.raw_site(&format!(
+            "[[site]]\nhosts = [\"shop.example\"]\nupstreams = [\"http://{address}\"]\n\
+             [site.limits]\nupstream_connect_timeout = {site:?}\n"
+        ));
+        if let Some(route) = route {
+            setup.raw_site(&format!(
+                "[[site.route]]\npath = \"/far\"\nupstreams = [\"http://{address}\"]\n\
+                 [site.route.limits]\nupstream_connect_timeout = {route:?}\n"
+            ));
+        }
+        setup.certificate("shop", &authority().issue(&["shop.example"]));
+        // Longer than the test waits for an answer.
+        setup.set("limits", "upstream_connect_timeout = \"5m\"");
+        let edge = setup.start();
+        assert_eq!(edge.get("shop.example", "/far").status, 502, "{site} {route:?}");
+        edge.counted(1.0, "vitrine_upstream_failures_total", &[("reason", "connect_timeout")]);
+    }
 }
 
 #[test]

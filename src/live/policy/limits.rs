@@ -13,6 +13,8 @@ pub struct OwnLimits {
     pub body_idle_timeout: Option<Duration>,
     /// A reader that does not read.
     pub write_stall_timeout: Option<Duration>,
+    /// Connecting to an upstream.
+    pub upstream_connect_timeout: Option<Duration>,
     /// The request was sent and no response head came.
     pub upstream_response_timeout: Option<Duration>,
 }
@@ -23,6 +25,7 @@ impl OwnLimits {
         self.body_size = self.body_size.or(model.body_size);
         self.body_idle_timeout = self.body_idle_timeout.or(model.body_idle_timeout);
         self.write_stall_timeout = self.write_stall_timeout.or(model.write_stall_timeout);
+        self.upstream_connect_timeout = self.upstream_connect_timeout.or(model.upstream_connect_timeout);
         self.upstream_response_timeout = self.upstream_response_timeout.or(model.upstream_response_timeout);
     }
 
@@ -32,6 +35,7 @@ impl OwnLimits {
             body_size: self.body_size.unwrap_or(edge.body_size),
             body_idle_timeout: self.body_idle_timeout.unwrap_or(edge.body_idle_timeout),
             write_stall_timeout: self.write_stall_timeout.unwrap_or(edge.write_stall_timeout),
+            upstream_connect_timeout: self.upstream_connect_timeout.unwrap_or(edge.upstream_connect_timeout),
             upstream_response_timeout: self.upstream_response_timeout.unwrap_or(edge.upstream_response_timeout),
             ..edge.clone()
         };

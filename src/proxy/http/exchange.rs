@@ -215,6 +215,11 @@ impl Exchange {
         self.own_limits.get().map_or(&self.connection.limits, |own| own)
     }
 
+    /// How long connecting to an upstream may take: as its route has it, or as the edge does now.
+    pub(super) fn connect_timeout(&self) -> Duration {
+        self.own_limits.get().map_or(&self.view.table.limits, |own| own).upstream_connect_timeout
+    }
+
     /// Its route has limits of its own.
     pub(super) fn limit(&self, own: &Arc<Limits>) {
         if self.own_limits.set(Arc::clone(own)).is_ok() && self.connection.protocol != Protocol::Http2 {

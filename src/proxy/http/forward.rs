@@ -71,7 +71,9 @@ async fn send(
     let mut turns = Turns::new(worker, &exchange.view, group);
     let (mut wanted, mut refusals) = (Wanted::Any, 0);
     loop {
-        let lease = match worker.pools.lease(worker, &exchange.view, group, asked, wanted, introduced).await {
+        let patience = exchange.connect_timeout();
+        let lease = match worker.pools.lease(worker, &exchange.view, group, asked, wanted, (patience, introduced)).await
+        {
             Ok(lease) => lease,
             Err(no_lease) => return Ok(unconnected(asker, no_lease)),
         };

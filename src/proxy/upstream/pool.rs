@@ -20,7 +20,6 @@ use super::sessions::Sessions;
 use super::stream::UpstreamStream;
 use super::transport::Unconnected;
 use super::wire::Wire;
-use crate::limits::Limits;
 use crate::live::{Full, Member, Speech, Upstream, UpstreamGroup, Whereabouts};
 use crate::proxy::alarm::Alarms;
 use crate::proxy::permits::Permits;
@@ -83,7 +82,8 @@ struct Idle {
 }
 
 impl Pools {
-    /// A connection to one of the group's upstreams: an idle one, or a new one. One that cannot be connected to is passed over.
+    /// A connection to one of the group's upstreams: an idle one, or a new one, which may take so long. One that cannot be connected to
+    /// is passed over.
     pub(in crate::proxy) async fn lease(
         &self,
         worker: &Worker,
@@ -91,7 +91,7 @@ impl Pools {
         group: usize,
         asked: Asked,
         wanted: Wanted,
-        introduced: Option<Introduction>,
+        (patience, introduced): (Duration, Option<Introduction>),
     ) -> Result<Lease, NoLease> {
         let (Some(group), Some(rota)) = (view.table.groups().get(group), view.rota(group)) else {
             return Err(nobody());
@@ -145,8 +145,8 @@ impl Pools {
             let opened = match (kept, upstream.speech) {
                 (Some(wire), _) => Ok((wire, true)),
                 // Boxed: connecting is rare and its future large, and every request's future would carry the room for it.
-                (None, Speech::Http1) => Box::pin(self.open(worker, member, introduced, limits)).await,
-                (None, Speech::Http2) => Box::pin(self.join(worker, member, &pool, introduced, limits)).await,
+                (None, Speech::Http1) => Box::pin(self.open(worker, member, introduced, patience)).await,
+                (None, Speech::Http2) => Box::pin(self.join(worker, member, &pool, introduced, patience)).await,
             };
             match opened {
                 Ok((wire, reused)) => {
@@ -232,9 +232,9 @@ impl Pools {
         worker: &Worker,
         member: &Member,
         introduced: Option<Introduction>,
-        limits: &Limits,
+        patience: Duration,
     ) -> Result<(Wire, bool), NoLink> {
-        let (stream, _) = self.connect(worker, member, introduced, limits).await?;
+        let (stream, _) = self.connect(worker, member, introduced, patience).await?;
         Ok((Wire::Http1(Link::new(stream, &self.scratch)), false))
     }
 
@@ -245,11 +245,11 @@ impl Pools {
         member: &Member,
         pool: &Pool,
         introduced: Option<Introduction>,
-        limits: &Limits,
+        patience: Duration,
     ) -> Result<(Wire, bool), NoLink> {
         let upstream = &member.upstream;
         let open = async {
-            let (stream, until) = self.connect(worker, member, introduced, limits).await?;
+            let (stream, until) = self.connect(worker, member, introduced, patience).await?;
             let opened = Http2::open(stream, upstream.tls.is_some(), &worker.alarms, until).await;
             opened.map_err(NoLink::Unconnected)
         };
@@ -266,18 +266,17 @@ impl Pools {
         worker: &Worker,
         member: &Member,
         introduced: Option<Introduction>,
-        limits: &Limits,
+        patience: Duration,
     ) -> Result<(UpstreamStream, Instant), NoLink> {
         let permits = &worker.shared.permits;
         let permit = match permits.take_upstream() {
             Some(permit) => permit,
             None => {
                 self.give_up(1);
-                let patience = limits.upstream_connect_timeout;
                 timeout(patience, permits.await_upstream()).await.map_err(|_| NoLink::Full)?
             }
         };
-        let until = Instant::now() + limits.upstream_connect_timeout;
+        let until = Instant::now() + patience;
         let transport =
             connect(worker.shared.own_listeners(), member, introduced, until).await.map_err(NoLink::Unconnected)?;
         worker.counters.upstream_connects.add(1);
