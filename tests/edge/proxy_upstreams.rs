@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+use crate::support::command::{done, vitrine};
 use crate::support::{Edge, Origin, Setup, authority, eventually};
 
 /// Takes the header of each connection before a shop gets to see it.
@@ -132,4 +133,31 @@ fn a_route_may_have_it_otherwise_and_a_trusted_proxy_names_the_client() {
     assert_eq!(edge.open("shop.example").ask(request).text(), "told");
     let expected = format!("PROXY TCP4 203.0.113.7 127.0.0.1 0 {}\r\n", edge.https.port());
     assert_eq!(reader.headers(), [expected.into_bytes()]);
+}
+
+#[test]
+fn a_server_that_is_told_has_another_name_than_the_same_that_is_not() {
+    let origin = Origin::saying("told");
+    let address = origin.address;
+    let mut setup = Setup::new();
+    let urls = format!("upstreams = [\"http://{address}\"]");
+    setup.raw_site(&format!(
+        "[[site]]\nhosts = [\"shop.example\"]\n{urls}\n\
+         [[site.route]]\npath = \"/v1\"\n{urls}\nsend_proxy_protocol = \"v1\"\n\
+         [[site.route]]\npath = \"/v2\"\n{urls}\nsend_proxy_protocol = \"v2\"\n"
+    ));
+    setup.certificate("shop", &authority().issue(&["shop.example"]));
+    let edge = setup.start();
+    let states = |edge: &Edge| -> Vec<(String, String)> {
+        let text = |value: &serde_json::Value| value.as_str().expect("text").to_owned();
+        edge.api("upstreams").iter().map(|one| (text(&one["upstream"]), text(&one["state"]))).collect()
+    };
+    let told = |suffix: &str, state: &str| (format!("{address}{suffix}"), state.to_owned());
+    assert_eq!(states(&edge), [told("", "ready"), told("+proxy-v1", "ready"), told("+proxy-v2", "ready")]);
+    done(vitrine(&edge, &format!("upstreams set {address}+proxy-v1 maintenance")));
+    assert_eq!(states(&edge), [told("", "ready"), told("+proxy-v1", "maintenance"), told("+proxy-v2", "ready")]);
+    assert_eq!([edge.get("shop.example", "/").status, edge.get("shop.example", "/v1").status], [200, 503]);
+    let ready =
+        |suffix: &str| edge.scrape().sum("vitrine_upstream_ready", &[("upstream", &format!("{address}{suffix}"))]);
+    assert_eq!([ready(""), ready("+proxy-v1"), ready("+proxy-v2")], [1.0, 0.0, 1.0]);
 }

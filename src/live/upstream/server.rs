@@ -115,9 +115,24 @@ impl fmt::Display for Upstream {
             (Speech::Http1, Some(_), _) => "https://",
             (Speech::Http2, Some(_), _) => "h2://",
             (Speech::Http2, None, UpstreamAddress::Tcp { .. }) => "h2c://",
-            (Speech::Http2, None, UpstreamAddress::Unix(path)) => return write!(f, "unix+h2c:{}", path.display()),
+            (Speech::Http2, None, UpstreamAddress::Unix(_)) => "unix+h2c:",
         })?;
-        self.address.fmt(f)
+        if let (Speech::Http2, UpstreamAddress::Unix(path)) = (self.speech, &self.address) {
+            path.display().fmt(f)?;
+        } else {
+            self.address.fmt(f)?;
+        }
+        self.announces.map_or(Ok(()), |version| f.write_str(version.suffix()))
+    }
+}
+
+impl ProxyVersion {
+    /// What the name of an upstream ends with that is told who asks: it does other things than the same one that is not.
+    const fn suffix(self) -> &'static str {
+        match self {
+            Self::V1 => "+proxy-v1",
+            Self::V2 => "+proxy-v2",
+        }
     }
 }
 
