@@ -23,7 +23,7 @@ pub struct RouteTable {
     /// How all upstreams are doing, for this table and the next.
     pub states: UpstreamStates,
     /// What a peer may make the edge do.
-    pub limits: Limits,
+    pub limits: Arc<Limits>,
     /// Whom the operator lets in and turns away while the edge runs; `None`: nobody is turned away.
     pub denied: Option<Access>,
     /// Peers whose `X-Forwarded-*` and `Forwarded` are believed.
@@ -58,7 +58,7 @@ impl RouteTable {
             sites: Vec::with_capacity(specs.len()),
             groups: Vec::new(),
             states: states.clone(),
-            limits,
+            limits: Arc::new(limits),
             denied: None,
             trusted_proxies: trusted_proxies.into_iter().map(canonical).collect(),
             proxy_protocol: Vec::new(),

@@ -33,7 +33,7 @@ pub(super) struct Connection {
     /// What the speaker says about who is behind it is believed.
     pub(super) speaker_is_trusted: bool,
     /// Limits as they were when the connection was accepted.
-    pub(super) limits: Limits,
+    pub(super) limits: Arc<Limits>,
     /// `X-Forwarded-For` of every request, made once.
     pub(super) forwarded_for: HeaderValue,
     /// The beginning of `Forwarded` of every request: `for=…;host=` (RFC 7239 §4).
@@ -124,7 +124,7 @@ impl Connection {
         permit: Permit,
     ) -> Rc<Self> {
         let view = worker.view();
-        let limits = view.table.limits.clone();
+        let limits = Arc::clone(&view.table.limits);
         worker.counters.open.of(protocol).add(1);
         alarm.set(limits.idle_timeout);
         Rc::new(Self {
