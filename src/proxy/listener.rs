@@ -179,9 +179,9 @@ fn spawn(worker: &Rc<Worker>, stream: TcpStream, peer: SocketAddr, mut permit: P
         } else {
             Some(Connection::new(&worker, Stream::Plain(socket), ends, Protocol::Plain, None, alarm, open, permit))
         };
-        drop(worker);
         if let Some(connection) = connection {
-            http::serve(connection).await;
+            // A task of its own: this one has the room that a handshake takes, several times that of an idle connection.
+            http::serve(connection);
         }
     });
 }

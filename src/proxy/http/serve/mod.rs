@@ -17,12 +17,12 @@ use tokio::io::AsyncWrite;
 use crate::proxy::connection::{Connection, Phase};
 use crate::telemetry::{Protocol, Shed};
 
-/// Serves a connection until it ends.
-pub(in crate::proxy) async fn serve(connection: Rc<Connection>) {
+/// Serves a connection until it ends, in a task of this thread.
+pub(in crate::proxy) fn serve(connection: Rc<Connection>) {
     if connection.protocol == Protocol::Http2 {
-        http2::serve(&connection).await;
+        tokio::task::spawn_local(async move { http2::serve(&connection).await });
     } else {
-        http1::serve(&connection).await;
+        tokio::task::spawn_local(async move { http1::serve(&connection).await });
     }
 }
 
