@@ -17,7 +17,7 @@ use super::listener::{self, Bound};
 use super::permits::Permit;
 use super::request_id::{RequestId, RequestIds};
 use super::tls::TlsPolicy;
-use super::upstream::{Pools, RetryBudget, Rota};
+use super::upstream::{GroupState, Pools};
 use crate::live::{Cached, CertIndex, Challenges, OwnCheck, RouteTable, UpstreamGroup, WellKnown};
 use crate::shutdown::Lifecycle;
 use crate::telemetry::{RateLimited, Shed, SiteCounts, WorkerCounters};
@@ -62,19 +62,14 @@ pub(super) struct View {
     pub(super) table: Arc<RouteTable>,
     site_counts: Vec<Arc<SiteCounts>>,
     /// By the group's place.
-    retries: Vec<RetryBudget>,
-    rotas: Vec<Rota>,
+    groups: Vec<GroupState>,
 }
 
 impl View {
-    /// How much of a group's requests may be sent again.
-    pub(super) fn retries(&self, group: usize) -> Option<&RetryBudget> {
-        self.retries.get(group)
-    }
-
-    /// Whose turn it is in a group.
-    pub(super) fn rota(&self, group: usize) -> Option<&Rota> {
-        self.rotas.get(group)
+    /// A group of upstreams, and what this worker keeps of it.
+    #[inline]
+    pub(super) fn group(&self, group: usize) -> Option<(&UpstreamGroup, &GroupState)> {
+        self.table.groups().get(group).zip(self.groups.get(group))
     }
 
     /// The counters of the site with this index.
@@ -285,9 +280,8 @@ impl Drop for Open {
 fn view(counters: &WorkerCounters, table: &Arc<RouteTable>) -> View {
     let labels: Vec<String> = table.sites().iter().map(|site| site.label()).collect();
     let site_counts = counters.keep_sites(labels.iter().map(String::as_str));
-    let retries = table.groups().iter().map(|_| RetryBudget::default()).collect();
-    let rotas = table.groups().iter().map(Rota::of).collect();
-    View { table: Arc::clone(table), site_counts, retries, rotas }
+    let groups = table.groups().iter().map(GroupState::of).collect();
+    View { table: Arc::clone(table), site_counts, groups }
 }
 
 /// How often idle upstream connections are looked through: far below any keep-alive time.

@@ -54,26 +54,26 @@ pub(super) fn forward(
 }
 
 /// What the group's upstreams are told of who asks, if they are.
-fn introduction(exchange: &Exchange, head: &Parts, group: usize) -> Option<Introduction> {
+fn introduction(exchange: &Exchange, head: &Parts, group: usize) -> Option<Box<Introduction>> {
     let table = &exchange.view.table;
     table.groups().get(group)?.members.first()?.upstream.announces?;
-    exchange.connection.introduction(client::address(&exchange.connection, &head.headers, &table.trusted_proxies))
+    let client = client::address(&exchange.connection, &head.headers, &table.trusted_proxies);
+    exchange.connection.introduction(client).map(Box::new)
 }
 
 async fn send(
     asker: Asker,
     exchange: Rc<Exchange>,
     mut request: Outgoing,
-    (group, asked, introduced): (usize, Asked, Option<Introduction>),
+    (group, asked, introduced): (usize, Asked, Option<Box<Introduction>>),
     upgrade: bool,
 ) -> Answer {
     let worker = &exchange.connection.worker;
     let mut turns = Turns::new(worker, &exchange.view, group);
     let (mut wanted, mut refusals) = (Wanted::Any, 0);
     loop {
-        let patience = exchange.connect_timeout();
-        let lease = match worker.pools.lease(worker, &exchange.view, group, asked, wanted, (patience, introduced)).await
-        {
+        let new = (exchange.connect_timeout(), introduced.as_deref());
+        let lease = match worker.pools.lease(worker, &exchange.view, group, asked, wanted, new).await {
             Ok(lease) => lease,
             Err(no_lease) => return Ok(unconnected(asker, no_lease)),
         };

@@ -6,14 +6,13 @@ use http::StatusCode;
 
 use super::exchange::{Exchange, Upload};
 use crate::live::UpstreamGroup;
-use crate::proxy::upstream::{Broken, Lease, Outgoing, RetryBudget, Wanted};
+use crate::proxy::upstream::{Broken, GroupState, Lease, Outgoing, Wanted};
 use crate::proxy::worker::{View, Worker};
 
 /// One request's turns with the upstreams of its group.
 pub(super) struct Turns<'a> {
     worker: &'a Worker,
-    group: Option<&'a UpstreamGroup>,
-    budget: Option<&'a RetryBudget>,
+    group: Option<(&'a UpstreamGroup, &'a GroupState)>,
     /// How often it may be sent to another.
     left: u32,
     /// When it was sent, where it matters how long the answer takes.
@@ -22,21 +21,20 @@ pub(super) struct Turns<'a> {
 
 impl<'a> Turns<'a> {
     pub(super) fn new(worker: &'a Worker, view: &'a View, group: usize) -> Self {
-        let budget = view.retries(group).inspect(|budget| budget.earn());
-        let group = view.table.groups().get(group);
-        let left = group.filter(|group| group.members.len() > 1).map_or(0, |group| group.care.retries);
-        Self { worker, group, budget, left, begun: None }
+        let group = view.group(group).inspect(|(_, state)| state.retries.earn());
+        let left = group.filter(|(group, _)| group.members.len() > 1).map_or(0, |(group, _)| group.care.retries);
+        Self { worker, group, left, begun: None }
     }
 
     /// The request is sent to an upstream now. One with a body takes the client's time too, which says nothing of the upstream.
     pub(super) fn begin(&mut self, exchange: &Exchange) {
-        let matters = self.group.is_some_and(|group| group.care.eject_slower_than.is_some());
+        let matters = self.group.is_some_and(|(group, _)| group.care.eject_slower_than.is_some());
         self.begun = (matters && exchange.upload.get() == Upload::Done).then(Instant::now);
     }
 
     /// An upstream answered. Whether its status says that it failed.
     pub(super) fn has_failed(&self, status: StatusCode, lease: &Lease) -> bool {
-        let Some(group) = self.group else { return false };
+        let Some((group, _)) = self.group else { return false };
         let has_failed = group.is_failure(status);
         let took = self.begun.map(|begun| begun.elapsed());
         let is_slow = took.zip(group.care.eject_slower_than).is_some_and(|(took, most)| took > most);
@@ -54,7 +52,7 @@ impl<'a> Turns<'a> {
             (upload, None) => upload == Upload::FromClient,
             (_, Some(Broken::Closed | Broken::Malformed | Broken::Refused)) => false,
         };
-        if let Some(group) = self.group.filter(|_| !is_the_clients) {
+        if let Some((group, _)) = self.group.filter(|_| !is_the_clients) {
             self.worker.upstream_failed(group, lease.place());
         }
         !is_the_clients
@@ -67,7 +65,7 @@ impl<'a> Turns<'a> {
             return None;
         }
         let request = lease.take_repeatable()?;
-        if !self.budget.is_some_and(RetryBudget::spend) {
+        if !self.group.is_some_and(|(_, state)| state.retries.spend()) {
             return None;
         }
         self.left -= 1;

@@ -111,6 +111,14 @@ impl Iterator for Choice<'_> {
     fn next(&mut self) -> Option<usize> {
         self.out.extend(self.last.take());
         let members = &self.group.members;
+        // Most shops have one.
+        if let [only] = &members[..]
+            && self.out.is_empty()
+            && only.state.is_open()
+        {
+            self.last = Some(0);
+            return self.last;
+        }
         if let Some(Kept { place, .. }) = self.asked.kept
             && !self.out.contains(&place)
             && members.get(place).is_some_and(|member| member.state.keeps_clients())

@@ -1,30 +1,27 @@
 //! Upstream connections that wait for their next request.
 
 use std::cell::RefCell;
+use std::future::ready;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::Either;
 use hashbrown::{HashMap, HashSet};
-use tokio::time::{Instant, timeout};
 
-use super::choice::{Asked, Choice};
-use super::connect::connect;
-use super::http2::Http2;
+use super::choice::Asked;
 use super::http2_stream::Http2Stream;
 use super::introduction::Introduction;
 use super::lease::Lease;
 use super::link::{Link, Scratch, scratch};
-use super::queue;
+use super::search::{self, Search};
 use super::sessions::Sessions;
 use super::stream::UpstreamStream;
-use super::transport::Unconnected;
-use super::wire::Wire;
-use crate::live::{Full, Member, Speech, Upstream, UpstreamGroup, Whereabouts};
+use crate::live::{Member, Upstream, UpstreamGroup, Whereabouts};
 use crate::proxy::alarm::Alarms;
 use crate::proxy::permits::Permits;
 use crate::proxy::worker::{View, Worker};
-use crate::telemetry::{Label, UpstreamFailure};
+use crate::telemetry::UpstreamFailure;
 
 /// One worker's pools, one for each upstream. They outlive a reload that keeps the upstream.
 pub(in crate::proxy) struct Pools {
@@ -72,7 +69,7 @@ pub(super) struct Pool {
     clock: Alarms,
     permits: Arc<Permits>,
     idle: RefCell<Vec<Idle>>,
-    sessions: Sessions,
+    pub(super) sessions: Sessions,
 }
 
 struct Idle {
@@ -84,93 +81,25 @@ struct Idle {
 impl Pools {
     /// A connection to one of the group's upstreams: an idle one, or a new one, which may take so long. One that cannot be connected to
     /// is passed over.
-    pub(in crate::proxy) async fn lease(
-        &self,
-        worker: &Worker,
-        view: &View,
+    pub(in crate::proxy) fn lease<'a>(
+        &'a self,
+        worker: &'a Worker,
+        view: &'a View,
         group: usize,
         asked: Asked,
         wanted: Wanted,
-        (patience, introduced): (Duration, Option<Introduction>),
-    ) -> Result<Lease, NoLease> {
-        let (Some(group), Some(rota)) = (view.table.groups().get(group), view.rota(group)) else {
-            return Err(nobody());
+        (patience, introduced): (Duration, Option<&'a Introduction>),
+    ) -> impl Future<Output = Result<Lease, NoLease>> + use<'a> {
+        let Some(group) = view.group(group) else {
+            return Either::Left(ready(Err(search::nobody())));
         };
-        let limits = &view.table.limits;
-        let without = match wanted {
-            Wanted::NotFrom(place) => Some(place),
-            Wanted::Any | Wanted::Fresh => None,
-        };
-        let mut last: Option<(UpstreamFailure, Arc<str>)> = None;
-        let mut choice = Choice::new(group, rota, asked, without);
-        let mut has_waited = false;
-        loop {
-            let (place, open) = match choice.next() {
-                Some(place) => match group.take(place) {
-                    Ok(open) => (place, open),
-                    Err(Full) if choice.is_full() && !has_waited => {
-                        has_waited = true;
-                        let (place, open) = Box::pin(queue::wait(worker, group, choice.full())).await?;
-                        (place, Some(open))
-                    }
-                    Err(Full) => continue,
-                },
-                None if !has_waited && !choice.full().is_empty() => {
-                    has_waited = true;
-                    let (place, open) = Box::pin(queue::wait(worker, group, choice.full())).await?;
-                    (place, Some(open))
-                }
-                None => break,
-            };
-            let member = &group.members[place];
-            let upstream = &member.upstream;
-            if let Some((failure, name)) = last.take() {
-                worker.counters.upstream_failures.count(failure);
-                worker.upstream_log.say(|| {
-                    tracing::warn!(
-                        upstream = &*name,
-                        reason = failure.label(),
-                        "no connection to an upstream; trying another"
-                    );
-                });
-            }
-            let pool = self.pool(worker, member);
-            // What was said of who asks holds for all that follows.
-            let is_for_one = upstream.announces.is_some();
-            let kept = match upstream.speech {
-                _ if wanted == Wanted::Fresh || is_for_one => None,
-                Speech::Http1 => pool.take_idle(milliseconds(limits.upstream_idle_timeout)).map(Wire::Http1),
-                Speech::Http2 => pool.stream().map(|(stream, _)| Wire::Http2(stream)),
-            };
-            let opened = match (kept, upstream.speech) {
-                (Some(wire), _) => Ok((wire, true)),
-                // Boxed: connecting is rare and its future large, and every request's future would carry the room for it.
-                (None, Speech::Http1) => Box::pin(self.open(worker, member, introduced, patience)).await,
-                (None, Speech::Http2) => Box::pin(self.join(worker, member, &pool, introduced, patience)).await,
-            };
-            match opened {
-                Ok((wire, reused)) => {
-                    worker.counters.upstream_reuses.add(u64::from(reused));
-                    // What was kept is tried once.
-                    let reused = reused && wanted != Wanted::Fresh;
-                    return Ok(Lease { pool, wire, place, reused, last: is_for_one, open });
-                }
-                Err(NoLink::Full) => return Err(NoLease::Full),
-                Err(NoLink::Unconnected(Unconnected::Descriptors)) => {
-                    self.give_up(1);
-                    return Err(NoLease::Descriptors);
-                }
-                Err(NoLink::Unconnected(Unconnected::Failed(failure))) => {
-                    worker.upstream_failed(group, place);
-                    last = Some((failure, Arc::clone(&pool.name)))
-                }
-            }
+        let idle = view.table.limits.upstream_idle_timeout;
+        let mut search = Search::new(self, worker, group, asked, wanted, introduced, (idle, patience));
+        match search.at_once() {
+            Ok(lease) => Either::Left(ready(Ok(lease))),
+            // Boxed: waiting is rare and its future large, and every request's future would carry the room for it.
+            Err(chosen) => Either::Right(Box::pin(search.go_on(chosen))),
         }
-        Err(match last {
-            Some((failure, upstream)) => NoLease::Unreachable { failure, upstream },
-            None if group.is_in_maintenance() => NoLease::Maintenance,
-            None => nobody(),
-        })
     }
 
     /// Closes what has been idle for longer than `patience`. `now` is in the worker's milliseconds.
@@ -207,7 +136,7 @@ impl Pools {
         }
     }
 
-    fn pool(&self, worker: &Worker, member: &Member) -> Rc<Pool> {
+    pub(super) fn pool(&self, worker: &Worker, member: &Member) -> Rc<Pool> {
         let upstream = &member.upstream;
         if let Some(pool) = self.pools.borrow().get(upstream) {
             return Rc::clone(pool);
@@ -223,77 +152,11 @@ impl Pools {
         self.pools.borrow_mut().insert(upstream.clone(), Rc::clone(&pool));
         pool
     }
-}
 
-impl Pools {
-    /// A connection in HTTP/1.1.
-    async fn open(
-        &self,
-        worker: &Worker,
-        member: &Member,
-        introduced: Option<Introduction>,
-        patience: Duration,
-    ) -> Result<(Wire, bool), NoLink> {
-        let (stream, _) = self.connect(worker, member, introduced, patience).await?;
-        Ok((Wire::Http1(Link::new(stream, &self.scratch)), false))
+    /// A connection in HTTP/1.1 over what was opened.
+    pub(super) fn link(&self, stream: UpstreamStream) -> Link {
+        Link::new(stream, &self.scratch)
     }
-
-    /// A stream of a connection in HTTP/2.
-    async fn join(
-        &self,
-        worker: &Worker,
-        member: &Member,
-        pool: &Pool,
-        introduced: Option<Introduction>,
-        patience: Duration,
-    ) -> Result<(Wire, bool), NoLink> {
-        let upstream = &member.upstream;
-        let open = async {
-            let (stream, until) = self.connect(worker, member, introduced, patience).await?;
-            let opened = Http2::open(stream, upstream.tls.is_some(), &worker.alarms, until).await;
-            opened.map_err(NoLink::Unconnected)
-        };
-        let (stream, reused): (Http2Stream, bool) = match upstream.announces {
-            Some(_) => open.await?.stream(),
-            None => pool.sessions.stream_or(open).await?,
-        };
-        Ok((Wire::Http2(stream), reused))
-    }
-
-    /// Connects, and gives until when what else comes before the first request must be done.
-    async fn connect(
-        &self,
-        worker: &Worker,
-        member: &Member,
-        introduced: Option<Introduction>,
-        patience: Duration,
-    ) -> Result<(UpstreamStream, Instant), NoLink> {
-        let permits = &worker.shared.permits;
-        let permit = match permits.take_upstream() {
-            Some(permit) => permit,
-            None => {
-                self.give_up(1);
-                timeout(patience, permits.await_upstream()).await.map_err(|_| NoLink::Full)?
-            }
-        };
-        let until = Instant::now() + patience;
-        let transport =
-            connect(worker.shared.own_listeners(), member, introduced, until).await.map_err(NoLink::Unconnected)?;
-        worker.counters.upstream_connects.add(1);
-        Ok((UpstreamStream::new(transport, permit, &worker.counters), until))
-    }
-}
-
-/// There is no upstream to choose.
-fn nobody() -> NoLease {
-    NoLease::Unreachable { failure: UpstreamFailure::Connect, upstream: "none".into() }
-}
-
-/// Why a connection could not be opened.
-#[derive(Clone, Copy)]
-pub(super) enum NoLink {
-    Full,
-    Unconnected(Unconnected),
 }
 
 impl Pool {
@@ -327,14 +190,14 @@ impl Pool {
     }
 
     /// A stream of a connection in HTTP/2 that is there.
-    fn stream(&self) -> Option<(Http2Stream, bool)> {
+    pub(super) fn stream(&self) -> Option<(Http2Stream, bool)> {
         self.sessions.leave(self.whereabouts.as_deref());
         self.sessions.stream()
     }
 
     /// The connection that came back last: it is the least likely to have been closed meanwhile.
-    fn take_idle(&self, patience: u64) -> Option<Link> {
-        let now = self.clock.now();
+    pub(super) fn take_idle(&self, patience: Duration) -> Option<Link> {
+        let (now, patience) = (self.clock.now(), milliseconds(patience));
         let mut idle = self.idle.borrow_mut();
         while let Some(candidate) = idle.pop() {
             if candidate.is_fit(now, patience) && self.leads_to(&candidate.connection) {

@@ -7,7 +7,7 @@ use tokio::sync::Mutex;
 
 use super::http2::Http2;
 use super::http2_stream::Http2Stream;
-use super::pool::NoLink;
+use super::search::NoLink;
 use crate::live::Whereabouts;
 
 /// Those that are open.
