@@ -24,6 +24,7 @@ mod dns01;
 mod drop_folder;
 mod explain;
 mod export;
+mod fault_matrix;
 mod faults;
 mod forwarded;
 mod gate;
