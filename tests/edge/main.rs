@@ -67,6 +67,7 @@ mod preflight;
 mod protocols;
 mod proxy_protocol;
 mod proxy_upstreams;
+mod reach;
 mod reload;
 mod renewals;
 mod requests;

@@ -124,6 +124,15 @@ impl Response {
         Ok(Self { status, head, content })
     }
 
+    /// One of HTTP/2 as it would read in HTTP/1.1.
+    pub(crate) fn of(head: &http::response::Parts, body: &[u8]) -> Self {
+        let value = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+        let fields = head.headers.iter().map(|(name, said)| (name.as_str().to_owned(), value(said))).collect();
+        let head_line = Head { start: format!("HTTP/2 {}", head.status), fields };
+        let content = Content { bytes: body.to_vec(), trailers: Vec::new() };
+        Self { status: head.status.as_u16(), head: head_line, content }
+    }
+
     pub(crate) fn field(&self, name: &str) -> Option<&str> {
         self.head.field(name)
     }
