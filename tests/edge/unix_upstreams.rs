@@ -1,17 +1,17 @@
 //! Shops behind a socket in the file system.
 
 use std::io;
-use std::net::{Shutdown, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::thread;
 
 use crate::support::command::{done, vitrine};
-use crate::support::{HANDSHAKE, Origin, Received, SWITCHING, Setup, Then, authority, eventually};
+use crate::support::{HANDSHAKE, Http2Shop, Origin, Received, SWITCHING, Setup, Then, authority, eventually};
 
 /// Carries what comes to a socket at `path` to a shop and back, until the test ends.
-fn front(path: &Path, origin: &Origin) {
-    let (listener, address) = (UnixListener::bind(path).expect("a socket"), origin.address);
+fn front(path: &Path, address: SocketAddr) {
+    let listener = UnixListener::bind(path).expect("a socket");
     thread::spawn(move || {
         for stream in listener.incoming() {
             let Ok(stream) = stream else { break };
@@ -46,7 +46,7 @@ fn a_shop_behind_a_socket_is_served_over_connections_that_are_kept() {
     let setup = shop("unix:run/shop.sock", "health = { path = \"/healthz\", interval = \"100ms\" }");
     let folder = setup.folder.path().join("run");
     std::fs::create_dir(&folder).expect("a folder");
-    front(&folder.join("shop.sock"), &origin);
+    front(&folder.join("shop.sock"), origin.address);
     let edge = setup.start();
     let mut client = edge.open("shop.example");
     for _ in 0..3 {
@@ -76,6 +76,34 @@ fn a_shop_behind_a_socket_is_served_over_connections_that_are_kept() {
 }
 
 #[test]
+fn http2_is_spoken_through_a_socket() {
+    let origin = Http2Shop::new(100);
+    let setup = shop("unix+h2c:shop.sock", "health = { path = \"/bare\", interval = \"100ms\" }");
+    front(&setup.folder.path().join("shop.sock"), origin.address);
+    let edge = setup.start();
+    let mut client = edge.open("shop.example");
+    for _ in 0..3 {
+        let request = "POST /a HTTP/1.1\r\nhost: shop.example\r\nte: trailers\r\nconnection: te\r\ntransfer-encoding: chunked\r\n\r\n\
+                       5\r\nhello\r\n0\r\nx-sum: 7\r\n\r\n";
+        let answer = client.ask(request);
+        assert_eq!((answer.status, answer.text().as_str(), answer.field("x-shop")), (200, "hello", Some("h2")));
+        assert!(answer.content.trailers.contains(&("x-sum".into(), "7".into())), "{answer:?}");
+    }
+    let asked =
+        |path: &str| origin.asked().into_iter().filter(|asked| asked.head.uri().path() == path).collect::<Vec<_>>();
+    let orders = asked("/a");
+    assert_eq!(orders[0].head.uri().to_string(), "http://shop.example/a");
+    assert!(orders.iter().all(|asked| asked.connection == orders[0].connection), "{orders:#?}");
+    eventually("the edge's own question", || asked("/bare").pop());
+    let name = "unix+h2c:shop.sock";
+    assert_eq!(
+        (&edge.api("upstreams")[0]["upstream"], &edge.api("upstreams")[0]["state"]),
+        (&name.into(), &"ready".into())
+    );
+    edge.counted(1.0, "vitrine_upstream_ready", &[("upstream", name)]);
+}
+
+#[test]
 fn a_websocket_goes_through_a_socket() {
     let origin = Origin::new(|exchange| {
         exchange.write(SWITCHING)?;
@@ -85,7 +113,7 @@ fn a_websocket_goes_through_a_socket() {
         Ok(Then::Close)
     });
     let setup = shop("unix:shop.sock", "");
-    front(&setup.folder.path().join("shop.sock"), &origin);
+    front(&setup.folder.path().join("shop.sock"), origin.address);
     let edge = setup.start();
     let mut client = edge.open("shop.example");
     client.send(HANDSHAKE);
