@@ -35,6 +35,7 @@ mod http2_attacks;
 mod http2_corpus;
 mod http2_pulse;
 mod http2_streams;
+mod http2_upstream_pulse;
 mod http2_upstreams;
 mod import_caddy;
 mod import_certbot;
