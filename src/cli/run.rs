@@ -5,12 +5,12 @@ use std::process::ExitCode;
 
 use super::{exit, output};
 use crate::config::Config;
-use crate::edge::{Certificates, Edge, Ended, StartError};
+use crate::edge::{Certificates, Edge, Ended, StartError, looked_into};
 use crate::telemetry;
 
 /// Serves what the configuration says until a signal ends it.
 pub(super) fn run(path: &Path) -> ExitCode {
-    let loaded = match Config::load(path) {
+    let loaded = match Config::load_with(path, &looked_into()) {
         Ok(loaded) => loaded,
         Err(mistakes) => {
             output::complain(&mistakes.to_string());

@@ -103,7 +103,8 @@ pub(super) fn read_everything(
     let suffixes = certificates.local_ca_suffixes.clone();
     let dns_01 = acme.challenges.contains(&Challenge::Dns01);
     let (terms_agreed, orders) = (acme.terms_of_service_agreed, acme.orders.clone());
-    let mut main = MainSites::with(Ground { suffixes, terms_agreed, dns_01, orders });
+    let mut main =
+        MainSites::with(Ground { suffixes, terms_agreed, dns_01, orders, judge: draft.and_then(|draft| draft.judge) });
     for table in top.tables("site") {
         main.read(top.pad, table);
     }

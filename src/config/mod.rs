@@ -47,6 +47,7 @@ pub use recorded::{Draft, NewSite, file_of as site_file};
 pub use remark::{Mistakes, Rejected, RejectedPart, Remark};
 pub use site_orders::{SiteDesk, SiteOrder, SiteOrders, SiteRefusal, site_orders};
 pub use standing::{Reloads, Standing, Trouble};
+pub use upstream_tls::TermsJudge;
 
 pub use crate::access_log::{Options as AccessLogConfig, Target as AccessLogTarget};
 use crate::limits::Limits;
@@ -86,6 +87,14 @@ impl Config {
     /// what they concern: [`Loaded::rejected`].
     pub fn load(path: &Path) -> Result<Loaded, Mistakes> {
         load::load(path, None, &Draft::default())
+    }
+
+    /// The same, looking at more.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn load_with(path: &Path, draft: &Draft) -> Result<Loaded, Mistakes> {
+        load::load(path, None, draft)
     }
 
     /// Reads them again beside what serves now: a mistake in an included file takes nothing from a site that serves.

@@ -14,14 +14,17 @@ use super::document::Document;
 use super::reader::{Pad, Section};
 use super::remark::Remark;
 use super::site::ReadSite;
+use super::upstream_tls::TermsJudge;
 
-/// What is about to be changed in the folder, for a look at what would come of it.
+/// What is about to be changed in the folder of recorded sites, for a look at what would come of it, and what is looked at besides.
 #[derive(Clone, Debug, Default)]
 pub struct Draft {
     /// The state folder that is in use; without it, the one that is written in the configuration now.
     pub state: Option<PathBuf>,
     /// The content of each file that is about to be written; `None` when it is about to be deleted.
     pub files: BTreeMap<String, Option<String>>,
+    /// Who looks into the files by which upstreams over TLS are known; without it, they are only read.
+    pub judge: Option<TermsJudge>,
 }
 
 /// A site that is to be added.

@@ -12,7 +12,7 @@ use super::on_demand::Kinship;
 use super::ordered::Ordered;
 use super::policy::{self, ReadPolicy};
 use super::reader::{Pad, Placed, Section};
-use super::upstream_tls::{ReadTls, terms_of};
+use super::upstream_tls::{ReadTls, TermsJudge, terms_of};
 use super::upstreams::{read_announcement, read_upstreams};
 use super::{place, value};
 use crate::live::{
@@ -32,6 +32,8 @@ pub(super) struct Ground {
     pub(super) dns_01: bool,
     /// How, where a site says nothing else.
     pub(super) orders: OrderSpec,
+    /// Who looks into the files by which upstreams are known, if anybody does.
+    pub(super) judge: Option<TermsJudge>,
 }
 
 /// What could be read of one site. It is worth something only if its pad is clean.
@@ -169,6 +171,7 @@ impl ReadSite {
         if let Some(line) = self.tls.line().filter(|_| upstreams.all(|member| member.upstream.tls.is_none())) {
             pad.warning(line, "site.upstream_tls", "has no effect without an upstream that begins with \"https://\"");
         }
+        self.tls.check(pad, ground.judge);
         self.policy.check(pad, &self.hosts);
         self.kinship.check(pad, &self.provision);
         match self.provision.value {

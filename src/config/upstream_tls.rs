@@ -5,10 +5,14 @@ use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 
 use super::certificates::named_file;
-use super::reader::Section;
+use super::reader::{Pad, Section};
 use super::{place, value};
 use crate::live::{GroupSpec, NamedFile, TlsTerms};
 use crate::name::HostName;
+
+/// Looks into the files that terms name, as far as that is more than to read them. Gives each key below `site.upstream_tls` that
+/// holds something of no use, and why.
+pub type TermsJudge = fn(&TlsTerms) -> Vec<(&'static str, String)>;
 
 /// What a site says; `None` for what it does not say.
 #[derive(Default)]
@@ -46,6 +50,14 @@ impl ReadTls {
             roots,
             identity: identity(&section),
             line: section.is_there().then_some(section.line),
+        }
+    }
+
+    /// Remarks on files that are of no use.
+    pub(super) fn check(&self, pad: &Pad<'_>, judge: Option<TermsJudge>) {
+        let (Some(line), Some(judge)) = (self.line, judge) else { return };
+        for (key, why) in judge(&self.over(&TlsTerms::default())) {
+            pad.mistake(line, &format!("site.upstream_tls.{key}"), why);
         }
     }
 

@@ -42,7 +42,7 @@ pub use error::StartError;
 use error::system;
 use reload::Reloader;
 pub use tables::{folders, terms};
-pub use upstream_tls::prepare_upstreams;
+pub use upstream_tls::{looked_into, prepare_upstreams};
 
 /// An edge that is serving.
 pub struct Edge {

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio::sync::{Notify, watch};
 
-use super::tables;
+use super::{looked_into, tables};
 use crate::acme::AcmeTerms;
 use crate::certs::Terms;
 use crate::config::{Config, Draft, Loaded, Mistakes, Origins, SiteOrder, SiteOrders, Standing, Trouble};
@@ -189,7 +189,7 @@ impl Reloader {
                 false
             }
             Some(path) => {
-                let draft = Draft { state: Some(self.state_directory().to_owned()), ..Draft::default() };
+                let draft = Draft { state: Some(self.state_directory().to_owned()), ..looked_into() };
                 self.reload_from(asked, |serving| Config::reload_with(&path, serving, &draft))
             }
             None => false,

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
+use super::looked_into;
 use super::reload::{Outcome, Reloader};
 use crate::config::{Config, Draft, Loaded, NewSite, SiteOrder, SiteRefusal, site_file};
 use crate::store::{Expected, Item, Key, Store, StoreError};
@@ -75,7 +76,7 @@ impl Reloader {
         record: Option<&Map<String, Value>>,
     ) -> Result<(Loaded, Outcome), SiteRefusal> {
         let files = BTreeMap::from([(file.to_owned(), record.map(text))]);
-        let draft = Draft { state: Some(self.state_directory().to_owned()), files };
+        let draft = Draft { state: Some(self.state_directory().to_owned()), files, ..looked_into() };
         let broken = |what: &dyn std::fmt::Display| {
             SiteRefusal::Conflict(format!("with this the configuration would not hold, so nothing was changed: {what}"))
         };

@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use rustls_pki_types::CertificateDer;
 use zeroize::Zeroizing;
 
 use crate::certs::{Bundle, Flaw, Roots};
-use crate::config::Config;
+use crate::config::{Config, Draft};
 use crate::live::{NamedFile, ServedCert, TlsTerms};
 use crate::proxy::UpstreamClient;
 
@@ -38,30 +39,48 @@ pub fn prepare_upstreams(config: &Config) -> Result<(), Vec<String>> {
     if wrong.is_empty() { Ok(()) } else { Err(wrong) }
 }
 
-fn client(terms: &TlsTerms) -> Result<UpstreamClient, Vec<String>> {
-    let line = |key: &str, file: &NamedFile, why: &dyn std::fmt::Display| {
-        format!("site.upstream_tls.{key}: {}: {why}", file.path.display())
-    };
-    let mut wrong = Vec::new();
-    let mut roots = Vec::new();
-    for file in &terms.roots {
-        match Roots::certificates_in(&file.content) {
-            Ok(certificates) => roots.extend(certificates),
-            Err(flaw) => wrong.push(line("roots", file, &flaw)),
-        }
-    }
-    let identity = terms.identity.as_ref().map(|(certificate, key)| {
-        identity_of(certificate, key).map_err(|flaw| wrong.push(line("certificate", certificate, &flaw)))
+/// How a configuration is read so that what is of no use in the files that a site names is a mistake of that site.
+#[must_use]
+pub fn looked_into() -> Draft {
+    Draft { judge: Some(flaws), ..Draft::default() }
+}
+
+fn flaws(terms: &TlsTerms) -> Vec<(&'static str, String)> {
+    let made = files(terms).and_then(|(roots, identity)| {
+        let roots = (!roots.is_empty()).then_some(roots);
+        UpstreamClient::new(roots, identity.as_deref()).map_err(|why| vec![("roots", format!("cannot be used: {why}"))])
     });
-    let identity = identity.and_then(Result::ok);
-    if !wrong.is_empty() {
-        return Err(wrong);
-    }
+    made.err().unwrap_or_default()
+}
+
+fn client(terms: &TlsTerms) -> Result<UpstreamClient, Vec<String>> {
+    let line = |(key, why): (&str, String)| format!("site.upstream_tls.{key}: {why}");
+    let (mut roots, identity) = files(terms).map_err(|flaws| flaws.into_iter().map(line).collect::<Vec<_>>())?;
     if terms.roots.is_empty() {
         roots = Roots::web_certificates().collect();
     }
     UpstreamClient::new(terms.verify.then_some(roots), identity.as_deref())
         .map_err(|why| vec![format!("site.upstream_tls: cannot be used: {why}")])
+}
+
+/// The roots that upstreams are known by, and what the edge shows them.
+type InFiles = (Vec<CertificateDer<'static>>, Option<Arc<ServedCert>>);
+
+/// What is in the files, or which keys name something else, and why that is of no use.
+fn files(terms: &TlsTerms) -> Result<InFiles, Vec<(&'static str, String)>> {
+    let flaw = |file: &NamedFile, why: &dyn std::fmt::Display| format!("{}: {why}", file.path.display());
+    let (mut wrong, mut roots) = (Vec::new(), Vec::new());
+    for file in &terms.roots {
+        match Roots::certificates_in(&file.content) {
+            Ok(certificates) => roots.extend(certificates),
+            Err(why) => wrong.push(("roots", flaw(file, &why))),
+        }
+    }
+    let identity = terms.identity.as_ref().map(|(certificate, key)| {
+        identity_of(certificate, key).map_err(|why| wrong.push(("certificate", flaw(certificate, &why))))
+    });
+    let identity = identity.and_then(Result::ok);
+    if wrong.is_empty() { Ok((roots, identity)) } else { Err(wrong) }
 }
 
 /// What the edge shows, of a file with the certificate and its chain, and one with the key.

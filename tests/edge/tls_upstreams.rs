@@ -7,7 +7,7 @@ use rustix::process::Signal;
 
 use crate::support::command::{done, vitrine};
 use crate::support::peer::{Peer, own_addresses};
-use crate::support::{Edge, Issued, KeyKind, Origin, Setup, TlsFront, authority, drop_file, eventually};
+use crate::support::{Edge, Issued, KeyKind, Origin, Setup, TlsFront, authority, drop_file, eventually, message, run};
 
 /// A site with these upstreams, whose configuration goes on with `lines`; the tests' root is in `root.pem`.
 fn shop(upstreams: &[String], lines: &str) -> Setup {
@@ -197,4 +197,59 @@ http {{ access_log off; client_body_temp_path t; proxy_temp_path t; fastcgi_temp
         assert_eq!((answer.status, answer.text().trim()), (200, "CN=edge.example TLSv1.3"));
     }
     assert_eq!(edge.scrape().sum("vitrine_upstream_reuses_total", &[]), 2.0);
+}
+
+/// As any other mistake in an included file.
+#[test]
+fn a_root_of_no_use_in_an_included_file_leaves_out_its_site_alone() {
+    let origin = Origin::saying("hello");
+    let front = TlsFront::new(&authority().issue(&["localhost"]), origin.address);
+    let site = |host: &str, lines: &str| {
+        format!("[[site]]\nhosts = [\"{host}\"]\nupstreams = [{:?}]\n[site.upstream_tls]\n{lines}\n", url(&front))
+    };
+    for (file, lines) in [
+        ("other.pem", "roots = [\"other.pem\"]"),
+        ("edge.pem", "roots = [\"root.pem\"]\ncertificate = \"edge.pem\"\nkey = \"edge.pem\""),
+    ] {
+        let mut setup = shop(&[url(&front)], ROOTS);
+        setup.top("include = [\"sites.d/*.toml\"]");
+        setup.certificate("more", &authority().issue(&["a.example", "b.example"]));
+        let root = setup.folder.path().to_owned();
+        std::fs::create_dir(root.join("sites.d")).expect("a folder");
+        drop_file(&root.join("sites.d/a.toml"), site("a.example", "roots = [\"root.pem\"]"));
+        drop_file(&root.join("sites.d/b.toml"), site("b.example", lines));
+        // PEM, with nothing in it that could be a certificate.
+        let useless = "-----BEGIN CERTIFICATE-----\naGVsbG8=\n-----END CERTIFICATE-----\n";
+        drop_file(&root.join(file), useless);
+        let mut edge = setup.start();
+        let told = |edge: &Edge, after: usize| {
+            edge.log_line_after(after, "the mistake", |line| {
+                let text = message(line);
+                line["level"] == "ERROR" && text.contains("b.toml:4: site.upstream_tls.") && text.contains(file)
+            })
+        };
+        told(&edge, 0);
+        let statuses = |edge: &Edge| ["shop.example", "a.example", "b.example"].map(|host| edge.get(host, "/").status);
+        assert_eq!(edge.open("a.example").get("b.example", "/").status, 404, "{file}");
+
+        drop_file(&root.join(file), &authority().issue(&["client.example"]).both());
+        if file == "other.pem" {
+            drop_file(&root.join(file), &authority().root_pem);
+        }
+        edge.signal(Signal::HUP);
+        eventually("the mended site", || (statuses(&edge) == [200, 200, 200]).then_some(()));
+
+        // Of no use again while it serves: the site stays as it was, and all else that is new applies.
+        let before = edge.log().len();
+        drop_file(&root.join(file), useless);
+        edge.setup.set("limits", "uri_length = \"256B\"");
+        edge.reload();
+        told(&edge, before);
+        edge.log_line_after(before, "that it stays", |line| message(line).contains("stays as it was"));
+        assert_eq!(statuses(&edge), [200, 200, 200]);
+        assert_eq!(edge.get("shop.example", &format!("/{}", "a".repeat(300))).status, 414);
+        let checked = run(&["check", "--config", "vitrine.toml"], &edge.setup);
+        let told = String::from_utf8_lossy(&checked.stderr).into_owned();
+        assert!(told.contains("b.toml:4: site.upstream_tls.") && told.contains("left out"), "{told}");
+    }
 }
