@@ -15,6 +15,7 @@ mod metrics;
 mod origin;
 pub(crate) mod pebble;
 pub(crate) mod peer;
+pub(crate) mod python;
 mod setup;
 mod talk;
 mod tls;
