@@ -76,6 +76,10 @@ const DOORS: &[Door] = &[
         rooms: &["proxy/tls", "proxy/upstream/transport.rs", "live", "certs/bundle", "certs/truth", "outbound", "acme"],
     },
     Door { crates: &["h2"], rooms: &["proxy/http", "proxy/pulse.rs", "proxy/upstream", "outbound/glimpse"] },
+    Door {
+        crates: &["tokio_tungstenite"],
+        rooms: &["cli/demo", "proxy/http/websocket.rs", "proxy/upstream/http2_head.rs"],
+    },
     Door { crates: &["httparse"], rooms: &["proxy/upstream"] },
     Door { crates: &["hyper", "hyper_util"], rooms: &["proxy", "admin", "outbound", "cli/demo"] },
     Door { crates: &["x509_parser", "rcgen"], rooms: &["certs", "proxy/tls"] },

@@ -25,6 +25,12 @@ impl Socket {
     pub(super) fn tcp(&self) -> &TcpStream {
         &self.0
     }
+
+    /// Closes with a reset, once it is dropped.
+    pub(super) fn reset(&self) {
+        // If the option cannot be set, the close is an orderly one, which is no harm.
+        let _ = self.0.set_zero_linger();
+    }
 }
 
 impl AsyncRead for Socket {

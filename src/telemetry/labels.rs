@@ -39,7 +39,7 @@ closed_set! {
         Http2 = "http/2",
         /// HTTP/1.1 without TLS.
         Plain = "plain",
-        /// Octets, after an upgrade.
+        /// A WebSocket's octets; over HTTP/2 each stream that carries them, beside its connection.
         Tunnel = "tunnel",
     }
 }
@@ -115,8 +115,10 @@ closed_set! {
         Method = "method",
         /// Too many fields, or too many octets of them.
         Fields = "fields",
-        /// A body together with Upgrade.
+        /// A body together with Upgrade, or a length or an end where a WebSocket is to begin.
         UpgradeBody = "upgrade_body",
+        /// CONNECT for another protocol than WebSocket.
+        Protocol = "protocol",
         /// Expect with anything but 100-continue.
         Expect = "expect",
         /// The body is larger than allowed.
@@ -203,6 +205,8 @@ closed_set! {
         Malformed = "malformed",
         /// A 101 nobody asked for.
         UnaskedUpgrade = "unasked_upgrade",
+        /// It takes no WebSocket, over HTTP/2, or says yes to one without switching to it.
+        NoWebSocket = "no_websocket",
         /// No response head within the time allowed.
         ResponseTimeout = "response_timeout",
         /// The response body broke off.

@@ -28,8 +28,8 @@ fn the_edge_says_at_once_what_it_takes() {
         (number, u32::from_be_bytes([setting[2], setting[3], setting[4], setting[5]]))
     };
     let settings: Vec<_> = content.chunks(6).map(setting).collect();
-    // Concurrent streams, a stream's window, and the octets of a head (RFC 9113 §6.5.2).
-    assert_eq!((kind, flags, settings), (SETTINGS, 0, vec![(3, 100), (4, 256 << 10), (6, 32 << 10)]));
+    // Concurrent streams, a stream's window, the octets of a head (RFC 9113 §6.5.2), and that WebSockets are (RFC 8441 §3).
+    assert_eq!((kind, flags, settings), (SETTINGS, 0, vec![(3, 100), (4, 256 << 10), (6, 32 << 10), (8, 1)]));
     let grown = loop {
         match next_frame(&mut client).expect("a frame") {
             (WINDOW_UPDATE, 0, content) => break content,

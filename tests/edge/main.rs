@@ -37,6 +37,7 @@ mod http2_pulse;
 mod http2_streams;
 mod http2_upstream_pulse;
 mod http2_upstreams;
+mod http2_websockets;
 mod import_caddy;
 mod import_certbot;
 mod import_haproxy;

@@ -15,6 +15,13 @@ use crate::telemetry::Protocol;
 /// A handle on a connection's stream: whoever speaks HTTP holds one, and whoever comes after takes another.
 pub(in crate::proxy) struct Io(pub(super) Rc<Connection>);
 
+impl Io {
+    /// Closes the connection with a reset.
+    pub(in crate::proxy) fn reset(&self) {
+        self.0.reset();
+    }
+}
+
 impl AsyncRead for Io {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let connection = &self.0;

@@ -217,6 +217,11 @@ impl Connection {
     pub(super) fn end(&self, abandoned: bool) {
         let net = self.abandoned.get();
         self.abandoned.set(if abandoned { net + 1 } else { net.saturating_sub(1) });
+        self.rest();
+    }
+
+    /// One less is under way.
+    fn rest(&self) {
         let active = self.active.get() - 1;
         self.active.set(active);
         if self.is_flooding() {
@@ -238,6 +243,14 @@ impl Connection {
         let open = &self.worker.counters.open;
         open.of(self.counted_as.replace(Protocol::Tunnel)).sub(1);
         open.of(Protocol::Tunnel).add(1);
+    }
+
+    /// One of its streams is a tunnel, until the guard is dropped.
+    pub(super) fn carries(self: &Rc<Self>) -> Carrying {
+        self.active.set(self.active.get() + 1);
+        self.worker.counters.open.of(Protocol::Tunnel).add(1);
+        self.enter(Phase::Exchange);
+        Carrying(Rc::clone(self))
     }
 
     /// Whether `host`, in normal form, may be asked for on this connection.
@@ -264,8 +277,7 @@ impl Connection {
 
     /// Closes with a reset, for a peer that does not take what it is sent.
     pub(super) fn reset(&self) {
-        // If the option cannot be set, the close is an orderly one, which is no harm.
-        let _ = self.stream.borrow().socket().tcp().set_zero_linger();
+        self.stream.borrow().socket().reset();
     }
 
     /// What upstreams are told of `client`, who asks; `None`: the connection is no more. The port is known of whoever has connected
@@ -291,6 +303,16 @@ impl Connection {
             Phase::Exchange => self.alarm.clear(),
             Phase::Closing => self.alarm.set(FAREWELL),
         }
+    }
+}
+
+/// A connection of HTTP/2 with one of its streams a tunnel.
+pub(super) struct Carrying(Rc<Connection>);
+
+impl Drop for Carrying {
+    fn drop(&mut self) {
+        self.0.worker.counters.open.of(Protocol::Tunnel).sub(1);
+        self.0.rest();
     }
 }
 

@@ -13,6 +13,7 @@ use super::compression::{Next, Packing};
 use super::exchange::{Exchange, Finish, Upload};
 use super::headers;
 use super::request_body::RequestBody;
+use super::tunnel::StreamTunnel;
 use crate::proxy::upstream::{Broken, Lease};
 use crate::telemetry::{Label, LocalAnswer, UpstreamFailure};
 
@@ -123,6 +124,8 @@ pub(super) struct ResponseBody {
 
 enum Content {
     Local(Option<Bytes>),
+    /// Nothing, and then what no response has.
+    Tunnel(Box<StreamTunnel>),
     Upstream {
         /// `None`: it has been complete.
         lease: Option<Lease>,
@@ -143,6 +146,19 @@ impl ResponseBody {
             Self { content: Content::Upstream { lease: Some(lease), awaited: false }, packing: None, finish };
         body.complete_if_ended();
         body
+    }
+
+    /// What follows a response to a CONNECT over HTTP/2.
+    pub(super) fn tunnel(tunnel: StreamTunnel, finish: Finish) -> Self {
+        Self { content: Content::Tunnel(Box::new(tunnel)), packing: None, finish }
+    }
+
+    /// What follows, if it is no body.
+    pub(super) fn into_tunnel(self) -> Result<Box<StreamTunnel>, Self> {
+        match self.content {
+            Content::Tunnel(tunnel) => Ok(tunnel),
+            content => Err(Self { content, ..self }),
+        }
     }
 
     /// The same, compressed on its way if there is something that does so.
@@ -181,6 +197,7 @@ impl Body for ResponseBody {
         match (&self.packing, &self.content) {
             (Some(packing), _) => packing.is_over(),
             (None, Content::Local(bytes)) => bytes.is_none(),
+            (None, Content::Tunnel(_)) => true,
             (None, Content::Upstream { lease, .. }) => lease.is_none(),
         }
     }
@@ -188,6 +205,7 @@ impl Body for ResponseBody {
     fn size_hint(&self) -> SizeHint {
         match (&self.packing, &self.content) {
             (Some(_), _) => SizeHint::default(),
+            (None, Content::Tunnel(_)) => SizeHint::with_exact(0),
             (None, Content::Local(bytes)) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
             (None, Content::Upstream { lease, .. }) => {
                 lease.as_ref().map_or_else(|| SizeHint::with_exact(0), Lease::size_hint)
@@ -246,7 +264,7 @@ impl ResponseBody {
                 return Poll::Ready(Some(Ok(Frame::data(bytes))));
             }
             Content::Upstream { lease: Some(lease), awaited } => (lease.poll_frame(cx), awaited),
-            Content::Upstream { lease: None, .. } => return Poll::Ready(None),
+            Content::Upstream { lease: None, .. } | Content::Tunnel(_) => return Poll::Ready(None),
         };
         let limits = exchange.limits();
         let broken = |failure, reason| {

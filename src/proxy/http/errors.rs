@@ -197,6 +197,8 @@ fn refusal_status(rule: GateRule) -> StatusCode {
         GateRule::Fields => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
         GateRule::Expect => StatusCode::EXPECTATION_FAILED,
         GateRule::BodySize => StatusCode::PAYLOAD_TOO_LARGE,
+        // RFC 9220 §3
+        GateRule::Protocol => StatusCode::NOT_IMPLEMENTED,
         GateRule::TransferEncoding
         | GateRule::ContentLength
         | GateRule::Host
@@ -264,6 +266,7 @@ fn advice(status: StatusCode) -> &'static str {
         }
         StatusCode::TOO_MANY_REQUESTS => "Those were many requests in a short time. Please try again in a while.",
         StatusCode::MISDIRECTED_REQUEST => "This connection does not serve that site. Please try again.",
+        StatusCode::NOT_IMPLEMENTED => "This address does not speak that protocol.",
         StatusCode::BAD_GATEWAY => "The shop cannot be reached at the moment. Please try again in a minute.",
         StatusCode::SERVICE_UNAVAILABLE => "Too many visitors at the moment. Please try again in a minute.",
         StatusCode::GATEWAY_TIMEOUT => "The shop takes too long to answer. Please try again in a minute.",

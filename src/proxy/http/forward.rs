@@ -4,9 +4,9 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::time::Duration;
 
-use http::header::{CONNECTION, EXPECT, SEC_WEBSOCKET_ACCEPT, UPGRADE};
+use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, SEC_WEBSOCKET_ACCEPT, UPGRADE};
 use http::request::Parts;
-use http::{HeaderValue, Response, StatusCode, Version};
+use http::{HeaderValue, Method, Response, StatusCode, Version};
 use http_body::Body;
 
 use super::balance;
@@ -20,7 +20,9 @@ use super::policy;
 use super::request_body::RequestBody;
 use super::request_head;
 use super::respond::Answer;
+use super::tunnel::StreamTunnel;
 use super::turns::Turns;
+use super::websocket::Handshake;
 use crate::live::RETRY_AFTER;
 use crate::proxy::upstream::{Asked, Broken, Head, Introduction, Lease, NoLease, Outgoing, Tunnel, Wanted};
 use crate::telemetry::{Label, LocalAnswer, Protocol, UpstreamFailure};
@@ -29,12 +31,13 @@ use crate::telemetry::{Label, LocalAnswer, Protocol, UpstreamFailure};
 pub(super) fn forward(
     asker: Asker,
     head: &Parts,
-    body: RequestBody,
+    mut body: RequestBody,
     group: usize,
     authority: &str,
     upgrade: bool,
 ) -> impl Future<Output = Answer> + use<> {
     let exchange = Rc::clone(&asker.finish.0);
+    let handshake = upgrade.then(|| Handshake::begin(&mut body));
     let body = ClientBody::new(body, &exchange);
     // hyper says it by itself; the gate has let nothing else through (RFC 9110 §10.1.1).
     if head.version == Version::HTTP_2 && head.headers.contains_key(EXPECT) && !body.is_end_stream() {
@@ -45,12 +48,14 @@ pub(super) fn forward(
     }
     let rules = exchange.policy().and_then(|policy| policy.request_headers.as_ref());
     let hidden = balance::own_cookie(group, &exchange);
+    let connection = &exchange.connection;
     let (octets, framing) =
-        request_head::write(head, &body, authority, &exchange.connection, upgrade, exchange.id(), (rules, hidden));
-    let request = Outgoing::new(&head.method, octets, body, framing);
+        request_head::write(head, &body, authority, connection, handshake.as_deref(), exchange.id(), (rules, hidden));
+    let method = if upgrade { &Method::GET } else { &head.method };
+    let request = Outgoing::new(method, octets, body, framing);
     let introduced = introduction(&exchange, head, group);
     let asked = balance::asked(head, group, &exchange);
-    send(asker, exchange, request, (group, asked, introduced), upgrade)
+    send(asker, exchange, request, (group, asked, introduced), handshake)
 }
 
 /// What the group's upstreams are told of who asks, if they are.
@@ -66,7 +71,7 @@ async fn send(
     exchange: Rc<Exchange>,
     mut request: Outgoing,
     (group, asked, introduced): (usize, Asked, Option<Box<Introduction>>),
-    upgrade: bool,
+    handshake: Option<Box<Handshake>>,
 ) -> Answer {
     let worker = &exchange.connection.worker;
     let mut turns = Turns::new(worker, &exchange.view, group);
@@ -99,7 +104,7 @@ async fn send(
                 let again = if turns.has_failed(head.status, &lease) { turns.another(&lease) } else { None };
                 let Some(again) = again else {
                     let place = lease.place();
-                    let mut response = passed_back(asker, head, lease, upgrade);
+                    let mut response = passed_back(asker, head, lease, handshake);
                     balance::keep(&exchange, group, asked, place, response.headers_mut());
                     return Ok(response);
                 };
@@ -142,12 +147,25 @@ async fn send(
 }
 
 /// The upstream's response, made fit for the client.
-fn passed_back(asker: Asker, head: Head, mut lease: Lease, upgrade: bool) -> Response<ResponseBody> {
+fn passed_back(
+    asker: Asker,
+    head: Head,
+    mut lease: Lease,
+    handshake: Option<Box<Handshake>>,
+) -> Response<ResponseBody> {
     let exchange = Rc::clone(&asker.finish.0);
-    let Head { status, mut headers, .. } = head;
+    let Head { mut status, mut headers, .. } = head;
     let switching = status == StatusCode::SWITCHING_PROTOCOLS;
-    if switching && !(upgrade && agrees_to_websocket(&headers)) {
+    if switching && !handshake.as_ref().is_some_and(|handshake| handshake.is_agreed_to(&headers)) {
         return failed(asker, UpstreamFailure::UnaskedUpgrade, lease.name());
+    }
+    let from_client = handshake.and_then(|handshake| handshake.into_stream());
+    if from_client.is_some() && status.is_success() {
+        // To a client of HTTP/2 it would say that octets follow which are the WebSocket's (RFC 9113 §8.5).
+        return failed(asker, UpstreamFailure::NoWebSocket, lease.name());
+    }
+    if switching && from_client.is_some() {
+        status = StatusCode::OK;
     }
     headers::prepare_response(&mut headers);
     if let Some(rules) = exchange.policy().and_then(|policy| policy.response_headers.as_ref()) {
@@ -156,10 +174,17 @@ fn passed_back(asker: Asker, head: Head, mut lease: Lease, upgrade: bool) -> Res
     policy::mark(&exchange, &mut headers);
     exchange.note_status(status);
     let body = if switching {
-        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
-        headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
-        exchange.connection.tunnel.replace(Some((Tunnel::after(lease), exchange.leave_place())));
-        ResponseBody::local(bytes::Bytes::new(), asker.finish)
+        headers.remove(CONTENT_LENGTH);
+        let (upstream, place) = (Tunnel::after(lease), exchange.leave_place());
+        if let Some(from_client) = from_client {
+            headers.remove(SEC_WEBSOCKET_ACCEPT);
+            ResponseBody::tunnel(StreamTunnel { from_client, upstream, place }, asker.finish)
+        } else {
+            headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+            headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+            exchange.connection.tunnel.replace(Some((upstream, place)));
+            ResponseBody::local(bytes::Bytes::new(), asker.finish)
+        }
     } else {
         // An answer that comes before the request was read leaves octets on the way, on both sides, that are no next request.
         let unread = exchange.upload.get() != Upload::Done;
@@ -184,12 +209,6 @@ fn passed_back(asker: Asker, head: Head, mut lease: Lease, upgrade: bool) -> Res
     response
 }
 
-/// RFC 6455 §4.2.2; the client checks the value against its key.
-fn agrees_to_websocket(headers: &http::HeaderMap) -> bool {
-    headers.get(UPGRADE).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"))
-        && headers.contains_key(SEC_WEBSOCKET_ACCEPT)
-}
-
 /// Neither a response nor the request moved on in time.
 fn timed_out(asker: Asker, exchange: &Exchange, lease: &Lease) -> Response<ResponseBody> {
     if exchange.upload.get() == Upload::FromClient {
@@ -204,6 +223,7 @@ fn failed_to_answer(asker: Asker, broken: Broken, lease: &Lease) -> Response<Res
         (Upload::Broken(answer), _) => asker.local(answer),
         (Upload::TooLarge, _) => asker.too_large(),
         (_, Broken::Malformed) => failed(asker, UpstreamFailure::Malformed, lease.name()),
+        (_, Broken::NoWebSocket) => failed(asker, UpstreamFailure::NoWebSocket, lease.name()),
         (_, Broken::Closed | Broken::Client | Broken::Refused) => failed(asker, UpstreamFailure::Closed, lease.name()),
     }
 }

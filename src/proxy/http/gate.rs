@@ -8,6 +8,7 @@ use http::header::{CONTENT_LENGTH, COOKIE, EXPECT, HOST, TRANSFER_ENCODING, UPGR
 use http::request::Parts;
 use http::{Method, Version};
 
+use super::websocket::{self, WEBSOCKET};
 use crate::limits::{COOKIE_CRUMBS, Limits};
 use crate::name::NameBuffer;
 use crate::telemetry::GateRule;
@@ -28,7 +29,7 @@ pub(super) struct Passed<'r> {
 pub(super) fn pass<'r>(head: &'r Parts, has_body: bool, limits: &Limits) -> Result<Passed<'r>, GateRule> {
     fields(head, limits)?;
     framing(head)?;
-    method(&head.method)?;
+    method(head, has_body)?;
     target(head, limits)?;
     if head.headers.contains_key(UPGRADE) && has_body && head.version == Version::HTTP_11 {
         return Err(GateRule::UpgradeBody);
@@ -70,7 +71,19 @@ fn framing(head: &Parts) -> Result<(), GateRule> {
     Ok(())
 }
 
-fn method(method: &Method) -> Result<(), GateRule> {
+/// CONNECT is for a WebSocket over HTTP/2 alone (RFC 8441 §4), which `goes_on` behind its head.
+fn method(head: &Parts, goes_on: bool) -> Result<(), GateRule> {
+    let method = &head.method;
+    if *method == Method::CONNECT
+        && head.version == Version::HTTP_2
+        && let Some(protocol) = websocket::protocol_of(&head.extensions)
+    {
+        return match protocol == WEBSOCKET {
+            true if websocket::is_sound(head, goes_on) => Ok(()),
+            true => Err(GateRule::UpgradeBody),
+            false => Err(GateRule::Protocol),
+        };
+    }
     if *method == Method::CONNECT || *method == Method::TRACE || method.as_str().len() > METHOD_LENGTH {
         return Err(GateRule::Method);
     }

@@ -1,8 +1,7 @@
 //! Fields on their way through: which concern one connection only, which only a proxy may say, which may be trailers.
 
-use http::header::{CONNECTION, SEC_WEBSOCKET_KEY, TRAILER, UPGRADE};
-use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
+use http::header::{CONNECTION, TRAILER};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 pub(super) use crate::live::{has_underscore, is_about_client_certificate, is_claim, is_hop_by_hop};
 
@@ -37,15 +36,9 @@ pub(super) fn prepare_response(headers: &mut HeaderMap) {
     }
 }
 
-/// Whether the request is a WebSocket handshake that may be passed on (RFC 6455 §4.1).
-pub(super) fn is_websocket_handshake(head: &Parts) -> bool {
-    let mut upgrades = head.headers.get_all(UPGRADE).iter();
-    head.method == Method::GET
-        && head.version == Version::HTTP_11
-        && upgrades.next().is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"))
-        && upgrades.next().is_none()
-        && nominated(&head.headers).any(|token| token.eq_ignore_ascii_case("upgrade"))
-        && head.headers.contains_key(SEC_WEBSOCKET_KEY)
+/// Whether some `Connection` line has this token.
+pub(super) fn nominates(headers: &HeaderMap, token: &str) -> bool {
+    nominated(headers).any(|said| said.eq_ignore_ascii_case(token))
 }
 
 /// The id a proxy before us gave the request, if it is one line that may stand in a log and on a page as it is.

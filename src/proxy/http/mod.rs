@@ -18,6 +18,7 @@ mod respond;
 mod serve;
 mod tunnel;
 mod turns;
+mod websocket;
 
 pub(super) use body::ClientBody;
 pub(super) use exchange::Exchange;

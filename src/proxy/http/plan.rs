@@ -11,9 +11,9 @@ use http::{Method, StatusCode};
 use super::client;
 use super::exchange::Exchange;
 use super::gate;
-use super::headers;
 use super::policy;
 use super::request_body::announced_length;
+use super::websocket;
 use crate::live::{WellKnownObject, https_origin};
 use crate::name::NameBuffer;
 use crate::proxy::worker::Worker;
@@ -106,7 +106,7 @@ pub(super) fn plan<'r>(head: &'r Parts, has_body: bool, exchange: &Rc<Exchange>)
     if limit > 0 && announced_length(&head.headers).is_some_and(|length| length > limit) {
         return Plan::Refuse(GateRule::BodySize);
     }
-    Plan::Forward { group: route.group, authority: passed.authority, upgrade: headers::is_websocket_handshake(head) }
+    Plan::Forward { group: route.group, authority: passed.authority, upgrade: websocket::is_handshake(head) }
 }
 
 /// What an authority asks for goes before what the operator has there.

@@ -6,9 +6,11 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use h2::RecvStream;
 use http::header::CONTENT_LENGTH;
-use http::{HeaderMap, Request};
+use http::{HeaderMap, Method, Request};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
+
+use super::websocket::{self, WEBSOCKET};
 
 /// What follows a request's head.
 pub(super) enum RequestBody {
@@ -16,6 +18,8 @@ pub(super) enum RequestBody {
     None,
     Http1(Incoming),
     Http2(Http2Body),
+    /// What follows a CONNECT for a WebSocket: no body, but the client's side of a tunnel.
+    Tunnel(RecvStream),
 }
 
 /// A body that comes over a stream of HTTP/2.
@@ -38,10 +42,23 @@ impl RequestBody {
         let (head, stream) = request.into_parts();
         let body = if stream.is_end_stream() {
             Self::None
+        } else if head.method == Method::CONNECT && websocket::protocol_of(&head.extensions) == Some(WEBSOCKET) {
+            Self::Tunnel(stream)
         } else {
             Self::Http2(Http2Body { stream, left: announced_length(&head.headers), data_has_ended: false })
         };
         Request::from_parts(head, body)
+    }
+
+    /// The client's side of a tunnel, if that is what follows.
+    pub(super) fn take_stream(&mut self) -> Option<RecvStream> {
+        match std::mem::replace(self, Self::None) {
+            Self::Tunnel(stream) => Some(stream),
+            other => {
+                *self = other;
+                None
+            }
+        }
     }
 }
 
@@ -56,7 +73,8 @@ impl Body for RequestBody {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
         match self.get_mut() {
-            Self::None => Poll::Ready(None),
+            // What a tunnel carries is nobody's content.
+            Self::None | Self::Tunnel(_) => Poll::Ready(None),
             Self::Http1(incoming) => {
                 Pin::new(incoming).poll_frame(cx).map(|frame| frame.map(|frame| frame.map_err(|_| BrokenOff)))
             }
@@ -67,6 +85,7 @@ impl Body for RequestBody {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::None => true,
+            Self::Tunnel(_) => false,
             Self::Http1(incoming) => incoming.is_end_stream(),
             Self::Http2(body) => body.stream.is_end_stream(),
         }
@@ -74,7 +93,7 @@ impl Body for RequestBody {
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Self::None => SizeHint::with_exact(0),
+            Self::None | Self::Tunnel(_) => SizeHint::with_exact(0),
             Self::Http1(incoming) => incoming.size_hint(),
             Self::Http2(body) => body.left.map_or_else(SizeHint::default, SizeHint::with_exact),
         }

@@ -1,7 +1,7 @@
 //! The head of a request as a shop gets it: the client's fields without what concerns its connection alone, and what the edge
 //! knows better than the client. Written in one pass, straight into the octets that are sent.
 
-use http::header::{COOKIE, FORWARDED};
+use http::header::{COOKIE, FORWARDED, SEC_WEBSOCKET_KEY};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, Method, Version};
 use http_body::Body;
@@ -9,6 +9,7 @@ use http_body::Body;
 use super::balance;
 use super::body::ClientBody;
 use super::headers;
+use super::websocket::Handshake;
 use crate::live::FieldRules;
 use crate::proxy::connection::Connection;
 use crate::proxy::upstream::{BodyFraming, write_field};
@@ -20,12 +21,14 @@ pub(super) fn write(
     body: &ClientBody,
     authority: &str,
     connection: &Connection,
-    upgrade: bool,
+    handshake: Option<&Handshake>,
     id: &str,
     (rules, hidden): (Option<&FieldRules>, Option<&str>),
 ) -> (Vec<u8>, BodyFraming) {
     let mut octets = Vec::with_capacity(ROOM);
-    octets.extend_from_slice(head.method.as_str().as_bytes());
+    // CONNECT for a WebSocket, in HTTP/1.1 (RFC 8441 §5).
+    let method = if head.method == Method::CONNECT { &Method::GET } else { &head.method };
+    octets.extend_from_slice(method.as_str().as_bytes());
     octets.push(b' ');
     // Path and query alone (RFC 9112 §3.2.1).
     octets.extend_from_slice(head.uri.path().as_bytes());
@@ -51,7 +54,10 @@ pub(super) fn write(
             write_field(&mut octets, "trailer", honest.as_bytes());
         }
     }
-    if upgrade {
+    if let Some(handshake) = handshake {
+        if let Some(key) = handshake.own_key() {
+            write_field(&mut octets, SEC_WEBSOCKET_KEY.as_str(), key.as_bytes());
+        }
         octets.extend_from_slice(b"connection: upgrade\r\nupgrade: websocket\r\n");
     } else if seen.wants_trailers {
         // What lets a shop send trailers; hyper passes them to clients that asked (RFC 9110 §10.1.4).
@@ -122,6 +128,8 @@ fn write_client_fields(
         match text {
             // hyper answers `Expect` when the upstream's connection asks for the body.
             "host" | "expect" | "proxy-authorization" | X_REQUEST_ID | "forwarded" | X_FORWARDED_FOR => continue,
+            // There is a key of the edge's own, and no answer of the client's.
+            "sec-websocket-key" | "sec-websocket-accept" if head.method == Method::CONNECT => continue,
             "trailer" => seen.announces_trailers = true,
             "te" => seen.wants_trailers |= headers::accepts_trailers(value),
             _ => {}

@@ -48,7 +48,7 @@ impl<'a> Turns<'a> {
     /// An upstream gave no answer, or none that can be read; whether that is its own fault, and not the client's.
     pub(super) fn is_its_fault(&self, broken: Option<Broken>, exchange: &Exchange, lease: &Lease) -> bool {
         let is_the_clients = match (exchange.upload.get(), broken) {
-            (Upload::Broken(_) | Upload::TooLarge, _) | (_, Some(Broken::Client)) => true,
+            (Upload::Broken(_) | Upload::TooLarge, _) | (_, Some(Broken::Client | Broken::NoWebSocket)) => true,
             (upload, None) => upload == Upload::FromClient,
             (_, Some(Broken::Closed | Broken::Malformed | Broken::Refused)) => false,
         };

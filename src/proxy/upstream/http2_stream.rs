@@ -8,14 +8,15 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use h2::client::ResponseFuture;
 use h2::{Reason, RecvStream, SendStream};
-use http::header::CONTENT_LENGTH;
-use http::{HeaderMap, StatusCode};
+use http::header::{CONTENT_LENGTH, SEC_WEBSOCKET_ACCEPT, UPGRADE};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 
 use super::framing::Framing;
 use super::http2::Place;
 use super::http2_head;
 use super::link::{Broken, MOST_HINTS};
+use super::octets::StreamOctets;
 use super::request::Outgoing;
 use super::response::Head;
 
@@ -30,6 +31,8 @@ struct State {
     sending: Option<SendStream<Bytes>>,
     /// Waits for room.
     waiting: Option<Bytes>,
+    /// What agreement to a WebSocket is told the client by, if that is what is asked for; then `sending` is for its octets.
+    accept: Option<Box<str>>,
     answer: Answer,
     /// Octets that were handed on, and that the upstream does not know of yet.
     taken: usize,
@@ -58,6 +61,7 @@ impl Http2Stream {
             outgoing: None,
             sending: None,
             waiting: None,
+            accept: None,
             answer: Answer::Unasked,
             taken: 0,
             left: None,
@@ -122,6 +126,13 @@ impl Http2Stream {
         }
     }
 
+    /// The octets of a stream on which a WebSocket was agreed to, and the stream's place; `None`: somebody else has a handle.
+    pub(super) fn into_octets(self) -> Option<(StreamOctets, Place)> {
+        let state = Rc::try_unwrap(self.0).ok()?.into_inner();
+        let (Answer::Coming(incoming), Some(outgoing)) = (state.answer, state.sending) else { return None };
+        Some((StreamOctets::new(incoming, outgoing), state.place))
+    }
+
     /// The request, if it may be sent twice.
     pub(super) fn take_repeatable(&self) -> Option<Outgoing> {
         self.0.borrow_mut().outgoing.take_if(|outgoing| outgoing.is_repeatable())
@@ -146,22 +157,38 @@ impl State {
             Ok(response) => response,
             Err(error) => return Poll::Ready(Err(self.sorted(&error))),
         };
-        let (head, stream) = response.into_parts();
+        let (mut head, stream) = response.into_parts();
+        if let Some(accept) = self.accept.take() {
+            if head.status.is_success() {
+                // As a shop in HTTP/1.1 says it (RFC 8441 §5).
+                let accept = HeaderValue::try_from(&*accept).map_err(|_| Broken::Malformed)?;
+                head.headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+                head.headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
+                self.answer = Answer::Coming(stream);
+                return Poll::Ready(Ok(read(StatusCode::SWITCHING_PROTOCOLS, head.headers)));
+            }
+            // There will be no tunnel. Whoever refuses may be rid of the stream, so its end is not said, and it is reset in the end.
+            self.sending = None;
+        }
         let length = head.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
         let has_ended = stream.is_end_stream();
         self.left = if has_ended { Some(0) } else { length };
         self.answer = if has_ended { Answer::Ended } else { Answer::Coming(stream) };
-        let (status, headers) = (head.status, head.headers);
-        Poll::Ready(Ok(Head { status, headers, framing: Framing::Ended, keeps: true, length: 0 }))
+        Poll::Ready(Ok(read(head.status, head.headers)))
     }
 
     /// Sends the head.
     fn ask(&mut self) -> Result<(), Broken> {
         let outgoing = self.outgoing.as_ref().ok_or(Broken::Malformed)?;
-        let request = http2_head::of(outgoing.head(), self.place.is_secure()).ok_or(Broken::Malformed)?;
-        let ends = outgoing.body_has_ended();
-        match self.place.sender().send_request(request, ends) {
+        let (request, accept) = http2_head::of(outgoing.head(), self.place.is_secure()).ok_or(Broken::Malformed)?;
+        let mut sender = self.place.sender();
+        if accept.is_some() && !sender.is_extended_connect_protocol_enabled() {
+            return Err(Broken::NoWebSocket);
+        }
+        let ends = outgoing.body_has_ended() && accept.is_none();
+        match sender.send_request(request, ends) {
             Ok((answer, sending)) => {
+                self.accept = accept.map(Into::into);
                 self.answer = Answer::Awaited(answer);
                 self.sending = (!ends).then_some(sending);
                 Ok(())
@@ -179,6 +206,9 @@ impl State {
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Broken>> {
         if self.broken_off {
             return Poll::Ready(Err(Broken::Client));
+        }
+        if self.accept.is_some() {
+            return Poll::Ready(Ok(())); // nothing before the upstream has agreed
         }
         loop {
             let (Some(sending), Some(outgoing)) = (&mut self.sending, &mut self.outgoing) else {
@@ -280,4 +310,9 @@ impl State {
         }
         if error.is_library() { Broken::Malformed } else { Broken::Closed }
     }
+}
+
+/// A head whose body the stream frames.
+fn read(status: StatusCode, headers: HeaderMap) -> Head {
+    Head { status, headers, framing: Framing::Ended, keeps: true, length: 0 }
 }

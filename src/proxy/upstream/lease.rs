@@ -1,5 +1,7 @@
 //! An upstream connection while one request has it.
 
+use std::io;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -7,8 +9,11 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Frame, SizeHint};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::http2;
 use super::link::Broken;
+use super::octets::StreamOctets;
 use super::pool::Pool;
 use super::request::Outgoing;
 use super::response::Head;
@@ -116,10 +121,79 @@ impl Tunnel {
         Self { wire: lease.wire, open: lease.open }
     }
 
-    /// The stream, what the upstream sent behind its 101, and the place that the upstream has for it as long as it is open.
-    pub(in crate::proxy) fn open(self) -> Option<(UpstreamStream, Bytes, Option<Place>)> {
-        let Wire::Http1(link) = self.wire else { return None };
-        let (stream, late) = link.into_stream()?;
-        Some((stream, late, self.open))
+    /// The upstream's octets, and what it sent behind its 101.
+    pub(in crate::proxy) fn open(self) -> Option<(Far, Bytes)> {
+        let (side, late) = match self.wire {
+            Wire::Http1(link) => {
+                let (stream, late) = link.into_stream()?;
+                (Side::Connection(stream), late)
+            }
+            Wire::Http2(stream) => {
+                let (octets, place) = stream.into_octets()?;
+                (Side::Stream { octets, _place: place }, Bytes::new())
+            }
+        };
+        Some((Far { side, _open: self.open }, late))
+    }
+}
+
+/// The far side of a tunnel, and the place that the upstream has for it as long as it is open.
+pub(in crate::proxy) struct Far {
+    side: Side,
+    _open: Option<Place>,
+}
+
+enum Side {
+    Connection(UpstreamStream),
+    Stream { octets: StreamOctets, _place: http2::Place },
+}
+
+impl Far {
+    /// Ready: the upstream has given up more than its own direction.
+    pub(in crate::proxy) fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match &mut self.side {
+            Side::Connection(_) => Poll::Pending, // reading or writing tells
+            Side::Stream { octets, .. } => octets.poll_gone(cx),
+        }
+    }
+
+    /// Ends it at once, so that the upstream takes it for no orderly end.
+    pub(in crate::proxy) fn break_off(&mut self) {
+        match &mut self.side {
+            Side::Connection(stream) => stream.reset(),
+            Side::Stream { octets, .. } => octets.break_off(),
+        }
+    }
+}
+
+impl AsyncRead for Far {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match &mut self.side {
+            Side::Connection(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Side::Stream { octets, .. } => Pin::new(octets).poll_read(cx, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for Far {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match &mut self.side {
+            Side::Connection(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Side::Stream { octets, .. } => Pin::new(octets).poll_write(cx, bytes),
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.side {
+            Side::Connection(stream) => Pin::new(stream).poll_flush(cx),
+            Side::Stream { octets, .. } => Pin::new(octets).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.side {
+            Side::Connection(stream) => Pin::new(stream).poll_shutdown(cx),
+            Side::Stream { octets, .. } => Pin::new(octets).poll_shutdown(cx),
+        }
     }
 }

@@ -40,6 +40,8 @@ pub(in crate::proxy) enum Broken {
     Client,
     /// The upstream has not looked at the request.
     Refused,
+    /// The upstream takes no WebSocket, and has not been asked for one.
+    NoWebSocket,
 }
 
 struct State {

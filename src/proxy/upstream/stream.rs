@@ -41,6 +41,11 @@ impl UpstreamStream {
     pub(super) fn is_quiet(&mut self) -> bool {
         self.transport.is_quiet()
     }
+
+    /// Closes with a reset.
+    pub(super) fn reset(&self) {
+        self.transport.reset();
+    }
 }
 
 impl AsyncRead for UpstreamStream {

@@ -131,6 +131,17 @@ impl Transport {
         };
         unasked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
     }
+
+    /// Closes with a reset, where there is one, once it is dropped.
+    pub(super) fn reset(&self) {
+        let plain = match &self.0 {
+            Way::Plain(plain) => plain,
+            Way::Tls(stream) => stream.get_ref().0,
+        };
+        if let Plain::Tcp(socket) = plain {
+            socket.reset();
+        }
+    }
 }
 
 impl AsyncRead for Transport {

@@ -18,6 +18,9 @@ pub(super) enum Wanted {
     Refused,
     /// The shop gets no whole request, and the client no answer of the shop's.
     Broken,
+    /// The shop gets the handshake of a WebSocket with these fields (as below) and nothing of what is behind it, and says something else
+    /// than that it agrees.
+    Declined(&'static [(&'static str, &'static str)]),
     /// One request, whole: its first line, fields (an empty value: none of the name), body.
     Passed { start: &'static str, fields: &'static [(&'static str, &'static str)], body: &'static str },
 }
@@ -88,6 +91,14 @@ const fn sent(
 const ROOT: &str = "GET / HTTP/1.1";
 const HOST: (&str, &str) = ("host", "shop.example");
 const POST: (&str, &str) = (":method", "POST");
+const CONNECT: (&str, &str) = (":method", "CONNECT");
+const WEBSOCKET: (&str, &str) = (":protocol", "websocket");
+const HANDSHAKE: &[(&str, &str)] =
+    &[HOST, ("upgrade", "websocket"), ("connection", "upgrade"), ("sec-websocket-accept", "")];
+/// Of no use in HTTP/2, where the edge has a key of its own.
+pub(super) const CLIENT_KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
+const OPEN: &[Part] = &[Data(b"x")];
+const EARLY: &[Part] = &[Data(b"GET /smuggled HTTP/1.1\r\nhost: shop.example\r\n\r\n")];
 
 pub(super) const CASES: &[Case] = &[
     // Pseudo-header fields (RFC 9113 §8.3).
@@ -114,6 +125,34 @@ pub(super) const CASES: &[Case] = &[
     refused("CONNECT with a path", &[(":method", "CONNECT")]),
     refused("protocol without CONNECT", &[(":protocol", "websocket")]),
     refused("CONNECT for another protocol", &[(":method", "CONNECT"), (":protocol", "connect-udp")]),
+    refused("CONNECT for two protocols in one", &[CONNECT, (":protocol", "websocket, h2c")]),
+    refused("CONNECT for an upgrade", &[CONNECT, (":protocol", "h2c")]),
+    refused("CONNECT for a protocol in capitals", &[CONNECT, (":protocol", "WebSocket")]),
+    refused("CONNECT for no protocol", &[CONNECT, (":protocol", "")]),
+    refused("CONNECT for two protocols", &[CONNECT, WEBSOCKET, WEBSOCKET]),
+    refused("protocol with a line", &[CONNECT, (":protocol", "websocket\r\nx: y")]),
+    refused("protocol behind a field", &[CONNECT, ("x-first", "1"), WEBSOCKET]),
+    refused("WebSocket that has ended", &[CONNECT, WEBSOCKET]),
+    refused("WebSocket without a scheme", &[CONNECT, WEBSOCKET, (":scheme", ABSENT)]),
+    refused("WebSocket without a path", &[CONNECT, WEBSOCKET, (":path", ABSENT)]),
+    refused("WebSocket in small letters", &[(":method", "connect"), WEBSOCKET]),
+    Case { parts: OPEN, ..refused("WebSocket with a length", &[CONNECT, WEBSOCKET, ("content-length", "0")]) },
+    Case { parts: OPEN, ..refused("WebSocket with a body", &[CONNECT, WEBSOCKET, ("content-length", "5")]) },
+    Case { parts: OPEN, ..refused("WebSocket with a connection", &[CONNECT, WEBSOCKET, ("connection", "upgrade")]) },
+    Case { parts: OPEN, ..refused("WebSocket with an upgrade", &[CONNECT, WEBSOCKET, ("upgrade", "websocket")]) },
+    Case { parts: OPEN, ..refused("WebSocket for a fragment of a place", &[CONNECT, WEBSOCKET, (":path", "*")]) },
+    Case { parts: OPEN, ..refused("WebSocket for another host", &[CONNECT, WEBSOCKET, ("host", "evil.example")]) },
+    Case { parts: OPEN, ..refused("WebSocket by another scheme", &[CONNECT, WEBSOCKET, (":scheme", "wss")]) },
+    // A shop that says yes without switching has not agreed; what the client sends meanwhile is not for it.
+    Case { wanted: Wanted::Declined(HANDSHAKE), parts: EARLY, ..refused("WebSocket", &[CONNECT, WEBSOCKET]) },
+    Case {
+        wanted: Wanted::Declined(HANDSHAKE),
+        parts: EARLY,
+        ..refused(
+            "WebSocket with a key",
+            &[CONNECT, WEBSOCKET, ("sec-websocket-key", CLIENT_KEY), ("sec-websocket-accept", "x")],
+        )
+    },
     passed("method in small letters is another", &[(":method", "get")], "get / HTTP/1.1", &[HOST]),
     passed("unknown method", &[(":method", "PURGE")], "PURGE / HTTP/1.1", &[HOST]),
     refused("path with a space", &[(":path", "/a b")]),

@@ -4,7 +4,7 @@
 mod cases;
 mod client;
 
-use cases::{CASES, Case, Wanted};
+use cases::{CASES, CLIENT_KEY, Case, Wanted};
 use client::{End, ask};
 
 use crate::support::{Edge, Http2, Origin, Setup};
@@ -15,16 +15,21 @@ fn fault(case: &Case, edge: &Edge, origin: &Origin) -> Option<String> {
     let end = ask(edge, &case.all_fields(), case.parts);
     let arrived = origin.requests().split_off(before);
     let is_whole = |wanted: &str| arrived.len() == 1 && end == End::Answered && arrived[0].head.start == wanted;
+    let head = arrived.first().map(|one| &one.head);
+    let has = |(name, value): &(&str, &str)| match *value {
+        "" => head.is_some_and(|head| head.all(name).is_empty()),
+        value => head.is_some_and(|head| head.field(name) == Some(value)),
+    };
     let is_well = match &case.wanted {
         Wanted::Refused => arrived.is_empty() && end != End::Answered,
         // Its head may have gone out before the fault came; then its body never ended.
         Wanted::Broken => end != End::Answered && arrived.iter().all(|one| one.content.bytes.is_empty()),
+        Wanted::Declined(fields) => {
+            let keys = head.map(|head| head.all("sec-websocket-key"));
+            let has_own_key = keys.is_some_and(|keys| keys.len() == 1 && keys[0] != CLIENT_KEY);
+            arrived.len() == 1 && end == End::Refused && fields.iter().all(has) && has_own_key
+        }
         Wanted::Passed { start, fields, body } => {
-            let head = arrived.first().map(|one| &one.head);
-            let has = |(name, value): &(&str, &str)| match *value {
-                "" => head.is_some_and(|head| head.all(name).is_empty()),
-                value => head.is_some_and(|head| head.field(name) == Some(value)),
-            };
             is_whole(start) && fields.iter().all(has) && arrived[0].content.bytes == body.as_bytes()
         }
     };

@@ -64,7 +64,10 @@ pub(super) async fn serve(connection: &Rc<Connection>) {
     match &end {
         End::Done(early) => {
             if let Some((tunnel, _place)) = connection.tunnel.take() {
-                return tunnel::carry(connection, tunnel, early.clone()).await;
+                match tunnel::carry(connection, tunnel, early.clone()).await {
+                    true => {} // what is left to be read is read, so that closing resets nothing
+                    false => return connection.reset(),
+                }
             }
         }
         End::HalfHead => {

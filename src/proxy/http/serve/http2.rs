@@ -40,6 +40,7 @@ impl<'c> Driver<'c> {
     fn new(connection: &'c Rc<Connection>) -> Self {
         let limits = &connection.limits;
         let opening = server::Builder::new()
+            .enable_connect_protocol()
             .max_concurrent_streams(limits.h2_streams)
             .initial_window_size(limits.h2_stream_window)
             .initial_connection_window_size(limits.h2_connection_window)

@@ -90,8 +90,17 @@ impl<F: Future<Output = Answer>> State<F> {
                 return reply.poll_reset(cx).map(drop);
             };
             let (head, body) = response.into_parts();
+            let body = match body.into_tunnel() {
+                Ok(tunnel) => {
+                    if let Some(stream) = send_head(head, None, reply) {
+                        tunnel.begin(&exchange.connection, stream);
+                    }
+                    return Poll::Ready(());
+                }
+                Err(body) => body,
+            };
             let ends = *head_only || body.is_end_stream();
-            let Some(stream) = send_head(head, &body, ends, reply) else { return Poll::Ready(()) };
+            let Some(stream) = send_head(head, Some((&body, ends)), reply) else { return Poll::Ready(()) };
             if ends {
                 return Poll::Ready(());
             }
@@ -104,11 +113,11 @@ impl<F: Future<Output = Answer>> State<F> {
     }
 }
 
-/// Sends the head with what it lacks, and gives what the body is sent by. `None`: the stream is no more.
+/// Sends the head with what it lacks, and gives what the body is sent by. `None`: the stream is no more. Beside a body is whether
+/// the head ends the stream; without one, a tunnel begins.
 fn send_head(
     mut head: http::response::Parts,
-    body: &ResponseBody,
-    ends: bool,
+    body: Option<(&ResponseBody, bool)>,
     reply: &mut SendResponse<Bytes>,
 ) -> Option<SendStream<Bytes>> {
     if !head.headers.contains_key(DATE)
@@ -116,7 +125,8 @@ fn send_head(
     {
         head.headers.insert(DATE, now);
     }
-    if !ends && let Some(length) = body.size_hint().exact() {
+    let ends = body.is_some_and(|(_, ends)| ends);
+    if !ends && let Some(length) = body.and_then(|(body, _)| body.size_hint().exact()) {
         head.headers.entry(CONTENT_LENGTH).or_insert_with(|| length.into());
     }
     let sent = reply.send_response(Response::from_parts(head, ()), ends);
