@@ -29,6 +29,10 @@ pub struct Limits {
     pub uri_length: usize,
     /// A request body; 0: no limit. 413.
     pub body_size: u64,
+    /// How long a client's connection takes requests, give or take a tenth: then it ends with those it has.
+    pub connection_age: Duration,
+    /// How many requests a client's connection takes; 0: any number.
+    pub connection_requests: u32,
     /// Concurrent HTTP/2 streams of one connection.
     pub h2_streams: u32,
     /// HTTP/2 flow control window of one stream.
@@ -60,6 +64,8 @@ impl Default for Limits {
             headers: HEADERS,
             uri_length: URI_LENGTH,
             body_size: BODY_SIZE,
+            connection_age: CONNECTION_AGE,
+            connection_requests: CONNECTION_REQUESTS,
             h2_streams: H2_STREAMS,
             h2_stream_window: H2_STREAM_WINDOW,
             h2_connection_window: H2_CONNECTION_WINDOW,
@@ -95,6 +101,10 @@ pub const HEADERS: usize = 100;
 pub const URI_LENGTH: usize = 16 * 1024;
 /// Uploads are the shop's business.
 pub const BODY_SIZE: u64 = 0;
+/// nginx's `keepalive_time`: what one connection can gather against us ends with it, and load finds its way to new workers.
+pub const CONNECTION_AGE: Duration = Duration::from_secs(60 * 60);
+/// What it would guard against ends with the connection's age; nginx has 1000, of which a page in HTTP/2 may take a hundred.
+pub const CONNECTION_REQUESTS: u32 = 0;
 /// RFC 9113 §6.5.2 recommends no less than 100.
 pub const H2_STREAMS: u32 = 100;
 /// A quarter of the connection's: one upload cannot starve the others.

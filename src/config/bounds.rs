@@ -43,6 +43,8 @@ pub(super) fn limits(section: &Section<'_>) -> Limits {
         headers: narrow(count("headers", default.headers as u64, 1, 1000)),
         uri_length: narrow(uri_length.value),
         body_size: octets("body_size", default.body_size, 0, i64::MAX as u64).value,
+        connection_age: time("connection_age", default.connection_age, SHORTEST_AGE, LONGEST_AGE).value,
+        connection_requests: narrow(count("connection_requests", default.connection_requests.into(), 0, MAX_REQUESTS)),
         h2_streams: narrow(count("h2_streams", default.h2_streams.into(), 1, MAX_STREAMS)),
         h2_stream_window: narrow(
             octets("h2_stream_window", default.h2_stream_window.into(), ONE_FRAME, MAX_WINDOW).value,
@@ -123,6 +125,12 @@ const ONE_FRAME: u64 = 16 * KIB;
 const LEAST_CONNECTION_WINDOW: u64 = 65_535;
 /// RFC 9113 §6.9.1.
 const MAX_WINDOW: u64 = (1 << 31) - 1;
+/// A connection costs its client a handshake: one for each request is what HTTP/1.0 was.
+const SHORTEST_AGE: Duration = Duration::from_secs(1);
+/// Longer than any policy or weight should go unnoticed.
+const LONGEST_AGE: Duration = Duration::from_secs(7 * 24 * 3600);
+/// What the number is kept in.
+const MAX_REQUESTS: u64 = u32::MAX as u64;
 /// More streams than a browser opens in a day; each costs memory.
 const MAX_STREAMS: u64 = 10_000;
 /// More than Linux can open (fs.nr_open is 2^20 by default, 2^30 at most).

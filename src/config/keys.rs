@@ -21,6 +21,8 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
             "headers",
             "uri_length",
             "body_size",
+            "connection_age",
+            "connection_requests",
             "h2_streams",
             "h2_stream_window",
             "h2_connection_window",

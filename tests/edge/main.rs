@@ -14,6 +14,7 @@ mod before_issue;
 mod choices;
 mod clocks;
 mod conditions;
+mod connection_age;
 mod deactivated;
 mod demo;
 mod departed_orders;

@@ -54,7 +54,8 @@ fn every_limit_is_read() {
     let text = "[limits]\nheader_timeout = \"1s\"\nidle_timeout = \"2m\"\nhandshake_timeout = \"500ms\"\n\
                 body_idle_timeout = \"1h\"\nwrite_stall_timeout = \"1d\"\nupstream_connect_timeout = \"4s\"\n\
                 upstream_response_timeout = \"6s\"\nupstream_idle_timeout = \"7s\"\nhead_size = \"8KiB\"\n\
-                headers = 1_0\nuri_length = \"8192B\"\nbody_size = \"64KB\"\nh2_streams = 0x10\n\
+                headers = 1_0\nuri_length = \"8192B\"\nbody_size = \"64KB\"\n\
+                connection_age = \"5m\"\nconnection_requests = 1000\nh2_streams = 0x10\n\
                 h2_stream_window = \"64KiB\"\nh2_connection_window = \"2147483647B\"\nh2_send_buffer = \"1MiB\"\n\
                 connections = 5\nconnections_per_client = 4\nmemory = \"2GiB\"\n";
     let loaded = good(text);
@@ -73,6 +74,8 @@ fn every_limit_is_read() {
             headers: 10,
             uri_length: 8192,
             body_size: 64_000,
+            connection_age: Duration::from_secs(300),
+            connection_requests: 1000,
             h2_streams: 16,
             h2_stream_window: 65_536,
             h2_connection_window: 2_147_483_647,

@@ -6,7 +6,7 @@ use std::cell::{Cell, RefCell};
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::BytesMut;
 use http::HeaderValue;
@@ -68,7 +68,10 @@ pub(super) struct Connection {
     stalled: Cell<bool>,
     /// It takes no more requests, though the edge goes on.
     leaving: Cell<bool>,
-    opened: Instant,
+    /// How many requests it has had.
+    requests: Cell<u32>,
+    /// When it is old enough to end, by the worker's clock.
+    old_at: u64,
     /// What the gauge of open connections counts it as.
     counted_as: Cell<Protocol>,
     _open: Open,
@@ -154,7 +157,8 @@ impl Connection {
             write_stall: Cell::new(limits.write_stall_timeout),
             stalled: Cell::new(false),
             leaving: Cell::new(false),
-            opened: Instant::now(),
+            requests: Cell::new(0),
+            old_at: worker.alarms.now().saturating_add(about(limits.connection_age, worker.draw())),
             counted_as: Cell::new(protocol),
             limits,
             _open: open,
@@ -190,7 +194,7 @@ impl Connection {
         Duration::from_millis(self.worker.alarms.now() - self.heard.get())
     }
 
-    /// Whether it is to end after the requests it has: the edge drains, or it has been open for long enough.
+    /// Whether it is to end after the requests it has: the edge drains, or it has been open for long enough or has had enough of them.
     pub(super) fn is_leaving(&self) -> bool {
         self.leaving.get() || self.worker.is_draining()
     }
@@ -203,11 +207,19 @@ impl Connection {
         }
     }
 
-    /// A request begins, at `now`.
-    pub(super) fn begin(&self, now: Instant) {
+    /// Whether it has been open for long enough.
+    pub(super) fn is_old(&self) -> bool {
+        self.worker.alarms.now() >= self.old_at
+    }
+
+    /// A request begins.
+    pub(super) fn begin(&self) {
         self.active.set(self.active.get() + 1);
         self.write_stall.set(self.limits.write_stall_timeout);
-        if now.duration_since(self.opened) > AGE {
+        let requests = self.requests.get().saturating_add(1);
+        self.requests.set(requests);
+        let most = self.limits.connection_requests;
+        if self.is_old() || (most > 0 && requests >= most) {
             self.leaving.set(true);
         }
         self.enter(Phase::Exchange);
@@ -322,6 +334,13 @@ impl Drop for Connection {
     }
 }
 
+/// An age in milliseconds, a tenth more or less: connections that were opened together, as after a restart, do not end together.
+fn about(age: Duration, draw: u64) -> u64 {
+    let age = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
+    let tenth = age / 10;
+    age - tenth + draw % (2 * tenth + 1)
+}
+
 /// An address as `X-Forwarded-For` has it.
 fn address_value(address: IpAddr) -> HeaderValue {
     // An address has digits, letters, dots and colons only.
@@ -332,7 +351,5 @@ fn address_value(address: IpAddr) -> HeaderValue {
 const LEAVE_GRACE: Duration = Duration::from_secs(1);
 /// How long a peer that is being left may take to read the rest.
 const FAREWELL: Duration = Duration::from_secs(2);
-/// nginx's `keepalive_time`: what one connection can gather against us ends with it, and load finds its way to new workers.
-const AGE: Duration = Duration::from_secs(60 * 60);
 /// A browser that leaves a page gives up as many streams as are open, 100 by default; an attacker goes on.
 const ABANDONED: u32 = 200;

@@ -102,7 +102,7 @@ impl Exchange {
     pub(super) fn begin(connection: &Rc<Connection>, request: &Request<RequestBody>) -> Rc<Self> {
         let worker = &connection.worker;
         let (started, view) = (Instant::now(), worker.view());
-        connection.begin(started);
+        connection.begin();
         let is_recorded = worker.shared.access_log.is_on() && !connection.is_own_check();
         let notes = is_recorded.then(|| {
             Box::new(RefCell::new(Notes {

@@ -54,6 +54,9 @@ impl<'c> Driver<'c> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         let connection = self.connection;
         connection.begin_turn();
+        if !self.told && connection.is_old() {
+            connection.leave(); // one that asks for nothing, or has a stream that never ends, is woken by its pulse
+        }
         loop {
             while connection.alarm.poll(cx).is_ready() {
                 if let Poll::Ready(end) = self.poll_deadline() {
