@@ -232,7 +232,7 @@ fn a_root_of_no_use_in_an_included_file_leaves_out_its_site_alone() {
         let statuses = |edge: &Edge| ["shop.example", "a.example", "b.example"].map(|host| edge.get(host, "/").status);
         assert_eq!(edge.open("a.example").get("b.example", "/").status, 404, "{file}");
 
-        drop_file(&root.join(file), &authority().issue(&["client.example"]).both());
+        drop_file(&root.join(file), authority().issue(&["client.example"]).both());
         if file == "other.pem" {
             drop_file(&root.join(file), &authority().root_pem);
         }
