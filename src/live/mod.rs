@@ -5,6 +5,7 @@
 
 mod cert_index;
 mod challenges;
+mod course;
 mod courtesy;
 mod facts;
 mod fields;
@@ -25,6 +26,7 @@ use arc_swap::{ArcSwap, Cache, Guard};
 
 pub use cert_index::{CertIndex, Choice, KeyType, ServedCert};
 pub use challenges::Challenges;
+pub use course::{Course, Target, Visitor};
 pub use courtesy::Courtesy;
 pub use facts::{CertFacts, CertTraits, ValidationLevel};
 pub use fields::{has_underscore, is_about_client_certificate, is_claim, is_hop_by_hop};

@@ -1,6 +1,7 @@
 //! What becomes of a request: the site, the certificate and the rule that chose it, what the site does with it, where it goes, and what
 //! went wrong there last.
 
+use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -14,7 +15,9 @@ use super::upstreams::{self, Entry};
 use super::{Call, Operation, Resource, aside, now};
 use crate::admin::Sources;
 use crate::admin::problem::{Answer, Problem, json};
-use crate::live::{Policy, Route, RouteTable, Site, https_origin};
+use crate::live::{
+    Access, Connections, Course, Policy, RateLimit, Route, RouteTable, Site, Target, Visitor, WellKnownObject,
+};
 use crate::name::{HostPattern, NameBuffer};
 
 /// `explain`
@@ -110,7 +113,7 @@ fn explain(call: &Call) -> Result<Answer, Problem> {
     let route = site.and_then(|site| site.route(&question.path));
     let standing = sources.configuration.borrow().clone();
     let mistakes = standing.refused.iter().chain(&standing.rejected).map(|trouble| trouble.text.clone()).collect();
-    let outcome = outcome(&question, sources, &table, site, route);
+    let outcome = outcome(&question, sources, &table, site);
     Ok(json(&Explanation {
         certificate: certificate(&question.host, sources, site),
         managed: site.and_then(|site| Managed::of(&sources.ordering, &site.name, true)),
@@ -153,54 +156,61 @@ fn certificate(name: &str, sources: &Sources, site: Option<&Arc<Site>>) -> Optio
     }
 }
 
-/// In the order in which a request meets them.
-fn outcome(
-    question: &Question,
-    sources: &Sources,
-    table: &RouteTable,
-    site: Option<&Arc<Site>>,
-    route: Option<&Route>,
-) -> Outcome {
-    let Question { is_secure, host, path, query, client } = question;
-    let is_in = |lets_in: &dyn Fn(IpAddr) -> bool| client.is_none_or(lets_in);
-    if !is_in(&|client| !table.turns_away(client)) {
+fn outcome(question: &Question, sources: &Sources, table: &RouteTable, site: Option<&Arc<Site>>) -> Outcome {
+    if question.client.is_some_and(|client| table.turns_away(client)) {
         return Outcome::new("denied", "the operator turns this client away; `vitrine levers` says why");
     }
     let Some(site) = site else {
         return Outcome::new("unknown", "no site has this name: add it to the hosts of one, or add a site");
     };
-    if sources.well_known.load().find(host, path).is_some() {
-        return Outcome::new(
-            "well-known",
-            "the edge answers with an object that lies in certs/well-known or was added",
-        );
-    }
-    let target = query.as_ref().map_or_else(|| path.clone(), |query| format!("{path}?{query}"));
-    if !is_secure {
-        let location = https_origin(host, table.https_port) + &target;
-        return Outcome::moved("plain HTTP is sent to HTTPS (308)".into(), location);
-    }
-    let policy = site.policy.as_deref();
-    if let Some(policy) = policy {
-        if let Some((status, to)) = policy.redirects.of(&site.hosts, host, path, query.as_deref(), table.https_port) {
-            return Outcome::moved(format!("the site sends it elsewhere ({})", status.as_u16()), to);
+    let Question { is_secure, host, path, query, client } = question;
+    let target = Target { host, path, query: query.as_deref(), is_secure: *is_secure };
+    match site.course(&target, table.https_port, &Somebody { client: *client, sources }) {
+        Course::WellKnown(_) => {
+            Outcome::new("well-known", "the edge answers with an object that lies in certs/well-known or was added")
         }
-        let access = route.and_then(|route| route.access.as_ref()).or(policy.access.as_ref());
-        if access.is_some_and(|access| !is_in(&|client| access.lets_in(client))) {
-            return Outcome::new("denied", "the site's allow and deny keep this client out (403)");
+        Course::ToHttps(location) => Outcome::moved("plain HTTP is sent to HTTPS (308)".into(), location),
+        Course::Moved(status, to) => Outcome::moved(format!("the site sends it elsewhere ({})", status.as_u16()), to),
+        Course::Denied => Outcome::new("denied", "the site's allow and deny keep this client out (403)"),
+        Course::Maintenance(_) => {
+            Outcome::new("maintenance", "the site is being worked on (503): `vitrine sites maintenance` ends it")
         }
-        if let Some(maintenance) = policy.maintenance.as_ref().filter(|maintenance| maintenance.on)
-            && !maintenance.allow.as_ref().is_some_and(|access| client.is_some_and(|client| access.lets_in(client)))
-        {
-            return Outcome::new(
-                "maintenance",
-                "the site is being worked on (503): `vitrine sites maintenance` ends it",
-            );
+        Course::TooMuch(never) => match never {},
+        Course::NoRoute => {
+            Outcome::new("no-route", "no route of the site serves this path (404); a site's own upstreams would")
         }
+        Course::Forward(route) => Outcome::new(FORWARDED, format!("it goes to the upstreams of {}", route.prefix)),
     }
-    match route {
-        Some(route) => Outcome::new(FORWARDED, format!("it goes to the upstreams of {}", route.prefix)),
-        None => Outcome::new("no-route", "no route of the site serves this path (404); a site's own upstreams would"),
+}
+
+/// Somebody who might ask, of whom nothing is counted.
+struct Somebody<'a> {
+    client: Option<IpAddr>,
+    sources: &'a Sources,
+}
+
+impl Visitor for Somebody<'_> {
+    type TooMuch = Infallible;
+
+    fn well_known(&self, host: &str, path: &str) -> Option<Arc<WellKnownObject>> {
+        self.sources.well_known.load().find(host, path).cloned()
+    }
+
+    /// As long as nobody says who asks, it is one who may.
+    fn is_let_in(&self, access: &Access) -> bool {
+        self.client.is_none_or(|client| access.lets_in(client))
+    }
+
+    fn is_excepted(&self, access: &Access) -> bool {
+        self.client.is_some_and(|client| access.lets_in(client))
+    }
+
+    fn take_turn(&self, _: &str, _: &RateLimit) -> Result<(), Infallible> {
+        Ok(())
+    }
+
+    fn enter(&self, _: &str, _: &Connections) -> Result<(), Infallible> {
+        Ok(())
     }
 }
 

@@ -11,12 +11,11 @@ use http::{Method, StatusCode};
 use super::client;
 use super::exchange::Exchange;
 use super::gate;
-use super::policy;
+use super::policy::{Guest, TooMuch};
 use super::request_body::announced_length;
 use super::websocket;
-use crate::live::{WellKnownObject, https_origin};
+use crate::live::{Course, Target, WellKnownObject};
 use crate::name::NameBuffer;
-use crate::proxy::worker::Worker;
 use crate::telemetry::{GateRule, LocalAnswer, Protocol};
 
 /// What is done with a request.
@@ -76,28 +75,25 @@ pub(super) fn plan<'r>(head: &'r Parts, has_body: bool, exchange: &Rc<Exchange>)
     let Some(site) = table.site_of(host) else { return Plan::Answer(LocalAnswer::UnknownHost) };
     exchange.note_site(site);
 
-    let path = head.uri.path();
-    if path.starts_with(WELL_KNOWN)
-        && let Some(object) = well_known(&connection.worker, host, path)
-    {
-        if head.method != Method::GET && head.method != Method::HEAD {
+    let target = Target {
+        host,
+        path: head.uri.path(),
+        query: head.uri.query(),
+        is_secure: connection.protocol != Protocol::Plain,
+    };
+    let route = match site.course(&target, table.https_port, &Guest { exchange, head }) {
+        Course::WellKnown(_) if head.method != Method::GET && head.method != Method::HEAD => {
             return Plan::Answer(LocalAnswer::WellKnownMethod);
         }
-        return Plan::WellKnown(object);
-    }
-    if connection.protocol == Protocol::Plain {
-        let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
-        return Plan::Redirect(https_location(host, table.https_port, target));
-    }
-    // `OPTIONS *` asks about the server as a whole, which is what stands behind the shortest prefix.
-    let route = site.route(if path == "*" { "/" } else { path });
-    if let Some(policy) = &site.policy
-        && let Some(plan) = policy::decide(policy, site, route, head, host, exchange)
-    {
-        return plan;
-    }
-    let Some(route) = route else {
-        return Plan::Answer(LocalAnswer::NoRoute);
+        Course::WellKnown(object) => return Plan::WellKnown(object),
+        Course::ToHttps(location) => return Plan::Redirect(location),
+        Course::Moved(status, location) => return Plan::Moved(status, location),
+        Course::Denied => return Plan::Answer(LocalAnswer::Denied),
+        Course::TooMuch(TooMuch::Often(wait)) => return Plan::Limited(wait),
+        Course::TooMuch(TooMuch::AtOnce) => return Plan::Crowded,
+        Course::Maintenance(retry_after) => return Plan::Maintenance(retry_after),
+        Course::NoRoute => return Plan::Answer(LocalAnswer::NoRoute),
+        Course::Forward(route) => route,
     };
     if let Some(limits) = &route.limits {
         exchange.limit(limits);
@@ -107,31 +103,4 @@ pub(super) fn plan<'r>(head: &'r Parts, has_body: bool, exchange: &Rc<Exchange>)
         return Plan::Refuse(GateRule::BodySize);
     }
     Plan::Forward { group: route.group, authority: passed.authority, upgrade: websocket::is_handshake(head) }
-}
-
-/// What an authority asks for goes before what the operator has there.
-fn well_known(worker: &Worker, host: &str, path: &str) -> Option<Arc<WellKnownObject>> {
-    if let Some(answer) = worker.challenges.borrow_mut().load().find(host, path) {
-        return Some(Arc::clone(answer));
-    }
-    worker.well_known.borrow_mut().load().find(host, path).cloned()
-}
-
-/// The same place over HTTPS. The host is a configured one, so this cannot be made to lead elsewhere.
-fn https_location(host: &str, port: u16, target: &str) -> String {
-    https_origin(host, port) + if target == "*" { "/" } else { target }
-}
-
-/// RFC 8615 §3
-const WELL_KNOWN: &str = "/.well-known/";
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_port_is_named_unless_it_is_the_usual_one() {
-        assert_eq!(https_location("shop.example", 443, "/a?b=c"), "https://shop.example/a?b=c");
-        assert_eq!(https_location("shop.example", 8443, "//evil.example"), "https://shop.example:8443//evil.example");
-    }
 }

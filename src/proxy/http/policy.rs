@@ -1,4 +1,9 @@
-//! What a site does with a request besides passing it on: its rules, in the order in which they are asked.
+//! What a site's rules want to know of a request, and what it says with each response.
+
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
 
 use http::HeaderMap;
 use http::header::STRICT_TRANSPORT_SECURITY;
@@ -6,53 +11,66 @@ use http::request::Parts;
 
 use super::client;
 use super::exchange::Exchange;
-use super::plan::Plan;
-use crate::live::{Policy, Route, Site};
-use crate::telemetry::LocalAnswer;
+use crate::live::{Access, Connections, RateLimit, Visitor, WellKnownObject};
 
-/// What the site's rules make of a request over HTTPS; `None`: it goes on.
-pub(super) fn decide<'r>(
-    policy: &Policy,
-    site: &Site,
-    route: Option<&Route>,
-    head: &Parts,
-    host: &str,
-    exchange: &Exchange,
-) -> Option<Plan<'r>> {
-    let (path, query, table) = (head.uri.path(), head.uri.query(), &exchange.view.table);
-    if let Some((status, location)) = policy.redirects.of(&site.hosts, host, path, query, table.https_port) {
-        return Some(Plan::Moved(status, location));
+/// Who makes a request.
+pub(super) struct Guest<'a> {
+    pub(super) exchange: &'a Rc<Exchange>,
+    pub(super) head: &'a Parts,
+}
+
+impl Guest<'_> {
+    fn address(&self) -> IpAddr {
+        client::address(&self.exchange.connection, &self.head.headers, &self.exchange.view.table.trusted_proxies)
     }
-    let access = route.and_then(|route| route.access.as_ref()).or(policy.access.as_ref());
-    let client = || client::address(&exchange.connection, &head.headers, &table.trusted_proxies);
-    if access.is_some_and(|access| !access.lets_in(client())) {
-        return Some(Plan::Answer(LocalAnswer::Denied));
-    }
-    let (connection, shared) = (&exchange.connection, &exchange.connection.worker.shared);
-    let limit = match route.and_then(|route| route.rate_limit.as_ref()) {
-        Some((name, limit)) => Some((name, limit)),
-        None => policy.rate_limit.as_ref().map(|limit| (&site.name, limit)),
-    };
-    if let Some((name, limit)) = limit
-        && !connection.is_own_check()
-        && let Err(wait) = shared.rates.take(name, client(), limit, exchange.started())
-    {
-        return Some(Plan::Limited(wait));
-    }
-    if let Some(maintenance) = policy.maintenance.as_ref().filter(|maintenance| maintenance.on)
-        && !maintenance.allow.as_ref().is_some_and(|access| access.lets_in(client()))
-    {
-        return Some(Plan::Maintenance(maintenance.retry_after));
-    }
-    if let Some(limit) = &policy.connections
-        && !connection.is_own_check()
-    {
-        match shared.crowds.enter(&site.name, client(), limit) {
-            Some(place) => exchange.take_place(place),
-            None => return Some(Plan::Crowded),
+}
+
+/// What the client's network has had too much of.
+pub(super) enum TooMuch {
+    /// Requests; for how long yet.
+    Often(Duration),
+    /// Requests under way.
+    AtOnce,
+}
+
+impl Visitor for Guest<'_> {
+    type TooMuch = TooMuch;
+
+    /// What an authority asks for goes before what the operator has there.
+    fn well_known(&self, host: &str, path: &str) -> Option<Arc<WellKnownObject>> {
+        let worker = &self.exchange.connection.worker;
+        if let Some(answer) = worker.challenges.borrow_mut().load().find(host, path) {
+            return Some(Arc::clone(answer));
         }
+        worker.well_known.borrow_mut().load().find(host, path).cloned()
     }
-    None
+
+    fn is_let_in(&self, access: &Access) -> bool {
+        access.lets_in(self.address())
+    }
+
+    fn is_excepted(&self, access: &Access) -> bool {
+        access.lets_in(self.address())
+    }
+
+    fn take_turn(&self, name: &str, limit: &RateLimit) -> Result<(), TooMuch> {
+        let connection = &self.exchange.connection;
+        if connection.is_own_check() {
+            return Ok(());
+        }
+        let taken = connection.worker.shared.rates.take(name, self.address(), limit, self.exchange.started());
+        taken.map_err(TooMuch::Often)
+    }
+
+    fn enter(&self, site: &str, limit: &Connections) -> Result<(), TooMuch> {
+        let connection = &self.exchange.connection;
+        if connection.is_own_check() {
+            return Ok(());
+        }
+        let place = connection.worker.shared.crowds.enter(site, self.address(), limit).ok_or(TooMuch::AtOnce)?;
+        self.exchange.take_place(place);
+        Ok(())
+    }
 }
 
 /// Adds to a response what the site says with each, whoever made it.
