@@ -42,6 +42,7 @@ use ipnet::IpNet;
 pub use budgets::Budgets;
 pub use dns::{DnsConfig, DnsWriter};
 pub use load::{Loaded, Origins};
+pub use policy::may_touch_field;
 pub use preflight::{PreflightConfig, PreflightMode};
 pub use recorded::{Draft, NewSite, file_of as site_file};
 pub use remark::{Mistakes, Rejected, RejectedPart, Remark};

@@ -6,7 +6,9 @@ use serde::Deserialize;
 
 use super::files::Files;
 use super::issuers::LETS_ENCRYPT;
+use super::keys::Keys;
 use super::plan::{Account, AccountKey, Place, Plan, Provision, Site};
+use super::upstream::Upstream;
 use crate::live::OrderedKey;
 
 /// Reads certbot's folder. It knows names, certificates and accounts, and not what is behind the names: `upstreams` are for all of
@@ -37,11 +39,13 @@ pub fn certbot(root: &Path, upstreams: &[String], files: &Files) -> Result<Plan,
             let text = format!("{:?} has no upstream, which certbot knows nothing about", lineage.name);
             plan.left_out(&place, text, "finish its site file, which is all comment until then, or give --upstream");
         }
-        let (upstreams, routes) = (upstreams.to_vec(), Vec::new());
+        let upstreams = upstreams.iter().cloned().map(Upstream::from).collect();
         plan.add_site(Site {
             hosts: names,
             upstreams,
-            routes,
+            routes: Vec::new(),
+            redirects: Vec::new(),
+            keys: Keys::default(),
             provision: Provision::Managed,
             key_type: lineage.key_type(),
             place,

@@ -12,9 +12,12 @@
 
 mod caddy;
 mod certbot;
+mod fields;
 mod files;
 mod haproxy;
 mod issuers;
+mod keys;
+mod networks;
 mod nginx;
 mod plan;
 mod settings;
@@ -24,11 +27,13 @@ pub use caddy::caddy;
 pub use certbot::certbot;
 pub use files::Files;
 pub use haproxy::haproxy;
+pub use keys::{Keys, quoted, quoted_list};
 
 pub use nginx::nginx;
 pub use plan::{
-    Account, AccountKey, Authority, Certificate, Place, Plan, Provision, Remark, Route, Setting, Site, Weight,
+    Account, AccountKey, Authority, Certificate, Place, Plan, Provision, Redirect, Remark, Route, Setting, Site, Weight,
 };
+pub use upstream::Upstream;
 
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::keys::{Keys, agreed};
+use super::upstream::Upstream;
 use crate::live::OrderedKey;
 use crate::name::HostPattern;
 use crate::telemetry::printable;
@@ -34,10 +36,14 @@ pub struct Plan {
 pub struct Site {
     /// At least one, and no other site has it.
     pub hosts: Vec<HostPattern>,
-    /// `http://host[:port]`; empty when the routes are all there is, or when the peer does not say.
-    pub upstreams: Vec<String>,
+    /// Empty when the routes are all there is, or when the peer does not say.
+    pub upstreams: Vec<Upstream>,
     /// Paths that go elsewhere.
     pub routes: Vec<Route>,
+    /// Requests that are sent elsewhere.
+    pub redirects: Vec<Redirect>,
+    /// What else its file says.
+    pub keys: Keys,
     /// Where its certificates come from.
     pub provision: Provision,
     /// The type of key that they are ordered for; `None`: the peer does not say, or as for all.
@@ -51,8 +57,34 @@ pub struct Site {
 pub struct Route {
     /// Begins with a slash.
     pub path: String,
-    /// `http://host[:port]`, at least one.
-    pub upstreams: Vec<String>,
+    /// At least one.
+    pub upstreams: Vec<Upstream>,
+    /// What else the route says.
+    pub keys: Keys,
+}
+
+/// A `[[site.redirect]]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Redirect {
+    /// Of which of the site's hosts; empty: of all.
+    pub hosts: Vec<HostPattern>,
+    /// Of which path, and all below it.
+    pub path: String,
+    /// An address, or a path.
+    pub to: String,
+    /// 301, 302, 307 or 308.
+    pub status: u16,
+    /// Whether the rest of the path and the query go behind it.
+    pub keep: bool,
+}
+
+/// Names that only lead elsewhere.
+#[derive(Clone, Debug)]
+pub(super) struct Elsewhere {
+    pub(super) hosts: Vec<HostPattern>,
+    pub(super) redirects: Vec<Redirect>,
+    pub(super) provision: Provision,
+    pub(super) place: Place,
 }
 
 /// Where a site's certificates came from, and will come from.
@@ -209,6 +241,17 @@ impl Plan {
         self.remark(None, Weight::Note, text.into(), mend.into());
     }
 
+    /// What all groups of servers of a site say alike, each with whether it has one server alone; what they do not is left out.
+    pub(super) fn agree<'a>(&mut self, place: &Place, groups: impl IntoIterator<Item = (&'a Keys, bool)>) -> Keys {
+        let (keys, differing) = agreed(groups);
+        for table in differing {
+            let text =
+                format!("its upstreams differ in what [site.{table}] says, which a site has once for all of them");
+            self.left_out(place, text, format!("see [site.{table}]"));
+        }
+        keys
+    }
+
     /// Each is said once, however often it is met.
     fn remark(&mut self, place: Option<Place>, weight: Weight, text: String, mend: String) {
         let remark = Remark { place, text, mend, weight };
@@ -255,6 +298,33 @@ impl Plan {
         }
         if !site.hosts.is_empty() {
             self.sites.push(site);
+        }
+    }
+
+    /// Adds names to the site that they lead to, if it has its certificates from where they have theirs.
+    pub(super) fn add_elsewhere(&mut self, elsewhere: Elsewhere) {
+        let Elsewhere { mut hosts, redirects, provision, place } = elsewhere;
+        hosts.retain(|host| !self.sites.iter().any(|site| site.hosts.contains(host)));
+        if hosts.is_empty() {
+            return;
+        }
+        let to = redirects.iter().find(|redirect| redirect.path == "/").map(|redirect| redirect.to.as_str());
+        let to = to.and_then(|to| to.strip_prefix("https://")).map(|rest| rest.split('/').next().unwrap_or_default());
+        let is_host = |host: &HostPattern| Some(host.to_string().as_str()) == to;
+        let leads_to = |site: &&mut Site| site.provision == provision && site.hosts.iter().any(is_host);
+        let Some(site) = self.sites.iter_mut().find(leads_to) else {
+            let names: Vec<String> = hosts.iter().map(ToString::to_string).collect();
+            let text = format!("{} only leads elsewhere, and to no site that was found here", names.join(", "));
+            return self.left_out(&place, text, "add it to the hosts of a site, with a [[site.redirect]]");
+        };
+        let shares = site.keys.has("hsts", "max_age") || site.keys.has("tls", "client_certificates");
+        let own = redirects.into_iter().map(|redirect| Redirect { hosts: hosts.clone(), ..redirect });
+        site.redirects.extend(own);
+        site.hosts.extend(hosts);
+        if shares {
+            let text =
+                "names that only lead to a site are names of that site here, and share its [site.hsts] and [site.tls]";
+            self.note(&place, text, "give them a [[site]] of their own if they must not");
         }
     }
 

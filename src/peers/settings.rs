@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use ipnet::IpNet;
+
+use super::keys::quoted_list;
 use super::plan::{Place, Plan};
 
 /// Values for the main file, as they are met.
@@ -11,8 +14,10 @@ pub(super) struct Settings {
     numbers: BTreeMap<&'static str, Vec<(u64, Place)>>,
     https: Vec<SocketAddr>,
     http: Vec<SocketAddr>,
+    /// Lists of networks of `[edge]`.
+    networks: BTreeMap<&'static str, Vec<IpNet>>,
     /// Whether TLS 1.3 alone is spoken, wherever that is said.
-    only_v1_3: Vec<(bool, Place)>,
+    only_v1_3: Vec<bool>,
 }
 
 /// A key of `[limits]` that is a duration, and what it may be, in milliseconds.
@@ -37,12 +42,29 @@ impl Settings {
     }
 
     /// The protocol versions of a listener or shop: whether it speaks 1.3 alone.
-    pub(super) fn versions(&mut self, only_v1_3: bool, place: &Place) {
-        self.only_v1_3.push((only_v1_3, place.clone()));
+    pub(super) fn versions(&mut self, only_v1_3: bool) {
+        self.only_v1_3.push(only_v1_3);
+    }
+
+    /// A network of a list of `[edge]`.
+    pub(super) fn network(&mut self, key: &'static str, network: IpNet) {
+        let list = self.networks.entry(key).or_default();
+        if !list.contains(&network) {
+            list.push(network);
+        }
+    }
+
+    /// Whether some of it speaks TLS 1.3 alone and some does not, so that each site says what it speaks.
+    pub(super) fn versions_differ(&self) -> bool {
+        self.only_v1_3.contains(&true) && self.only_v1_3.contains(&false)
     }
 
     /// Writes everything into the plan.
     pub(super) fn settle(self, plan: &mut Plan) {
+        for (key, networks) in &self.networks {
+            let networks: Vec<String> = networks.iter().map(ToString::to_string).collect();
+            plan.set("edge", key, quoted_list(&networks));
+        }
         for (key, values) in self.numbers {
             settle_limit(key, &values, plan);
         }
@@ -50,16 +72,18 @@ impl Settings {
             plan.set("edge", "https", addresses(&self.https));
             plan.set("edge", "http", addresses(&self.http));
         }
-        let strict = self.only_v1_3.iter().any(|(only, _)| *only);
-        match self.only_v1_3.iter().find(|(only, _)| !*only) {
-            None if strict => plan.set("tls", "min_version", "\"1.3\""),
-            Some((_, place)) if strict => plan.left_out(
-                &place.clone(),
-                "some of it speaks TLS 1.2 and some does not, and there is one tls.min_version for all",
-                "set tls.min_version = \"1.3\" if that is meant for all",
-            ),
-            _ => {}
+        // Where some speak TLS 1.3 alone and some do not, their sites say so.
+        if !self.only_v1_3.is_empty() && !self.only_v1_3.contains(&false) {
+            plan.set("tls", "min_version", "\"1.3\"");
         }
+    }
+}
+
+/// A value of `[limits]` or of a site's own, in milliseconds or octets, as TOML writes it; `None`: it is out of bounds.
+pub(super) fn written(key: &str, value: u64) -> Option<String> {
+    match BOUNDS.iter().find(|bounds| bounds.key == key) {
+        Some(bounds) => (bounds.least..=bounds.most).contains(&value).then(|| duration(value)),
+        None => Some(size(value)),
     }
 }
 

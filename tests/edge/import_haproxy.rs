@@ -42,7 +42,7 @@ frontend web
   acl api path_beg /api/
   use_backend api if shop api
   use_backend blog if {{ hdr(host),field(1,:) -i blog.example }}
-  http-response set-header X-Edge haproxy
+  http-response set-header X-Edge haproxy if {{ path_beg /api/ }}
   default_backend shop
 backend shop
   balance roundrobin

@@ -43,6 +43,7 @@ mod import_caddy;
 mod import_certbot;
 mod import_haproxy;
 mod import_nginx;
+mod import_rules;
 mod imports;
 mod inspect;
 mod inspect_strength;

@@ -16,10 +16,17 @@ pub(super) fn of(carried: &Carried, texts: &Texts, ground: &Ground, is_dry: bool
             Provision::Uploaded => "uploaded",
             Provision::SelfSigned => "self-signed",
         };
-        let mut ways = site.upstreams.clone();
-        ways.extend(site.routes.iter().map(|route| format!("{} to {}", route.path, route.upstreams.join(" "))));
+        let mut ways: Vec<String> = site.upstreams.iter().map(ToString::to_string).collect();
+        for route in &site.routes {
+            let upstreams: Vec<String> = route.upstreams.iter().map(ToString::to_string).collect();
+            ways.push(format!("{} to {}", route.path, upstreams.join(" ")));
+        }
+        ways.extend(site.redirects.iter().map(|redirect| format!("{} leads to {}", redirect.path, redirect.to)));
         let ways = if ways.is_empty() { "no upstream yet".into() } else { ways.join(", ") };
-        lines.push(format!("site {} ({how}): {ways}; {file}", hosts.join(" ")));
+        let tables: Vec<&str> =
+            site.keys.tables().into_iter().map(|(table, _)| table).filter(|table| !table.is_empty()).collect();
+        let with = if tables.is_empty() { String::new() } else { format!(", with {}", tables.join(", ")) };
+        lines.push(format!("site {} ({how}): {ways}{with}; {file}", hosts.join(" ")));
     }
     for (certificate, copied) in plan.certificates.iter().zip(&carried.certificates) {
         let from: Vec<String> = certificate.files.iter().map(|file| file.display().to_string()).collect();

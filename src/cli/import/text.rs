@@ -7,7 +7,9 @@ use std::path::Path;
 use super::super::output;
 use super::laying::Ground;
 use crate::config::Config;
-use crate::peers::{Authority, Plan, Provision, Site};
+use crate::peers::{
+    Authority, Keys, Plan, Provision, Redirect, Site, Upstream, quoted as string, quoted_list as strings,
+};
 use crate::telemetry::printable;
 
 /// Texts with the names of their files below the folder.
@@ -126,11 +128,14 @@ fn site_text(site: &Site, peer: &str) -> String {
     if is_unfinished {
         lines.push("upstreams = [\"http://127.0.0.1:8080\"]".into());
     } else if !site.upstreams.is_empty() {
-        lines.push(format!("upstreams = {}", strings(&site.upstreams)));
+        lines.push(upstreams(&site.upstreams));
     }
+    lines.extend(tables(&site.keys, "site"));
+    lines.extend(site.redirects.iter().flat_map(redirect));
     for route in &site.routes {
         lines.extend([String::new(), "[[site.route]]".into(), format!("path = {}", string(&route.path))]);
-        lines.push(format!("upstreams = {}", strings(&route.upstreams)));
+        lines.push(upstreams(&route.upstreams));
+        lines.extend(tables(&route.keys, "site.route"));
     }
     for line in lines {
         let _ = writeln!(text, "{}{line}", if is_unfinished { "#" } else { "" });
@@ -138,14 +143,38 @@ fn site_text(site: &Site, peer: &str) -> String {
     text
 }
 
-fn strings(list: &[String]) -> String {
-    let quoted: Vec<String> = list.iter().map(|text| string(text)).collect();
-    format!("[{}]", quoted.join(", "))
+fn upstreams(list: &[Upstream]) -> String {
+    let one = |Upstream { url, weight }: &Upstream| match weight {
+        1 => string(url),
+        weight => format!("{{ url = {}, weight = {weight} }}", string(url)),
+    };
+    format!("upstreams = [{}]", list.iter().map(one).collect::<Vec<_>>().join(", "))
 }
 
-/// A basic string of TOML: JSON's, with the one control character escaped that JSON lets pass.
-fn string(text: &str) -> String {
-    serde_json::Value::from(text).to_string().replace('\x7f', "\\u007f")
+/// The keys of a site or route itself, and its tables behind them.
+fn tables(keys: &Keys, of: &str) -> Vec<String> {
+    let table = |(name, lines): (&str, Vec<String>)| match name {
+        "" => lines,
+        name => [vec![String::new(), format!("[{of}.{name}]")], lines].concat(),
+    };
+    keys.tables().into_iter().flat_map(table).collect()
+}
+
+fn redirect(redirect: &Redirect) -> Vec<String> {
+    let Redirect { hosts, path, to, status, keep } = redirect;
+    let mut lines = vec![String::new(), "[[site.redirect]]".to_owned()];
+    if !hosts.is_empty() {
+        let hosts: Vec<String> = hosts.iter().map(ToString::to_string).collect();
+        lines.push(format!("hosts = {}", strings(&hosts)));
+    }
+    if path != "/" {
+        lines.push(format!("path = {}", string(path)));
+    }
+    lines.extend([format!("to = {}", string(to)), format!("status = {status}")]);
+    if !keep {
+        lines.extend(["keep_path = false".to_owned(), "keep_query = false".to_owned()]);
+    }
+    lines
 }
 
 #[cfg(test)]

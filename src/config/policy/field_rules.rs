@@ -68,6 +68,14 @@ fn read(section: &Section<'_>, way: Way) -> Option<FieldRules> {
     section.is_there().then_some(FieldRules { remove, set, add })
 }
 
+/// Whether a site may say a field (or only take it away) of requests to the shop, or else of responses; its name is in small letters.
+#[must_use]
+pub fn may_touch_field(name: &str, of_requests: bool, only_away: bool) -> bool {
+    let (way, touch) =
+        (if of_requests { Way::ToShop } else { Way::ToClient }, if only_away { Touch::Remove } else { Touch::Say });
+    untouchable(name, way, touch).is_none()
+}
+
 /// Why a field is not the site's to touch.
 fn untouchable(name: &str, way: Way, touch: Touch) -> Option<&'static str> {
     let is_request = way == Way::ToShop;

@@ -9,6 +9,8 @@ mod rate;
 mod redirect;
 mod tls;
 
+pub use field_rules::may_touch_field;
+
 use super::bounds;
 use super::reader::{Pad, Placed, Section};
 use crate::live::{Hsts, Policy, RoutePolicy};

@@ -1,6 +1,8 @@
 //! Caddy: site blocks become sites, what they hand to `reverse_proxy` routes; certificates and the account lie in its storage.
 
 mod grammar;
+mod proxy;
+mod rules;
 mod site;
 mod storage;
 mod tls;
@@ -35,6 +37,7 @@ pub fn caddy(path: &Path, storage: Option<&Path>, files: &Files) -> Result<Plan,
     for segment in &segments {
         reading.site(segment);
     }
+    reading.add_elsewhere();
     reading.listen();
     reading.authorities();
     if let Some(storage) = storage.map(Path::to_owned).or_else(|| reading.storage_folder()) {
@@ -64,6 +67,8 @@ struct Reading<'a> {
     directory: Option<String>,
     root: Option<PathBuf>,
     storage: Option<PathBuf>,
+    /// Names that only lead elsewhere.
+    elsewhere: Vec<site::Elsewhere>,
     /// Certificates of Caddy's own authority alone.
     is_local: bool,
 }
@@ -82,6 +87,7 @@ impl<'a> Reading<'a> {
             directory: None,
             root: None,
             storage: None,
+            elsewhere: Vec::new(),
             is_local: false,
         }
     }
@@ -136,7 +142,8 @@ impl<'a> Reading<'a> {
                 let text = "the external account is not carried over";
                 self.plan.left_out(place, text, "see acme.issuer.eab_key_id and eab_hmac_key_file");
             }
-            "cert_issuer" | "servers" | "order" | "events" | "layer4" => {
+            "servers" => self.servers(option),
+            "cert_issuer" | "order" | "events" | "layer4" => {
                 self.plan.left_out(place, format!("{:?} is not carried over", option.shown()), SHOP);
             }
             "admin"

@@ -2,10 +2,12 @@
 
 use super::Reading;
 use super::grammar::Segment;
+use super::proxy::Proxy;
 use super::tls::Keys;
 use super::ways::Ways;
 use crate::name::HostPattern;
-use crate::peers::plan::{Place, Provision, Site};
+pub(super) use crate::peers::plan::Elsewhere;
+use crate::peers::plan::{Place, Provision, Redirect, Route, Site};
 
 impl Reading<'_> {
     /// Makes a site of a block.
@@ -58,6 +60,11 @@ impl Reading<'_> {
         if hosts.is_empty() {
             return;
         }
+        if ways.only_redirects() && ways.redirects.iter().any(|redirect| redirect.path == "/") {
+            let provision = self.provision(&keys, &hosts, place);
+            self.elsewhere.push(Elsewhere { hosts, redirects: ways.redirects, provision, place: place.clone() });
+            return;
+        }
         if ways.is_empty() {
             let text = "the site passes nothing to an upstream that could be carried over, so it is no site";
             return self.plan.left_out(
@@ -67,7 +74,7 @@ impl Reading<'_> {
             );
         }
         let provision = self.provision(&keys, &hosts, place);
-        for (named, upstreams, routes) in ways.by_host() {
+        for (named, root, routes) in ways.by_host() {
             let own = match named {
                 Some(named) => self.plan.hosts(place, named.iter().map(String::as_str)),
                 None => hosts.clone(),
@@ -76,7 +83,39 @@ impl Reading<'_> {
             // A name under a wildcard has the wildcard's certificate.
             let provision =
                 if exact && own != hosts && provision == Provision::Managed { Provision::Managed } else { provision };
-            self.plan.add_site(Site { hosts: own, upstreams, routes, provision, key_type: None, place: place.clone() });
+            let groups = root.iter().chain(routes.iter().map(|(_, proxy)| proxy));
+            let group = self.plan.agree(place, groups.map(|proxy| (&proxy.group, proxy.upstreams.len() == 1)));
+            let mut site_keys = ways.keys.clone();
+            site_keys.join(&group);
+            let (upstreams, root_keys) = root.map(|proxy| (proxy.upstreams, proxy.own)).unwrap_or_default();
+            site_keys.join(&root_keys);
+            let announces = site_keys.has("", "send_proxy_protocol");
+            let route = |(path, proxy): (String, Proxy)| {
+                let mut keys = proxy.own;
+                if announces {
+                    keys.text("", "send_proxy_protocol", "off");
+                }
+                Route { path, upstreams: proxy.upstreams, keys }
+            };
+            // Those for some of its hosts alone, and those for all.
+            let is_ours = |redirect: &&Redirect| redirect.hosts.iter().all(|host| own.contains(host));
+            self.plan.add_site(Site {
+                redirects: ways.redirects.iter().filter(is_ours).cloned().collect(),
+                hosts: own,
+                upstreams,
+                routes: routes.into_iter().map(route).collect(),
+                keys: site_keys,
+                provision,
+                key_type: None,
+                place: place.clone(),
+            });
+        }
+    }
+
+    /// Names that lead to a site, and have their certificates from where it has its own, become its names.
+    pub(super) fn add_elsewhere(&mut self) {
+        for elsewhere in std::mem::take(&mut self.elsewhere) {
+            self.plan.add_elsewhere(elsewhere);
         }
     }
 

@@ -6,6 +6,7 @@ use super::Reading;
 use super::grammar::Segment;
 use crate::live::OrderedKey;
 use crate::peers::issuers::{LETS_ENCRYPT, ZEROSSL};
+use crate::peers::keys;
 use crate::peers::plan::Place;
 
 /// Where certificates come from.
@@ -21,7 +22,7 @@ pub(super) enum Keys {
 }
 
 impl Reading<'_> {
-    pub(super) fn tls(&mut self, line: &Segment, keys: &mut Keys) {
+    pub(super) fn tls(&mut self, line: &Segment, keys: &mut Keys, site: &mut keys::Keys) {
         match line.rest() {
             [] => {}
             [one] if one == "internal" => *keys = Keys::Internal,
@@ -34,14 +35,18 @@ impl Reading<'_> {
             }
         }
         for inner in line.inner() {
-            self.tls_option(inner, keys);
+            self.tls_option(inner, keys, site);
         }
     }
 
-    fn tls_option(&mut self, line: &Segment, keys: &mut Keys) {
+    fn tls_option(&mut self, line: &Segment, keys: &mut Keys, site: &mut keys::Keys) {
         let (value, place) = (line.word(1), &line.place);
         match (line.word(0), value) {
-            ("protocols", least) => self.settings.versions(least == "tls1.3", place),
+            ("protocols", least) => {
+                if least == "tls1.3" {
+                    site.text("tls", "min_version", "1.3");
+                }
+            }
             ("issuer", "internal") => *keys = Keys::Internal,
             ("issuer", "acme") => {
                 let directory = match line.word(2) {
@@ -93,6 +98,7 @@ impl Reading<'_> {
                     "say in [[acme.dns]] how records are written, or let each name lead to this edge",
                 );
             }
+            ("client_auth", _) if self.clients(line, site) => {}
             ("client_auth", _) => {
                 let text = "clients are asked for certificates, which is not carried over";
                 self.plan.left_out(place, text, "see [site.tls]; until it is set, these names are open to everybody");

@@ -4,9 +4,11 @@ use std::collections::HashMap;
 
 use super::Reading;
 use super::grammar::Segment;
+use super::proxy::Proxy;
 use super::tls::Keys;
-use crate::peers::plan::{Place, Route};
-use crate::peers::upstream::{self, is_route};
+use crate::peers::keys;
+use crate::peers::plan::{Place, Redirect};
+use crate::peers::upstream::is_route;
 
 /// What a block comes to.
 #[derive(Default)]
@@ -14,28 +16,32 @@ pub(super) struct Ways {
     list: Vec<Way>,
     /// Something else than a redirect was met.
     does_more: bool,
-    redirects: bool,
+    to_https: bool,
+    /// What the site leads elsewhere.
+    pub(super) redirects: Vec<Redirect>,
+    /// What else it says.
+    pub(super) keys: keys::Keys,
 }
 
 /// One way: for these names of the site, if it asks for any, below a path.
 struct Way {
     hosts: Option<Vec<String>>,
     path: String,
-    upstreams: Vec<String>,
+    proxy: Proxy,
 }
 
 /// A named matcher as far as it is made of hosts and paths; `None`: it is made of something else.
 type Matchers = HashMap<String, Option<Match>>;
 
 #[derive(Clone, Debug, Default)]
-struct Match {
-    hosts: Option<Vec<String>>,
+pub(super) struct Match {
+    pub(super) hosts: Option<Vec<String>>,
     /// As `path` has them.
-    paths: Option<Vec<String>>,
+    pub(super) paths: Option<Vec<String>>,
 }
 
-/// For these names of the site, or all: its upstreams, and paths that go elsewhere.
-type OfHosts = (Option<Vec<String>>, Vec<String>, Vec<Route>);
+/// For these names of the site, or all: where requests go, and paths that go elsewhere.
+type OfHosts = (Option<Vec<String>>, Option<Proxy>, Vec<(String, Proxy)>);
 
 impl Ways {
     pub(super) fn is_empty(&self) -> bool {
@@ -43,7 +49,7 @@ impl Ways {
     }
 
     pub(super) fn only_redirects(&self) -> bool {
-        self.redirects && self.list.is_empty() && !self.does_more
+        (self.to_https || !self.redirects.is_empty()) && self.list.is_empty() && !self.does_more
     }
 
     /// The ways of each set of names, those for certain names first. What is for all names is for them too.
@@ -56,19 +62,17 @@ impl Ways {
         }
         sets.sort_by_key(Option::is_none);
         let of = |set: Option<Vec<String>>| {
-            let (mut upstreams, mut routes) = (Vec::new(), Vec::<Route>::new());
+            let (mut root, mut routes) = (None, Vec::<(String, Proxy)>::new());
             let own = self.list.iter().filter(|way| way.hosts == set);
             let all = self.list.iter().filter(|way| set.is_some() && way.hosts.is_none());
             for way in own.chain(all) {
                 if way.path == "/" {
-                    if upstreams.is_empty() {
-                        upstreams.clone_from(&way.upstreams);
-                    }
-                } else if !routes.iter().any(|route| route.path == way.path) {
-                    routes.push(Route { path: way.path.clone(), upstreams: way.upstreams.clone() });
+                    root.get_or_insert_with(|| way.proxy.clone());
+                } else if !routes.iter().any(|(path, _)| *path == way.path) {
+                    routes.push((way.path.clone(), way.proxy.clone()));
                 }
             }
-            (set, upstreams, routes)
+            (set, root, routes)
         };
         sets.into_iter().map(of).collect()
     }
@@ -99,11 +103,11 @@ impl Reading<'_> {
             let (name, place) = (line.word(0), &line.place);
             match name {
                 _ if name.starts_with('@') => {}
-                "tls" => self.tls(line, keys),
+                "tls" => self.tls(line, keys, &mut ways.keys),
                 "bind" => self.bind(line),
                 "reverse_proxy" => {
                     if let Some((matched, words)) = self.matched(line, outer, &matchers) {
-                        self.proxy(line, &matched, words, ways);
+                        self.forward(line, &matched, words, ways);
                     }
                 }
                 "handle" | "route" if depth < DEEPEST => {
@@ -121,20 +125,18 @@ impl Reading<'_> {
                     );
                     ways.does_more = true;
                 }
-                "redir" if line.words.iter().any(|word| word.starts_with("https://{host}")) => ways.redirects = true,
+                "redir" if line.words.iter().any(|word| word.starts_with("https://{host}")) => ways.to_https = true,
                 "redir" => {
-                    self.plan.left_out(
-                        place,
-                        format!("{:?} is not carried over", line.shown()),
-                        "see [[site.redirect]] and site.www",
-                    );
+                    let Some((matched, words)) = self.matched(line, outer, &matchers) else { continue };
+                    if !self.redir(line, &matched, words, ways) {
+                        let text = format!("{:?} is not carried over", line.shown());
+                        self.plan.left_out(place, text, "see [[site.redirect]] and site.www");
+                    }
                 }
                 "log" | "skip_log" | "log_skip" | "log_name" => {}
-                "encode" => self.plan.note(
-                    place,
-                    format!("{:?} is not carried over: bodies pass as they are", line.shown()),
-                    "see [site.compression]",
-                ),
+                // What holds for a part alone is not for a site to say.
+                "header" | "encode" | "request_body" if depth == 0 && self.whole_rule(line, outer, &matchers, ways) => {
+                }
                 _ => {
                     ways.does_more |= matches!(name, "respond" | "file_server" | "php_fastcgi");
                     let mend = match name {
@@ -142,6 +144,8 @@ impl Reading<'_> {
                             "Vitrine serves no files: run a web server behind it and name that one as upstream"
                         }
                         "header" => "see [site.response_headers]",
+                        "encode" => "see [site.compression]",
+                        "request_body" => "see [site.limits] and [site.route.limits]",
                         "basicauth" | "basic_auth" | "forward_auth" => "have the shop ask who it is",
                         _ => super::SHOP,
                     };
@@ -149,6 +153,16 @@ impl Reading<'_> {
                 }
             }
         }
+    }
+
+    /// Takes a directive that is for everything; gives whether it was taken.
+    fn whole_rule(&mut self, line: &Segment, outer: &Match, matchers: &Matchers, ways: &mut Ways) -> bool {
+        let is_matched = line.rest().first().is_some_and(|word| word.starts_with(['@', '/']));
+        if is_matched || outer.hosts.is_some() || outer.paths.is_some() {
+            return false;
+        }
+        let Some((_, words)) = self.matched(line, outer, matchers) else { return false };
+        self.rule(line, words, ways)
     }
 
     /// What a directive's matcher adds to what is around it, and its other words.
@@ -180,29 +194,12 @@ impl Reading<'_> {
         Some((joined, words))
     }
 
-    fn proxy(&mut self, line: &Segment, matched: &Match, words: &[String], ways: &mut Ways) {
-        let mut targets: Vec<(&str, &Place)> = words.iter().map(|word| (word.as_str(), &line.place)).collect();
-        for inner in line.inner() {
-            match inner.word(0) {
-                "to" => targets.extend(inner.rest().iter().map(|word| (word.as_str(), &inner.place))),
-                _ => self.proxy_option(inner),
-            }
-        }
-        let mut upstreams = Vec::new();
-        for (text, place) in targets {
-            match target(text) {
-                Ok(url) if !upstreams.contains(&url) => upstreams.push(url),
-                Ok(_) => {}
-                Err(why) => self.plan.left_out(place, why, upstream::MEND),
-            }
-        }
-        if upstreams.is_empty() {
-            return;
-        }
+    fn forward(&mut self, line: &Segment, matched: &Match, words: &[String], ways: &mut Ways) {
+        let Some(proxy) = self.proxy(line, words) else { return };
         let everything = vec!["*".to_owned()];
         for pattern in matched.paths.as_ref().unwrap_or(&everything) {
             if let Some(path) = self.path(pattern, &line.place) {
-                ways.list.push(Way { hosts: matched.hosts.clone(), path, upstreams: upstreams.clone() });
+                ways.list.push(Way { hosts: matched.hosts.clone(), path, proxy: proxy.clone() });
             }
         }
     }
@@ -222,45 +219,6 @@ impl Reading<'_> {
             self.plan.note(place, text, "");
         }
         Some(prefix.to_owned())
-    }
-
-    fn proxy_option(&mut self, line: &Segment) {
-        let place = &line.place;
-        let text = format!("{:?} is not carried over", line.shown());
-        match (line.word(0), line.word(1)) {
-            ("lb_policy", "round_robin" | "random" | "least_conn" | "first" | "random_choose") => {}
-            ("lb_policy", _) => {
-                self.plan.left_out(place, text + ": upstreams take turns", "keep sessions where all servers find them");
-            }
-            (
-                "flush_interval" | "lb_try_duration" | "lb_try_interval" | "lb_retries" | "fail_duration" | "max_fails"
-                | "buffer_requests" | "buffer_responses" | "request_buffers" | "response_buffers" | "trusted_proxies",
-                _,
-            ) => {
-                self.plan.note(place, text, "");
-            }
-            ("header_up", "Host" | "X-Forwarded-For" | "X-Forwarded-Proto" | "X-Forwarded-Host")
-                if matches!(line.word(2), "{host}" | "{remote_host}" | "{scheme}" | "{http.request.host}") => {}
-            (
-                "health_uri"
-                | "health_path"
-                | "health_port"
-                | "health_interval"
-                | "health_timeout"
-                | "health_status"
-                | "health_body"
-                | "health_headers"
-                | "unhealthy_status"
-                | "unhealthy_latency"
-                | "unhealthy_request_count",
-                _,
-            ) => {
-                let text =
-                    "upstreams are not asked whether they are well: one that cannot be connected to is passed over";
-                self.plan.note(place, text, "");
-            }
-            _ => self.plan.left_out(place, text, "have the shop do it"),
-        }
     }
 }
 
@@ -284,26 +242,6 @@ fn named(line: &Segment) -> Option<Match> {
         take(&inner.words)?;
     }
     Some(matched)
-}
-
-/// An upstream as Caddy writes it: `:8080` is this machine's.
-fn target(text: &str) -> Result<String, String> {
-    if text.contains('@') {
-        return upstream::url(text, 80);
-    }
-    if let Some(path) = text.strip_prefix("unix/") {
-        return upstream::url(path, 80);
-    }
-    let (scheme, rest) = text.split_once("://").unwrap_or(("http", text));
-    if scheme != "http" {
-        return Err(format!(
-            "the upstream {text:?} is spoken to in {scheme}, and upstreams are spoken to in plain HTTP/1.1"
-        ));
-    }
-    match rest.strip_prefix(':') {
-        Some(_) => upstream::url(&format!("localhost{rest}"), 80),
-        None => upstream::url(rest, 80),
-    }
 }
 
 const DEEPEST: usize = 32;

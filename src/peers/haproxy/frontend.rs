@@ -1,13 +1,16 @@
 //! `frontend` and `listen`: listeners, and which backend has which names and paths.
 
 use super::Reading;
-use super::backend::is_own;
+use super::backend::{Backend, is_own, is_shared_out};
 use super::certificates::Shown;
 use super::choice::{Acls, Choice};
 use super::lines::{Line, Section};
+use super::rules::Rules;
 use crate::name::HostPattern;
+use crate::peers::keys::Keys;
 use crate::peers::plan::{Place, Provision, Route, Site};
 use crate::peers::settings::read_address;
+use crate::peers::upstream::Upstream;
 use crate::peers::upstream::is_route;
 
 /// A `use_backend`, or what holds when none of them does.
@@ -25,15 +28,18 @@ impl Reading<'_> {
         if section.kind() == "listen" && section.lines.iter().any(|line| line.word(0) == "server") {
             default = Some((section.name().to_owned(), section.head.place.clone()));
         }
+        let mut does = Rules::default();
         for line in section.lines.iter().filter(|line| line.word(0) == "acl") {
             acls.add(line);
+            does.add_acl(line);
         }
         let mut rest = Vec::new();
         for line in &section.lines {
             match line.word(0) {
                 "acl" => {}
                 "server" if section.kind() == "listen" => {}
-                "bind" => is_tls |= self.bind(line, &mut shown),
+                _ if section.kind() == "listen" && is_shared_out(line) => {}
+                "bind" => is_tls |= self.bind(line, (&mut shown, &mut does.keys)),
                 "ssl-f-use" => self.use_certificate(line, &mut shown),
                 "use_backend" => rules.extend(self.rule(line, &acls)),
                 "default_backend" => default = Some((line.word(1).to_owned(), line.place.clone())),
@@ -42,7 +48,7 @@ impl Reading<'_> {
         }
         let redirects = rest.iter().any(|line| is_own(line) && line.words.iter().any(|word| word == "scheme"));
         for line in rest {
-            if !is_own(line) && !self.common(line) {
+            if !is_own(line) && !self.rule_line(line, &acls, &mut does) && !self.common(line) {
                 self.unknown(line);
             }
         }
@@ -57,11 +63,11 @@ impl Reading<'_> {
         if let Some((backend, place)) = default {
             rules.push(Rule { choices: vec![Choice::default()], backend, place });
         }
-        self.sites(&section.head.place, &rules, &shown);
+        self.sites(&section.head.place, &rules, &shown, does);
     }
 
     /// Takes a listener; gives whether it speaks TLS.
-    fn bind(&mut self, line: &Line, shown: &mut Shown) -> bool {
+    fn bind(&mut self, line: &Line, (shown, keys): (&mut Shown, &mut Keys)) -> bool {
         let tls = line.words.iter().any(|word| word == "ssl");
         for address in line.word(1).split(',') {
             match read_address(address.trim_start_matches("ipv4@").trim_start_matches("ipv6@"), 80) {
@@ -76,13 +82,15 @@ impl Reading<'_> {
             let text = "which balancers speak the PROXY protocol here is not said";
             self.plan.left_out(&line.place, text, "name their networks in edge.proxy_protocol");
         }
-        if line.after("verify").is_some_and(|verify| verify != "none") {
-            let text = "clients are asked for certificates, which is not carried over";
-            self.plan.left_out(&line.place, text, "see [site.tls]; until it is set, these names are open to everybody");
-        }
+        self.clients(line, keys);
         if tls {
-            if line.after("ssl-min-ver").is_some() {
-                self.versions(line);
+            let only_v1_3 = match line.words.iter().any(|word| matches!(word.as_str(), "ssl-min-ver" | "no-tlsv12")) {
+                true => self.versions(line),
+                false => self.only_v1_3,
+            };
+            self.settings.versions(only_v1_3);
+            if only_v1_3 {
+                keys.text("tls", "min_version", "1.3");
             }
             if !line.words.iter().any(|word| word == "strict-sni") {
                 let text =
@@ -115,7 +123,7 @@ impl Reading<'_> {
     }
 
     /// Each name with its ways; names that go the same ways are one site.
-    fn sites(&mut self, head: &Place, rules: &[Rule], shown: &Shown) {
+    fn sites(&mut self, head: &Place, rules: &[Rule], shown: &Shown, mut does: Rules) {
         let mut hosts: Vec<(HostPattern, Place)> = Vec::new();
         let mut asks_none = None;
         for rule in rules {
@@ -145,7 +153,8 @@ impl Reading<'_> {
         }
         let mut sites: Vec<Site> = Vec::new();
         for (host, place) in hosts {
-            let (upstreams, routes) = self.ways(&host, rules);
+            let (root, routes) = self.ways(&host, rules);
+            let (upstreams, routes, keys) = self.put_together(&place, root, routes, &does.keys);
             if upstreams.is_empty() && routes.is_empty() {
                 let text = format!("{host} has no upstream that could be carried over, so it is no site");
                 self.plan.left_out(&place, text, "add a [[site]] with one");
@@ -157,21 +166,57 @@ impl Reading<'_> {
             };
             let managed = shown.names.iter().find(|(name, _)| covers(name)).is_some_and(|(_, managed)| *managed);
             let provision = if managed { Provision::Managed } else { Provision::Uploaded };
-            let alike =
-                |site: &&mut Site| (&site.upstreams, &site.routes, site.provision) == (&upstreams, &routes, provision);
+            let alike = |site: &&mut Site| {
+                (&site.upstreams, &site.routes, &site.keys, site.provision) == (&upstreams, &routes, &keys, provision)
+            };
             match sites.iter_mut().find(alike) {
                 Some(site) => site.hosts.push(host),
-                None => sites.push(Site { hosts: vec![host], upstreams, routes, provision, key_type: None, place }),
+                None => sites.push(Site {
+                    hosts: vec![host],
+                    upstreams,
+                    routes,
+                    redirects: Vec::new(),
+                    keys,
+                    provision,
+                    key_type: None,
+                    place,
+                }),
             }
         }
+        self.place_redirects(&mut sites, &mut does);
         for site in sites {
             self.plan.add_site(site);
         }
     }
 
+    /// A site's upstreams, its routes, and what else it says.
+    fn put_together(
+        &mut self,
+        place: &Place,
+        root: Option<Backend>,
+        routes: Vec<(String, Backend)>,
+        all: &Keys,
+    ) -> (Vec<Upstream>, Vec<Route>, Keys) {
+        let groups = root.iter().chain(routes.iter().map(|(_, backend)| backend));
+        let group = self.plan.agree(place, groups.map(|backend| (&backend.group, backend.servers.len() == 1)));
+        let mut keys = all.clone();
+        keys.join(&group);
+        let root = root.unwrap_or_default();
+        keys.join(&root.own);
+        let announces = keys.has("", "send_proxy_protocol");
+        let route = |(path, backend): (String, Backend)| {
+            let mut own = backend.own;
+            if announces {
+                own.text("", "send_proxy_protocol", "off");
+            }
+            Route { path, upstreams: backend.servers, keys: own }
+        };
+        (root.servers, routes.into_iter().map(route).collect(), keys)
+    }
+
     /// The first rule that holds has a request: what an earlier one covers, a later one does not get.
-    fn ways(&mut self, host: &HostPattern, rules: &[Rule]) -> (Vec<String>, Vec<Route>) {
-        let (mut upstreams, mut routes) = (Vec::new(), Vec::<Route>::new());
+    fn ways(&mut self, host: &HostPattern, rules: &[Rule]) -> (Option<Backend>, Vec<(String, Backend)>) {
+        let (mut root, mut routes) = (None, Vec::new());
         let mut covered: Vec<String> = Vec::new();
         for rule in rules {
             for choice in rule.choices.iter().filter(|choice| !choice.is_plain && names(choice, host)) {
@@ -181,21 +226,21 @@ impl Reading<'_> {
                         continue;
                     }
                     covered.push(path.clone());
-                    let Some(servers) = self.backends.get(&rule.backend).filter(|servers| !servers.is_empty()).cloned()
-                    else {
+                    let found = self.backends.get(&rule.backend).filter(|backend| !backend.servers.is_empty());
+                    let Some(backend) = found.cloned() else {
                         let text = format!("the backend {:?} has no server that could be carried over", rule.backend);
-                        self.plan.left_out(&rule.place, text, "give the site an upstream in plain HTTP");
+                        self.plan.left_out(&rule.place, text, "give the site an upstream");
                         continue;
                     };
                     if path == "/" {
-                        upstreams = servers;
+                        root = Some(backend);
                     } else if is_route(path) {
                         if !path.ends_with('/') {
                             let text =
                                 format!("{path} is for itself and what is below it; HAProxy has it for {path}… too");
                             self.plan.note(&rule.place, text, "");
                         }
-                        routes.push(Route { path: path.clone(), upstreams: servers });
+                        routes.push((path.clone(), backend));
                     } else {
                         let text = format!("{path:?} cannot be the path of a route");
                         self.plan.left_out(
@@ -207,7 +252,7 @@ impl Reading<'_> {
                 }
             }
         }
-        (upstreams, routes)
+        (root, routes)
     }
 }
 

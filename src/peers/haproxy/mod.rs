@@ -5,10 +5,13 @@ mod certificates;
 mod choice;
 mod frontend;
 mod lines;
+mod rules;
+mod server;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use self::backend::Backend;
 use self::lines::{Line, Section};
 use super::files::Files;
 use super::plan::Plan;
@@ -51,8 +54,10 @@ struct Reading<'a> {
     key_base: PathBuf,
     /// Certificates of `crt-store` by the name that `bind` has for them.
     stored: HashMap<String, certificates::Stored>,
-    /// Upstreams of backends by name.
-    backends: HashMap<String, Vec<String>>,
+    /// Listeners that say nothing else speak TLS 1.3 alone.
+    only_v1_3: bool,
+    /// Servers by the names of their sections.
+    backends: HashMap<String, Backend>,
 }
 
 impl<'a> Reading<'a> {
@@ -65,6 +70,7 @@ impl<'a> Reading<'a> {
             crt_base: folder.to_owned(),
             key_base: folder.to_owned(),
             stored: HashMap::new(),
+            only_v1_3: false,
             backends: HashMap::new(),
         }
     }
@@ -86,8 +92,14 @@ impl<'a> Reading<'a> {
                 self.common(line);
             });
         }
-        for section in sections.iter().filter(|section| matches!(section.kind(), "backend" | "listen")) {
-            self.backend(section);
+        let mut above: &[Line] = &[];
+        for section in sections {
+            match section.kind() {
+                // Each holds for what follows, up to the next.
+                "defaults" => above = &section.lines,
+                "backend" | "listen" => self.backend(section, above),
+                _ => {}
+            }
         }
         for section in sections.iter().filter(|section| matches!(section.kind(), "frontend" | "listen")) {
             self.frontend(section);
@@ -104,7 +116,7 @@ impl<'a> Reading<'a> {
                     self.settings.limit("connections", most, &line.place);
                 }
             }
-            "ssl-default-bind-options" => self.versions(line),
+            "ssl-default-bind-options" => self.only_v1_3 = self.versions(line),
             "lua-load" | "lua-load-per-thread" | "51degrees-data-file" | "wurfl-data-file" => {
                 self.plan.left_out(&line.place, format!("{:?} is not carried over", line.shown()), SHOP);
             }
@@ -113,14 +125,14 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// `ssl-min-ver` and its kin.
-    fn versions(&mut self, line: &Line) {
+    /// `ssl-min-ver` and its kin; gives whether TLS 1.3 alone is spoken.
+    fn versions(&mut self, line: &Line) -> bool {
         let least = line.after("ssl-min-ver");
         let only = least == Some("TLSv1.3") || line.words.iter().any(|word| word == "no-tlsv12");
-        self.settings.versions(only, &line.place);
         if matches!(least, Some("SSLv3" | "TLSv1.0" | "TLSv1.1")) {
             self.plan.note(&line.place, "TLS 1.0 and 1.1 are not spoken here; 1.2 is the oldest", "");
         }
+        only
     }
 
     /// What may stand in `defaults` and in every kind of proxy. Gives whether it was known.
@@ -162,8 +174,10 @@ impl<'a> Reading<'a> {
                 | "prefer-last-server"
                 | "http-use-htx"
                 | "http-no-delay" => {}
-                "httpchk" | "tcp-check" | "ssl-hello-chk" => {
-                    let text = "upstreams are not asked whether they are well: one that keeps failing is left alone for a while";
+                // Where it is for a backend, that looks at it.
+                "httpchk" => {}
+                "tcp-check" | "ssl-hello-chk" => {
+                    let text = "upstreams are asked over HTTP alone whether they are well: one that keeps failing is left alone for a while";
                     self.plan.note(place, text, "see [site.health]");
                 }
                 _ => self.plan.note(place, format!("option {option} is not carried over"), ""),
@@ -173,16 +187,12 @@ impl<'a> Reading<'a> {
                 self.plan.note(place, format!("{:?} is not carried over", line.shown()), "see [site.compression]");
             }
             ("no" | "log" | "log-format" | "log-tag" | "retries" | "maxconn" | "fullconn", _) => {}
-            ("balance", "roundrobin" | "static-rr" | "leastconn" | "random" | "first" | "") => {}
-            ("balance", how) => {
-                let text = format!("balance {how} ties a visitor to a server, and upstreams here take turns");
-                self.plan.left_out(place, text, "keep sessions where all servers find them");
-            }
             ("stats" | "description" | "id" | "monitor-uri" | "email-alert" | "hash-type", _) => {
                 self.plan.note(place, format!("{:?} is not carried over", line.shown()), "");
             }
             (
-                "default-server"
+                "balance"
+                | "default-server"
                 | "http-reuse"
                 | "http-check"
                 | "unique-id-format"
@@ -204,7 +214,7 @@ impl<'a> Reading<'a> {
                 "see [[site.redirect]], [site.request_headers] and [site.response_headers], or have the shop do it"
             }
             "tcp-request" | "tcp-response" | "stick-table" | "stick" => "see [site.rate_limit] and [site.connections]",
-            "cookie" | "appsession" => "upstreams take turns: keep sessions where all servers find them",
+            "cookie" | "appsession" => "see site.balance.sticky, and site.balance.method with a cookie of the shop's",
             "acl" => "have the shop decide",
             _ => SHOP,
         };

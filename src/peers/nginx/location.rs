@@ -2,21 +2,76 @@
 
 use super::Reading;
 use super::grammar::Directive;
-use crate::peers::plan::Route;
-use crate::peers::upstream::{self, is_route};
+use super::rules::{self, Chain};
+use crate::peers::fields::{self, Way as To};
+use crate::peers::keys::Keys;
+use crate::peers::networks::Verdicts;
+use crate::peers::plan::Redirect;
+use crate::peers::upstream::Upstream;
+use crate::peers::upstream::is_route;
 
 /// What is behind a server: its upstreams, and paths that go elsewhere.
-type Ways = (Vec<String>, Vec<Route>);
+#[derive(Default)]
+pub(super) struct Ways {
+    pub(super) root: Option<Way>,
+    pub(super) routes: Vec<(String, Way)>,
+    /// Paths that lead elsewhere.
+    pub(super) redirects: Vec<Redirect>,
+}
 
-impl Reading<'_> {
+/// Servers, and what is said of them.
+#[derive(Clone, Default)]
+pub(super) struct Way {
+    pub(super) upstreams: Vec<Upstream>,
+    /// What a site says of its servers.
+    pub(super) group: Keys,
+    /// What the route has for itself.
+    pub(super) own: Keys,
+}
+
+/// What is looked at together with a location.
+struct Around<'a> {
+    /// The one location that forwards, if it is for everything: what it says, it says for the site.
+    whole: Option<&'a Directive>,
+    keeps_host: bool,
+}
+
+/// The one location that forwards, if it is for everything.
+pub(super) fn whole(block: &[Directive]) -> Option<&Directive> {
+    let locations: Vec<&Directive> = block.iter().filter(|one| one.name == "location").collect();
+    let mut forwarding = locations.iter().filter(|location| forwards(location));
+    match (forwarding.next(), forwarding.next()) {
+        (Some(location), None) if matches!(&location.words[..], [path] if path == "/") => Some(location),
+        _ => None,
+    }
+}
+
+fn forwards(location: &Directive) -> bool {
+    let inner = location.block.as_deref().unwrap_or_default();
+    inner
+        .iter()
+        .any(|one| matches!(&*one.name, "proxy_pass" | "grpc_pass") || (one.name == "location" && forwards(one)))
+}
+
+impl<'a> Reading<'a> {
     /// The ways that the locations of a server lead. `keeps_host`: unless they say otherwise, shops are sent the visitor's Host.
-    pub(super) fn ways(&mut self, block: &[Directive], keeps_host: bool) -> Ways {
-        let mut ways = (Vec::new(), Vec::new());
-        self.collect(block, &mut ways, keeps_host, 0);
+    pub(super) fn ways(&mut self, block: &'a [Directive], above: &'a [Directive], keeps_host: bool) -> Ways {
+        let mut ways = Ways::default();
+        let around = Around { whole: whole(block), keeps_host };
+        self.collect(&[block, above], &around, &mut ways);
+        // A route that names nobody is as the server has it, not as "/" does.
+        let is_closed = |way: &Way| way.own.has("", "allow") || way.own.has("", "deny");
+        if ways.root.as_ref().is_some_and(is_closed) {
+            let server = self.verdicts(&[block, above]).unwrap_or_else(Verdicts::open);
+            for (_, route) in ways.routes.iter_mut().filter(|(_, route)| !is_closed(route)) {
+                server.write(&mut route.own);
+            }
+        }
         ways
     }
 
-    fn collect(&mut self, block: &[Directive], ways: &mut Ways, keeps_host: bool, depth: usize) {
+    fn collect(&mut self, chain: Chain<'_, 'a>, around: &Around<'a>, ways: &mut Ways) {
+        let block: &'a [Directive] = chain.first().copied().unwrap_or_default();
         for location in block.iter().filter(|one| one.name == "location") {
             let inner = location.block.as_deref().unwrap_or_default();
             let place = &location.place;
@@ -45,36 +100,71 @@ impl Reading<'_> {
             if path.starts_with("/.well-known/acme-challenge") {
                 continue;
             }
-            if depth < DEEPEST {
-                self.collect(inner, ways, keeps_host, depth + 1);
+            let within = [&[inner], chain].concat();
+            if within.len() < DEEPEST {
+                self.collect(&within, around, ways);
             }
-            self.location(location, path, keeps_host, ways);
+            self.location(location, (path, &within), around, ways);
         }
     }
 
-    fn location(&mut self, location: &Directive, path: &str, keeps_host: bool, ways: &mut Ways) {
+    fn location(
+        &mut self,
+        location: &'a Directive,
+        (path, chain): (&str, Chain<'_, 'a>),
+        around: &Around<'a>,
+        ways: &mut Ways,
+    ) {
         let inner = location.block.as_deref().unwrap_or_default();
-        let mut target = None;
+        let (mut target, mut own) = (None, Keys::default());
+        let is_whole = around.whole.is_some_and(|whole| std::ptr::eq(whole, location));
         // Those above count where there are none here.
-        let mut keeps_host = keeps_host && !inner.iter().any(|one| one.name == "proxy_set_header");
+        let mut keeps_host = around.keeps_host && !inner.iter().any(|one| one.name == "proxy_set_header");
         for directive in inner {
             match directive.name.as_str() {
-                "proxy_pass" => target = Some(directive),
+                "proxy_pass" | "grpc_pass" => target = Some(directive),
                 "location" => {}
-                "proxy_set_header" => keeps_host |= self.header(directive),
+                // A site says it for all of its routes.
+                "proxy_set_header" => keeps_host |= self.header(directive, None) || is_host(directive),
                 "return" if directive.words.iter().any(|word| word.starts_with("https://$host")) => {}
-                _ if self.number(directive) => {}
+                "return" | "rewrite" => match self.redirect(directive, path) {
+                    Some(redirect) => ways.redirects.push(redirect),
+                    None => self.remark_on(directive),
+                },
+                _ if is_whole && rules::is_rule(directive) => {}
+                _ if rules::is_routes(directive) => {}
+                name if name.starts_with("proxy_ssl_") || name.starts_with("grpc_ssl_") => {}
                 _ => self.remark_on(directive),
             }
         }
-        let Some(target) = target else { return };
-        let Some(upstreams) = self.target(target, path) else { return };
+        let Some(target) = target else {
+            // What keeps visitors out keeps them out of what lies there, which is not carried over either.
+            inner.iter().filter(|one| rules::is_about_access(one)).for_each(|one| self.remark_on(one));
+            return;
+        };
+        let Some((upstreams, group)) = self.target(target, path, chain) else { return };
+        if !is_whole {
+            // Those around it count where it says nothing itself; what the server says holds for all.
+            let within = &chain[..chain.len().saturating_sub(2)];
+            if within.iter().any(|block| block.iter().any(rules::is_about_access)) {
+                self.access(chain, &mut own);
+            }
+            if inner.iter().any(|one| one.name == "limit_req") {
+                match path {
+                    // What "/" says would hold for the other routes too.
+                    "/" => inner.iter().filter(|one| one.name == "limit_req").for_each(|one| self.remark_on(one)),
+                    _ => self.rate(chain, &mut own),
+                }
+            }
+            self.own_limits(inner, "limits", &mut own);
+        }
         if !keeps_host {
             let text = "the shop was sent a Host of its own, and here it is sent the visitor's";
             self.plan.note(&target.place, text, "see that the shop knows its names");
         }
+        let way = Way { upstreams, group, own };
         if path == "/" {
-            ways.0 = upstreams;
+            ways.root = Some(way);
             return;
         }
         if !is_route(path) {
@@ -86,59 +176,16 @@ impl Reading<'_> {
             let text = format!("{path} is for itself and what is below it; nginx has it for {path}… too");
             self.plan.note(&location.place, text, "");
         }
-        if !ways.1.iter().any(|route| route.path == path) {
-            ways.1.push(Route { path: path.to_owned(), upstreams });
+        if !ways.routes.iter().any(|(known, _)| known == path) {
+            ways.routes.push((path.to_owned(), way));
         }
     }
 
-    /// What `proxy_pass` says.
-    fn target(&mut self, directive: &Directive, path: &str) -> Option<Vec<String>> {
-        let (text, place) = (directive.first(), &directive.place);
-        if text.contains('@') {
-            self.plan.left_out(place, "the upstream has a name or a password in it", upstream::MEND);
-            return None;
-        }
-        let Some(rest) = text.strip_prefix("http://") else {
-            let said = format!("{text:?} is no plain HTTP, which is what upstreams are spoken to in");
-            self.plan.left_out(place, said, upstream::MEND);
-            return None;
-        };
-        let (authority, rewritten) = match (rest.strip_prefix(UNIX), rest.find('/')) {
-            (Some(path), _) => path.find(':').map_or((rest, ""), |at| (&rest[..UNIX.len() + at], &path[at + 1..])),
-            (None, Some(at)) => rest.split_at(at),
-            (None, None) => (rest, ""),
-        };
-        if !rewritten.is_empty() && rewritten != path {
-            let said = format!("{text:?} puts {rewritten} in the place of {path}, and paths here stay as they are");
-            self.plan.left_out(
-                place,
-                said,
-                "have the shop take the path as visitors send it, and add a [[site.route]]",
-            );
-            return None;
-        }
-        if let Some(group) = self.groups.get(authority) {
-            if group.servers.is_empty() {
-                let said = format!("the upstream {authority:?} has no server that can be carried over");
-                self.plan.left_out(place, said, upstream::MEND);
-                return None;
-            }
-            return Some(group.servers.clone());
-        }
-        match upstream::url(authority, 80) {
-            Ok(url) => Some(vec![url]),
-            Err(why) => {
-                self.plan.left_out(place, why, upstream::MEND);
-                None
-            }
-        }
-    }
-
-    /// Whether it sends the shop the visitor's Host.
-    pub(super) fn header(&mut self, directive: &Directive) -> bool {
+    /// Takes a field of requests to the shop into `keys`, if there are any for it. Whether it is the visitor's Host.
+    pub(super) fn header(&mut self, directive: &Directive, keys: Option<&mut Keys>) -> bool {
         let value = directive.words.get(1).map_or("", String::as_str);
         match directive.first().to_ascii_lowercase().as_str() {
-            "host" if matches!(value, "$host" | "$http_host" | "$server_name") => return true,
+            "host" if is_host(directive) => return true,
             "x-forwarded-for" | "x-forwarded-proto" | "x-forwarded-host" | "x-forwarded-port" | "forwarded"
             | "upgrade" | "connection" => {}
             "x-real-ip" => {
@@ -146,8 +193,12 @@ impl Reading<'_> {
                 self.plan.left_out(&directive.place, text, "have the shop read X-Forwarded-For");
             }
             name => {
-                let text = format!("the field {name:?} is not set for the shop");
-                self.plan.left_out(&directive.place, text, SHOP);
+                let is_taken = !value.contains('$')
+                    && keys.is_some_and(|keys| fields::say(keys, To::ToShop, "set", directive.first(), value));
+                if !is_taken {
+                    let text = format!("the field {name:?} is not set for the shop");
+                    self.plan.left_out(&directive.place, text, HEADERS);
+                }
                 return name == "host";
             }
         }
@@ -155,6 +206,12 @@ impl Reading<'_> {
     }
 }
 
-const UNIX: &str = "unix:";
+/// Whether it sends the shop the visitor's Host.
+pub(super) fn is_host(directive: &Directive) -> bool {
+    let value = directive.words.get(1).map_or("", String::as_str);
+    directive.first().eq_ignore_ascii_case("host") && matches!(value, "$host" | "$http_host" | "$server_name")
+}
+
 const SHOP: &str = "have the shop do it";
+const HEADERS: &str = "see [site.request_headers], or have the shop do it";
 const DEEPEST: usize = 32;

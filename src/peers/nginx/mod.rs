@@ -1,16 +1,22 @@
 //! nginx: `server` blocks that speak TLS become sites, their prefix locations routes.
 
 mod grammar;
+mod group;
 mod location;
+mod rules;
 mod server;
+mod target;
 
 use std::collections::HashMap;
 use std::path::Path;
 
 use self::grammar::Directive;
+use self::group::Group;
+use self::rules::Zone;
 use self::server::Server;
+pub(super) use self::target::is_target;
 use super::files::Files;
-use super::plan::Plan;
+use super::plan::{Elsewhere, Plan};
 use super::settings::{Settings, read_duration};
 
 /// Reads nginx's main file and all that it includes.
@@ -23,9 +29,11 @@ pub fn nginx(path: &Path, files: &Files) -> Result<Plan, String> {
         plan: Plan::default(),
         settings: Settings::default(),
         groups: HashMap::new(),
+        zones: HashMap::new(),
         files,
         prefix: path.parent().unwrap_or(Path::new("")),
         first_default: None,
+        elsewhere: Vec::new(),
     };
     for directive in &directives {
         match (directive.name.as_str(), &directive.block) {
@@ -51,16 +59,14 @@ struct Reading<'a> {
     settings: Settings,
     /// `upstream` blocks by name.
     groups: HashMap<&'a str, Group>,
+    /// What requests and clients are counted by, by name.
+    zones: HashMap<String, Zone>,
     files: &'a Files,
     prefix: &'a Path,
     /// Whether a default server was found.
     first_default: Option<String>,
-}
-
-/// An `upstream` block.
-#[derive(Default)]
-struct Group {
-    servers: Vec<String>,
+    /// Names that only lead elsewhere.
+    elsewhere: Vec<Elsewhere>,
 }
 
 impl<'a> Reading<'a> {
@@ -69,51 +75,17 @@ impl<'a> Reading<'a> {
             let group = self.group(directive);
             self.groups.insert(directive.words.first().map_or("", String::as_str), group);
         }
+        let zones = block.iter().filter(|one| matches!(&*one.name, "limit_req_zone" | "limit_conn_zone"));
+        zones.for_each(|zone| self.zone(zone));
         let servers = block.iter().filter(|directive| directive.name == "server");
         let servers: Vec<Server<'a>> = servers.filter_map(|directive| self.server(directive, block)).collect();
         let settings = block.iter().filter(|directive| !SEEN.contains(&&*directive.name));
         for directive in settings {
-            if !self.number(directive) {
+            if !self.number(directive) && !rules::is_rule(directive) {
                 self.remark_on(directive);
             }
         }
         self.add_servers(servers);
-    }
-
-    fn group(&mut self, upstream: &Directive) -> Group {
-        let mut group = Group::default();
-        for directive in upstream.block.iter().flatten() {
-            let place = &directive.place;
-            match directive.name.as_str() {
-                "server" => {
-                    let flags = &directive.words[1.min(directive.words.len())..];
-                    if let Some(flag) = flags.iter().find(|flag| matches!(flag.as_str(), "backup" | "down")) {
-                        let text =
-                            format!("{} is {flag}, and is left out: upstreams here take turns", directive.first());
-                        self.plan.note(place, text, "add it to the site when it is needed");
-                        continue;
-                    }
-                    if let Some(weight) = flags.iter().find(|flag| flag.starts_with("weight=") && *flag != "weight=1") {
-                        self.plan.note(place, format!("{weight} is not carried over: upstreams take turns evenly"), "");
-                    }
-                    match super::upstream::url(directive.first(), 80) {
-                        Ok(url) => group.servers.push(url),
-                        Err(why) => self.plan.left_out(place, why, super::upstream::MEND),
-                    }
-                }
-                "ip_hash" | "hash" | "sticky" => {
-                    let text = format!("{} ties a visitor to a server, and upstreams here take turns", directive.name);
-                    self.plan.left_out(place, text, "keep sessions where all servers find them");
-                }
-                "least_conn" | "random" => {
-                    self.plan.note(place, format!("{} is not carried over: upstreams take turns", directive.name), "");
-                }
-                // Connections are kept and pooled without being asked.
-                "keepalive" | "keepalive_timeout" | "keepalive_requests" | "keepalive_time" | "zone" => {}
-                _ => self.remark_on(directive),
-            }
-        }
-        group
     }
 
     /// Takes a directive that sets a limit of the main file.
@@ -230,12 +202,9 @@ const OWN: &[&str] = &[
 ];
 /// What is worth knowing and changes nothing that a visitor needs.
 const NOTED: &[&str] = &[
-    "gzip",
-    "gzip_types",
     "gzip_vary",
     "gzip_proxied",
     "gzip_comp_level",
-    "gzip_min_length",
     "gzip_disable",
     "gzip_buffers",
     "gzip_http_version",
@@ -253,6 +222,10 @@ const NOTED: &[&str] = &[
 /// What else does it.
 const MENDS: &[(&str, &str)] = &[
     ("add_header", "write it into [site.response_headers] of the site file"),
+    ("gzip", "see [site.compression]"),
+    ("gzip_types", "see site.compression.types"),
+    ("gzip_min_length", "see site.compression.min_size"),
+    ("proxy_hide_header", "see site.response_headers.remove"),
     ("auth_basic", "have the shop ask for the password"),
     ("auth_basic_user_file", "have the shop ask for the password"),
     ("allow", "name the networks in site.allow; the narrowest decides there, not the first"),
@@ -265,7 +238,8 @@ const MENDS: &[(&str, &str)] = &[
     ("ssl_verify_client", "see site.tls.client_certificates; until it is set, this name is open to everybody"),
     ("real_ip_header", "name the balancer's networks in edge.trusted_proxies"),
     ("set_real_ip_from", "name the balancer's networks in edge.trusted_proxies"),
-    ("rewrite", "have the shop rewrite or redirect"),
+    ("rewrite", "see [[site.redirect]], or have the shop rewrite"),
+    ("return", "see [[site.redirect]], or have the shop answer"),
     ("if", "have the shop decide"),
     ("map", "have the shop decide"),
     ("geo", "have the shop decide"),
@@ -277,5 +251,4 @@ const MENDS: &[(&str, &str)] = &[
     ("proxy_cache_path", "nothing is cached: put a cache between the edge and the shop"),
     ("fastcgi_pass", "upstreams speak HTTP: put a web server before the program"),
     ("uwsgi_pass", "upstreams speak HTTP: have the program speak it, or put a web server before it"),
-    ("grpc_pass", "upstreams speak HTTP/1.1; keep nginx for this path"),
 ];

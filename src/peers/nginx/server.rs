@@ -4,10 +4,14 @@ use std::path::PathBuf;
 
 use super::Reading;
 use super::grammar::Directive;
+use super::location::{Ways, is_host, whole};
+use super::rules::{self, Chain, all};
 use crate::live::OrderedKey;
 use crate::name::HostPattern;
 use crate::peers::certbot::Lineage;
-use crate::peers::plan::{Plan, Provision, Site};
+use crate::peers::keys::Keys;
+use crate::peers::networks::network;
+use crate::peers::plan::{Elsewhere, Plan, Provision, Route, Site};
 use crate::peers::settings::read_address;
 
 /// A `server` block as far as it stands for itself.
@@ -31,6 +35,11 @@ impl<'a> Server<'a> {
     }
 }
 
+/// Whether TLS 1.3 alone is spoken.
+fn only_v1_3(protocols: &[&Directive]) -> bool {
+    !protocols.is_empty() && protocols.iter().flat_map(|one| &one.words).all(|word| word == "TLSv1.3")
+}
+
 impl<'a> Reading<'a> {
     /// Reads one, and takes its listeners.
     pub(super) fn server(&mut self, directive: &'a Directive, above: &'a [Directive]) -> Option<Server<'a>> {
@@ -46,7 +55,7 @@ impl<'a> Reading<'a> {
                 self.plan.note(&listen.place, "HTTP/3 is not in this version: the name is served over TCP", "");
                 continue;
             }
-            if flag("proxy_protocol") {
+            if flag("proxy_protocol") && !self.balancers(&[block, above], "proxy_protocol") {
                 let text = "which balancers speak the PROXY protocol here is not said";
                 self.plan.left_out(&listen.place, text, "name their networks in edge.proxy_protocol");
             }
@@ -58,18 +67,41 @@ impl<'a> Reading<'a> {
                 }
             }
         }
+        self.balancers(&[block, above], "X-Forwarded-For");
         let mut server = Server { directive, block, above, is_tls, is_default, hosts: Vec::new() };
         server.hosts = self.names(block);
+        // nginx speaks TLS 1.2 too where nothing is said.
+        if is_tls && !server.hosts.is_empty() && server.all("ssl_protocols").is_empty() {
+            self.settings.versions(false);
+        }
         if is_tls && !server.all("ssl_protocols").is_empty() {
             for protocols in server.all("ssl_protocols") {
-                let only = protocols.words.iter().all(|word| word == "TLSv1.3");
-                self.settings.versions(only, &protocols.place);
+                self.settings.versions(only_v1_3(&[protocols]));
                 if protocols.words.iter().any(|word| matches!(word.as_str(), "TLSv1" | "TLSv1.1" | "SSLv3")) {
                     self.plan.note(&protocols.place, "TLS 1.0 and 1.1 are not spoken here; 1.2 is the oldest", "");
                 }
             }
         }
         Some(server)
+    }
+
+    /// Takes the networks that `set_real_ip_from` names, if they say by `field` whom they speak for; gives whether they do.
+    fn balancers(&mut self, chain: Chain<'_, 'a>, field: &str) -> bool {
+        let says = all(chain, "real_ip_header").first().is_some_and(|one| one.first().eq_ignore_ascii_case(field));
+        let key = if field == "proxy_protocol" { "proxy_protocol" } else { "trusted_proxies" };
+        let named = all(chain, "set_real_ip_from");
+        for one in named.iter().filter(|_| says) {
+            match network(one.first()) {
+                Some(network) => self.settings.network(key, network),
+                None => self.remark_on(one),
+            }
+        }
+        if let Some(other) = all(chain, "real_ip_header").first().filter(|_| !says && key == "trusted_proxies")
+            && other.first() != "proxy_protocol"
+        {
+            self.remark_on(other);
+        }
+        says && !named.is_empty()
     }
 
     fn names(&mut self, block: &[Directive]) -> Vec<HostPattern> {
@@ -104,6 +136,9 @@ impl<'a> Reading<'a> {
         for server in &secure {
             self.add_secure(server);
         }
+        for elsewhere in std::mem::take(&mut self.elsewhere) {
+            self.plan.add_elsewhere(elsewhere);
+        }
         self.tell_default(&secure);
         let names_limit = secure.iter().any(|server| !server.all("client_max_body_size").is_empty());
         if !secure.is_empty() && !names_limit {
@@ -120,11 +155,28 @@ impl<'a> Reading<'a> {
     fn add_secure(&mut self, server: &Server<'a>) {
         let place = &server.directive.place;
         let (provision, key_type) = self.certificates(server);
-        let mut keeps_host = false;
-        for header in server.all("proxy_set_header") {
-            keeps_host |= self.header(header);
+        let keeps_host = server.all("proxy_set_header").into_iter().any(is_host);
+        let Ways { root, routes, mut redirects } = self.ways(server.block, server.above, keeps_host);
+        let mut keys = Keys::default();
+        let inner = whole(server.block).and_then(|location| location.block.as_deref());
+        let chain: Vec<&'a [Directive]> = inner.into_iter().chain([server.block, server.above]).collect();
+        self.site_rules(&chain, &mut keys);
+        if self.settings.versions_differ() && only_v1_3(&server.all("ssl_protocols")) {
+            keys.text("tls", "min_version", "1.3");
         }
-        let (upstreams, routes) = self.ways(server.block, keeps_host);
+        let groups = root.iter().chain(routes.iter().map(|(_, way)| way));
+        let group = self.plan.agree(place, groups.map(|way| (&way.group, way.upstreams.len() == 1)));
+        keys.join(&group);
+        // What "/" has for itself holds for the site; who needs it otherwise says so.
+        let root = root.map(|way| {
+            let mut own = way.own;
+            own.join(&keys);
+            keys = own;
+            way.upstreams
+        });
+        let upstreams = root.unwrap_or_default();
+        let routes: Vec<Route> =
+            routes.into_iter().map(|(path, way)| Route { path, upstreams: way.upstreams, keys: way.own }).collect();
         for directive in server.block {
             match directive.name.as_str() {
                 "listen"
@@ -139,21 +191,38 @@ impl<'a> Reading<'a> {
                 | "return"
                 | "proxy_set_header"
                 | "proxy_pass" => {}
+                "rewrite" => match self.redirect(directive, "/") {
+                    Some(redirect) => redirects.push(redirect),
+                    None => self.remark_on(directive),
+                },
+                _ if rules::is_rule(directive) => {}
                 _ if self.number(directive) => {}
                 _ => self.remark_on(directive),
             }
         }
-        if let Some(back) = server.block.iter().find(|one| one.name == "return") {
-            if back.first() != "444" {
-                let text = format!("{:?} is not carried over", back.shown());
-                self.plan.left_out(&back.place, text, "write it as a [[site.redirect]] of the site that it is for");
+        // A server that only redirects is a part of the site that it leads to.
+        let back = server.block.iter().find(|one| one.name == "return");
+        if let Some(back) = back.filter(|back| back.first() != "444") {
+            match self.redirect(back, "/") {
+                Some(redirect) => redirects.push(redirect),
+                None => {
+                    let text = format!("{:?} is not carried over", back.shown());
+                    let mend = "write it as a [[site.redirect]] of the site that it is for";
+                    self.plan.left_out(&back.place, text, mend);
+                }
             }
-        } else if server.hosts.is_empty() {
+        }
+        if upstreams.is_empty() && routes.is_empty() && redirects.iter().any(|redirect| redirect.path == "/") {
+            self.elsewhere.push(Elsewhere { hosts: server.hosts.clone(), redirects, provision, place: place.clone() });
+            return;
+        }
+        let says_nothing = back.is_none();
+        if says_nothing && server.hosts.is_empty() {
             if server.is_default && server.block.iter().any(|one| one.name == "location" || one.name == "root") {
                 let text = "the server has no name, so it cannot be a site";
                 self.plan.left_out(place, text, "name the hosts that it is for in a [[site]]");
             }
-        } else if upstreams.is_empty() && routes.is_empty() {
+        } else if says_nothing && upstreams.is_empty() && routes.is_empty() {
             let text = "the server passes nothing to an upstream that could be carried over, so it is no site";
             self.plan.left_out(place, text, "put the shop behind a port of its own, and add a [[site]] with it");
         }
@@ -162,6 +231,8 @@ impl<'a> Reading<'a> {
                 hosts: server.hosts.clone(),
                 upstreams,
                 routes,
+                redirects,
+                keys,
                 provision,
                 key_type,
                 place: place.clone(),

@@ -17,11 +17,34 @@ fn sites(plan: &Plan) -> Vec<String> {
             Provision::Uploaded => "uploaded",
             Provision::SelfSigned => "self-signed",
         };
+        let joined = |list: &[super::Upstream]| list.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
         let routes: String =
-            site.routes.iter().map(|route| format!(" {}={}", route.path, route.upstreams.join(","))).collect();
-        format!("{} {how} {}{routes}", hosts.join(","), site.upstreams.join(","))
+            site.routes.iter().map(|route| format!(" {}={}", route.path, joined(&route.upstreams))).collect();
+        format!("{} {how} {}{routes}", hosts.join(","), joined(&site.upstreams))
     };
     plan.sites.iter().map(site).collect()
+}
+
+/// What else the sites and their routes say, on a line each.
+fn keys(plan: &Plan) -> Vec<String> {
+    let lines = |of: String, keys: &super::Keys| -> Vec<String> {
+        let tables = keys.tables().into_iter();
+        let line = |(table, lines): (&str, Vec<String>)| {
+            let of = if table.is_empty() { of.clone() } else { format!("{of}{table}.") };
+            lines.into_iter().map(move |line| format!("{of}{line}"))
+        };
+        tables.flat_map(line).collect()
+    };
+    let site = |site: &super::Site| {
+        let redirects = site.redirects.iter().map(|redirect| {
+            let super::Redirect { hosts, path, to, status, keep } = redirect;
+            let hosts: Vec<String> = hosts.iter().map(ToString::to_string).collect();
+            format!("{}{path} {status} {to}{}", hosts.join(","), if *keep { " and the rest" } else { "" })
+        });
+        let routes = site.routes.iter().flat_map(|route| lines(format!("{} ", route.path), &route.keys));
+        lines(String::new(), &site.keys).into_iter().chain(redirects).chain(routes).collect::<Vec<_>>()
+    };
+    plan.sites.iter().flat_map(site).collect()
 }
 
 /// What was left out: line and sentence.
