@@ -178,7 +178,8 @@ fn passed_back(
         let (upstream, place) = (Tunnel::after(lease), exchange.leave_place());
         if let Some(from_client) = from_client {
             headers.remove(SEC_WEBSOCKET_ACCEPT);
-            ResponseBody::tunnel(StreamTunnel { from_client, upstream, place }, asker.finish)
+            let patience = exchange.limits().write_stall_timeout;
+            ResponseBody::tunnel(StreamTunnel { from_client, upstream, patience, place }, asker.finish)
         } else {
             headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
             headers.insert(UPGRADE, HeaderValue::from_static("websocket"));

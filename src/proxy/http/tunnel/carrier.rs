@@ -68,10 +68,15 @@ impl<C: Side, U: Side> Carrier<C, U> {
             _ => return Poll::Pending,
         };
         if !ended {
-            self.client.break_off();
-            self.upstream.break_off();
+            self.break_off();
         }
         Poll::Ready(ended)
+    }
+
+    /// Ends it at once, on both sides.
+    pub(super) fn break_off(&mut self) {
+        self.client.break_off();
+        self.upstream.break_off();
     }
 
     /// How much the client has taken, if it does not take what waits for it.
@@ -208,3 +213,108 @@ impl Side for Far {
 
 /// One TLS record, or one frame of HTTP/2, as most peers send them.
 const ROOM: usize = 16 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+
+    use super::*;
+
+    /// An end that remembers how it was left.
+    struct End(DuplexStream, bool);
+
+    impl Side for End {
+        fn poll_gone(&mut self, _: &mut Context<'_>) -> Poll<()> {
+            Poll::Pending
+        }
+
+        fn break_off(&mut self) {
+            self.1 = true;
+        }
+    }
+
+    impl AsyncRead for End {
+        fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+            Pin::new(&mut self.0).poll_read(cx, buffer)
+        }
+    }
+
+    impl AsyncWrite for End {
+        fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
+            Pin::new(&mut self.0).poll_write(cx, octets)
+        }
+
+        fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Pin::new(&mut self.0).poll_flush(cx)
+        }
+
+        fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Pin::new(&mut self.0).poll_shutdown(cx)
+        }
+    }
+
+    /// A client, a shop, and what carries between them; each pipe holds eight octets.
+    fn tunnel(early: &'static [u8]) -> (DuplexStream, Carrier<End, End>, DuplexStream) {
+        let ((client, near), (far, shop)) = (duplex(8), duplex(8));
+        (client, Carrier::new(End(near, false), early.into(), End(far, false), Bytes::new()), shop)
+    }
+
+    fn poll(carrier: &mut Carrier<End, End>) -> Poll<bool> {
+        carrier.poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    #[tokio::test]
+    async fn each_direction_ends_by_itself_and_then_the_tunnel_does() {
+        let (mut client, mut carrier, mut shop) = tunnel(b"early ");
+        client.write_all(b"word").await.expect("written");
+        client.shutdown().await.expect("ended");
+        assert!(poll(&mut carrier).is_pending());
+        let mut said = [0; 8];
+        shop.read_exact(&mut said).await.expect("octets");
+        assert_eq!(&said, b"early wo");
+        assert!(poll(&mut carrier).is_pending());
+        let mut rest = Vec::new();
+        shop.read_to_end(&mut rest).await.expect("an end");
+        assert_eq!(rest, b"rd");
+        shop.write_all(b"bye").await.expect("written");
+        drop(shop);
+        assert_eq!(poll(&mut carrier), Poll::Ready(true));
+        let mut heard = Vec::new();
+        drop(carrier);
+        client.read_to_end(&mut heard).await.expect("an end");
+        assert_eq!(heard, b"bye");
+    }
+
+    #[tokio::test]
+    async fn a_client_that_does_not_read_is_known_by_where_it_stopped() {
+        let (mut client, mut carrier, mut shop) = tunnel(b"");
+        shop.write_all(b"12345678").await.expect("written");
+        assert!(poll(&mut carrier).is_pending());
+        assert_eq!(carrier.stuck_at(), None);
+        shop.write_all(b"abcdefgh").await.expect("written");
+        assert!(poll(&mut carrier).is_pending());
+        assert_eq!(carrier.stuck_at(), Some(8));
+        client.read_exact(&mut [0; 3]).await.expect("octets");
+        assert!(poll(&mut carrier).is_pending());
+        assert_eq!(carrier.stuck_at(), Some(11));
+        client.read_exact(&mut [0; 8]).await.expect("octets");
+        assert!(poll(&mut carrier).is_pending());
+        assert_eq!(carrier.stuck_at(), None);
+    }
+
+    #[tokio::test]
+    async fn who_has_had_all_is_left_in_order_and_who_has_not_is_broken_off() {
+        for (waits, in_order) in [(&b"bye"[..], true), (b"12345678", false)] {
+            let (mut client, mut carrier, mut shop) = tunnel(b"");
+            shop.write_all(b"12345").await.expect("written");
+            assert!(poll(&mut carrier).is_pending());
+            shop.write_all(waits).await.expect("written");
+            client.write_all(b"ping").await.expect("written");
+            drop(shop); // from now on nothing can be written to it
+            assert_eq!(poll(&mut carrier), Poll::Ready(in_order));
+            assert_eq!((carrier.client.1, carrier.upstream.1), (!in_order, !in_order));
+        }
+    }
+}

@@ -5,6 +5,7 @@ mod carrier;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::ready;
+use std::time::Duration;
 
 use bytes::Bytes;
 use h2::{RecvStream, SendStream};
@@ -24,6 +25,7 @@ pub(super) async fn carry(connection: &Rc<Connection>, tunnel: Tunnel, early: By
     // While a tunnel is open, the connection's deadline is set only when the client does not take what it is sent.
     let carried = connection.alarm.guard(poll_fn(|cx| carrier.poll(cx))).await;
     if carried.is_none() {
+        carrier.break_off();
         connection.worker.counters.shed.count(Shed::WriteStall);
     }
     carried == Some(true)
@@ -33,6 +35,8 @@ pub(super) async fn carry(connection: &Rc<Connection>, tunnel: Tunnel, early: By
 pub(super) struct StreamTunnel {
     pub(super) from_client: RecvStream,
     pub(super) upstream: Tunnel,
+    /// How long the client may take nothing of what it is sent.
+    pub(super) patience: Duration,
     /// Of the client's network, at a site that limits it.
     pub(super) place: Option<Box<Place>>,
 }
@@ -47,7 +51,7 @@ impl StreamTunnel {
             let Some((upstream, late)) = self.upstream.open() else { return };
             let client = StreamOctets::new(self.from_client, to_client);
             let mut carrier = Carrier::new(client, Bytes::new(), upstream, late);
-            let (alarm, patience) = (connection.worker.alarms.alarm(), connection.write_stall.get());
+            let (alarm, patience) = (connection.worker.alarms.alarm(), self.patience);
             let mut stuck_at = None;
             let is_stalled = poll_fn(|cx| {
                 if carrier.poll(cx).is_ready() {
@@ -63,7 +67,7 @@ impl StreamTunnel {
                 true.into()
             });
             if is_stalled.await {
-                // What it holds is reset with it.
+                carrier.break_off();
                 connection.worker.counters.shed.count(Shed::WriteStall);
             }
         });
