@@ -20,6 +20,8 @@ pub(super) fn of(head: &[u8], is_secure: bool) -> Option<(Request<()>, Option<St
         let name = HeaderName::from_bytes(field.name.as_bytes()).ok()?;
         match name.as_str() {
             "sec-websocket-key" if is_handshake => accept = Some(derive_accept_key(field.value)),
+            // A GET may say that it has no content; of a CONNECT it would be said of the tunnel.
+            "content-length" if is_handshake => {}
             "host" => authority = Some(Authority::try_from(field.value).ok()?),
             "connection" | "transfer-encoding" | "upgrade" | "keep-alive" | "proxy-connection" => {}
             _ => drop(fields.append(name, HeaderValue::from_bytes(field.value).ok()?)),
@@ -63,7 +65,7 @@ mod tests {
 
     #[test]
     fn a_websocket_is_asked_for_by_connect() {
-        let head = "GET /chat?a=1 HTTP/1.1\r\nhost: shop.example\r\nsec-websocket-version: 13\r\n\
+        let head = "GET /chat?a=1 HTTP/1.1\r\nhost: shop.example\r\nsec-websocket-version: 13\r\ncontent-length: 0\r\n\
                     sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n";
         let (request, accept) = of(head.as_bytes(), false).expect("a request");
         assert_eq!(
