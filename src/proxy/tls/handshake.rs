@@ -9,8 +9,8 @@ use std::time::SystemTime;
 
 use rustls::{AlertDescription, HandshakeKind as RustlsKind, ProtocolVersion, ServerConnection};
 use tokio::io::AsyncWriteExt;
-use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
+use tokio_rustls::{LazyConfigAcceptor, StartHandshake};
 
 use super::hello::{self, Served};
 use super::identity::{self, Identity};
@@ -57,8 +57,20 @@ pub(in crate::proxy) async fn accept(
     is_own_check: bool,
 ) -> Result<Option<Accepted>, Refused> {
     let acceptor = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), socket);
-    let mut start = acceptor.await.map_err(|error| refused(&error))?;
+    let start = acceptor.await.map_err(|error| refused(&error))?;
+    // Boxed: whoever never comes to the end of a hello does not hold the room that the rest takes.
+    Box::pin(answer(start, policy, index, challenges, sni, is_own_check)).await
+}
 
+/// Decides about a hello that has come, and finishes the handshake.
+async fn answer(
+    mut start: StartHandshake<Socket>,
+    policy: &TlsPolicy,
+    index: &RefCell<Cached<CertIndex>>,
+    challenges: &RefCell<Cached<Challenges>>,
+    sni: &OnceCell<Box<str>>,
+    is_own_check: bool,
+) -> Result<Option<Accepted>, Refused> {
     let hello = start.client_hello();
     if let Some(name) = hello.server_name() {
         sni.get_or_init(|| name.into());
