@@ -207,7 +207,7 @@ impl Manager {
         let records = self.orders.records.clone();
         let forget = move || {
             let managed = terms.sites.iter().filter(|site| site.is_managed(&ledger.choices));
-            records.end_all_but(&managed.map(|site| &*site.name).collect())
+            records.end_all_but(&managed.map(|site| &*site.name).collect(), now())
         };
         if let Ok(Err(error)) = spawn_blocking(forget).await {
             tracing::warn!(%error, "the orders of sites that are gone cannot be deleted, and do no harm");

@@ -125,13 +125,24 @@ impl Records {
         folder(slot).map_or(Ok(()), |folder| self.store.delete(&folder).map(drop))
     }
 
-    /// Ends the orders of all other sites: whoever had them is gone, or has another name.
-    pub(super) fn end_all_but(&self, managed: &BTreeSet<&str>) -> Result<(), StoreError> {
+    /// Ends the orders of all other sites: whoever had them is gone, or has another name. How such a site was doing is kept until it
+    /// can matter to nobody any more: one that comes back must not ask an authority more often than if it had stayed.
+    pub(super) fn end_all_but(&self, managed: &BTreeSet<&str>, now: i64) -> Result<(), StoreError> {
         for key in OrderedKey::ALL {
             let sites = self.store.names(&Key::known(&["acme", Slot::new("", key).orders()]))?;
             for site in sites.iter().filter(|site| !managed.contains(site.as_str())) {
                 tracing::info!(%site, key = key.word(), "forgets the open order of a site that is not managed any more");
                 self.end(&Slot::new(site, key))?;
+            }
+            let folder = Key::known(&["acme", Slot::new("", key).standings()]);
+            for file in self.store.names(&folder)? {
+                let site = file.strip_suffix(".json").filter(|site| !managed.contains(site));
+                if let Some(site) = site
+                    && self.standing(&Slot::new(site, key))?.is_long_past(now)
+                    && let Some(file) = folder.below(&file)
+                {
+                    self.store.delete(&file)?;
+                }
             }
         }
         Ok(())
@@ -179,3 +190,35 @@ fn json(value: &impl Serialize) -> Vec<u8> {
 const ORDER: &str = "order.json";
 const KEY: &str = "key.pem";
 const UNFIT: &str = "the site's name cannot be the name of a folder; give it a shorter one without slashes";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_a_departed_site_was_doing_is_kept_as_long_as_it_can_matter() {
+        const DAY: i64 = 86_400;
+        let records = Records::new(Store::in_memory());
+        let stood = |site: &str, standing: SiteStanding| {
+            for key in OrderedKey::ALL {
+                records.stand(&Slot::new(site, key), &standing).expect("written");
+            }
+        };
+        let issued = |at| SiteStanding { issued: Some(at), ends: Some(at + 90 * DAY), ..SiteStanding::default() };
+        stood("there", issued(0));
+        stood("gone", issued(0));
+        stood("gone-of-late", issued(100 * DAY));
+        stood("gone-and-failing", SiteStanding { next: Some(150 * DAY), failures: 3, ..issued(0) });
+        let left = |now: i64| {
+            records.end_all_but(&BTreeSet::from(["there"]), now * DAY).expect("read");
+            OrderedKey::ALL.map(|key| {
+                let all = ["there", "gone", "gone-of-late", "gone-and-failing"].into_iter();
+                all.filter(|site| records.standing(&Slot::new(site, key)).expect("read").issued.is_some()).count()
+            })
+        };
+        assert_eq!(left(179), [4, 4]);
+        assert_eq!(left(181), [3, 3], "without who has no certificate for 90 days and no rest");
+        assert_eq!(left(241), [2, 2], "without who failed");
+        assert_eq!(left(1000), [1, 1]);
+    }
+}

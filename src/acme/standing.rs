@@ -210,6 +210,15 @@ impl SiteStanding {
         known.get(place).copied().unwrap_or(Challenge::Http01)
     }
 
+    /// Whether nothing of it would matter to a site of its name that is managed again at `now`: no rest and no certificate of it is
+    /// left, and authorities count no longer.
+    pub(super) fn is_long_past(&self, now: i64) -> bool {
+        let rests = self.own_rest.iter().chain(self.resting.values()).map(|rest| rest.told.unwrap_or(rest.since));
+        let orders = self.history.last().map(|outcome| outcome.at);
+        let last = rests.chain(orders).chain([self.next, self.issued, self.ends].into_iter().flatten()).max();
+        last.is_none_or(|last| last.saturating_add(KEPT) < now)
+    }
+
     /// Whether what was tried last came to nothing.
     pub(super) const fn has_failed(&self) -> bool {
         self.failures > 0 || self.failed_checks > 0
@@ -292,3 +301,5 @@ impl SiteStanding {
 /// Seconds after which a renewal is late.
 const LATE: i64 = 86_400;
 const LONGEST_HISTORY: usize = 20;
+/// Seconds for which a site that is gone is remembered; the longest that authorities count is a week.
+const KEPT: i64 = 90 * 86_400;
