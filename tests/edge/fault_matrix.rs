@@ -31,12 +31,13 @@ struct Case {
 }
 
 impl Case {
-    /// A fault under every kind of request; `of_websockets`: what who asks for one sees, where that can be asked for.
-    fn all(fault: &'static str, expected: Seen, of_websockets: Option<Seen>) -> Vec<Self> {
+    /// A fault under every kind of request; `of_websockets`: what who asks for one sees over HTTP/1.1 and over HTTP/2, where that can
+    /// be asked for.
+    fn all(fault: &'static str, expected: Seen, of_websockets: Option<[Seen; 2]>) -> Vec<Self> {
         let over = |version, kinds: &'static [Kind]| kinds.iter().map(move |&kind| (version, kind));
         let all = over(Version::Http1, client::OVER_HTTP1).chain(over(Version::Http2, client::OVER_HTTP2));
         all.filter_map(|(version, kind)| {
-            let expected = if kind == Kind::WebSocket { of_websockets? } else { expected };
+            let expected = if kind == Kind::WebSocket { of_websockets?[version as usize] } else { expected };
             Some(Self { fault, version, kind, expected })
         })
         .collect()

@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 
 use rustix::net::connect_unspec;
 use socket2::{Domain, Socket, Type};
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::{BrokenOff, Case, Seen, Whole, surprises};
 use crate::support::{Exchange, Origin, SWITCHING, Setup, Then, authority};
@@ -33,43 +34,44 @@ fn whatever_an_upstream_does_a_client_sees_the_truth() {
     assert_eq!(surprises(edge.https, &cases), Vec::<String>::new());
 }
 
-/// Where it is asked for, what is seen of it, and what by who asks for a WebSocket.
-const FAULTS: &[(&str, Seen, Seen)] = &[
+/// Where it is asked for, what is seen of it, and what by who asks for a WebSocket, over HTTP/1.1 and over HTTP/2: there 200 is what
+/// opens a tunnel, and a shop's own would.
+const FAULTS: &[(&str, Seen, [Seen; 2])] = &[
     // Nobody is there, or somebody who says nothing.
-    ("/refused", Whole(502), Whole(502)),
-    ("/silent", Whole(504), Whole(504)),
-    ("/closes", Whole(502), Whole(502)),
-    ("/resets", Whole(502), Whole(502)),
+    ("/refused", Whole(502), [Whole(502), Whole(502)]),
+    ("/silent", Whole(504), [Whole(504), Whole(504)]),
+    ("/closes", Whole(502), [Whole(502), Whole(502)]),
+    ("/resets", Whole(502), [Whole(502), Whole(502)]),
     // Heads that are none.
-    ("/half-a-head", Whole(502), Whole(502)),
-    ("/half-a-head-and-a-reset", Whole(502), Whole(502)),
-    ("/drips", Whole(504), Whole(504)),
-    ("/endless-head", Whole(502), Whole(502)),
-    ("/endless-hints", Whole(504), Whole(504)),
-    ("/no-status", Whole(502), Whole(502)),
-    ("/no-field", Whole(502), Whole(502)),
-    ("/two-lengths", Whole(502), Whole(502)),
+    ("/half-a-head", Whole(502), [Whole(502), Whole(502)]),
+    ("/half-a-head-and-a-reset", Whole(502), [Whole(502), Whole(502)]),
+    ("/drips", Whole(504), [Whole(504), Whole(504)]),
+    ("/endless-head", Whole(502), [Whole(502), Whole(502)]),
+    ("/endless-hints", Whole(504), [Whole(504), Whole(504)]),
+    ("/no-status", Whole(502), [Whole(502), Whole(502)]),
+    ("/no-field", Whole(502), [Whole(502), Whole(502)]),
+    ("/two-lengths", Whole(502), [Whole(502), Whole(502)]),
     // Bodies that stop short.
-    ("/head-only", BrokenOff, BrokenOff),
-    ("/head-only-and-a-reset", BrokenOff, BrokenOff),
-    ("/short", BrokenOff, BrokenOff),
-    ("/short-and-a-reset", BrokenOff, BrokenOff),
-    ("/stalls", BrokenOff, BrokenOff),
-    ("/no-last-chunk", BrokenOff, BrokenOff),
-    ("/half-a-chunk", BrokenOff, BrokenOff),
-    ("/stalls-in-a-chunk", BrokenOff, BrokenOff),
-    ("/no-chunk-size", BrokenOff, BrokenOff),
-    ("/huge-chunk-size", BrokenOff, BrokenOff),
-    ("/half-a-trailer", BrokenOff, BrokenOff),
-    ("/unframed-and-a-reset", BrokenOff, BrokenOff),
+    ("/head-only", BrokenOff, [BrokenOff, Whole(502)]),
+    ("/head-only-and-a-reset", BrokenOff, [BrokenOff, Whole(502)]),
+    ("/short", BrokenOff, [BrokenOff, Whole(502)]),
+    ("/short-and-a-reset", BrokenOff, [BrokenOff, Whole(502)]),
+    ("/stalls", BrokenOff, [BrokenOff, Whole(502)]),
+    ("/no-last-chunk", BrokenOff, [BrokenOff, Whole(502)]),
+    ("/half-a-chunk", BrokenOff, [BrokenOff, Whole(502)]),
+    ("/stalls-in-a-chunk", BrokenOff, [BrokenOff, Whole(502)]),
+    ("/no-chunk-size", BrokenOff, [BrokenOff, Whole(502)]),
+    ("/huge-chunk-size", BrokenOff, [BrokenOff, Whole(502)]),
+    ("/half-a-trailer", BrokenOff, [BrokenOff, Whole(502)]),
+    ("/unframed-and-a-reset", BrokenOff, [BrokenOff, Whole(502)]),
     // Answers that are whole, from who is not to be asked again.
-    ("/unframed", Whole(200), Whole(200)),
-    ("/early", Whole(200), Whole(200)),
-    ("/early-and-a-reset", Whole(200), Whole(200)),
-    ("/more-than-asked", Whole(200), Whole(200)),
+    ("/unframed", Whole(200), [Whole(200), Whole(502)]),
+    ("/early", Whole(200), [Whole(200), Whole(502)]),
+    ("/early-and-a-reset", Whole(200), [Whole(200), Whole(502)]),
+    ("/more-than-asked", Whole(200), [Whole(200), Whole(502)]),
     // Other protocols that nobody asked for, or that end at once.
-    ("/switches", Whole(502), Whole(101)),
-    ("/switches-and-resets", Whole(502), Whole(101)),
+    ("/switches", Whole(502), [Whole(101), Whole(200)]),
+    ("/switches-and-resets", Whole(502), [Whole(101), BrokenOff]),
 ];
 
 /// Does what the path says.
@@ -97,7 +99,11 @@ fn misbehave(exchange: &mut Exchange<'_>) -> io::Result<Then> {
         "/half-a-trailer" => chunked.to_owned() + "0\r\nx-sum: 1",
         "/unframed" | "/unframed-and-a-reset" => format!("HTTP/1.1 200 OK\r\n\r\n{path}"),
         "/more-than-asked" => whole.clone() + &whole,
-        "/switches" | "/switches-and-resets" => String::from_utf8_lossy(SWITCHING).into_owned(),
+        "/switches" | "/switches-and-resets" => {
+            let key = exchange.head.field("sec-websocket-key").unwrap_or("dGhlIHNhbXBsZSBub25jZQ==");
+            String::from_utf8_lossy(SWITCHING)
+                .replace("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", &derive_accept_key(key.as_bytes()))
+        }
         "/drips" => {
             for octet in "HTTP/1.1 200 OK\r\nx: ".bytes().chain(std::iter::repeat(b'y')) {
                 exchange.write(&[octet])?;
