@@ -60,6 +60,7 @@ mod name_servers;
 mod names;
 mod objects;
 mod on_demand;
+mod one_of_three;
 mod openapi;
 mod order_kills;
 mod order_plan;
