@@ -5,6 +5,7 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
+use bytes::Bytes;
 use http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -63,11 +64,19 @@ pub(super) async fn serve(connection: &Rc<Connection>) {
     };
     match &end {
         End::Done(early) => {
-            if let Some((tunnel, _place)) = connection.tunnel.take() {
-                match tunnel::carry(connection, tunnel, early.clone()).await {
-                    true => {} // what is left to be read is read, so that closing resets nothing
-                    false => return connection.reset(),
-                }
+            if let Some((tunnel, place)) = connection.tunnel.take() {
+                // In a task of its own, since this one has room for all that HTTP takes; and a copy, since what hyper has read
+                // keeps the whole of its buffer, even if it is nothing.
+                let (connection, early) = (Rc::clone(connection), Bytes::copy_from_slice(early));
+                tokio::task::spawn_local(async move {
+                    let _place = place;
+                    match tunnel::carry(&connection, tunnel, early).await {
+                        // What is left to be read is read, so that closing resets nothing.
+                        true => leave(&connection, &End::Done(Bytes::new())).await,
+                        false => connection.reset(),
+                    }
+                });
+                return;
             }
         }
         End::HalfHead => {
