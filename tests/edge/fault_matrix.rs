@@ -58,3 +58,13 @@ fn surprises(edge: SocketAddr, cases: &[Case]) -> Vec<String> {
         asking.into_iter().filter_map(|asked| asked.join().expect("a client that comes to its end")).collect()
     })
 }
+
+/// Routes to `url` on which an answer, or what follows its head, is not waited for as long as elsewhere: what is well must not be given
+/// up because the machine is busy.
+fn patience(url: &str, until_head: &[&str], between: &[&str]) -> String {
+    let route = |path: &str, limit: &str| {
+        format!("[[site.route]]\npath = {path:?}\nupstreams = [{url:?}]\nlimits = {{ {limit} = \"2s\" }}\n")
+    };
+    let heads = until_head.iter().map(|path| route(path, "upstream_response_timeout"));
+    heads.chain(between.iter().map(|path| route(path, "body_idle_timeout"))).collect()
+}

@@ -77,7 +77,7 @@ fn at_most_what_it_had_fails_and_that_only_if_it_may_not_be_asked_twice() {
          health = {{ eject_after = 3, eject_for = \"300ms\", failure_statuses = [500] }}\n"
     ));
     setup.certificate("shop", &authority().issue(&["shop.example"]));
-    setup.set("edge", "workers = 1").set("limits", "upstream_response_timeout = \"2s\"");
+    setup.set("edge", "workers = 1").set("limits", "upstream_response_timeout = \"5s\"");
     let edge = setup.start();
     let ejections = || edge.scrape().sum("vitrine_upstream_ejections_total", &[]);
     let returns = || {

@@ -7,7 +7,7 @@ use rustix::net::connect_unspec;
 use socket2::{Domain, Socket, Type};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use super::{BrokenOff, Case, Seen, Whole, surprises};
+use super::{BrokenOff, Case, Seen, Whole, patience, surprises};
 use crate::support::{Exchange, Origin, SWITCHING, Setup, Then, authority};
 
 #[test]
@@ -24,10 +24,14 @@ fn whatever_an_upstream_does_a_client_sees_the_truth() {
         origin.url(),
         nobody.0
     ));
+    setup.raw_site(&patience(
+        &origin.url(),
+        &["/silent", "/drips", "/endless-hints"],
+        &["/stalls", "/stalls-in-a-chunk"],
+    ));
     setup.certificate("shop", &authority().issue(&["shop.example"]));
     // One worker has one pool, in which all meet.
     setup.set("edge", "workers = 1");
-    setup.set("limits", "upstream_response_timeout = \"3s\"").set("limits", "body_idle_timeout = \"3s\"");
     let edge = setup.start();
     let cases: Vec<Case> =
         FAULTS.iter().flat_map(|(fault, seen, of_websockets)| Case::all(fault, *seen, Some(*of_websockets))).collect();

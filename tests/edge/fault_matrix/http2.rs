@@ -9,19 +9,19 @@ use h2::{Reason, RecvStream, SendStream};
 use http::Response;
 use tokio::net::{TcpListener, TcpStream};
 
-use super::{BrokenOff, Case, Seen, Whole, surprises};
+use super::{BrokenOff, Case, Seen, Whole, patience, surprises};
 use crate::support::{Setup, authority};
 
 #[test]
 fn whatever_an_upstream_of_http2_does_a_client_sees_the_truth() {
+    let url = format!("h2c://{}", misbehaving());
     let mut setup = Setup::new();
     setup.raw_site(&format!(
-        "[[site]]\nhosts = [\"shop.example\"]\nupstreams = [\"h2c://{}\"]\nhealth = {{ eject_after = 0 }}\n",
-        misbehaving()
+        "[[site]]\nhosts = [\"shop.example\"]\nupstreams = [{url:?}]\nhealth = {{ eject_after = 0 }}\n"
     ));
+    setup.raw_site(&patience(&url, &["/silent"], &["/stalls"]));
     setup.certificate("shop", &authority().issue(&["shop.example"]));
     setup.set("edge", "workers = 1");
-    setup.set("limits", "upstream_response_timeout = \"3s\"").set("limits", "body_idle_timeout = \"3s\"");
     let edge = setup.start();
     let cases = |faults: &[(&'static str, Seen)]| -> Vec<Case> {
         faults.iter().flat_map(|(fault, seen)| Case::all(fault, *seen, None)).collect()

@@ -83,18 +83,15 @@ fn start(origin: &Origin) -> Edge {
          [[site.redirect]]\npath = \"/moved\"\nto = \"/new\"\nstatus = 302\n\
          [[site.route]]\npath = \"/closed\"\nupstreams = [\"{url}\"]\ndeny = [\"0.0.0.0/0\"]\n\
          [[site.route]]\npath = \"/often\"\nupstreams = [\"{url}\"]\nrate_limit = {{ rate = \"1/h\", burst = 1 }}\n\
+         [[site.route]]\npath = \"/silent\"\nupstreams = [\"{url}\"]\nlimits = {{ upstream_response_timeout = \"2s\" }}\n\
          [[site.route]]\npath = \"/refused\"\nupstreams = [\"http://127.0.0.1:1\"]\n\
          [[site]]\nhosts = [\"works.shop.example\"]\nupstreams = [\"{url}\"]\n[site.maintenance]\non = true\n\
          [[site]]\nhosts = [\"other.example\"]\nupstreams = [\"{url}\"]\n"
     ));
     setup.certificate("shop", &authority().issue(&["shop.example", "*.shop.example"]));
-    for limit in [
-        "header_timeout = \"2s\"",
-        "body_idle_timeout = \"2s\"",
-        "upstream_response_timeout = \"2s\"",
-        "uri_length = \"1KiB\"",
-        "body_size = \"1KiB\"",
-    ] {
+    for limit in
+        ["header_timeout = \"2s\"", "body_idle_timeout = \"2s\"", "uri_length = \"1KiB\"", "body_size = \"1KiB\""]
+    {
         setup.set("limits", limit);
     }
     let folder = setup.certs().join("well-known/shop.example");
