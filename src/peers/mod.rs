@@ -20,6 +20,7 @@ mod keys;
 mod networks;
 mod nginx;
 mod plan;
+mod redirect;
 mod settings;
 mod upstream;
 
@@ -31,8 +32,9 @@ pub use keys::{Keys, quoted, quoted_list};
 
 pub use nginx::nginx;
 pub use plan::{
-    Account, AccountKey, Authority, Certificate, Place, Plan, Provision, Redirect, Remark, Route, Setting, Site, Weight,
+    Account, AccountKey, Authority, Certificate, Place, Plan, Provision, Remark, Route, Setting, Site, Weight,
 };
+pub use redirect::Redirect;
 pub use upstream::Upstream;
 
 #[cfg(test)]

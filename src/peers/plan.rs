@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::keys::{Keys, agreed};
+use super::redirect::{Elsewhere, Redirect};
 use super::upstream::Upstream;
 use crate::live::OrderedKey;
 use crate::name::HostPattern;
@@ -61,30 +62,6 @@ pub struct Route {
     pub upstreams: Vec<Upstream>,
     /// What else the route says.
     pub keys: Keys,
-}
-
-/// A `[[site.redirect]]`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Redirect {
-    /// Of which of the site's hosts; empty: of all.
-    pub hosts: Vec<HostPattern>,
-    /// Of which path, and all below it.
-    pub path: String,
-    /// An address, or a path.
-    pub to: String,
-    /// 301, 302, 307 or 308.
-    pub status: u16,
-    /// Whether the rest of the path and the query go behind it.
-    pub keep: bool,
-}
-
-/// Names that only lead elsewhere.
-#[derive(Clone, Debug)]
-pub(super) struct Elsewhere {
-    pub(super) hosts: Vec<HostPattern>,
-    pub(super) redirects: Vec<Redirect>,
-    pub(super) provision: Provision,
-    pub(super) place: Place,
 }
 
 /// Where a site's certificates came from, and will come from.
@@ -281,6 +258,9 @@ impl Plan {
             doubled.extend(taken.map(|known| (host.to_string(), known.place.clone())));
             taken.is_none()
         });
+        // What a host that stays elsewhere leads to, it leads to there.
+        let Site { hosts, redirects, .. } = &mut site;
+        redirects.retain(|redirect| redirect.is_of(hosts));
         for (host, first) in doubled {
             let text = format!("{host} is served at {first} already, and a host has one site");
             self.left_out(&site.place.clone(), text, "see which of the two is meant, and edit its site file");

@@ -7,8 +7,7 @@ use super::ways::{Match, Ways};
 use crate::peers::fields::Way as To;
 use crate::peers::keys::Keys;
 use crate::peers::networks::network;
-use crate::peers::nginx::is_target;
-use crate::peers::plan::Redirect;
+use crate::peers::redirect::{Redirect, is_target};
 use crate::peers::settings::{read_size, written};
 use crate::peers::upstream::is_route;
 

@@ -6,8 +6,9 @@ use super::proxy::Proxy;
 use super::tls::Keys;
 use super::ways::Ways;
 use crate::name::HostPattern;
-pub(super) use crate::peers::plan::Elsewhere;
-use crate::peers::plan::{Place, Provision, Redirect, Route, Site};
+use crate::peers::plan::{Place, Provision, Route, Site};
+pub(super) use crate::peers::redirect::Elsewhere;
+use crate::peers::redirect::Redirect;
 
 impl Reading<'_> {
     /// Makes a site of a block.
@@ -74,6 +75,8 @@ impl Reading<'_> {
             );
         }
         let provision = self.provision(&keys, &hosts, place);
+        // Those that no site has in the end.
+        let mut elsewhere = ways.redirects.clone();
         for (named, root, routes) in ways.by_host() {
             let own = match named {
                 Some(named) => self.plan.hosts(place, named.iter().map(String::as_str)),
@@ -98,9 +101,11 @@ impl Reading<'_> {
                 Route { path, upstreams: proxy.upstreams, keys }
             };
             // Those for some of its hosts alone, and those for all.
-            let is_ours = |redirect: &&Redirect| redirect.hosts.iter().all(|host| own.contains(host));
+            let (ours, others): (Vec<Redirect>, Vec<Redirect>) =
+                ways.redirects.iter().cloned().partition(|redirect| redirect.is_of(&own));
+            elsewhere.retain(|redirect| others.contains(redirect));
             self.plan.add_site(Site {
-                redirects: ways.redirects.iter().filter(is_ours).cloned().collect(),
+                redirects: ours,
                 hosts: own,
                 upstreams,
                 routes: routes.into_iter().map(route).collect(),
@@ -109,6 +114,10 @@ impl Reading<'_> {
                 key_type: None,
                 place: place.clone(),
             });
+        }
+        for redirect in elsewhere {
+            let text = format!("what leads to {:?} is of no host of the site", redirect.to);
+            self.plan.left_out(place, text, "add the host to a site, with a [[site.redirect]]");
         }
     }
 

@@ -7,7 +7,8 @@ use super::grammar::Segment;
 use super::proxy::Proxy;
 use super::tls::Keys;
 use crate::peers::keys;
-use crate::peers::plan::{Place, Redirect};
+use crate::peers::plan::Place;
+use crate::peers::redirect::Redirect;
 use crate::peers::upstream::is_route;
 
 /// What a block comes to.

@@ -7,8 +7,8 @@ use crate::name::HostPattern;
 use crate::peers::fields::{self, Way};
 use crate::peers::keys::Keys;
 use crate::peers::networks::Verdicts;
-use crate::peers::nginx::is_target;
-use crate::peers::plan::{Place, Redirect, Site};
+use crate::peers::plan::{Place, Site};
+use crate::peers::redirect::{Redirect, is_target};
 use crate::peers::upstream::is_route;
 
 /// What is found of a frontend's rules.

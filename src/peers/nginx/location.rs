@@ -6,7 +6,7 @@ use super::rules::{self, Chain};
 use crate::peers::fields::{self, Way as To};
 use crate::peers::keys::Keys;
 use crate::peers::networks::Verdicts;
-use crate::peers::plan::Redirect;
+use crate::peers::redirect::Redirect;
 use crate::peers::upstream::Upstream;
 use crate::peers::upstream::is_route;
 

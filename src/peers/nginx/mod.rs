@@ -14,9 +14,9 @@ use self::grammar::Directive;
 use self::group::Group;
 use self::rules::Zone;
 use self::server::Server;
-pub(super) use self::target::is_target;
 use super::files::Files;
-use super::plan::{Elsewhere, Plan};
+use super::plan::Plan;
+use super::redirect::Elsewhere;
 use super::settings::{Settings, read_duration};
 
 /// Reads nginx's main file and all that it includes.

@@ -11,7 +11,8 @@ use crate::name::HostPattern;
 use crate::peers::certbot::Lineage;
 use crate::peers::keys::Keys;
 use crate::peers::networks::network;
-use crate::peers::plan::{Elsewhere, Plan, Provision, Route, Site};
+use crate::peers::plan::{Plan, Provision, Route, Site};
+use crate::peers::redirect::Elsewhere;
 use crate::peers::settings::read_address;
 
 /// A `server` block as far as it stands for itself.

@@ -5,7 +5,7 @@ use super::grammar::Directive;
 use super::rules::{Chain, all};
 use crate::name::HostName;
 use crate::peers::keys::Keys;
-use crate::peers::plan::Redirect;
+use crate::peers::redirect::{Redirect, is_target};
 use crate::peers::upstream::Upstream;
 use crate::peers::upstream::{self, Speech, is_route};
 
@@ -158,14 +158,6 @@ fn rewritten(pattern: &str, to: &str, status: u16) -> Option<Redirect> {
     let path = path.strip_suffix("(.*)$").or_else(|| path.strip_suffix("(.*)"))?;
     let to = to.strip_suffix("$1")?;
     redirect(path, to).filter(|_| path.ends_with('/') && to.ends_with('/'))
-}
-
-/// What `site.redirect.to` takes, but for plain HTTP, from where the edge leads back.
-pub(in crate::peers) fn is_target(to: &str) -> bool {
-    let is_plain = to.bytes().all(|octet| octet.is_ascii_graphic()) && !to.contains(['$', '?', '#', '\\', '@', '"']);
-    let host = to.strip_prefix("https://").map(|rest| rest.split(['/', ':']).next().unwrap_or_default());
-    let is_address = host.is_some_and(|host| HostName::parse(host).is_ok());
-    is_plain && (is_address || to.starts_with('/') && !to.starts_with("//"))
 }
 
 const UNIX: &str = "unix:";

@@ -311,3 +311,20 @@ other.example {
     let networks = ["edge.proxy_protocol = [\"10.0.0.9/32\"]", "edge.trusted_proxies = [\"10.0.0.0/8\"]"];
     assert!(networks.iter().all(|line| settings(&plan).contains(&(*line).to_owned())), "{:?}", settings(&plan));
 }
+
+#[test]
+fn a_host_below_a_wildcard_leads_elsewhere_and_one_that_is_not_there_is_told() {
+    let plan = plan(
+        "*.shop.example {
+  tls own.crt own.key
+  @a host a.shop.example
+  redir @a https://b.example{uri}
+  @c host c.example
+  redir @c https://d.example{uri}
+  reverse_proxy 10.0.0.1
+}
+",
+    );
+    assert_eq!(keys(&plan), ["a.shop.example/ 302 https://b.example and the rest"]);
+    assert_eq!(left_out(&plan), ["1: what leads to \"https://d.example\" is of no host of the site"]);
+}
