@@ -46,6 +46,55 @@ fn a_quiet_connection_is_closed_without_a_word() {
     assert_eq!(plain.until_closed(), b"");
 }
 
+#[test]
+fn a_connection_that_has_rested_serves_on_whatever_comes_and_however() {
+    let origin = Origin::new(|exchange| {
+        let (content, target) = (exchange.body()?, exchange.asked().1.to_owned());
+        exchange.answer("200 OK", &[], &[target.as_bytes(), &content.bytes].concat())
+    });
+    let edge = limited(&origin, &["header_timeout = \"2500ms\"", "idle_timeout = \"10s\""]);
+    let used = || {
+        let mut client = edge.open("shop.example");
+        assert_eq!(client.get("shop.example", "/").text(), "/");
+        client
+    };
+    let (mut whole, mut dripped, mut two, mut plain) = (used(), used(), used(), Talk::plain(edge.http()));
+    // When this head is late, the others have been quiet for longer than the second after which they rest.
+    let mut late = edge.open("shop.example");
+    late.send("GET / HTTP/1.1\r\nhost: shop.ex");
+    assert_eq!(late.response().status, 408);
+
+    assert_eq!(whole.get("shop.example", "/again").text(), "/again");
+    let post = "\r\nPOST /drip HTTP/1.1\r\nhost: shop.example\r\ncontent-length: 4\r\n\r\nbody";
+    post.as_bytes().iter().for_each(|octet| dripped.send([*octet]));
+    assert_eq!(dripped.response().text(), "/dripbody");
+    two.send("GET /1 HTTP/1.1\r\nhost: shop.example\r\n\r\nGET /2 HTTP/1.1\r\nhost: shop.example\r\n\r\n");
+    assert_eq!([two.response().text(), two.response().text()], ["/1", "/2"]);
+    // What no request begins with is refused at once.
+    plain.send("\x16\x03\x01");
+    assert_eq!(plain.response().status, 400);
+    let mut large = used();
+    large.send(format!("GET /large HTTP/1.1\r\nhost: shop.example\r\nx: {}\r\n", "x".repeat(6000)));
+    large.send("\r\n");
+    assert_eq!(large.response().text(), "/large");
+}
+
+#[test]
+fn a_connection_that_rests_is_closed_when_its_time_is_over() {
+    let origin = Origin::saying("hello");
+    let edge = limited(&origin, &["idle_timeout = \"2s\""]);
+    let mut client = edge.open("shop.example");
+    assert_eq!(client.get("shop.example", "/").status, 200);
+    let begun = Instant::now();
+    assert_eq!(client.until_closed(), b"");
+    assert!(begun.elapsed() >= Duration::from_millis(1900), "{:?}", begun.elapsed());
+    // And one that is gone takes nothing along.
+    let mut gone = edge.open("shop.example");
+    assert_eq!(gone.get("shop.example", "/").status, 200);
+    drop(gone);
+    edge.counted(0.0, "vitrine_connections_open", &[("protocol", "http/1.1")]);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_quiet_http_2_connection_is_told_to_go() {
     let origin = Origin::saying("hello");

@@ -38,7 +38,10 @@ impl AsyncRead for Io {
         match result {
             Ok(()) if buffer.filled().len() == before => connection.read_ended.set(true),
             // HTTP/2 has more to say than requests: none of it makes a connection less idle, nor more.
-            Ok(()) if connection.phase.get() == Phase::Idle && connection.protocol != Protocol::Http2 => {
+            Ok(())
+                if connection.protocol != Protocol::Http2
+                    && matches!(connection.phase.get(), Phase::Idle | Phase::Resting) =>
+            {
                 connection.enter(Phase::Head);
             }
             Ok(()) => {}

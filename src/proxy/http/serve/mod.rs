@@ -1,6 +1,7 @@
-//! HTTP on one connection, from the first octet to the close: `http1` and `http2` speak it, `stream` is one exchange of
-//! HTTP/2, and what both end with is here.
+//! HTTP on one connection, from the first octet to the close: `http1` and `http2` speak it, `await_head` is what HTTP/1 waits in,
+//! `stream` is one exchange of HTTP/2, and what both end with is here.
 
+mod await_head;
 mod http1;
 mod http2;
 mod sending;
