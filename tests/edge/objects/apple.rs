@@ -26,7 +26,8 @@ fn a_certificate_out_of_any_form_is_kept_and_watched_and_never_serves() {
         "{PROCESSING}: apple-pay-certificate, version 1\n  payment-processing of merchant.shop\n  \
          Apple Pay Payment Processing:merchant.shop, by Test Developer Relations\n  serial {serial}\n  fingerprint "
     );
-    assert!(told.starts_with(&expected), "{told}");
+    // The edge tells the octets of the number, of which the first may be its sign alone; openssl leaves that out.
+    assert!(told.replacen("serial 00", "serial ", 1).starts_with(&expected), "{told}");
     done(vitrine(&edge, "objects add identity-chain.pem --type apple-pay-certificate"));
     let whole = |edge: &Edge| {
         let objects = edge.api("objects");
