@@ -41,9 +41,8 @@ pub(super) async fn serve(connection: &Rc<Connection>) {
     match &end {
         End::Done(early) => {
             if let Some((tunnel, place)) = connection.tunnel.take() {
-                // In a task of its own, since this one has room for all that HTTP takes; and a copy, since what hyper has read
-                // keeps the whole of its buffer, even if it is nothing.
-                let (connection, early) = (Rc::clone(connection), Bytes::copy_from_slice(early));
+                // In a task of its own: connections that rest need no room for it.
+                let (connection, early) = (Rc::clone(connection), early.clone());
                 tokio::task::spawn_local(async move {
                     let _place = place;
                     match tunnel::carry(&connection, tunnel, early).await {
@@ -110,7 +109,8 @@ async fn speak(connection: &Rc<Connection>, begun: Bytes) -> Spoken {
         Poll::Ready(done.err().map(|error| failed(connection, &error)))
     });
     let end = end.await;
-    let left = http.into_parts().read_buf;
+    // A copy: what hyper has read keeps the whole of its buffer, even if it is nothing.
+    let left = Bytes::copy_from_slice(&http.into_parts().read_buf);
     match end {
         Some(End::Quiet) if connection.rests() => Spoken::Rests(left),
         Some(end) => Spoken::Ended(end),
