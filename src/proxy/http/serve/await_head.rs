@@ -48,7 +48,15 @@ fn is_for_http(read: &[u8]) -> bool {
     // Empty lines before a request are to be skipped (RFC 9112 §2.2).
     let Some(begin) = read.iter().position(|octet| !matches!(octet, b'\r' | b'\n')) else { return read.len() >= MOST };
     let head = &read[begin..];
-    !head[0].is_ascii_alphabetic() || read.len() >= MOST || head.ends_with(b"\r\n\r\n") || has_end(head)
+    let is_strange = !head[0].is_ascii_alphabetic() || !has_version(head);
+    is_strange || read.len() >= MOST || head.ends_with(b"\r\n\r\n") || has_end(head)
+}
+
+/// Whether the first line ends as a request's does, or has not ended yet.
+fn has_version(head: &[u8]) -> bool {
+    let Some(end) = head.iter().position(|octet| *octet == b'\n') else { return true };
+    let line = head[..end].strip_suffix(b"\r").unwrap_or(&head[..end]);
+    [" HTTP/1.1", " HTTP/1.0"].iter().any(|version| line.ends_with(version.as_bytes()))
 }
 
 /// Whether the empty line is there that ends a head.
@@ -134,6 +142,9 @@ mod tests {
             ("GET / HTTP/1.1\nHost: a\n", false),
             ("\x16\x03\x01", true),
             (" GET", true),
+            ("GET /\r\n", true),
+            ("GET / HTTP/2.0\r\n", true),
+            ("GET / HTTP/1.0\r\n", false),
         ] {
             assert_eq!(is_for_http(read.as_bytes()), expected, "{read:?}");
         }
