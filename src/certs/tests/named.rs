@@ -49,9 +49,16 @@ impl Deed {
                 let at = path(at);
                 (fs::remove_file(&at).or_else(|_| fs::remove_dir_all(&at)), vec![at])
             }
-            Self::Rename(from, to) => (fs::rename(path(from), path(to)), vec![path(from), path(to)]),
+            Self::Rename(from, to) => {
+                // As they are called before: a link that is moved into the folder it leads to takes the way there along.
+                let (from, to) = (path(from), path(to));
+                (fs::rename(&from, &to), vec![from, to])
+            }
             Self::MakeFolder(at) => (fs::create_dir(path(at)), vec![path(at)]),
-            Self::Link(to, link) => (symlink(path(to), path(link)), vec![path(link)]),
+            Self::Link(to, link) => {
+                let link = path(link);
+                (symlink(path(to), &link), vec![link])
+            }
         };
         if done.is_ok() { named.into_iter().collect() } else { BTreeSet::new() }
     }
@@ -65,36 +72,52 @@ fn told(scan: &Scan) -> (Told, Vec<(PathBuf, &'static str)>) {
     (files.collect(), scan.troubles.iter().map(|(path, flaw)| (path.to_path_buf(), flaw.code)).collect())
 }
 
+#[test]
+fn a_link_that_is_moved_into_the_folder_it_leads_to_is_found_there() {
+    let deeds = vec![Deed::Link(12, 5), Deed::MakeFolder(12), Deed::Rename(5, 6)];
+    finds_as_much_as_a_look_at_all(deeds).expect("the same");
+}
+
 proptest! {
     #[test]
     fn a_look_at_what_changed_finds_what_a_look_at_all_does(deeds in proptest::collection::vec(deed(), 1..25)) {
-        let home = tempfile::tempdir().expect("a folder");
-        let root = home.path().canonicalize().expect("there");
-        for folder in ["main", "other"] {
-            fs::create_dir(root.join(folder)).expect("created");
-        }
-        let limited = Folder { directory: root.join("other"), hosts: Vec::new(), password_file: None };
-        let folders = Folders::new(root.join("main"), [limited]);
-        let mut scanner = Scanner::new(folders.clone());
-        let mut before = told(&scanner.scan()).0;
-        for deed in deeds {
-            let named = deed.do_in(&root);
-            let scan = scanner.scan_named(&named);
-            let (found, lost) = told(&scan);
-            // What was below something lost is remembered, and a new scanner has nothing to remember.
-            let mut all = told(&Scanner::new(folders.clone()).scan());
-            all.0.extend(found.iter().filter(|(path, _)| lost.iter().any(|(lost, _)| path.starts_with(lost))).map(|(path, mark)| (path.clone(), mark.clone())));
-            prop_assert_eq!(&(found.clone(), lost), &all, "{:?}", deed);
-            prop_assert!(scan.roots.iter().all(Root::is_readable));
-            let touched: BTreeSet<_> = scan.touched.iter().map(|touched| touched.path.to_path_buf()).collect();
-            let differing = before.keys().chain(found.keys()).filter(|path| before.get(*path) != found.get(*path));
-            for path in differing {
-                prop_assert!(touched.contains(path), "{:?} was not told of by {:?}", path, deed);
-                prop_assert!(scan.changed);
-            }
-            before = found;
-        }
+        finds_as_much_as_a_look_at_all(deeds)?;
     }
+}
+
+fn finds_as_much_as_a_look_at_all(deeds: Vec<Deed>) -> Result<(), TestCaseError> {
+    let home = tempfile::tempdir().expect("a folder");
+    let root = home.path().canonicalize().expect("there");
+    for folder in ["main", "other"] {
+        fs::create_dir(root.join(folder)).expect("created");
+    }
+    let limited = Folder { directory: root.join("other"), hosts: Vec::new(), password_file: None };
+    let folders = Folders::new(root.join("main"), [limited]);
+    let mut scanner = Scanner::new(folders.clone());
+    let mut before = told(&scanner.scan()).0;
+    for deed in deeds {
+        let named = deed.do_in(&root);
+        let scan = scanner.scan_named(&named);
+        let (found, lost) = told(&scan);
+        // What was below something lost is remembered, and a new scanner has nothing to remember.
+        let mut all = told(&Scanner::new(folders.clone()).scan());
+        all.0.extend(
+            found
+                .iter()
+                .filter(|(path, _)| lost.iter().any(|(lost, _)| path.starts_with(lost)))
+                .map(|(path, mark)| (path.clone(), mark.clone())),
+        );
+        prop_assert_eq!(&(found.clone(), lost), &all, "{:?}", deed);
+        prop_assert!(scan.roots.iter().all(Root::is_readable));
+        let touched: BTreeSet<_> = scan.touched.iter().map(|touched| touched.path.to_path_buf()).collect();
+        let differing = before.keys().chain(found.keys()).filter(|path| before.get(*path) != found.get(*path));
+        for path in differing {
+            prop_assert!(touched.contains(path), "{:?} was not told of by {:?}", path, deed);
+            prop_assert!(scan.changed);
+        }
+        before = found;
+    }
+    Ok(())
 }
 
 const PATHS: [&str; 15] = [
