@@ -4,6 +4,7 @@ mod alarm;
 mod buffer;
 mod connection;
 mod crowds;
+mod framing;
 mod http;
 mod listener;
 mod permits;

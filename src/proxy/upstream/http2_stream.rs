@@ -12,13 +12,13 @@ use http::header::{CONTENT_LENGTH, SEC_WEBSOCKET_ACCEPT, UPGRADE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 
-use super::framing::Framing;
 use super::http2::Place;
 use super::http2_head;
 use super::link::{Broken, MOST_HINTS};
 use super::octets::StreamOctets;
 use super::request::Outgoing;
 use super::response::Head;
+use crate::proxy::framing::Framing;
 
 /// A handle on a stream; clones are handles on the same one. With the last, what is not over is reset.
 #[derive(Clone)]

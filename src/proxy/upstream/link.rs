@@ -16,11 +16,11 @@ use http::{HeaderMap, StatusCode};
 use http_body::{Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 
-use super::framing::Framing;
 use super::request::{Outgoing, Unsent};
-use super::response::{self, Head, Malformed};
+use super::response::{self, Head};
 use super::stream::UpstreamStream;
 use crate::proxy::buffer;
+use crate::proxy::framing::{Framing, Malformed};
 
 /// A handle on a connection; clones are handles on the same one, which closes with the last.
 #[derive(Clone)]

@@ -1,9 +1,7 @@
 //! Connections to the shops behind the edge: each worker has its own.
 
 mod choice;
-mod chunked;
 mod connect;
-mod framing;
 mod group_state;
 mod http2;
 mod http2_head;

@@ -7,12 +7,7 @@ use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use httparse::{ParserConfig, Status};
 
-use super::chunked::Chunked;
-use super::framing::Framing;
-
-/// What an upstream said is not what RFC 9112 allows, or could be read in two ways.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Malformed;
+use crate::proxy::framing::{Chunked, Framing, Malformed};
 
 /// A response's head, and what follows from it.
 #[derive(Debug)]
@@ -102,7 +97,7 @@ fn has_no_body(status: StatusCode) -> bool {
 }
 
 /// More than any shop sends; a head with more is refused.
-pub(super) const FIELDS: usize = 100;
+const FIELDS: usize = 100;
 /// Fields that are added on the way to the client, so that the map need not grow.
 const ADDED: usize = 2;
 

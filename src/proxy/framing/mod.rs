@@ -1,18 +1,23 @@
-//! Where a response's body ends (RFC 9112 §6.3).
+//! Where a body over HTTP/1 ends (RFC 9112 §6.3), a client's or an upstream's.
+
+mod chunked;
 
 use bytes::{Bytes, BytesMut};
 use http_body::{Frame, SizeHint};
 
-use super::chunked::Chunked;
-use super::response::Malformed;
+pub(super) use chunked::Chunked;
 
-/// What is still to come of a response's body.
+/// What a peer said is not what RFC 9112 allows, or could be read in two ways.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Malformed;
+
+/// What is still to come of a body.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Framing {
     /// This many octets, one at least.
     Length(u64),
     Chunked(Chunked),
-    /// All until the upstream closes.
+    /// All until the peer closes.
     UntilClose,
     /// Nothing.
     Ended,

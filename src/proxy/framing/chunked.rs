@@ -4,12 +4,11 @@ use bytes::{Buf, Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body::Frame;
 
-use super::framing::take;
-use super::response::{FIELDS, Malformed};
+use super::{Malformed, take};
 
 /// Where in the body the next octet belongs.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) enum Chunked {
+pub(in crate::proxy) enum Chunked {
     /// A line with a chunk's size.
     #[default]
     Size,
@@ -94,7 +93,8 @@ fn line_end(octets: &[u8]) -> Result<Option<usize>, Malformed> {
 /// Hexadecimal digits, white space that old servers pad with, and extensions, which nobody uses and everybody ignores.
 fn chunk_size(line: &[u8]) -> Option<u64> {
     let digits = line.iter().position(|octet| !octet.is_ascii_hexdigit()).unwrap_or(line.len());
-    let rest = line[digits..].trim_ascii_start();
+    let padding = line[digits..].iter().position(|octet| !matches!(octet, b' ' | b'\t')).unwrap_or(line.len() - digits);
+    let rest = &line[digits + padding..];
     if !(rest.is_empty() || rest.starts_with(b";")) || rest.contains(&b'\r') {
         return None;
     }
@@ -119,6 +119,8 @@ fn trailers(octets: &[u8]) -> Result<Option<(usize, HeaderMap)>, Malformed> {
 const LAST_CHUNK: &[u8] = b"\r\n0\r\n\r\n";
 /// A size and extensions.
 const LINE: usize = 4 * 1024;
+/// More trailers than anybody sends.
+const FIELDS: usize = 100;
 /// All trailers together.
 const TRAILERS: usize = 16 * 1024;
 
@@ -178,6 +180,7 @@ mod tests {
             "5\nhello\r\n",
             "5 5\r\nhello\r\n",
             "5;\rx\r\nhello\r\n",
+            "5\r\r\nhello\r\n",
             "5\r\nhelloX\n0\r\n\r\n",
             "5\r\nhello\n0\r\n\r\n",
             "11111111111111111\r\n",
