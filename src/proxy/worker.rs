@@ -35,6 +35,8 @@ pub(super) struct Worker {
     own_check: RefCell<Cached<OwnCheck>>,
     /// A buffer that waits for the next connection that gathers small writes.
     pub(super) spare: Cell<BytesMut>,
+    /// What the next head of a response over HTTP/1 is written into.
+    pub(super) head_room: Cell<Vec<u8>>,
     /// Failed handshakes are told, but not more often than a person can read.
     pub(super) handshake_log: RateLimited,
     pub(super) upstream_log: RateLimited,
@@ -122,6 +124,7 @@ impl Worker {
             alarms: Alarms::new(),
             pools: Pools::default(),
             spare: Cell::default(),
+            head_room: Cell::default(),
             handshake_log: RateLimited::new("handshake", HANDSHAKE_LINES),
             upstream_log: RateLimited::new("upstream", UPSTREAM_LINES),
             exhausted_log: RateLimited::new("exhausted", 1),

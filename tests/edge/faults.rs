@@ -85,18 +85,20 @@ fn what_an_early_answer_left_unsent_holds_up_nobody_else() {
 #[test]
 fn an_upload_that_breaks_off_never_looks_complete_to_the_shop() {
     for framing in ["content-length: 10\r\n\r\nhalf", "transfer-encoding: chunked\r\n\r\n4\r\nhalf\r\n"] {
-        let (told, end) = mpsc::channel();
+        let (told, heard) = mpsc::channel();
         let told = Mutex::new(told);
         let origin = Origin::new(move |exchange| {
-            let whole = exchange.body().is_ok();
-            told.lock().expect("the channel").send(whole).expect("a test that waits");
+            let tell = |what| told.lock().expect("the channel").send(what).expect("a test that waits");
+            tell(None); // what breaks off before anything of it went on is not even begun
+            tell(Some(exchange.body().is_ok()));
             Ok(Then::Close)
         });
         let edge = Setup::shop(&origin).start();
         let mut client = edge.open("shop.example");
         client.send(format!("POST / HTTP/1.1\r\nhost: shop.example\r\n{framing}"));
+        assert_eq!(heard.recv_timeout(DEADLINE).expect("the beginning of the upload"), None);
         client.tcp().shutdown(Shutdown::Both).expect("closed");
-        assert!(!end.recv_timeout(DEADLINE).expect("the end of the upload"), "{framing}");
+        assert_eq!(heard.recv_timeout(DEADLINE).expect("the end of the upload"), Some(false), "{framing}");
         edge.counted(0.0, "vitrine_upstream_connections_open", &[]);
     }
 }

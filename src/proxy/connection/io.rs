@@ -38,10 +38,7 @@ impl AsyncRead for Io {
         match result {
             Ok(()) if buffer.filled().len() == before => connection.read_ended.set(true),
             // HTTP/2 has more to say than requests: none of it makes a connection less idle, nor more.
-            Ok(())
-                if connection.protocol != Protocol::Http2
-                    && matches!(connection.phase.get(), Phase::Idle | Phase::Resting) =>
-            {
+            Ok(()) if connection.protocol != Protocol::Http2 && connection.phase.get() == Phase::Idle => {
                 connection.enter(Phase::Head);
             }
             Ok(()) => {}

@@ -106,8 +106,6 @@ pub(super) struct Agreed {
 pub(super) enum Phase {
     /// A request, of which nothing has come yet.
     Idle,
-    /// The same over HTTP/1, with nothing at hand for it.
-    Resting,
     /// The rest of a request head.
     Head,
     /// A request is being answered.
@@ -204,18 +202,9 @@ impl Connection {
     /// Takes no more requests than it has.
     pub(super) fn leave(&self) {
         self.leaving.set(true);
-        if let phase @ (Phase::Idle | Phase::Resting) = self.phase.get() {
-            self.enter(phase); // again, for the deadline of one that leaves
+        if self.phase.get() == Phase::Idle {
+            self.enter(Phase::Idle); // again, for the deadline of one that leaves
         }
-    }
-
-    /// It has been quiet for a while, and rests from now on; false: it has been quiet for too long, or is to end.
-    pub(super) fn rests(&self) -> bool {
-        let may = self.limits.idle_timeout > REST_AFTER && !self.is_leaving() && self.tunnel.borrow().is_none();
-        if may {
-            self.enter(Phase::Resting);
-        }
-        may
     }
 
     /// Whether it has been open for long enough.
@@ -320,13 +309,8 @@ impl Connection {
 
     fn set_phase_alarm(&self) {
         match self.phase.get() {
-            Phase::Idle | Phase::Resting if self.is_leaving() => self.alarm.set(LEAVE_GRACE),
-            Phase::Idle if self.protocol == Protocol::Http2 => self.alarm.set(self.limits.idle_timeout),
-            Phase::Idle => self.alarm.set(REST_AFTER.min(self.limits.idle_timeout)),
-            Phase::Resting => {
-                let had = if self.requests.get() > 0 { REST_AFTER } else { Duration::ZERO };
-                self.alarm.set(self.limits.idle_timeout.saturating_sub(had));
-            }
+            Phase::Idle if self.is_leaving() => self.alarm.set(LEAVE_GRACE),
+            Phase::Idle => self.alarm.set(self.limits.idle_timeout),
             Phase::Head => self.alarm.set(self.limits.header_timeout),
             Phase::Exchange => self.alarm.clear(),
             Phase::Closing => self.alarm.set(FAREWELL),
@@ -365,8 +349,6 @@ fn address_value(address: IpAddr) -> HeaderValue {
 
 /// A request may be on its way on a connection that looks idle: it gets this long to arrive when the connection is to end.
 const LEAVE_GRACE: Duration = Duration::from_secs(1);
-/// Who asks again sooner finds everything at hand: a page's requests come within it.
-const REST_AFTER: Duration = Duration::from_secs(1);
 /// How long a peer that is being left may take to read the rest.
 const FAREWELL: Duration = Duration::from_secs(2);
 /// A browser that leaves a page gives up as many streams as are open, 100 by default; an attacker goes on.

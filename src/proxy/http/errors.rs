@@ -170,20 +170,17 @@ impl Asker {
     }
 }
 
-/// 408 for a head that was begun and not ended in time, which hyper cannot answer, as it goes over the wire.
-pub(super) fn late_head(connection: &Connection) -> Vec<u8> {
+/// The answer to a head over HTTP/1 that has not come, 408, or cannot be read, as it goes over the wire.
+pub(super) fn without_request(connection: &Connection, status: StatusCode) -> Vec<u8> {
     let counters = &connection.worker.counters;
-    counters.local_answers.count(LocalAnswer::ClientTimeout);
-    counters.responses.count(connection.protocol, StatusCode::REQUEST_TIMEOUT.as_u16());
+    if status == StatusCode::REQUEST_TIMEOUT {
+        counters.local_answers.count(LocalAnswer::ClientTimeout);
+    }
+    counters.responses.count(connection.protocol, status.as_u16());
     let id = connection.worker.next_request_id();
-    let (content, kind) = page(
-        StatusCode::REQUEST_TIMEOUT,
-        advice(StatusCode::REQUEST_TIMEOUT),
-        std::str::from_utf8(&id).unwrap_or_default(),
-        false,
-    );
+    let (content, kind) = page(status, advice(status), std::str::from_utf8(&id).unwrap_or_default(), false);
     let head = format!(
-        "HTTP/1.1 408 Request Timeout\r\ncontent-type: {kind}\r\ncontent-length: {}\r\nx-content-type-options: nosniff\r\n\
+        "HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {}\r\nx-content-type-options: nosniff\r\n\
          cache-control: no-store\r\nconnection: close\r\n\r\n",
         content.len()
     );

@@ -37,7 +37,7 @@ pub(in crate::proxy) struct Exchange {
     pub(super) received: Cell<u64>,
     pub(super) sent: Cell<u64>,
     pub(super) reason: Cell<Option<&'static str>>,
-    /// What is said before the answer, over HTTP/2 alone: hyper has no way to say it.
+    /// What is said before the answer, over HTTP/2 alone: older clients of HTTP/1.1 take it for the answer.
     interim: RefCell<Vec<Response<()>>>,
     /// What the client reads, where the site compresses.
     pub(super) wish: Cell<Option<Wish>>,

@@ -39,7 +39,7 @@ pub(super) fn forward(
     let exchange = Rc::clone(&asker.finish.0);
     let handshake = upgrade.then(|| Handshake::begin(&mut body));
     let body = ClientBody::new(body, &exchange);
-    // hyper says it by itself; the gate has let nothing else through (RFC 9110 §10.1.1).
+    // Over HTTP/1.1 the body says it; the gate has let nothing else through (RFC 9110 §10.1.1).
     if head.version == Version::HTTP_2 && head.headers.contains_key(EXPECT) && !body.is_end_stream() {
         exchange.go_on();
     }

@@ -1,8 +1,8 @@
 //! The strict gate: what is ambiguous is refused before anything looks at it.
 //!
 //! Two parsers that read one request differently are a way for one visitor to speak with another's voice. So a request is
-//! either in a form that every reader understands alike, or it is not passed on. hyper and h2 have already refused what they
-//! cannot read, and hyper has removed a Content-Length beside Transfer-Encoding.
+//! either in a form that every reader understands alike, or it is not passed on. What cannot be read at all has been refused
+//! before.
 
 use http::header::{CONTENT_LENGTH, COOKIE, EXPECT, HOST, TRANSFER_ENCODING, UPGRADE};
 use http::request::Parts;

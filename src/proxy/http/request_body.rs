@@ -8,15 +8,15 @@ use h2::RecvStream;
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, Method, Request};
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 
+use super::serve::Upload;
 use super::websocket::{self, WEBSOCKET};
 
 /// What follows a request's head.
 pub(super) enum RequestBody {
     /// Nothing.
     None,
-    Http1(Incoming),
+    Http1(Upload),
     Http2(Http2Body),
     /// What follows a CONNECT for a WebSocket: no body, but the client's side of a tunnel.
     Tunnel(RecvStream),
@@ -32,11 +32,6 @@ pub(super) struct Http2Body {
 }
 
 impl RequestBody {
-    /// A body that hyper reads.
-    pub(super) fn http1(incoming: Incoming) -> Self {
-        if incoming.is_end_stream() { Self::None } else { Self::Http1(incoming) }
-    }
-
     /// The request with its stream as its body.
     pub(super) fn http2(request: Request<RecvStream>) -> Request<Self> {
         let (head, stream) = request.into_parts();
@@ -75,9 +70,7 @@ impl Body for RequestBody {
         match self.get_mut() {
             // What a tunnel carries is nobody's content.
             Self::None | Self::Tunnel(_) => Poll::Ready(None),
-            Self::Http1(incoming) => {
-                Pin::new(incoming).poll_frame(cx).map(|frame| frame.map(|frame| frame.map_err(|_| BrokenOff)))
-            }
+            Self::Http1(upload) => upload.poll_frame(cx).map(Result::transpose),
             Self::Http2(body) => body.poll_frame(cx).map(Result::transpose),
         }
     }
@@ -86,7 +79,7 @@ impl Body for RequestBody {
         match self {
             Self::None => true,
             Self::Tunnel(_) => false,
-            Self::Http1(incoming) => incoming.is_end_stream(),
+            Self::Http1(upload) => upload.is_ended(),
             Self::Http2(body) => body.stream.is_end_stream(),
         }
     }
@@ -94,7 +87,7 @@ impl Body for RequestBody {
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::None | Self::Tunnel(_) => SizeHint::with_exact(0),
-            Self::Http1(incoming) => incoming.size_hint(),
+            Self::Http1(upload) => upload.size_hint(),
             Self::Http2(body) => body.left.map_or_else(SizeHint::default, SizeHint::with_exact),
         }
     }

@@ -60,7 +60,7 @@ pub(super) fn write(
         }
         octets.extend_from_slice(b"connection: upgrade\r\nupgrade: websocket\r\n");
     } else if seen.wants_trailers {
-        // What lets a shop send trailers; hyper passes them to clients that asked (RFC 9110 §10.1.4).
+        // What lets a shop send trailers; they are passed to clients that asked (RFC 9110 §10.1.4).
         octets.extend_from_slice(b"connection: te\r\nte: trailers\r\n");
     }
     let framing = if seen.names_length || body.is_end_stream() { BodyFraming::Length } else { BodyFraming::Chunked };
@@ -126,7 +126,7 @@ fn write_client_fields(
         }
         in_cookie = is_cookie;
         match text {
-            // hyper answers `Expect` when the upstream's connection asks for the body.
+            // The edge answers `Expect` when the upstream's connection asks for the body.
             "host" | "expect" | "proxy-authorization" | X_REQUEST_ID | "forwarded" | X_FORWARDED_FOR => continue,
             // There is a key of the edge's own, and no answer of the client's.
             "sec-websocket-key" | "sec-websocket-accept" if head.method == Method::CONNECT => continue,

@@ -1,7 +1,6 @@
-//! HTTP on one connection, from the first octet to the close: `http1` and `http2` speak it, `await_head` is what HTTP/1 waits in,
-//! `stream` is one exchange of HTTP/2, and what both end with is here.
+//! HTTP on one connection, from the first octet to the close: `http1` and `http2` speak it, `stream` is one exchange of HTTP/2,
+//! and what both end with is here.
 
-mod await_head;
 mod http1;
 mod http2;
 mod sending;
@@ -13,8 +12,10 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
+use http::StatusCode;
 use tokio::io::AsyncWrite;
 
+pub(super) use self::http1::Upload;
 use crate::proxy::connection::{Connection, Phase};
 use crate::telemetry::{Protocol, Shed};
 
@@ -37,6 +38,8 @@ enum End {
     Quiet,
     /// A head was begun and not ended in time.
     HalfHead,
+    /// A head cannot be read; this says why.
+    Unreadable(StatusCode),
     /// The peer is not worth an orderly end.
     Shed(Shed),
 }

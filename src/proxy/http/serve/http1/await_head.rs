@@ -1,27 +1,43 @@
-//! The wait for a request over HTTP/1, in as little memory as it takes: whoever says nothing, and whoever says a head octet by octet, holds
-//! none of what speaking HTTP needs.
+//! The wait for a request's head, in as little memory as it takes: whoever says nothing, and whoever says a head octet by octet, holds none
+//! of what answering needs.
 
 use std::future::poll_fn;
-use std::io;
 use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
+use std::task::{Poll, ready};
 
-use bytes::{Buf, Bytes};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use bytes::{Buf, Bytes, BytesMut};
+use http::StatusCode;
+use tokio::io::{AsyncRead, ReadBuf};
 
-use super::End;
-use super::http1::poll_deadline;
-use crate::proxy::connection::{Connection, Io};
+use super::head::{self, Head};
+use super::poll_deadline;
+use crate::limits::Limits;
+use crate::proxy::connection::{Connection, Phase};
+use crate::proxy::http::serve::End;
+use crate::telemetry::GateRule;
 
-/// Waits for a head that HTTP can be spoken about: a whole one, or one that is too long or too strange to wait for more of. `read` came before.
-pub(super) async fn await_head(connection: &Rc<Connection>, read: Bytes) -> Result<Bytes, End> {
-    let (mut read, mut io, mut told) = (Vec::from(read), connection.io(), false);
+/// Waits for a head. `read` came before; what comes behind the head is left there.
+pub(super) async fn await_head(connection: &Rc<Connection>, read: &mut BytesMut) -> Result<Head, End> {
+    let (mut io, mut told, mut seen) = (connection.io(), false, 0);
+    if !read.is_empty() {
+        connection.enter(Phase::Head);
+    }
     poll_fn(|cx| {
         loop {
-            if is_for_http(&read) {
-                return Poll::Ready(Ok(std::mem::take(&mut read).into()));
+            if seen < read.len() {
+                match look(read, seen, &connection.limits) {
+                    Ok(Some(head)) => {
+                        read.advance(head.length);
+                        if read.is_empty() {
+                            *read = BytesMut::new();
+                        }
+                        return Poll::Ready(Ok(head));
+                    }
+                    Ok(None) => seen = read.len(),
+                    Err(status) => return Poll::Ready(Err(unreadable(connection, status))),
+                }
             }
             if connection.is_leaving() && !told {
                 told = true;
@@ -34,22 +50,54 @@ pub(super) async fn await_head(connection: &Rc<Connection>, read: Bytes) -> Resu
             let mut buffer = ReadBuf::uninit(&mut room);
             match ready!(Pin::new(&mut io).poll_read(cx, &mut buffer)) {
                 Err(_) => return Poll::Ready(Err(End::Failed)),
-                Ok(()) if !buffer.filled().is_empty() => read.extend_from_slice(buffer.filled()),
-                Ok(()) if read.is_empty() => return Poll::Ready(Err(End::Done(Bytes::new()))),
-                Ok(()) => return Poll::Ready(Ok(std::mem::take(&mut read).into())),
+                Ok(()) if buffer.filled().is_empty() => {
+                    let end = if read.is_empty() { End::Done(Bytes::new()) } else { End::Failed };
+                    return Poll::Ready(Err(end));
+                }
+                // Nearly always it is all here, and need not be kept.
+                Ok(()) if read.is_empty() => match look(buffer.filled(), 0, &connection.limits) {
+                    Ok(Some(head)) => {
+                        *read = buffer.filled()[head.length..].into();
+                        return Poll::Ready(Ok(head));
+                    }
+                    Ok(None) => {
+                        read.extend_from_slice(buffer.filled());
+                        seen = read.len();
+                    }
+                    Err(status) => return Poll::Ready(Err(unreadable(connection, status))),
+                },
+                Ok(()) => read.extend_from_slice(buffer.filled()),
             }
         }
     })
     .await
 }
 
-/// Whether nothing is to be gained by more of it.
-fn is_for_http(read: &[u8]) -> bool {
+fn unreadable(connection: &Connection, status: StatusCode) -> End {
+    connection.worker.counters.refused.count(GateRule::Malformed);
+    End::Unreadable(status)
+}
+
+/// The head, if all of it is there; a mistake is told as soon as it can be seen. Of what was `seen` before nothing is new but where it
+/// ends: a head that comes octet by octet is read once.
+fn look(read: &[u8], seen: usize, limits: &Limits) -> Result<Option<Head>, StatusCode> {
     // Empty lines before a request are to be skipped (RFC 9112 §2.2).
-    let Some(begin) = read.iter().position(|octet| !matches!(octet, b'\r' | b'\n')) else { return read.len() >= MOST };
-    let head = &read[begin..];
-    let is_strange = !head[0].is_ascii_alphabetic() || !has_version(head);
-    is_strange || read.len() >= MOST || head.ends_with(b"\r\n\r\n") || has_end(head)
+    let Some(begin) = read.iter().position(|octet| !matches!(octet, b'\r' | b'\n')) else {
+        return if read.len() > MOST_EMPTY { Err(StatusCode::BAD_REQUEST) } else { Ok(None) };
+    };
+    let octets = &read[begin..];
+    if !octets[0].is_ascii_alphabetic() || !has_version(octets) {
+        return Err(StatusCode::BAD_REQUEST);
+    }
+    if !octets.ends_with(b"\r\n\r\n") && !has_end(&octets[seen.saturating_sub(begin + LONGEST_END)..]) {
+        return if octets.len() > limits.head_size {
+            Err(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)
+        } else {
+            Ok(None)
+        };
+    }
+    let head = head::parse(octets, limits)?;
+    Ok(head.map(|head| Head { length: begin + head.length, ..head }))
 }
 
 /// Whether the first line ends as a request's does, or has not ended yet.
@@ -65,64 +113,12 @@ fn has_end(head: &[u8]) -> bool {
     head.iter().enumerate().any(|(place, octet)| *octet == b'\n' && is_empty(&head[place + 1..]))
 }
 
-/// A connection of which the beginning was read before.
-pub(super) struct Begun {
-    read: Bytes,
-    io: Io,
-}
-
-impl Begun {
-    pub(super) const fn new(read: Bytes, io: Io) -> Self {
-        Self { read, io }
-    }
-}
-
-impl AsyncRead for Begun {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if self.read.is_empty() {
-            return Pin::new(&mut self.io).poll_read(cx, buffer);
-        }
-        let some = buffer.remaining().min(self.read.len());
-        buffer.put_slice(&self.read[..some]);
-        self.read.advance(some);
-        if self.read.is_empty() {
-            self.read = Bytes::new();
-        }
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for Begun {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(cx, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write_vectored(cx, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.io.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
-    }
-
-    /// HTTP is no longer spoken; whether the connection ends with that others know.
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.poll_flush(cx)
-    }
-}
-
 /// What is read at once.
 const ROOM: usize = 4 * 1024;
-/// A head of this size is spoken about though its end has not come: whoever drips so much is late.
-const MOST: usize = 2 * 1024;
+/// Line ends before a request, octets.
+const MOST_EMPTY: usize = 64;
+/// The octets before the last one of an empty line, with those of the line before it.
+const LONGEST_END: usize = 3;
 
 #[cfg(test)]
 mod tests {
@@ -130,24 +126,41 @@ mod tests {
 
     #[test]
     fn a_head_is_waited_for_until_its_end_or_until_it_is_strange() {
+        let bad = StatusCode::BAD_REQUEST;
         for (read, expected) in [
-            ("", false),
-            ("\r\n\r\n", false),
-            ("GET / HTTP/1.1\r\nHost: a\r\n", false),
-            ("GET / HTTP/1.1\r\nHost: a\r\n\r", false),
-            ("GET / HTTP/1.1\r\nHost: a\r\n\r\n", true),
-            ("\r\nGET / HTTP/1.1\r\n\r\n", true),
-            ("POST / HTTP/1.1\r\nHost: a\r\n\r\nbody", true),
-            ("GET / HTTP/1.1\nHost: a\n\n", true),
-            ("GET / HTTP/1.1\nHost: a\n", false),
-            ("\x16\x03\x01", true),
-            (" GET", true),
-            ("GET /\r\n", true),
-            ("GET / HTTP/2.0\r\n", true),
-            ("GET / HTTP/1.0\r\n", false),
+            ("", Ok(None)),
+            ("\r\n\r\n", Ok(None)),
+            ("GET / HTTP/1.1\r\nHost: a\r\n", Ok(None)),
+            ("GET / HTTP/1.1\r\nHost: a\r\n\r", Ok(None)),
+            ("GET / HTTP/1.1\r\nHost: a\r\n\r\n", Ok(Some(27))),
+            ("\r\nGET / HTTP/1.1\r\n\r\n", Ok(Some(20))),
+            ("POST / HTTP/1.1\r\nHost: a\r\n\r\nbody", Ok(Some(28))),
+            ("GET / HTTP/1.1\nHost: a\n\n", Ok(Some(24))),
+            ("GET / HTTP/1.1\nHost: a\n", Ok(None)),
+            ("\x16\x03\x01", Err(bad)),
+            (" GET", Err(bad)),
+            ("GET /\r\n", Err(bad)),
+            ("GET / HTTP/2.0\r\n", Err(bad)),
+            ("GET / HTTP/1.0\r\n", Ok(None)),
         ] {
-            assert_eq!(is_for_http(read.as_bytes()), expected, "{read:?}");
+            let looked = look(read.as_bytes(), 0, &Limits::default());
+            assert_eq!(looked.map(|head| head.map(|head| head.length)), expected, "{read:?}");
         }
-        assert!(is_for_http(&[b'G'; MOST]) && !is_for_http(&[b'G'; MOST - 1]) && is_for_http(&[b'\n'; MOST]));
+        let long = [b"GET / HTTP/1.1\r\na: ".as_slice(), &[b'a'; 32 * 1024]].concat();
+        let looked = look(&long, 0, &Limits::default()).map(drop);
+        assert_eq!(looked, Err(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE));
+        assert_eq!(look(&[b'\n'; MOST_EMPTY + 1], 0, &Limits::default()).map(drop), Err(bad));
+    }
+
+    #[test]
+    fn pieces_do_not_matter() {
+        for head in ["\r\n\nGET /a HTTP/1.1\r\nHost: a\r\n\r\n", "GET /a HTTP/1.1\nHost: a\n\n"] {
+            for cut in 1..head.len() {
+                let begun = look(&head.as_bytes()[..cut], 0, &Limits::default());
+                assert!(matches!(begun, Ok(None)), "{cut}");
+                let whole = look(head.as_bytes(), cut, &Limits::default());
+                assert_eq!(whole.map(|head| head.map(|head| head.length)), Ok(Some(head.len())), "{cut}");
+            }
+        }
     }
 }
