@@ -9,9 +9,10 @@ use std::time::SystemTime;
 
 use rustls::{AlertDescription, HandshakeKind as RustlsKind, ProtocolVersion, ServerConnection};
 use tokio::io::AsyncWriteExt;
+use tokio_rustls::StartHandshake;
 use tokio_rustls::server::TlsStream;
-use tokio_rustls::{LazyConfigAcceptor, StartHandshake};
 
+use super::await_hello::await_hello;
 use super::hello::{self, Served};
 use super::identity::{self, Identity};
 use super::own_policy::OwnPolicy;
@@ -56,8 +57,7 @@ pub(in crate::proxy) async fn accept(
     sni: &OnceCell<Box<str>>,
     is_own_check: bool,
 ) -> Result<Option<Accepted>, Refused> {
-    let acceptor = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), socket);
-    let start = acceptor.await.map_err(|error| refused(&error))?;
+    let start = await_hello(socket).await.map_err(|error| refused(&error))?;
     // Boxed: whoever never comes to the end of a hello does not hold the room that the rest takes.
     Box::pin(answer(start, policy, index, challenges, sni, is_own_check)).await
 }
