@@ -107,7 +107,7 @@ fn a_dependency_outside_its_door_is_found() {
         [
             "src/access_log.rs:3: [doors] names toml, which only config may; use what they offer, or add the room to DOORS \
              in tests/layering.rs",
-            "src/access_log.rs:3: [doors] names hyper, which only proxy, admin, outbound, cli/demo may; use what they offer, \
+            "src/access_log.rs:3: [doors] names hyper, which only admin, outbound, cli/demo may; use what they offer, \
              or add the room to DOORS in tests/layering.rs",
         ]
     );
