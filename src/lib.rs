@@ -16,7 +16,7 @@
 //! 3  edge
 //! 2  proxy | admin -> certs, levers | peers -> certs
 //! 1  live   config   store
-//! 0  name   limits   telemetry   shutdown   access_log   folder_watch   outbound
+//! 0  name   limits   telemetry   shutdown   access_log   folder_watch   outbound   words
 //! ```
 
 pub mod access_log;
@@ -37,3 +37,4 @@ pub mod proxy;
 pub mod shutdown;
 pub mod store;
 pub mod telemetry;
+pub mod words;

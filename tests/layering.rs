@@ -61,6 +61,7 @@ const HOUSE: &[Module] = &[
     module(0, "access_log"),
     module(0, "folder_watch"),
     module(0, "outbound"),
+    module(0, "words"),
 ];
 
 /// A dependency and the rooms that may name it: a module with all below it, or one file when it ends in `.rs`.
@@ -97,6 +98,7 @@ const DOORS: &[Door] = &[
     Door { crates: &["base64ct"], rooms: &["store", "acme", "proxy/tls"] },
     Door { crates: &["tar"], rooms: &["store"] },
     Door { crates: &["clap"], rooms: &["cli"] },
+    Door { crates: &["askama"], rooms: &["admin/panel"] },
 ];
 
 /// What the edge is built on: a tree that no longer names one of these has lost a part.

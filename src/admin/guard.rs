@@ -67,6 +67,22 @@ fn host(request: &Parts) -> Result<Authority, Problem> {
     }
 }
 
+/// Refuses what a page elsewhere may have made a browser send to a page of the panel. The socket can be made to reach a browser too,
+/// with `ssh -L`, and then it is called by the name of the operator's own machine.
+pub(super) fn admit_to_page(door: Door, request: &Parts, allowed_hosts: &[HostName]) -> Result<(), Problem> {
+    if !matches!(door, Door::Socket { .. }) {
+        return Ok(()); // it was admitted
+    }
+    let host = host(request)?;
+    if !is_ours(&host, door, allowed_hosts) {
+        return Err(refused(format!(
+            "the Host {:?} is neither an address nor localhost nor in admin.allowed_hosts",
+            host.as_str()
+        )));
+    }
+    same_site(&request.headers)
+}
+
 fn is_ours(host: &Authority, door: Door, allowed_hosts: &[HostName]) -> bool {
     let name = host.host();
     let literal = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(name);

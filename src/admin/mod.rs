@@ -5,6 +5,7 @@ mod entrance;
 mod failures;
 mod guard;
 mod health;
+mod panel;
 mod problem;
 mod rights;
 mod scrape;

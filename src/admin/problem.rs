@@ -1,7 +1,7 @@
 //! What the admin listener answers: documents, and problem documents (RFC 9457) when something is wrong.
 
 use bytes::Bytes;
-use http::header::{self, HeaderName, HeaderValue};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 use http_body_util::Full;
 use serde::Serialize;
@@ -54,6 +54,28 @@ pub(super) fn pkcs10(name: &str, content: String) -> Answer {
     if let Ok(disposition) = HeaderValue::from_str(&disposition) {
         answer.headers_mut().insert(header::CONTENT_DISPOSITION, disposition);
     }
+    answer
+}
+
+/// A page of the panel: it runs, shows and sends what is ours and nothing else.
+pub(super) fn page(status: StatusCode, html: String) -> Answer {
+    let mut answer = answer(status, HeaderValue::from_static("text/html; charset=utf-8"), html.into());
+    let headers = answer.headers_mut();
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(PAGE_POLICY));
+    headers.insert(OPENER_POLICY, HeaderValue::from_static("same-origin"));
+    answer
+}
+
+/// What pages of the panel consist of beside themselves.
+pub(super) fn asset(status: StatusCode, media_type: &'static str, content: &'static str) -> Answer {
+    answer(status, HeaderValue::from_static(media_type), Bytes::from_static(content.as_bytes()))
+}
+
+/// Sends a browser on to a page of ours, which it asks for anew (RFC 9110 §15.4.4).
+pub(super) fn see(place: &str) -> Answer {
+    let mut answer = text(StatusCode::SEE_OTHER, "");
+    let place = HeaderValue::from_str(place).unwrap_or_else(|_| HeaderValue::from_static("/"));
+    answer.headers_mut().insert(header::LOCATION, place);
     answer
 }
 
@@ -138,6 +160,11 @@ impl Kind {
         }
     }
 
+    /// Its status.
+    pub(super) const fn status(self) -> StatusCode {
+        self.facts().1
+    }
+
     /// Its name for programs.
     pub(super) const fn code(self) -> &'static str {
         self.facts().0
@@ -197,6 +224,19 @@ impl Problem {
         &self.detail
     }
 
+    /// What is wrong with each piece that was sent, or with each field of a form.
+    pub(super) fn parts(&self) -> impl Iterator<Item = &serde_json::Value> {
+        let lists = [&self.flaws, &self.mistakes].into_iter().flatten();
+        lists.filter_map(|list| list.as_array()).flatten()
+    }
+
+    /// Puts the field that stands beside the document among others.
+    pub(super) fn add_field(&self, headers: &mut HeaderMap) {
+        if let Some((name, value)) = &self.field {
+            headers.insert(name, value.clone());
+        }
+    }
+
     /// The same with a field beside the document.
     pub(super) fn with(self, name: HeaderName, value: Option<HeaderValue>) -> Self {
         Self { field: value.map(|value| (name, value)), ..self }
@@ -244,6 +284,10 @@ fn answer(status: StatusCode, content_type: HeaderValue, content: Bytes) -> Answ
     response
 }
 
+/// All of a page is the edge's own, and it stands alone.
+const PAGE_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; \
+                           form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 /// Nothing here is for a browser to run, frame, guess at or keep.
 const SECURITY: [(HeaderName, &str); 4] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),

@@ -86,6 +86,12 @@ impl Caller {
         }
     }
 
+    /// What a form of the panel must hold, so that no page elsewhere can have a browser send it. `None`: the caller is known by
+    /// nothing that a browser sends along by itself.
+    pub(super) fn form_token(&self) -> Option<&str> {
+        None
+    }
+
     /// Which way it came, for the audit trail.
     pub(super) fn door(&self) -> String {
         match self.way {

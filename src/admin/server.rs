@@ -21,7 +21,7 @@ use super::problem::{Answer, Problem};
 use super::rights::Way;
 use super::sign_in::SignIn;
 use super::upload::Upload;
-use super::{AdminSocket, Sources, api, health, scrape};
+use super::{AdminSocket, Sources, api, health, panel, scrape};
 
 /// Where the control plane listens.
 #[derive(Debug)]
@@ -133,7 +133,15 @@ async fn answer(door: Door, request: Request<Incoming>, office: &Office) -> Answ
                 }
                 Door::Metrics => Err(Problem::unknown(path)),
             },
-            path => Err(Problem::unknown(path)),
+            path => {
+                let way = match door {
+                    Door::Socket { user } => Way::Socket(user),
+                    Door::Admin { peer, .. } => Way::Network(peer),
+                    Door::Metrics => return Err(Problem::unknown(path)),
+                };
+                guard::admit_to_page(door, &head, &sources.allowed_hosts)?;
+                panel::answer(sign_in.caller(way, &head.headers), &head, &mut upload, sources).await
+            }
         }
     };
     let answer = result.await.unwrap_or_else(Answer::from);

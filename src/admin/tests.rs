@@ -1,6 +1,7 @@
 //! The listeners end to end: raw requests over real sockets, whole answers.
 
 mod lists;
+mod panel;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

@@ -55,7 +55,7 @@ impl Call {
 }
 
 /// What was sent along.
-pub(super) enum Content {
+pub(in crate::admin) enum Content {
     /// Nothing.
     None,
     /// A document.
@@ -66,7 +66,11 @@ pub(super) enum Content {
 
 impl Content {
     /// Takes what the operation wants. Whatever else there is has no bearing on it and is left.
-    pub(super) async fn take(upload: &mut Upload, media_type: Option<&str>, takes: Takes) -> Result<Self, Problem> {
+    pub(in crate::admin) async fn take(
+        upload: &mut Upload,
+        media_type: Option<&str>,
+        takes: Takes,
+    ) -> Result<Self, Problem> {
         let media = media_type.map(MediaType::read);
         let essence = media.as_ref().map(|media| media.essence.as_str());
         match (takes, essence) {

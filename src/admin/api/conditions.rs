@@ -36,6 +36,11 @@ impl Conditions {
         Self { if_match: tags(headers, header::IF_MATCH), if_none_match: tags(headers, header::IF_NONE_MATCH) }
     }
 
+    /// With `If-Match: *` or nothing.
+    pub(super) fn whatever_is_there(is_replaced: bool) -> Self {
+        Self { if_match: is_replaced.then(|| vec!["*".to_owned()]), if_none_match: None }
+    }
+
     /// An answer to a question with its tag, or only the word that it is what the client has already.
     pub(super) async fn tagged(&self, answer: Answer) -> Answer {
         if answer.status() != StatusCode::OK {

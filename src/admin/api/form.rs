@@ -10,7 +10,8 @@ use zeroize::Zeroizing;
 use crate::admin::problem::{Kind, Problem};
 
 /// The parts of a form.
-pub(super) struct Form {
+#[derive(Default)]
+pub(in crate::admin) struct Form {
     content: Zeroizing<Vec<u8>>,
     parts: Vec<Part>,
 }
@@ -23,16 +24,16 @@ struct Part {
 }
 
 /// A file of a form.
-pub(super) struct FormFile<'a> {
+pub(in crate::admin) struct FormFile<'a> {
     /// What the client calls it; only to be shown.
-    pub(super) name: Option<&'a str>,
+    pub(in crate::admin) name: Option<&'a str>,
     /// What is in it.
-    pub(super) content: &'a [u8],
+    pub(in crate::admin) content: &'a [u8],
 }
 
 impl Form {
     /// Reads a form whose parts have `known` names.
-    pub(super) fn read(
+    pub(in crate::admin) fn read(
         content: Zeroizing<Vec<u8>>,
         boundary: &str,
         known: &'static [&'static str],
@@ -58,13 +59,13 @@ impl Form {
     }
 
     /// The parts of a name, in order.
-    pub(super) fn files(&self, name: &str) -> impl Iterator<Item = FormFile<'_>> {
+    pub(in crate::admin) fn files(&self, name: &str) -> impl Iterator<Item = FormFile<'_>> {
         let named = self.parts.iter().filter(move |part| part.name == name);
         named.map(|part| FormFile { name: part.file.as_deref(), content: &self.content[part.range.clone()] })
     }
 
     /// The one part of a name as text.
-    pub(super) fn text(&self, name: &str) -> Result<Option<&str>, Problem> {
+    pub(in crate::admin) fn text(&self, name: &str) -> Result<Option<&str>, Problem> {
         let mut files = self.files(name);
         match (files.next(), files.next()) {
             (None, _) => Ok(None),

@@ -32,10 +32,15 @@ use http::{Method, header};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use self::call::{Call, Content};
+use self::call::Call;
+pub(super) use self::call::Content;
 use self::conditions::Conditions;
+pub(super) use self::form::Form;
 use self::query::Query;
-use self::route::{Found, Match, Operation, Resource, Takes};
+pub(super) use self::query::unescaped_pairs;
+use self::route::Found;
+use self::route::{Match, Operation, Resource};
+pub(super) use self::route::{Takes, parameters};
 use super::Sources;
 use super::problem::{Answer, Kind, Problem};
 use super::rights::Caller;
@@ -51,22 +56,49 @@ pub(super) async fn answer(
 ) -> Result<Answer, Problem> {
     let path = head.uri.path();
     let below = path.strip_prefix("/api/v1/").ok_or_else(|| Problem::unknown(path))?;
-    let Match { operation, parameters } = route::find(RESOURCES, &head.method, below).map_err(|found| match found {
-        Found::Nothing => Problem::unknown(path),
-        Found::Other(allowed) => Problem::method(&allowed),
-    })?;
+    let Match { operation, parameters } = find(&head.method, path, below)?;
     caller.demand(operation.right)?;
     let query = Query::read(head.uri.query(), operation.query)?;
     let media_type = head.headers.get(header::CONTENT_TYPE).map(|value| value.to_str().unwrap_or("what is no text"));
     let content = Content::take(upload, media_type, operation.takes).await?;
     let conditions = Conditions::read(&head.headers);
     let sources = Arc::clone(sources);
-    let call = Call { caller, sources, query, parameters, content, conditions: conditions.clone() };
-    let answer = match recorded::is_due(operation) {
-        true => recorded::run(operation, below, call).await?,
-        false => (operation.run)(call).await?,
-    };
+    let answer =
+        run(operation, below, Call { caller, sources, query, parameters, content, conditions: conditions.clone() });
+    let answer = answer.await?;
     Ok(if operation.method == Method::GET { conditions.tagged(answer).await } else { answer })
+}
+
+/// Answers a page of the panel as it would answer whoever looks at it. `path` is the one below `/api/v1/`.
+pub(super) async fn ask(
+    caller: &Caller,
+    method: &Method,
+    path: &str,
+    query: &str,
+    content: Content,
+    sources: &Arc<Sources>,
+) -> Result<Answer, Problem> {
+    let Match { operation, parameters } = find(method, path, path)?;
+    caller.demand(operation.right)?;
+    let query = Query::read(Some(query), operation.query)?;
+    // Whoever is at a page changes what is there when it comes: pages say what they go by themselves.
+    let conditions = Conditions::whatever_is_there(operation.method == Method::PATCH);
+    let (caller, sources) = (caller.clone(), Arc::clone(sources));
+    run(operation, path, Call { caller, sources, query, parameters, content, conditions }).await
+}
+
+fn find(method: &Method, path: &str, below: &str) -> Result<Match, Problem> {
+    route::find(RESOURCES, method, below).map_err(|found| match found {
+        Found::Nothing => Problem::unknown(path),
+        Found::Other(allowed) => Problem::method(&allowed),
+    })
+}
+
+async fn run(operation: &'static Operation, path: &str, call: Call) -> Result<Answer, Problem> {
+    match recorded::is_due(operation) {
+        true => recorded::run(operation, path, call).await,
+        false => (operation.run)(call).await,
+    }
 }
 
 /// What there is. A new resource is a file of its own with its description beside it, and a line here.

@@ -43,6 +43,15 @@ impl Query {
     }
 }
 
+/// The names and values of any query. What is no UTF-8 is left out: pages pass over what they do not know.
+pub(in crate::admin) fn unescaped_pairs(query: &str) -> Vec<(String, String)> {
+    let pairs = query.split('&').filter(|pair| !pair.is_empty());
+    pairs
+        .filter_map(|pair| pair.split_once('=').or(Some((pair, ""))))
+        .filter_map(|(name, value)| Some((decoded(name)?, decoded(value)?)))
+        .collect()
+}
+
 /// Percent-decoded (RFC 3986 §2.1), and `+` as the space that forms write so.
 fn decoded(text: &str) -> Option<String> {
     unescaped(&text.replace('+', " "))

@@ -41,7 +41,7 @@ pub(super) type Run = fn(Call) -> Pin<Box<dyn Future<Output = Result<Answer, Pro
 
 /// What an operation reads of a request's body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Takes {
+pub(in crate::admin) enum Takes {
     /// Nothing; what comes all the same is passed over.
     Nothing,
     /// A JSON document.
@@ -136,7 +136,7 @@ pub(super) enum Found {
 }
 
 /// The parameters of a path that a pattern fits.
-fn parameters(pattern: &'static str, path: &str) -> Option<Vec<(&'static str, String)>> {
+pub(in crate::admin) fn parameters(pattern: &'static str, path: &str) -> Option<Vec<(&'static str, String)>> {
     let mut found = Vec::new();
     let (mut wanted, mut given) = (pattern.split('/'), path.split('/'));
     loop {

@@ -1,0 +1,70 @@
+//! *Audit*: who did what, the newest first.
+
+use askama::Template;
+use serde::Deserialize;
+
+use super::frame::Frame;
+use super::moment::minute;
+use super::page::{Page, Visit, query, shown};
+use crate::admin::problem::{Answer, Problem};
+use crate::words::panel::AuditWords;
+
+/// `audit`
+pub(super) static PAGES: &[Page] = &[Page::get("audit", |visit| Box::pin(list(visit)))];
+
+#[derive(Template)]
+#[template(path = "audit.html")]
+struct Audit {
+    frame: Frame,
+    words: &'static AuditWords,
+    lines: Vec<Line>,
+    /// The number before which the next page begins.
+    older: Option<u64>,
+    is_newest: bool,
+}
+
+#[derive(Deserialize)]
+struct Line {
+    number: u64,
+    time: String,
+    who: String,
+    door: String,
+    action: String,
+    object: String,
+    result: String,
+    detail: String,
+}
+
+impl Line {
+    fn time(&self) -> String {
+        minute(&self.time)
+    }
+
+    fn class(&self) -> &'static str {
+        match self.result.as_str() {
+            "done" => "good",
+            "begun" => "plain",
+            "refused" => "soon",
+            _ => "bad",
+        }
+    }
+}
+
+async fn list(visit: Visit) -> Result<Answer, Problem> {
+    let words = &visit.words().audit;
+    let before: Option<u64> = visit.asked("before").parse().ok();
+    // Lines are numbered without a gap.
+    let (after, limit) = match before {
+        Some(before) => (before.saturating_sub(A_PAGE + 1).to_string(), A_PAGE.min(before.saturating_sub(1))),
+        None => (String::new(), A_PAGE),
+    };
+    let mut lines: Vec<Line> = match limit {
+        0 => Vec::new(),
+        limit => visit.ask("audit", &query(&[("after", &after), ("limit", &limit.to_string())])).await?,
+    };
+    lines.reverse();
+    let older = lines.last().map(|line| line.number).filter(|first| *first > 1);
+    shown(&Audit { frame: visit.frame(words.title), words, lines, older, is_newest: before.is_none() })
+}
+
+const A_PAGE: u64 = 50;

@@ -1,0 +1,77 @@
+//! What stands around each page: where one is, what needs attention, who one is.
+
+use super::assets::{ASSETS, Assets};
+use super::page::Visit;
+use crate::words::Language;
+use crate::words::panel::PanelWords;
+
+/// The frame of one page.
+pub(in crate::admin) struct Frame {
+    pub(in crate::admin) language: Language,
+    pub(in crate::admin) words: &'static PanelWords,
+    pub(in crate::admin) title: String,
+    pub(in crate::admin) assets: &'static Assets,
+    /// Where to come back to.
+    pub(in crate::admin) place: String,
+    pub(in crate::admin) entries: Vec<Entry>,
+    pub(in crate::admin) alerts: Vec<Bar>,
+    /// What has just been done.
+    pub(in crate::admin) notice: Option<&'static str>,
+    /// What every form has to hold, if the visitor's browser sends along by itself who he is.
+    pub(in crate::admin) form_token: Option<String>,
+    pub(in crate::admin) who: String,
+}
+
+/// A page in the navigation.
+pub(in crate::admin) struct Entry {
+    pub(in crate::admin) path: &'static str,
+    pub(in crate::admin) text: &'static str,
+    pub(in crate::admin) is_here: bool,
+}
+
+/// Something that needs attention, and where it is mended.
+pub(in crate::admin) struct Bar {
+    pub(in crate::admin) severity: &'static str,
+    pub(in crate::admin) text: String,
+    pub(in crate::admin) link: String,
+}
+
+impl Frame {
+    pub(super) fn new(visit: &Visit, title: String) -> Self {
+        let words = visit.words();
+        let entry = |place: &Place| Entry {
+            path: place.path,
+            text: (place.text)(words),
+            is_here: visit.place.split('?').next() == Some(place.path),
+        };
+        Self {
+            language: visit.language,
+            words,
+            title,
+            assets: &ASSETS,
+            place: visit.place.clone(),
+            entries: NAVIGATION.iter().map(entry).collect(),
+            alerts: Vec::new(),
+            notice: None,
+            form_token: visit.caller.form_token().map(str::to_owned),
+            who: (words.frame.signed_in_as)(&visit.caller.name()),
+        }
+    }
+
+    /// Every language there is.
+    pub(in crate::admin) fn languages(&self) -> &'static [Language] {
+        &Language::ALL
+    }
+}
+
+/// What the navigation has, in its order.
+const NAVIGATION: &[Place] = &[
+    Place { path: "/rejected", text: |words| words.rejected.title },
+    Place { path: "/audit", text: |words| words.audit.title },
+];
+
+/// A page that the navigation leads to.
+struct Place {
+    path: &'static str,
+    text: fn(&PanelWords) -> &'static str,
+}

@@ -1,0 +1,141 @@
+//! A page of the panel, and one visit to it.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use askama::Template;
+use http::{Method, StatusCode};
+use http_body_util::BodyExt;
+use serde::de::DeserializeOwned;
+
+use super::frame::Frame;
+use crate::admin::Sources;
+use crate::admin::api::{self, Content, Form};
+use crate::admin::problem::{Answer, Kind, Problem, page};
+use crate::admin::rights::Caller;
+use crate::outbound::escaped;
+use crate::words::Language;
+use crate::words::panel::PanelWords;
+
+/// Something that can be looked at or sent.
+pub(in crate::admin) struct Page {
+    /// How.
+    pub(super) method: Method,
+    /// Where, without the first slash; a segment in braces is a parameter.
+    pub(super) path: &'static str,
+    /// What the form that is sent may hold.
+    pub(super) fields: &'static [&'static str],
+    /// Makes the answer.
+    pub(super) run: Run,
+}
+
+/// Answers a visit.
+pub(in crate::admin) type Run = fn(Visit) -> Pin<Box<dyn Future<Output = Result<Answer, Problem>> + Send>>;
+
+impl Page {
+    /// To look at. It changes nothing.
+    pub(in crate::admin) const fn get(path: &'static str, run: Run) -> Self {
+        Self { method: Method::GET, path, fields: &[], run }
+    }
+
+    /// To send a form with these fields to, [`FORM_TOKEN`] among them.
+    pub(in crate::admin) const fn post(path: &'static str, fields: &'static [&'static str], run: Run) -> Self {
+        Self { method: Method::POST, path, fields, run }
+    }
+}
+
+/// One visit, by somebody who may look.
+pub(in crate::admin) struct Visit {
+    pub(in crate::admin) caller: Caller,
+    pub(in crate::admin) sources: Arc<Sources>,
+    pub(in crate::admin) language: Language,
+    /// Path and query, as it was asked for.
+    pub(in crate::admin) place: String,
+    /// What stands behind the `?`.
+    pub(in crate::admin) query: Vec<(String, String)>,
+    /// What the path says.
+    pub(in crate::admin) parameters: Vec<(&'static str, String)>,
+    /// What was sent; nothing with a page that is only looked at.
+    pub(in crate::admin) form: Form,
+}
+
+impl Visit {
+    /// The texts in the visitor's language.
+    pub(in crate::admin) fn words(&self) -> &'static PanelWords {
+        self.language.panel()
+    }
+
+    /// What stands in the path where the page's pattern has `{name}`.
+    #[expect(dead_code, reason = "pages of one thing follow")]
+    pub(in crate::admin) fn parameter(&self, name: &str) -> &str {
+        self.parameters.iter().find(|(found, _)| *found == name).map_or("", |(_, value)| value)
+    }
+
+    /// What stands behind the `?` under this name; empty, if nothing does.
+    pub(in crate::admin) fn asked(&self, name: &str) -> &str {
+        self.query.iter().find(|(found, _)| found == name).map_or("", |(_, value)| value)
+    }
+
+    /// A field of the form, without blanks around it; empty, if it is not there.
+    pub(in crate::admin) fn field(&self, name: &str) -> Result<&str, Problem> {
+        Ok(self.form.text(name)?.unwrap_or_default().trim())
+    }
+
+    /// What stands around a page.
+    pub(in crate::admin) fn frame(&self, title: impl Into<String>) -> Frame {
+        Frame::new(self, title.into())
+    }
+
+    /// Asks what programs would ask the API, of whoever visits.
+    pub(in crate::admin) async fn ask<T: DeserializeOwned>(&self, path: &str, query: &str) -> Result<T, Problem> {
+        let answer = self.order(Method::GET, path, query, Content::None).await?;
+        read(answer).await
+    }
+
+    /// Has done what programs would have the API do: with the same rights, in the same record, or not at all where everything stands
+    /// still.
+    pub(in crate::admin) async fn order(
+        &self,
+        method: Method,
+        path: &str,
+        query: &str,
+        content: Content,
+    ) -> Result<Answer, Problem> {
+        api::ask(&self.caller, &method, path, query, content, &self.sources).await
+    }
+}
+
+/// What the API answers, read.
+pub(in crate::admin) async fn read<T: DeserializeOwned>(answer: Answer) -> Result<T, Problem> {
+    let Ok(content) = answer.into_body().collect().await;
+    serde_json::from_slice(&content.to_bytes()).map_err(|error| {
+        tracing::error!(%error, "a page of the panel cannot read what the API says");
+        Problem::new(Kind::Internal, "the page could not be made; see the log")
+    })
+}
+
+/// A page that is shown.
+pub(in crate::admin) fn shown(template: &impl Template) -> Result<Answer, Problem> {
+    shown_as(StatusCode::OK, template)
+}
+
+/// The same with another status.
+pub(in crate::admin) fn shown_as(status: StatusCode, template: &impl Template) -> Result<Answer, Problem> {
+    match template.render() {
+        Ok(html) => Ok(page(status, html)),
+        Err(error) => {
+            tracing::error!(%error, "a page of the panel could not be written");
+            Err(Problem::new(Kind::Internal, "the page could not be written; see the log"))
+        }
+    }
+}
+
+/// A query of names and values; what is empty is left out.
+pub(in crate::admin) fn query(pairs: &[(&str, &str)]) -> String {
+    let pairs = pairs.iter().filter(|(_, value)| !value.is_empty());
+    pairs.map(|(name, value)| format!("{}={}", escaped(name), escaped(value))).collect::<Vec<_>>().join("&")
+}
+
+/// The field of a form that says that it is ours.
+pub(in crate::admin) const FORM_TOKEN: &str = "csrf";

@@ -1,0 +1,5 @@
+//! What is written in German.
+
+mod panel;
+
+pub(super) use panel::PANEL;

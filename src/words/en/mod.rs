@@ -1,0 +1,5 @@
+//! What is written in English.
+
+mod panel;
+
+pub(super) use panel::PANEL;
