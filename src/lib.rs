@@ -14,7 +14,7 @@
 //! 5  main
 //! 4  cli
 //! 3  edge
-//! 2  proxy | admin -> certs, levers | peers -> certs
+//! 2  proxy | admin -> certs, levers, overview | overview -> certs, acme | peers -> certs
 //! 1  live   config   store
 //! 0  name   limits   telemetry   shutdown   access_log   folder_watch   outbound   words
 //! ```
@@ -32,6 +32,7 @@ pub mod limits;
 pub mod live;
 pub mod name;
 pub mod outbound;
+pub mod overview;
 pub mod peers;
 pub mod proxy;
 pub mod shutdown;

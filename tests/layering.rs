@@ -44,8 +44,10 @@ const HOUSE: &[Module] = &[
     module(3, "edge"),
     // the hot path reads tables; what the operator wrote and where state lies is not its business
     Module { never: &["config", "store"], ..module(2, "proxy") },
-    Module { beside: &["certs", "acme", "levers"], ..module(2, "admin") },
+    Module { beside: &["certs", "acme", "levers", "overview"], ..module(2, "admin") },
     Module { beside: &["certs"], ..module(2, "acme") },
+    // what follows from all that certificates and orders are
+    Module { beside: &["certs", "acme"], ..module(2, "overview") },
     module(2, "certs"),
     module(2, "levers"),
     // what a certificate that lies at a peer is for, certs says

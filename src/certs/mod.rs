@@ -53,7 +53,7 @@ mod strength;
 mod survey;
 mod terms;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod trails;

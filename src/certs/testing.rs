@@ -158,7 +158,7 @@ fn apple_params(leaf: &AppleLeaf<'_>) -> CertificateParams {
 }
 
 /// An index entry with these facts; the certificate behind it is another.
-pub(super) fn served(cn: &str, names: &[&str], not_before: i64, not_after: i64, in_grace: bool) -> Arc<ServedCert> {
+pub(crate) fn served(cn: &str, names: &[&str], not_before: i64, not_after: i64, in_grace: bool) -> Arc<ServedCert> {
     static ANY: LazyLock<Arc<ServedCert>> = LazyLock::new(|| {
         let authority = LocalCa::new("Any").expect("an authority");
         let name = HostPattern::parse("any.example").expect("a name");

@@ -72,6 +72,20 @@ impl Truth {
         record.contradictions().map(|(_, fault)| fault.site.clone()).collect()
     }
 
+    /// What is wrong with each site of which a host is served another certificate than the published one, by its label: the first of
+    /// its hosts.
+    #[must_use]
+    pub fn contradicted(&self) -> HashMap<String, Contradiction> {
+        let mut contradicted = HashMap::new();
+        for (host, fault) in self.lock().contradictions() {
+            contradicted.entry(fault.site.clone()).or_insert_with(|| Contradiction {
+                message: format!("{host}: {}; {MEND}", fault.reason),
+                since: fault.since,
+            });
+        }
+        contradicted
+    }
+
     /// All that are served another certificate than the published one, in order of their hosts; the last may stand for many.
     #[must_use]
     pub fn contradictions(&self) -> Vec<Contradiction> {
@@ -103,6 +117,16 @@ impl Truth {
             Some(Contradiction { message: format!("{site} does not show what it should: {reason}"), since: *since })
         };
         self.lock().shown.iter().filter_map(told).take(LISTED).collect()
+    }
+
+    /// What is wrong with each site that does not show what it should, by its label.
+    #[must_use]
+    pub fn hidden(&self) -> HashMap<String, Contradiction> {
+        let told = |(site, fault): (&String, &Option<(String, i64)>)| {
+            let (message, since) = fault.clone()?;
+            Some((site.clone(), Contradiction { message, since }))
+        };
+        self.lock().shown.iter().filter_map(told).collect()
     }
 
     /// Forgets the sites that have nothing to show any more.
