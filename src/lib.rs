@@ -8,13 +8,13 @@
 //! - the **control plane** ([`certs`], [`levers`], [`admin`]) watches folders, judges certificates, answers the operator;
 //! - they meet in [`live`]: immutable tables that the control plane publishes and the hot path reads.
 //!
-//! [`edge`] builds, wires, supervises and stops everything; [`cli`] is the way in. A module may import lower layers only:
+//! [`probe`] looks at an edge as its customers see it. [`edge`] builds, wires, supervises and stops everything; [`cli`] is the way in. A module may import lower layers only:
 //!
 //! ```text
 //! 5  main
 //! 4  cli
 //! 3  edge
-//! 2  proxy | admin -> certs, levers, overview | overview -> certs, acme | peers -> certs
+//! 2  proxy | admin -> certs, levers, overview | overview -> certs, acme | peers -> certs | probe -> certs
 //! 1  live   config   store
 //! 0  name   limits   telemetry   shutdown   access_log   folder_watch   outbound   words
 //! ```
@@ -34,6 +34,7 @@ pub mod name;
 pub mod outbound;
 pub mod overview;
 pub mod peers;
+pub mod probe;
 pub mod proxy;
 pub mod shutdown;
 pub mod store;

@@ -52,6 +52,8 @@ const HOUSE: &[Module] = &[
     module(2, "levers"),
     // what a certificate that lies at a peer is for, certs says
     Module { beside: &["certs"], ..module(2, "peers") },
+    // what somebody shows is read and trusted as what is brought here
+    Module { beside: &["certs"], ..module(2, "probe") },
     // the configuration's last step is a plain value that a table is built from
     Module { beside: &["live"], ..module(1, "config") },
     module(1, "live"),

@@ -91,5 +91,5 @@ pub use roots::Roots;
 pub use shelf::{Arrival, NotDeleted, NotGoneBack};
 pub use survey::{Survey, survey};
 pub use terms::{SiteTerms, Terms};
-pub use truth::{Checked, Contradiction, Truth, TruthCheck};
+pub use truth::{Appearance, Checked, Contradiction, Offer, Onlooker, Truth, TruthCheck};
 pub use upload::{NotReceived, Received, Upload};

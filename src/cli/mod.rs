@@ -1,5 +1,5 @@
 //! The command line: `vitrine run`, `check`, `demo`, `inspect`, `import`, `certs`, `csr`, `sites`, `upstreams`, `explain`, `levers`, `deny`,
-//! `admit`, `freeze`, `log-level`, `acme`, `objects`, `token`, `audit`, `backup`, `restore`, `state`.
+//! `admit`, `freeze`, `log-level`, `acme`, `objects`, `probe`, `token`, `audit`, `backup`, `restore`, `state`.
 
 mod acme;
 mod audit;
@@ -16,6 +16,7 @@ mod lasting;
 mod levers;
 mod objects;
 mod output;
+mod probe;
 mod run;
 mod sites;
 mod state;
@@ -108,6 +109,9 @@ enum Command {
     /// What is kept and is no certificate of a server: Apple Pay's domain association file, which sites show, and its certificates
     #[command(subcommand)]
     Objects(objects::Command),
+    /// Look at hosts from outside, as customers do: where they lead, what they show, until when
+    #[command(after_help = probe::HELP)]
+    Probe(Box<probe::Probing>),
     /// Tokens for programs that ask a running edge from elsewhere
     #[command(subcommand)]
     Token(tokens::Command),
@@ -225,6 +229,7 @@ impl Command {
             Self::LogLevel(logging) => logging.obey(),
             Self::Acme(command) => command.obey(),
             Self::Objects(command) => command.obey(),
+            Self::Probe(probing) => probing.obey(),
             Self::Token(command) => command.obey(),
             Self::Audit(command) => command.obey(),
             Self::Backup(backing_up) => backing_up.obey(),
@@ -235,25 +240,29 @@ impl Command {
 }
 
 impl Running {
+    /// Where its socket is.
+    ///
+    /// # Errors
+    /// Why the configuration does not tell.
+    fn socket_path(&self) -> Result<PathBuf, String> {
+        if let Some(socket) = &self.socket {
+            return Ok(socket.clone());
+        }
+        let loaded = Config::load(&self.config)
+            .map_err(|mistakes| format!("{mistakes}\nname the running edge's admin.sock with --socket instead"))?;
+        Ok(loaded.config.certificates.state_directory.join("admin.sock"))
+    }
+
     /// Asks the running edge something and prints the answer, or why there is none.
     fn ask(&self, question: impl AsyncFnOnce(&EdgeSocket) -> Result<String, crate::outbound::CallError>) -> ExitCode {
-        let socket = match &self.socket {
-            Some(socket) => socket.clone(),
-            None => match Config::load(&self.config) {
-                Ok(loaded) => loaded.config.certificates.state_directory.join("admin.sock"),
-                Err(mistakes) => {
-                    output::complain(&format!("{mistakes}\nname the running edge's admin.sock with --socket instead"));
-                    return exit::configuration();
-                }
-            },
-        };
-        let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-            Ok(runtime) => runtime,
-            Err(error) => {
-                output::complain(&format!("cannot start: {error}"));
-                return exit::FAILURE;
+        let socket = match self.socket_path() {
+            Ok(socket) => socket,
+            Err(mistakes) => {
+                output::complain(&mistakes);
+                return exit::configuration();
             }
         };
+        let Some(runtime) = runtime() else { return exit::FAILURE };
         match runtime.block_on(question(&EdgeSocket::new(socket))) {
             Ok(answer) => {
                 output::tell(&answer);
@@ -265,6 +274,12 @@ impl Running {
             }
         }
     }
+}
+
+/// What a command asks and waits in; `None`: it was said why not.
+fn runtime() -> Option<tokio::runtime::Runtime> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| output::complain(&format!("cannot start: {error}"))).ok()
 }
 
 const CONFIG: &str = "config/vitrine.toml";

@@ -17,14 +17,17 @@ pub(super) enum Kind {
 }
 
 macro_rules! catalogue {
-    ($($constant:ident = $kind:ident $name:literal [$($label:literal),*] $help:literal;)+) => {
+    ($(#[$of_all:meta])* $($constant:ident = $kind:ident $name:literal [$($label:literal),*] $help:literal;)+) => {
         $(pub(super) const $constant: Family =
             Family { name: $name, help: $help, kind: Kind::$kind, labels: &[$($label),*] };)+
 
         /// All of them, in the order of this page.
+        $(#[$of_all])*
         pub(super) const ALL: &[&Family] = &[$(&$constant),+];
     };
 }
+
+pub(super) use catalogue;
 
 // The names and labels of x509-certificate-exporter, which dashboards and alerts of others already know.
 catalogue! {

@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 use super::*;
+use crate::telemetry::probe_page;
 use crate::telemetry::{GateRule, LocalAnswer, StatusClass};
 
 fn workers(number: usize) -> Vec<Arc<WorkerCounters>> {
@@ -279,7 +280,8 @@ fn the_reference_explains_every_metric_and_no_other() {
         };
         format!("| `{}` | {kind} | {labels} | {} |", family.name, family.help)
     };
-    let mut expected: Vec<_> = name::ALL.iter().map(row_of).collect();
+    let all = name::ALL.iter().chain(probe_page::ALL);
+    let mut expected: Vec<_> = all.map(row_of).collect();
     let is_metric = |line: &&str| ["| `vitrine_", "| `x509_", "| `process_"].iter().any(|head| line.starts_with(head));
     let mut given: Vec<_> = reference.lines().filter(is_metric).collect();
     expected.sort_unstable();
@@ -299,7 +301,7 @@ fn deploy_names_no_metric_that_is_not_in_the_catalogue() {
             .collect();
         assert!(!metrics.is_empty(), "{file}");
         for metric in metrics {
-            let known = name::ALL.iter().any(|family| {
+            let known = name::ALL.iter().chain(probe_page::ALL).any(|family| {
                 metric == family.name
                     || family.kind == Kind::Histogram
                         && metric

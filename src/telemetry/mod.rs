@@ -6,6 +6,7 @@ mod exposition;
 mod labels;
 mod log_writer;
 mod logging;
+mod probe_page;
 mod process;
 mod site_series;
 mod text;
@@ -20,4 +21,5 @@ pub use log_writer::flush as flush_log;
 pub use logging::{
     LogFormat, LogLevel, RateLimited, install as install_logging, printable, set_level as set_log_level,
 };
+pub use probe_page::{ProbeFacts, ProbedHost, render_probe};
 pub use site_series::SiteFacts;

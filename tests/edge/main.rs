@@ -69,6 +69,7 @@ mod orders_seen;
 mod own_listeners;
 mod plain;
 mod preflight;
+mod probe;
 mod protocols;
 mod proxy_protocol;
 mod proxy_upstreams;

@@ -24,15 +24,38 @@ use crate::live::KeyType;
 
 /// Which signatures a client says that it can check: that is how it is shown the certificate of one type of key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Offer {
+pub enum Offer {
+    /// ECDSA on any curve.
     Ecdsa,
+    /// Ed25519.
     Ed25519,
+    /// RSA of any size.
     Rsa,
     /// All of them, where no certificate is expected.
     Any,
 }
 
 impl Offer {
+    /// Every offer there is.
+    pub const ALL: [Self; 4] = [Self::Ecdsa, Self::Ed25519, Self::Rsa, Self::Any];
+
+    /// The label that lists use for certificates of this type of key; `any` for all of them.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Ecdsa => "ecdsa",
+            Self::Ed25519 => "ed25519",
+            Self::Rsa => "rsa",
+            Self::Any => "any",
+        }
+    }
+
+    /// The one of a label.
+    #[must_use]
+    pub fn labelled(label: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|offer| offer.label() == label)
+    }
+
     pub(super) fn of(key_type: KeyType) -> Self {
         match key_type {
             KeyType::EcdsaP256 | KeyType::EcdsaP384 | KeyType::EcdsaP521 => Self::Ecdsa,
@@ -73,9 +96,8 @@ impl Client {
     /// # Errors
     /// When the cryptography library offers no usable versions.
     pub(super) fn new(callers: Callers) -> Result<Self, rustls::Error> {
-        let offers = [Offer::Ecdsa, Offer::Ed25519, Offer::Rsa, Offer::Any];
         let connectors: Result<_, _> =
-            offers.into_iter().map(|offer| connector(offer).map(|made| (offer, made))).collect();
+            Offer::ALL.into_iter().map(|offer| connector(offer).map(|made| (offer, made))).collect();
         Ok(Self { connectors: connectors?, callers, patience: PATIENCE })
     }
 
@@ -134,9 +156,14 @@ fn failed(error: &io::Error) -> Answer {
     }
 }
 
+/// A client of our own listeners.
 pub(super) fn connector(offer: Offer) -> Result<TlsConnector, rustls::Error> {
     // One group that every listener has: the handshake with ourselves needs no protection from the future, and costs half.
-    let provider = CryptoProvider { kx_groups: vec![kx_group::X25519], ..default_provider() };
+    connector_by(CryptoProvider { kx_groups: vec![kx_group::X25519], ..default_provider() }, offer)
+}
+
+/// A client that takes any certificate, and does the rest by `provider`.
+pub(super) fn connector_by(provider: CryptoProvider, offer: Offer) -> Result<TlsConnector, rustls::Error> {
     let verifier = SignatureAlone { algorithms: provider.signature_verification_algorithms, schemes: offer.schemes() };
     let mut config = ClientConfig::builder_with_provider(Arc::new(provider))
         .with_protocol_versions(&[&TLS13, &TLS12])?

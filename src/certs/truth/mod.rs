@@ -5,6 +5,7 @@
 
 mod callers;
 mod client;
+mod onlooker;
 mod plan;
 mod record;
 mod shown;
@@ -22,11 +23,13 @@ use crate::name::{HostName, HostPattern};
 use crate::shutdown::Lifecycle;
 use crate::telemetry::{TruthResult, printable};
 use callers::Callers;
-use client::{Answer, Client, Offer};
+use client::{Answer, Client};
 use plan::{Errand, Next, Plan};
 use record::{Finding, Of};
 use shown::ShownCheck;
 
+pub use client::Offer;
+pub use onlooker::{Appearance, Onlooker};
 pub use record::{Checked, Contradiction, Truth};
 
 /// What is checked, and against what.
