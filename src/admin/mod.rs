@@ -32,6 +32,7 @@ use crate::config::{Origins, SiteDesk, Standing};
 use crate::levers::Levers;
 use crate::live::{CertIndex, Live, RouteTable, WellKnown};
 use crate::name::HostName;
+use crate::overview::Lookout;
 use crate::shutdown::Lifecycle;
 use crate::store::audit::Audit;
 use crate::telemetry::WorkerCounters;
@@ -74,4 +75,19 @@ pub struct Sources {
     pub tokens: Tokens,
     /// `admin.allowed_hosts`
     pub allowed_hosts: Vec<HostName>,
+}
+
+impl Sources {
+    /// Where all that is told of sites is seen.
+    pub(in crate::admin) fn lookout(&self) -> Lookout {
+        Lookout {
+            certificates: self.certificates.clone(),
+            routes: self.routes.clone(),
+            intake: self.intake.clone(),
+            ordering: self.ordering.clone(),
+            truth: self.truth.clone(),
+            configuration: self.configuration.clone(),
+            audit: self.audit.clone(),
+        }
+    }
 }

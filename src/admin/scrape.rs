@@ -35,6 +35,7 @@ pub(super) async fn answer(sources: &Arc<Sources>, one_at_a_time: &Arc<Semaphore
 
 fn page(sources: &Sources) -> String {
     let (index, routes) = (sources.certificates.snapshot(), sources.routes.snapshot());
+    let now = time::OffsetDateTime::from(SystemTime::now()).unix_timestamp();
     let ledger = sources.intake.as_ref().map(IntakeHandle::ledger);
     let choices = ledger.as_ref().map(|ledger| Arc::clone(&ledger.choices)).unwrap_or_default();
     let kept = sources.intake.as_ref().map(|intake| intake.requests().kept_here()).unwrap_or_default();
@@ -62,10 +63,12 @@ fn page(sources: &Sources) -> String {
         not_after: one.not_after,
     });
     let objects = ledger.as_deref().map(|ledger| ends(&ledger.objects, &index, &routes)).unwrap_or_default();
+    let states = sources.lookout().look_over(&index, &routes, now).counts();
     render(&Scrape {
         workers: &sources.workers,
         access_records_lost: sources.access_log.lost(),
         audit_unwritten: sources.audit.trouble().is_some(),
+        states: states.into_iter().map(|(state, count)| (state.word(), count)).collect(),
         sites: sites(&routes, &index, &choices, sources, &objects),
         upstreams: upstreams(&routes),
         unresolved: unresolved(&routes),
@@ -77,7 +80,7 @@ fn page(sources: &Sources) -> String {
         truth: TruthFacts { age: sources.truth.age(), checks: sources.truth.checks() },
         intake: ledger.as_deref().map(intake),
         configuration: configuration(&sources.configuration.borrow(), &sources.levers),
-        now: time::OffsetDateTime::from(SystemTime::now()).unix_timestamp(),
+        now,
     })
 }
 

@@ -219,7 +219,7 @@ async fn a_foreign_name_or_page_is_refused_before_anything_is_told() {
 #[tokio::test]
 async fn wrong_methods_and_paths_get_problem_documents_and_every_answer_its_fields() {
     let plane = Plane::start().await;
-    let unknown = plane.admin("GET / HTTP/1.1\nHost: localhost").await;
+    let unknown = plane.admin("GET /nothing HTTP/1.1\nHost: localhost").await;
     unknown.assert_problem(404, "not-found");
     let fields = ["x-content-type-options", "cache-control", "connection"].map(|name| unknown.field(name));
     assert_eq!(fields, ["nosniff", "no-store", "close"]);

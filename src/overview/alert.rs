@@ -78,6 +78,9 @@ pub enum Severity {
 }
 
 impl Severity {
+    /// Every severity there is.
+    pub const ALL: [Self; 3] = [Self::Critical, Self::Warning, Self::Info];
+
     /// Its name, stable, for programs.
     #[must_use]
     pub const fn word(self) -> &'static str {
@@ -127,6 +130,20 @@ pub enum Mend {
     Requests,
     /// In the configuration, or on the machine; nothing but words helps.
     Elsewhere,
+}
+
+impl Mend {
+    /// Its name, stable, for programs.
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Site(_) => "site",
+            Self::Certificates => "certificates",
+            Self::Rejected => "rejected",
+            Self::Requests => "requests",
+            Self::Elsewhere => "elsewhere",
+        }
+    }
 }
 
 pub(super) fn of(known: &Known<'_>, sites: &[SiteState]) -> Vec<Alert> {

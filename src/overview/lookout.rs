@@ -41,13 +41,18 @@ impl Lookout {
     /// The same at another moment, in seconds since the Unix epoch.
     #[must_use]
     pub fn look_at(&self, now: i64) -> Overview {
-        let (index, routes) = (self.certificates.snapshot(), self.routes.snapshot());
+        self.look_over(&self.certificates.snapshot(), &self.routes.snapshot(), now)
+    }
+
+    /// The same of tables that somebody looks at already.
+    #[must_use]
+    pub fn look_over(&self, index: &CertIndex, routes: &RouteTable, now: i64) -> Overview {
         let ledger = self.intake.as_ref().map(IntakeHandle::ledger).unwrap_or_default();
         let requests = self.intake.as_ref().map(|intake| intake.requests().list()).unwrap_or_default();
         let configuration = self.configuration.borrow().clone();
         Overview::of(&Known {
-            index: &index,
-            routes: &routes,
+            index,
+            routes,
             ledger: &ledger,
             ordering: &self.ordering.all(),
             requests: &requests,

@@ -57,6 +57,8 @@ catalogue! {
         "Questions about names that nobody serves, and before further orders of sites on demand, by answer; limited: not asked, because there were too many.";
     OBJECT_NOT_AFTER = Gauge "vitrine_object_not_after_seconds" ["type", "site"]
         "End of an object that the site shows and that is no certificate of a server, seconds since the Unix epoch.";
+    SITES = Gauge "vitrine_sites" ["state"]
+        "Configured sites, by where in its life each is: configure, in progress, completed, renewing.";
     SITE_UNCOVERED = Gauge "vitrine_site_hosts_without_certificate" ["site"]
         "Hosts of the site for which no certificate is there.";
     CERTIFICATE_LOADS = Counter "vitrine_certificate_loads_total" ["result"]

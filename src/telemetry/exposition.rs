@@ -30,6 +30,8 @@ pub struct Scrape<'a> {
     pub audit_unwritten: bool,
     /// The configured sites.
     pub sites: Vec<SiteFacts>,
+    /// How many of them are in each state.
+    pub states: Vec<(&'static str, usize)>,
     /// The published certificates.
     pub certificates: Vec<CertificateFacts<'a>>,
     /// Those that are kept for others than the workers.
@@ -135,6 +137,9 @@ pub fn render(scrape: &Scrape<'_>) -> String {
     let page = Page::new();
     page.gauge(&name::CERTIFICATES_SERVED, &[], scrape.certificates.len() as f64);
     page.gauge(&name::WELL_KNOWN, &[], scrape.well_known as f64);
+    for (state, count) in &scrape.states {
+        page.gauge(&name::SITES, &[state], *count as f64);
+    }
     page.gauge(&name::AUDIT_UNWRITTEN, &[], if scrape.audit_unwritten { 1.0 } else { 0.0 });
     page.gauge(&name::TRUTH_AGE, &[], scrape.truth.age.as_secs_f64());
     for (result, total) in &scrape.truth.checks {

@@ -39,6 +39,7 @@ fn full_scrape(workers: &[Arc<WorkerCounters>]) -> Scrape<'_> {
             mismatch: true,
             renewal: Some(1_500),
         }],
+        states: vec![("configure", 1), ("completed", 0)],
         orders: vec![OrderFacts { issuer: "letsencrypt".into(), result: "failed", reason: "dns", total: 4 }],
         questions: vec![("yes", 2), ("no", 0)],
         upstreams: vec![("10.0.0.11:8080".into(), true), ("10.0.0.12:8080".into(), false)],

@@ -1,20 +1,25 @@
 //! The certificates in service.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::{Call, Operation, Resource, aside, now, state, timestamp};
+use super::sites::TOTAL;
+use super::standing::{Part, word};
+use super::{Call, Operation, Resource, aside, choices, now, state, timestamp};
 use crate::admin::Sources;
 use crate::admin::problem::{Answer, Kind, Problem, json};
 use crate::certs::{Circumstances, Flaw, HeldBack, Sites, Verdict, warnings};
-use crate::live::{CertIndex, RouteTable, ServedCert, ValidationLevel};
+use crate::live::{CertIndex, Provision, RouteTable, ServedCert, Site, ValidationLevel};
+use crate::name::HostPattern;
+use crate::overview::Band;
 
 /// `certificates`
 pub(super) static RESOURCE: Resource = Resource {
     operations: &[
-        Operation::get("certificates", |call| Box::pin(aside(call, |call| Ok(json(&list(&call.sources, now())))))),
+        Operation::get("certificates", |call| Box::pin(aside(call, list)))
+            .asking(&["q", "host", "band", "offset", "limit"]),
         Operation::post("certificates/confirm-withdrawal", |call| Box::pin(confirm_withdrawal(call)))
             .asking(&["names"]),
         Operation::get("certificates/{fingerprint}", |call| Box::pin(aside(call, one))),
@@ -41,6 +46,8 @@ pub(super) struct Certificate {
     in_grace: bool,
     held: bool,
     state: &'static str,
+    /// How near its end is.
+    band: &'static str,
     level: Option<&'static str>,
     verdict: &'static str,
     warnings: Vec<Warning>,
@@ -55,11 +62,40 @@ struct Warning {
     mend: String,
 }
 
-/// Every certificate of the index, best first, with the sites it serves now.
-fn list(sources: &Sources, now: i64) -> Vec<Certificate> {
-    let (index, routes) = (sources.certificates.snapshot(), sources.routes.snapshot());
-    let judge = Judge::new(&index, &routes, now);
-    index.certificates().iter().map(|served| judge.told(served)).collect()
+/// The certificates of the index that are asked for, best first, with the sites each serves now; all, if nothing is.
+fn list(call: &Call) -> Result<Answer, Problem> {
+    let (query, part) = (&call.query, Part::read(&call.query)?);
+    let text = query.value("q").map(str::to_lowercase);
+    let host = query.value("host").map(HostPattern::parse).transpose();
+    let host =
+        host.map_err(|_| Problem::malformed("host: expected a host name or a wildcard, found something else"))?;
+    let band = word(query, "band", &Band::ALL, Band::word)?;
+    let (index, routes) = (call.sources.certificates.snapshot(), call.sources.routes.snapshot());
+    let judge = Judge::new(&call.sources, &index, &routes, now());
+    let is_wanted = |served: &&Arc<ServedCert>| {
+        text.as_deref().is_none_or(|text| is_about(served, text))
+            && host.as_ref().is_none_or(|host| is_for(served, host))
+            && band.is_none_or(|band| judge.band(served) == band)
+    };
+    let found: Vec<_> = index.certificates().iter().filter(is_wanted).collect();
+    let total = found.len();
+    let told: Vec<_> = part.of(found).into_iter().map(|served| judge.told(served)).collect();
+    let mut answer = json(&told);
+    answer.headers_mut().insert(TOTAL, total.into());
+    Ok(answer)
+}
+
+/// Whether a text, in lower case, is in what people call it by.
+fn is_about(served: &ServedCert, text: &str) -> bool {
+    let facts = &served.facts;
+    let called = [&facts.subject_cn, &facts.issuer_cn, &facts.issuer_o, &facts.serial, &facts.fingerprint];
+    called.iter().any(|called| called.to_lowercase().contains(text))
+        || served.names.iter().any(|name| name.to_string().contains(text))
+}
+
+fn is_for(served: &ServedCert, host: &HostPattern) -> bool {
+    served.names.contains(host)
+        || matches!(host, HostPattern::Exact(name) if served.names.iter().any(|own| own.covers(name.as_str())))
 }
 
 /// The one of a fingerprint.
@@ -68,7 +104,7 @@ fn one(call: &Call) -> Result<Answer, Problem> {
     let (index, routes) = (call.sources.certificates.snapshot(), call.sources.routes.snapshot());
     let served = index.certificates().iter().find(|served| *served.facts.fingerprint == *fingerprint);
     let served = served.ok_or_else(|| not_in_service(&fingerprint))?;
-    Ok(json(&Judge::new(&index, &routes, now()).told(served)))
+    Ok(json(&Judge::new(&call.sources, &index, &routes, now()).told(served)))
 }
 
 /// The fingerprint in the path, in any spelling that openssl, browsers or we write.
@@ -90,13 +126,29 @@ fn not_in_service(fingerprint: &str) -> Problem {
 pub(super) struct Judge<'a> {
     serving: HashMap<String, BTreeSet<&'a str>>,
     known: Sites<'a>,
+    /// The sites whose certificates renew themselves.
+    renewed: HashSet<&'a str>,
     now: i64,
 }
 
 impl<'a> Judge<'a> {
-    pub(super) fn new(index: &CertIndex, routes: &'a RouteTable, now: i64) -> Self {
+    pub(super) fn new(sources: &Sources, index: &CertIndex, routes: &'a RouteTable, now: i64) -> Self {
         let known = Sites::of(routes.sites().iter().map(Arc::as_ref)).served_by(index);
-        Self { serving: serving(index, routes), known, now }
+        let choices = choices::of(sources);
+        let source = |site: &Site| choices.get(&*site.name).map_or(site.provision, |choice| choice.certificate);
+        let renewed = routes.sites().iter().filter(|site| source(site) != Provision::Uploaded);
+        let renewed = renewed.map(|site| &*site.name).collect();
+        Self { serving: serving(index, routes), known, renewed, now }
+    }
+
+    /// How near its end is: one that serves nothing but sites whose certificates renew themselves is judged as those are.
+    pub(super) fn band(&self, served: &ServedCert) -> Band {
+        let facts = &served.facts;
+        let sites = self.serving.get(&*facts.fingerprint);
+        match sites.is_some_and(|sites| sites.iter().all(|site| self.renewed.contains(site))) {
+            true => Band::by_share(facts.not_before, facts.not_after, false, self.now),
+            false => Band::by_days(facts.not_after, self.now),
+        }
     }
 
     /// What lists say of a certificate.
@@ -120,6 +172,7 @@ impl<'a> Judge<'a> {
             in_grace: facts.in_grace,
             held: facts.held,
             state: state(facts.not_before, facts.not_after, now),
+            band: self.band(served).word(),
             level: facts.traits.level.map(ValidationLevel::label),
             verdict: Verdict::of(&warnings).words(),
             warnings: warnings.into_iter().map(Warning::from).collect(),

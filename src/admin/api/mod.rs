@@ -1,6 +1,7 @@
 //! The resources under `/api/v1`.
 
 mod acme;
+mod alerts;
 mod audit;
 mod call;
 mod certificates;
@@ -21,6 +22,7 @@ mod requests;
 mod route;
 mod serving;
 mod sites;
+mod standing;
 mod tokens;
 mod upstreams;
 mod versions;
@@ -32,6 +34,7 @@ use http::{Method, header};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+pub(super) use self::alerts::visible as visible_alerts;
 use self::call::Call;
 pub(super) use self::call::Content;
 use self::conditions::Conditions;
@@ -41,6 +44,7 @@ pub(super) use self::query::unescaped_pairs;
 use self::route::Found;
 use self::route::{Match, Operation, Resource};
 pub(super) use self::route::{Takes, parameters};
+pub(super) use self::sites::TOTAL;
 use super::Sources;
 use super::problem::{Answer, Kind, Problem};
 use super::rights::Caller;
@@ -115,6 +119,7 @@ static RESOURCES: &[&Resource] = &[
     &explain::RESOURCE,
     &objects::RESOURCE,
     &rejected::RESOURCE,
+    &alerts::RESOURCE,
     &requests::RESOURCE,
     &tokens::RESOURCE,
     &audit::RESOURCE,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use http::HeaderName;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -9,18 +10,20 @@ use super::choices::{self, Provided};
 use super::orders::Managed;
 use super::recorded::Note;
 use super::serving::{Asked, Candidates, Host, host};
+use super::standing::{Standing, Wanted};
 use super::{Call, Operation, Resource, Takes, aside, now};
 use crate::acme::NotManaged;
 use crate::admin::Sources;
 use crate::admin::problem::{Answer, Kind, Problem, created, json};
 use crate::config::SiteRefusal;
-use crate::live::{RouteTable, Site};
+use crate::live::{RouteTable, Site, ValidationLevel};
 use crate::name::HostPattern;
+use crate::overview::SiteState;
 
 /// `sites`
 pub(super) static RESOURCE: Resource = Resource {
     operations: &[
-        Operation::get("sites", |call| Box::pin(aside(call, |call| Ok(json(&list(&call.sources, now())))))),
+        Operation::get("sites", |call| Box::pin(aside(call, list))).asking(Wanted::NAMES),
         Operation::get("sites/{name}", |call| Box::pin(aside(call, one))),
         Operation::post("sites", |call| Box::pin(add(call))).taking(Takes::Json),
         Operation::delete("sites/{name}", |call| Box::pin(remove(call))),
@@ -35,6 +38,10 @@ struct SiteEntry {
     name: String,
     /// The file it is written in.
     origin: String,
+    #[serde(flatten)]
+    standing: Standing,
+    /// What the authority of its certificates must have checked at least.
+    minimum_validation: Option<&'static str>,
     certificate: Provided,
     /// `null`: it is not managed.
     managed: Option<Managed>,
@@ -48,9 +55,23 @@ struct RouteEntry {
     upstreams: Vec<String>,
 }
 
-/// Every site in the order of the configuration.
-fn list(sources: &Sources, now: i64) -> Vec<SiteEntry> {
+/// The sites that are asked for, in the order of the configuration; all, if nothing is. How many there are is told beside a part.
+fn list(call: &Call) -> Result<Answer, Problem> {
+    let wanted = Wanted::read(&call.query)?;
+    let (entries, total) = entries(&call.sources, now(), &wanted, |_| true);
+    let mut answer = json(&entries);
+    answer.headers_mut().insert(TOTAL, total.into());
+    Ok(answer)
+}
+
+/// Those of the sites that are wanted and meant, in their part of the list, and how many there are in all.
+fn entries(sources: &Sources, now: i64, wanted: &Wanted, is_meant: impl Fn(&Site) -> bool) -> (Vec<SiteEntry>, usize) {
     let (index, routes) = (sources.certificates.snapshot(), sources.routes.snapshot());
+    let overview = sources.lookout().look_over(&index, &routes, now);
+    let all = routes.sites().iter().zip(&overview.sites);
+    let found: Vec<_> = all.filter(|(site, state)| is_meant(site) && wanted.takes(site, state)).collect();
+    let total = found.len();
+    let part = wanted.part(found);
     let candidates = Candidates::of(&index);
     let choices = choices::of(sources);
     let host = |site: &Site, pattern: &HostPattern| {
@@ -59,15 +80,17 @@ fn list(sources: &Sources, now: i64) -> Vec<SiteEntry> {
     };
     let origins = sources.origins.borrow().clone();
     let origin = |site: &str| origins.of_site(site).map(|file| file.display().to_string()).unwrap_or_default();
-    let entry = |site: &Arc<Site>| SiteEntry {
+    let entry = |(site, state): (&Arc<Site>, &SiteState)| SiteEntry {
         name: site.name.to_string(),
         origin: origin(&site.name),
+        standing: state.into(),
+        minimum_validation: site.minimum_validation.map(ValidationLevel::label),
         certificate: Provided::of(site, choices.get(&*site.name)),
         managed: Managed::of(&sources.ordering, &site.name, false),
         hosts: site.hosts.iter().map(|pattern| host(site, pattern)).collect(),
         routes: site.routes().iter().map(|route| route_entry(&routes, &route.prefix, route.group)).collect(),
     };
-    routes.sites().iter().map(entry).collect()
+    (part.into_iter().map(entry).collect(), total)
 }
 
 fn one(call: &Call) -> Result<Answer, Problem> {
@@ -77,8 +100,8 @@ fn one(call: &Call) -> Result<Answer, Problem> {
 }
 
 fn entry(call: &Call, name: &str) -> Result<SiteEntry, Problem> {
-    let found = list(&call.sources, now()).into_iter().find(|entry| entry.name == name);
-    found.ok_or_else(|| refused(SiteRefusal::Unknown, name))
+    let (found, _) = entries(&call.sources, now(), &Wanted::default(), |site| *site.name == *name);
+    found.into_iter().next().ok_or_else(|| refused(SiteRefusal::Unknown, name))
 }
 
 /// Adds a site with the keys of `[[site]]`.
@@ -128,3 +151,6 @@ fn route_entry(routes: &RouteTable, prefix: &str, group: usize) -> RouteEntry {
         .map(|group| group.members.iter().map(|member| member.upstream.to_string()).collect());
     RouteEntry { path: prefix.into(), upstreams: upstreams.unwrap_or_default() }
 }
+
+/// How many there are of which a part is given.
+pub(in crate::admin) const TOTAL: HeaderName = HeaderName::from_static("x-total-count");

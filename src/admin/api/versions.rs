@@ -99,7 +99,7 @@ pub(super) fn not_received(why: NotReceived) -> Problem {
 /// What is told of certificates that have come.
 fn told(sources: &Sources, arrivals: &[Arrival]) -> Vec<Arrived> {
     let (index, routes) = (sources.certificates.snapshot(), sources.routes.snapshot());
-    let judge = Judge::new(&index, &routes, now());
+    let judge = Judge::new(sources, &index, &routes, now());
     let told = |arrival: &Arrival| Arrived {
         id: arrival.id.clone(),
         certificate: judge.told(&arrival.certificate),

@@ -1,6 +1,7 @@
 //! What stands around each page: where one is, what needs attention, who one is.
 
 use super::assets::{ASSETS, Assets};
+use super::done::Done;
 use super::page::Visit;
 use crate::words::Language;
 use crate::words::panel::PanelWords;
@@ -30,6 +31,7 @@ pub(in crate::admin) struct Entry {
 }
 
 /// Something that needs attention, and where it is mended.
+#[derive(Clone)]
 pub(in crate::admin) struct Bar {
     pub(in crate::admin) severity: &'static str,
     pub(in crate::admin) text: String,
@@ -51,8 +53,8 @@ impl Frame {
             assets: &ASSETS,
             place: visit.place.clone(),
             entries: NAVIGATION.iter().map(entry).collect(),
-            alerts: Vec::new(),
-            notice: None,
+            alerts: visit.alerts.clone(),
+            notice: Done::of(visit.asked("done"), &words.done),
             form_token: visit.caller.form_token().map(str::to_owned),
             who: (words.frame.signed_in_as)(&visit.caller.name()),
         }
@@ -66,6 +68,8 @@ impl Frame {
 
 /// What the navigation has, in its order.
 const NAVIGATION: &[Place] = &[
+    Place { path: "/sites", text: |words| words.sites.title },
+    Place { path: "/alerts", text: |words| words.alerts.title },
     Place { path: "/rejected", text: |words| words.rejected.title },
     Place { path: "/audit", text: |words| words.audit.title },
 ];

@@ -3,13 +3,18 @@
 //! Whatever a page shows or changes it asks of the API, in the name of whoever looks; so there is one way to change something, with
 //! one set of rights and one record. Pages work without a script.
 
+mod alerts;
 mod assets;
 mod audit;
+mod done;
 mod frame;
 mod language;
 mod moment;
 mod page;
 mod rejected;
+mod site;
+mod sites;
+mod standing;
 mod trouble;
 
 use std::sync::Arc;
@@ -51,7 +56,8 @@ pub(super) async fn answer(
     };
     let query = unescaped_pairs(head.uri.query().unwrap_or_default());
     let (sources, parameters, form) = (Arc::clone(sources), Vec::new(), Form::default());
-    let mut visit = Visit { caller, sources, language, place, query, parameters, form };
+    let alerts = alerts::bars(&sources, language).await;
+    let mut visit = Visit { caller, sources, language, place, query, parameters, alerts, form };
     let outline = trouble::Outline::of(&visit);
     let result = async {
         let Found { page, parameters } = found?;
@@ -110,7 +116,7 @@ fn find(method: &Method, path: &str) -> Result<Found, Problem> {
 }
 
 /// What there is. A new page is a file of its own, and a line here.
-static PAGES: &[&[Page]] = &[rejected::PAGES, audit::PAGES, language::PAGES];
+static PAGES: &[&[Page]] = &[sites::PAGES, site::PAGES, alerts::PAGES, rejected::PAGES, audit::PAGES, language::PAGES];
 
 #[cfg(test)]
 mod tests {

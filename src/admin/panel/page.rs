@@ -9,7 +9,7 @@ use http::{Method, StatusCode};
 use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
 
-use super::frame::Frame;
+use super::frame::{Bar, Frame};
 use crate::admin::Sources;
 use crate::admin::api::{self, Content, Form};
 use crate::admin::problem::{Answer, Kind, Problem, page};
@@ -56,6 +56,8 @@ pub(in crate::admin) struct Visit {
     pub(in crate::admin) query: Vec<(String, String)>,
     /// What the path says.
     pub(in crate::admin) parameters: Vec<(&'static str, String)>,
+    /// What needs somebody, for the bar.
+    pub(in crate::admin) alerts: Vec<Bar>,
     /// What was sent; nothing with a page that is only looked at.
     pub(in crate::admin) form: Form,
 }
@@ -67,7 +69,6 @@ impl Visit {
     }
 
     /// What stands in the path where the page's pattern has `{name}`.
-    #[expect(dead_code, reason = "pages of one thing follow")]
     pub(in crate::admin) fn parameter(&self, name: &str) -> &str {
         self.parameters.iter().find(|(found, _)| *found == name).map_or("", |(_, value)| value)
     }
@@ -82,6 +83,11 @@ impl Visit {
         Ok(self.form.text(name)?.unwrap_or_default().trim())
     }
 
+    /// All fields of the form with this name that are text.
+    pub(in crate::admin) fn fields(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.form.files(name).filter_map(|file| std::str::from_utf8(file.content).ok()).map(str::trim)
+    }
+
     /// What stands around a page.
     pub(in crate::admin) fn frame(&self, title: impl Into<String>) -> Frame {
         Frame::new(self, title.into())
@@ -89,8 +95,12 @@ impl Visit {
 
     /// Asks what programs would ask the API, of whoever visits.
     pub(in crate::admin) async fn ask<T: DeserializeOwned>(&self, path: &str, query: &str) -> Result<T, Problem> {
-        let answer = self.order(Method::GET, path, query, Content::None).await?;
-        read(answer).await
+        read(self.ask_whole(path, query).await?).await
+    }
+
+    /// The same with what stands beside the content.
+    pub(in crate::admin) async fn ask_whole(&self, path: &str, query: &str) -> Result<Answer, Problem> {
+        self.order(Method::GET, path, query, Content::None).await
     }
 
     /// Has done what programs would have the API do: with the same rights, in the same record, or not at all where everything stands
@@ -115,6 +125,17 @@ pub(in crate::admin) async fn read<T: DeserializeOwned>(answer: Answer) -> Resul
     })
 }
 
+/// The same of a part of a list, with how many there are in all.
+pub(in crate::admin) async fn read_counted<T: DeserializeOwned>(answer: Answer) -> Result<(T, usize), Problem> {
+    let total = answer.headers().get(api::TOTAL).and_then(|value| value.to_str().ok()?.parse().ok());
+    read(answer).await.map(|list| (list, total.unwrap_or_default()))
+}
+
+/// JSON to be sent.
+pub(in crate::admin) fn document(value: &serde_json::Value) -> Content {
+    Content::Json(value.to_string().into_bytes().into())
+}
+
 /// A page that is shown.
 pub(in crate::admin) fn shown(template: &impl Template) -> Result<Answer, Problem> {
     shown_as(StatusCode::OK, template)
@@ -129,6 +150,11 @@ pub(in crate::admin) fn shown_as(status: StatusCode, template: &impl Template) -
             Err(Problem::new(Kind::Internal, "the page could not be written; see the log"))
         }
     }
+}
+
+/// A path below the API or the panel, of segments that may hold anything.
+pub(in crate::admin) fn path(segments: &[&str]) -> String {
+    segments.iter().map(|segment| escaped(segment)).collect::<Vec<_>>().join("/")
 }
 
 /// A query of names and values; what is empty is left out.

@@ -20,7 +20,7 @@ async fn certificates_are_listed_with_the_sites_they_serve() {
             "fingerprint": "print of shop", "subject": "shop", "issuer": "Some CA", "serial": "0a", "type": "ssl",
             "names": ["shop.example", "*.shop.example"], "key_type": "ecdsa",
             "not_before": "2001-09-09T01:46:40Z", "not_after": "3000-01-01T00:00:00Z", "days_left": days,
-            "file": "certs/shop.pem", "embedded_key": true, "in_grace": false, "held": false, "state": "valid",
+            "file": "certs/shop.pem", "embedded_key": true, "in_grace": false, "held": false, "state": "valid", "band": "good",
             "level": "dv", "verdict": "accepted", "warnings": [], "sites": ["shop.example"],
         })
     );
@@ -49,8 +49,9 @@ async fn sites_tell_who_serves_each_host_and_why() {
     let serving = |print: &str, rule: &str, not_after: &str| json!([{ "key_type": "ecdsa", "fingerprint": format!("print of {print}"), "not_after": not_after, "rule": rule, "checked": null, "served": null }]);
     let (ahead, ago) = ("3000-01-01T00:00:00Z", "2001-09-09T01:46:41Z");
     let as_configured = json!({ "effective": "uploaded", "configured": "uploaded", "pinned": [], "decided_by": null, "decided_at": null });
+    let (list, standing) = apart(plane.api("sites").await);
     assert_eq!(
-        plane.api("sites").await,
+        list,
         json!([
             {
                 "name": "shop.example", "certificate": as_configured, "managed": null,
@@ -75,6 +76,114 @@ async fn sites_tell_who_serves_each_host_and_why() {
             },
         ])
     );
+    let reason =
+        json!({ "code": "uncovered", "text": "no certificate serves some of its hosts", "detail": "www.bare.example" });
+    assert_eq!(
+        standing[1],
+        json!({
+            "state": "configure", "action": "configure", "reason": reason, "served": "partly", "band": "expired",
+            "days_left": standing[1]["days_left"], "not_after": ago, "renewal": null, "last_error": null, "request": null,
+            "minimum_validation": "ov",
+        })
+    );
+    assert_eq!((&standing[0]["state"], &standing[0]["band"]), (&json!("completed"), &json!("good")));
+}
+
+/// What a site is like, taken out of what else is said of it.
+fn apart(mut list: Value) -> (Value, Vec<Value>) {
+    let fields = [
+        "state",
+        "action",
+        "reason",
+        "served",
+        "band",
+        "days_left",
+        "not_after",
+        "renewal",
+        "last_error",
+        "request",
+        "minimum_validation",
+    ];
+    let sites = list.as_array_mut().expect("a list").iter_mut().map(|site| {
+        let site = site.as_object_mut().expect("a site");
+        let taken = fields.map(|field| (field.to_owned(), site.remove(field).expect("told of every site")));
+        Value::Object(taken.into_iter().collect())
+    });
+    let standing = sites.collect();
+    (list, standing)
+}
+
+#[tokio::test]
+async fn sites_and_certificates_are_found_by_what_they_are_like_and_given_in_parts() {
+    let mut plane = Plane::start().await;
+    let shop = certificate("shop", &["shop.example", "*.shop.example"], LONG_AGO, FAR_AHEAD);
+    let late = certificate("late", &["late.example"], LONG_AGO, LONG_AGO + 1);
+    plane.certificates.publish(CertIndex::ranked([shop, late]));
+    for (query, total, expected) in [
+        ("sites?q=BARE", "1", &["late.example"][..]),
+        ("sites?state=completed", "1", &["shop.example"]),
+        ("sites?band=expired&state=configure", "1", &["late.example"]),
+        ("sites?q=example&limit=1", "2", &["shop.example"]),
+        ("sites?limit=1&offset=1", "2", &["late.example"]),
+        ("sites?q=nothing", "0", &[]),
+        ("certificates?q=LATE", "1", &["late"]),
+        ("certificates?host=www.shop.example", "1", &["shop"]),
+        ("certificates?host=shop.example", "1", &["shop"]),
+        ("certificates?band=expired", "1", &["late"]),
+        ("certificates?offset=1&limit=5", "2", &["late"]),
+    ] {
+        let answer = plane.local(&format!("GET /api/v1/{query} HTTP/1.1\nHost: localhost")).await;
+        let name = if query.starts_with("sites") { "name" } else { "subject" };
+        let names: Vec<Value> = answer.json().as_array().expect("a list").iter().map(|one| one[name].clone()).collect();
+        assert_eq!(
+            (answer.field("x-total-count"), names),
+            (total, expected.iter().map(|name| json!(name)).collect()),
+            "{query}"
+        );
+    }
+    for wrong in ["sites?state=busy", "sites?limit=-1", "sites?band=", "certificates?band=late", "alerts?severity=high"]
+    {
+        let refused = plane.local(&format!("GET /api/v1/{wrong} HTTP/1.1\nHost: localhost")).await;
+        refused.assert_problem(400, "malformed-request");
+    }
+}
+
+#[tokio::test]
+async fn what_needs_somebody_is_one_list_and_shown_on_every_page_with_the_way_to_it() {
+    let mut plane = Plane::start().await;
+    let shop = certificate("shop", &["shop.example", "*.shop.example"], LONG_AGO, LONG_AGO + 1);
+    plane.certificates.publish(CertIndex::ranked([shop]));
+    let alert = |code: &str, severity: &str, site: &str, text: &str, since: Value| json!({ "code": code, "severity": severity, "subject": site, "site": site, "text": text, "since": since, "mend": "site" });
+    let bare = "no certificate serves late.example, www.bare.example; bring one, or have it ordered";
+    assert_eq!(
+        plane.api("alerts").await,
+        json!([
+            alert(
+                "expired",
+                "critical",
+                "shop.example",
+                "the certificate that serves has expired",
+                json!("2001-09-09T01:46:41Z")
+            ),
+            alert("no-certificate", "warning", "late.example", bare, json!(null)),
+        ])
+    );
+    assert_eq!(plane.api("alerts?severity=warning&limit=9").await[0]["code"], "no-certificate");
+    let page = plane.local("GET /audit HTTP/1.1\nHost: localhost").await.content;
+    for bar in [
+        r#"<li class="critical"><a href="/sites/shop.example">1 site serves an expired certificate: shop.example</a>"#,
+        r#"<li class="warning"><a href="/sites/late.example">1 site lacks a certificate: late.example</a>"#,
+    ] {
+        assert!(page.contains(bar), "{bar}: {page}");
+    }
+    let metrics = plane.admin("GET /metrics HTTP/1.1\nHost: localhost").await.content;
+    for line in [
+        "vitrine_sites{state=\"completed\"} 1",
+        "vitrine_sites{state=\"configure\"} 1",
+        "vitrine_sites{state=\"renewing\"} 0",
+    ] {
+        assert!(metrics.contains(&format!("\n{line}\n")), "{line}: {metrics}");
+    }
 }
 
 #[tokio::test]

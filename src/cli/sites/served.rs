@@ -80,6 +80,9 @@ pub(super) async fn renew(edge: &EdgeSocket, name: &str) -> Result<String, CallE
 struct Site {
     name: String,
     origin: String,
+    /// Where in its life it is.
+    #[serde(default)]
+    state: String,
     managed: Option<Managed>,
     hosts: Vec<Host>,
 }
@@ -210,6 +213,7 @@ fn listed(sites: &[Site]) -> String {
                 let told = |text: fn(&Serving) -> &str| serving.map_or("", text).to_owned();
                 rows.push([
                     site.name.clone(),
+                    site.state.clone(),
                     host.host.clone(),
                     site.state_of(host, wrong.is_some()),
                     told(|serving| &serving.key_type),
@@ -221,7 +225,7 @@ fn listed(sites: &[Site]) -> String {
             }
         }
     }
-    table(["SITE", "HOST", "STATE", "KEY", "UNTIL", "CHOSEN BECAUSE", "WRITTEN IN"], &rows)
+    table(["SITE", "SITE STATE", "HOST", "STATE", "KEY", "UNTIL", "CHOSEN BECAUSE", "WRITTEN IN"], &rows)
 }
 
 /// What the API says of a host where nothing is wrong.
@@ -250,6 +254,7 @@ mod tests {
         let sites: Vec<Site> = serde_json::from_value(serde_json::json!([{
             "name": "shop",
             "origin": "v.toml",
+            "state": "configure",
             "hosts": [
                 { "host": "shop.example", "state": "served", "certificates": [
                     { "key_type": "ecdsa", "not_after": "2027-01-02T03:04:05Z", "rule": "issued later" },
@@ -261,10 +266,10 @@ mod tests {
         .expect("sites");
         assert_eq!(
             listed(&sites),
-            "SITE  HOST            STATE           KEY    UNTIL       CHOSEN BECAUSE  WRITTEN IN\n\
-             shop  shop.example    served          ecdsa  2027-01-02  issued later    v.toml\n\
-             shop  shop.example    served          rsa    2027-02-03  only candidate  v.toml\n\
-             shop  *.shop.example  no certificate                                     v.toml"
+            "SITE  SITE STATE  HOST            STATE           KEY    UNTIL       CHOSEN BECAUSE  WRITTEN IN\n\
+             shop  configure   shop.example    served          ecdsa  2027-01-02  issued later    v.toml\n\
+             shop  configure   shop.example    served          rsa    2027-02-03  only candidate  v.toml\n\
+             shop  configure   *.shop.example  no certificate                                     v.toml"
         );
     }
 
@@ -297,6 +302,7 @@ mod tests {
         let sites: Vec<Site> = serde_json::from_value(serde_json::json!([{
             "name": "shop",
             "origin": "v.toml",
+            "state": "completed",
             "hosts": [
                 { "host": "shop.example", "state": "served", "checked": null, "served": null, "certificates": [
                     { "key_type": "ecdsa", "not_after": "2027-01-02T03:04:05Z", "rule": "r", "served": "as published" },
@@ -308,10 +314,10 @@ mod tests {
         .expect("sites");
         assert_eq!(
             listed(&sites),
-            "SITE  HOST          STATE                                  KEY    UNTIL       CHOSEN BECAUSE  WRITTEN IN\n\
-             shop  shop.example  served                                 ecdsa  2027-01-02  r               v.toml\n\
-             shop  shop.example  served, not seen as published          rsa    2027-02-03  r               v.toml\n\
-             shop  late.example  no certificate, not seen as published                                     v.toml"
+            "SITE  SITE STATE  HOST          STATE                                  KEY    UNTIL       CHOSEN BECAUSE  WRITTEN IN\n\
+             shop  completed   shop.example  served                                 ecdsa  2027-01-02  r               v.toml\n\
+             shop  completed   shop.example  served, not seen as published          rsa    2027-02-03  r               v.toml\n\
+             shop  completed   late.example  no certificate, not seen as published                                     v.toml"
         );
         assert_eq!(
             remarks(&sites),

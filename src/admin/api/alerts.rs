@@ -1,0 +1,63 @@
+//! What needs somebody, the gravest first.
+
+use serde::Serialize;
+
+use super::{Call, Operation, Resource, aside, timestamp};
+use crate::admin::Sources;
+use crate::admin::problem::{Answer, Problem, json};
+use crate::overview::{Alert, Severity};
+
+/// `alerts`
+pub(super) static RESOURCE: Resource = Resource {
+    operations: &[Operation::get("alerts", |call| Box::pin(aside(call, list))).asking(&["severity", "limit"])],
+    description: include_str!("alerts.json"),
+};
+
+/// One alert.
+#[derive(Serialize)]
+struct Entry {
+    code: &'static str,
+    severity: &'static str,
+    subject: String,
+    site: Option<String>,
+    text: String,
+    since: Option<String>,
+    mend: &'static str,
+}
+
+impl From<Alert> for Entry {
+    fn from(alert: Alert) -> Self {
+        Self {
+            code: alert.code.as_str(),
+            severity: alert.severity().word(),
+            mend: alert.mend.word(),
+            subject: alert.subject,
+            site: alert.site.map(String::from),
+            text: alert.text,
+            since: alert.since.map(timestamp),
+        }
+    }
+}
+
+fn list(call: &Call) -> Result<Answer, Problem> {
+    let severity = match call.query.value("severity") {
+        None => None,
+        Some(word) => Some(Severity::ALL.into_iter().find(|severity| severity.word() == word).ok_or_else(|| {
+            let known = Severity::ALL.map(Severity::word).join(", ");
+            Problem::malformed(format!("severity: expected one of {known}, found {word:?}"))
+        })?),
+    };
+    let limit = call.query.number("limit", MOST)?.unwrap_or(MOST);
+    let wanted =
+        visible(&call.sources).into_iter().filter(|alert| severity.is_none_or(|severity| alert.severity() == severity));
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    Ok(json(&wanted.take(limit).map(Entry::from).collect::<Vec<_>>()))
+}
+
+/// All that are on now, the gravest first.
+pub(in crate::admin) fn visible(sources: &Sources) -> Vec<Alert> {
+    sources.lookout().look().alerts
+}
+
+/// One for each of as many sites as an edge may have, and then some.
+const MOST: u64 = 100_000;

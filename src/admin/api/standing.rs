@@ -1,0 +1,124 @@
+//! What a site is like, as lists tell it, and which sites are asked for.
+
+use serde::Serialize;
+
+use super::query::Query;
+use super::timestamp;
+use crate::admin::problem::Problem;
+use crate::live::Site;
+use crate::overview::{Band, SiteState, State};
+
+/// Where in its life a site is, and what is to be done.
+#[derive(Serialize)]
+pub(super) struct Standing {
+    state: &'static str,
+    action: &'static str,
+    reason: Reason,
+    served: &'static str,
+    band: &'static str,
+    days_left: Option<i64>,
+    not_after: Option<String>,
+    renewal: Option<String>,
+    last_error: Option<String>,
+    /// The request that is to bring its next certificate.
+    request: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Reason {
+    code: &'static str,
+    text: &'static str,
+    detail: String,
+}
+
+impl From<&SiteState> for Standing {
+    fn from(site: &SiteState) -> Self {
+        let reason = &site.reason;
+        Self {
+            state: site.state.word(),
+            action: site.action().word(),
+            reason: Reason { code: reason.code.as_str(), text: reason.code.text(), detail: reason.detail.clone() },
+            served: site.served.word(),
+            band: site.band.word(),
+            days_left: site.days_left,
+            not_after: site.not_after.map(timestamp),
+            renewal: site.renewal.map(timestamp),
+            last_error: site.last_error.clone(),
+            request: site.request.as_deref().map(str::to_owned),
+        }
+    }
+}
+
+/// Which sites are asked for.
+#[derive(Default)]
+pub(super) struct Wanted {
+    text: Option<String>,
+    state: Option<State>,
+    band: Option<Band>,
+    part: Part,
+}
+
+/// Which part of a list.
+#[derive(Default)]
+pub(super) struct Part {
+    offset: usize,
+    limit: Option<usize>,
+}
+
+impl Part {
+    /// By `offset` and `limit`.
+    pub(super) fn read(query: &Query) -> Result<Self, Problem> {
+        let number =
+            |name| query.number(name, MOST).map(|number| number.and_then(|number| usize::try_from(number).ok()));
+        Ok(Self { offset: number("offset")?.unwrap_or(0), limit: number("limit")? })
+    }
+
+    /// That part of it.
+    pub(super) fn of<T>(&self, all: Vec<T>) -> Vec<T> {
+        all.into_iter().skip(self.offset).take(self.limit.unwrap_or(usize::MAX)).collect()
+    }
+}
+
+impl Wanted {
+    /// What may be asked for.
+    pub(super) const NAMES: &'static [&'static str] = &["q", "state", "band", "offset", "limit"];
+
+    pub(super) fn read(query: &Query) -> Result<Self, Problem> {
+        Ok(Self {
+            text: query.value("q").map(str::to_lowercase),
+            state: word(query, "state", &State::ALL, State::word)?,
+            band: word(query, "band", &Band::ALL, Band::word)?,
+            part: Part::read(query)?,
+        })
+    }
+
+    /// Whether a site is among them, wherever in the list.
+    pub(super) fn takes(&self, site: &Site, state: &SiteState) -> bool {
+        self.state.is_none_or(|wanted| wanted == state.state)
+            && self.band.is_none_or(|wanted| wanted == state.band)
+            && self.text.as_deref().is_none_or(|text| {
+                site.name.to_lowercase().contains(text) || site.hosts.iter().any(|host| host.to_string().contains(text))
+            })
+    }
+
+    /// The part of the list that is asked for.
+    pub(super) fn part<T>(&self, all: Vec<T>) -> Vec<T> {
+        self.part.of(all)
+    }
+}
+
+/// A word of a closed set.
+pub(super) fn word<T: Copy, const N: usize>(
+    query: &Query,
+    name: &str,
+    all: &[T; N],
+    word: fn(T) -> &'static str,
+) -> Result<Option<T>, Problem> {
+    let Some(value) = query.value(name) else { return Ok(None) };
+    let found = all.iter().copied().find(|one| word(*one) == value);
+    let known = || all.map(word).join(", ");
+    found.map(Some).ok_or_else(|| Problem::malformed(format!("{name}: expected one of {}, found {value:?}", known())))
+}
+
+/// More than an edge has sites.
+const MOST: u64 = 1 << 32;

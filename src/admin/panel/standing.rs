@@ -1,0 +1,244 @@
+//! A site as the API tells of it, and how pages show that.
+
+use serde::Deserialize;
+
+use super::moment::{day, minute};
+use super::page::path;
+use crate::overview::{Action, Band, ReasonCode, Served, State};
+use crate::words::panel::StandingWords;
+
+/// A site.
+#[derive(Deserialize)]
+pub(super) struct SiteView {
+    pub(super) name: String,
+    pub(super) origin: String,
+    pub(super) state: String,
+    pub(super) action: String,
+    pub(super) reason: ReasonView,
+    pub(super) served: String,
+    pub(super) band: String,
+    pub(super) days_left: Option<i64>,
+    pub(super) not_after: Option<String>,
+    pub(super) renewal: Option<String>,
+    pub(super) last_error: Option<String>,
+    pub(super) request: Option<String>,
+    pub(super) minimum_validation: Option<String>,
+    pub(super) certificate: ProvidedView,
+    pub(super) managed: Option<ManagedView>,
+    pub(super) hosts: Vec<HostView>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct ReasonView {
+    pub(super) code: String,
+    pub(super) detail: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct ProvidedView {
+    pub(super) effective: String,
+    pub(super) configured: String,
+    pub(super) pinned: Vec<String>,
+    pub(super) decided_by: Option<String>,
+    pub(super) decided_at: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct ManagedView {
+    pub(super) state: String,
+    pub(super) issuer: Option<String>,
+    pub(super) next: Option<String>,
+    pub(super) failures: u32,
+    #[serde(default)]
+    pub(super) keys: Vec<KeyView>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct KeyView {
+    pub(super) key_type: String,
+    #[serde(default)]
+    pub(super) history: Vec<PastView>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct PastView {
+    pub(super) at: String,
+    pub(super) issuer: String,
+    pub(super) reason: Option<String>,
+    pub(super) detail: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct HostView {
+    pub(super) host: String,
+    pub(super) state: String,
+    pub(super) served: Option<String>,
+    pub(super) certificates: Vec<ServingView>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct ServingView {
+    pub(super) key_type: String,
+    pub(super) fingerprint: String,
+    pub(super) not_after: String,
+    pub(super) rule: String,
+}
+
+impl SiteView {
+    /// Where it is looked at.
+    pub(super) fn link(&self) -> String {
+        format!("/sites/{}", path(&[&self.name]))
+    }
+
+    /// Where one goes on.
+    pub(super) fn next(&self) -> String {
+        let add = || format!("/certificates/add?site={}", path(&[&self.name]));
+        match (&self.request, self.certificate.effective.as_str(), self.action.as_str()) {
+            (Some(request), ..) => format!("/requests/{}", path(&[request])),
+            (None, "uploaded", "configure") => add(),
+            (None, "uploaded", "renew") => format!("/requests/new?site={}", path(&[&self.name])),
+            _ => self.link(),
+        }
+    }
+
+    pub(super) fn action_text(&self, words: &StandingWords) -> &'static str {
+        let action = [Action::Configure, Action::Continue, Action::Renew];
+        match action.into_iter().find(|action| action.word() == self.action) {
+            Some(Action::Configure) => words.configure,
+            Some(Action::Continue) => words.go_on,
+            Some(Action::Renew) | None => words.renew,
+        }
+    }
+
+    pub(super) fn state_text(&self, words: &StandingWords) -> &'static str {
+        State::ALL.into_iter().find(|state| state.word() == self.state).map_or("", |state| state_text(state, words))
+    }
+
+    pub(super) fn state_class(&self) -> &'static str {
+        let served = Served::ALL.into_iter().find(|served| served.word() == self.served);
+        match (self.state.as_str(), served) {
+            (_, Some(Served::Otherwise | Served::Expired | Served::NotYetValid | Served::Revoked)) => "bad",
+            ("configure", _) => "soon",
+            ("completed" | "renewing", _) => "good",
+            _ => "plain",
+        }
+    }
+
+    pub(super) fn served_text(&self, words: &StandingWords) -> &'static str {
+        match Served::ALL.into_iter().find(|served| served.word() == self.served) {
+            Some(Served::Nothing) | None => words.nothing,
+            Some(Served::Partly) => words.partly,
+            Some(Served::Otherwise) => words.otherwise,
+            Some(Served::Expired) => words.expired,
+            Some(Served::NotYetValid) => words.not_yet_valid,
+            Some(Served::Revoked) => words.revoked,
+            Some(Served::StandIn) => words.stand_in,
+            Some(Served::Valid) => words.valid,
+        }
+    }
+
+    pub(super) fn reason_text(&self, words: &StandingWords) -> String {
+        let code = ReasonCode::ALL.iter().find(|code| code.as_str() == self.reason.code);
+        let text = code.map_or("", |code| reason_text(*code, words));
+        match self.reason.detail.as_str() {
+            "" => text.to_owned(),
+            detail => format!("{text}: {detail}"),
+        }
+    }
+
+    pub(super) fn band_class(&self) -> &'static str {
+        band_class(&self.band)
+    }
+
+    pub(super) fn ends(&self) -> String {
+        self.not_after.as_deref().map(day).unwrap_or_default()
+    }
+
+    pub(super) fn renewal(&self) -> String {
+        self.renewal.as_deref().map(day).unwrap_or_default()
+    }
+
+    pub(super) fn source_text(&self, words: &StandingWords) -> &'static str {
+        source_text(&self.certificate.effective, words)
+    }
+}
+
+impl ServingView {
+    pub(super) fn link(&self) -> String {
+        format!("/certificates/{}", self.fingerprint)
+    }
+
+    /// As much of the fingerprint as tells it from others.
+    pub(super) fn short(&self) -> &str {
+        self.fingerprint.get(..12).unwrap_or(&self.fingerprint)
+    }
+
+    pub(super) fn ends(&self) -> String {
+        day(&self.not_after)
+    }
+}
+
+impl PastView {
+    pub(super) fn at(&self) -> String {
+        minute(&self.at)
+    }
+}
+
+/// The colour of a band.
+pub(super) fn band_class(band: &str) -> &'static str {
+    match Band::ALL.into_iter().find(|known| known.word() == band) {
+        Some(Band::Expired | Band::Now) => "bad",
+        Some(Band::Soon) => "soon",
+        Some(Band::Good) => "good",
+        Some(Band::None) | None => "plain",
+    }
+}
+
+pub(super) fn band_text(band: Band, words: &StandingWords) -> &'static str {
+    match band {
+        Band::None => words.band_none,
+        Band::Expired => words.expired,
+        Band::Now => words.band_now,
+        Band::Soon => words.band_soon,
+        Band::Good => words.band_good,
+    }
+}
+
+pub(super) fn state_text(state: State, words: &StandingWords) -> &'static str {
+    match state {
+        State::Configure => words.to_configure,
+        State::InProgress => words.in_progress,
+        State::Completed => words.completed,
+        State::Renewing => words.renewing,
+    }
+}
+
+/// Where certificates come from.
+pub(super) fn source_text(source: &str, words: &StandingWords) -> &'static str {
+    match source {
+        "managed" => words.managed,
+        "self-signed" => words.self_signed,
+        _ => words.uploaded,
+    }
+}
+
+fn reason_text(code: ReasonCode, words: &StandingWords) -> &'static str {
+    match code {
+        ReasonCode::NoCertificate => words.no_certificate,
+        ReasonCode::Uncovered => words.uncovered,
+        ReasonCode::Requested => words.requested,
+        ReasonCode::WaitsForOrder => words.waits_for_order,
+        ReasonCode::Ordering => words.ordering,
+        ReasonCode::OrderFailed => words.order_failed,
+        ReasonCode::Making => words.making,
+        ReasonCode::RenewalRequested => words.renewal_requested,
+        ReasonCode::RenewalOrdering => words.renewal_ordering,
+        ReasonCode::ServedOtherwise => words.served_otherwise,
+        ReasonCode::Expired => words.has_expired,
+        ReasonCode::NotYetValid => words.is_not_yet_valid,
+        ReasonCode::Revoked => words.is_revoked,
+        ReasonCode::RenewalLate => words.renewal_late,
+        ReasonCode::RenewalFailed => words.renewal_failed,
+        ReasonCode::Serves => words.serves,
+    }
+}
