@@ -1,11 +1,17 @@
 //! The control plane's clients: one speaks to the edge itself, over the Unix socket in the state folder, which is how the command
-//! line asks and orders; one to authorities, over HTTPS; one to name servers, and upon it one that finds hosts as the system does.
+//! line asks and orders; one to authorities, over HTTPS; one to name servers, and upon it one that finds hosts as the system does;
+//! one to mail servers, and one that posts wherever somebody wants it.
 
 pub mod dns;
+mod escape;
 mod form;
 mod glimpse;
 mod https;
+mod mail_stream;
 mod names;
+mod networks;
+mod post;
+mod trust;
 mod unix;
 
 use std::fmt;
@@ -28,11 +34,14 @@ use tokio::net::UnixStream;
 use tower_service::Service;
 use zeroize::Zeroizing;
 
+pub use escape::escaped;
 pub use form::FormPart;
 use form::form;
 pub use glimpse::{Glimpse, Unseen, connect, glimpse, glimpse_in_http2, glimpse_over};
 pub use https::{HttpsClient, NoAnswer};
+pub use mail_stream::{MailDoor, MailServer, MailStream, NoMailServer};
 pub use names::{HostNames, Unlocated};
+pub use post::{NotPosted, PostAddress, PostClient, Posted};
 pub use unix::connect_unix;
 
 /// A running edge, reached through its socket.
@@ -191,16 +200,6 @@ impl EdgeSocket {
 
 /// What is sent along: its Content-Type, and itself.
 type Content = (String, Bytes);
-
-/// A text as a segment of a path or a value of a query (RFC 3986 §2.3).
-#[must_use]
-pub fn escaped(text: &str) -> String {
-    let escape = |octet: u8| match octet {
-        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(octet).to_string(),
-        _ => format!("%{octet:02X}"),
-    };
-    text.bytes().map(escape).collect()
-}
 
 /// Why a call brought no answer, or not the one that was asked for.
 #[derive(Debug)]

@@ -16,14 +16,13 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use rustls::client::Resumption;
-use rustls::crypto::aws_lc_rs::default_provider;
-use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::{CertificateDer, ServerName};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tower_service::Service;
+
+use super::trust::trusting;
 
 /// A client for `https`, and for `http` to loopback addresses. Clones share their connections.
 #[derive(Clone)]
@@ -41,15 +40,7 @@ impl HttpsClient {
         roots: impl IntoIterator<Item = CertificateDer<'static>>,
         patience: Duration,
     ) -> Result<Self, rustls::Error> {
-        let mut store = RootCertStore::empty();
-        store.add_parsable_certificates(roots);
-        let mut config = ClientConfig::builder_with_provider(default_provider().into())
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(store)
-            .with_no_client_auth();
-        // What is kept of sessions is kept by name, without the port: another server of the same name gets a ticket that is not its own,
-        // and some break off then. Connections are kept anyway.
-        config.resumption = Resumption::disabled();
+        let config = trusting(roots)?;
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         let client = Client::builder(TokioExecutor::new())
