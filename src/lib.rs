@@ -14,9 +14,9 @@
 //! 5  main
 //! 4  cli
 //! 3  edge
-//! 2  proxy | admin -> certs, levers, overview | overview -> certs, acme | peers -> certs | probe -> certs
+//! 2  proxy | admin -> certs, levers, overview, notices | overview -> certs, acme | peers -> certs | probe -> certs
 //! 1  live   config   store
-//! 0  name   limits   telemetry   shutdown   access_log   folder_watch   outbound   words
+//! 0  name   mail_address   limits   telemetry   shutdown   access_log   folder_watch   outbound   words
 //! ```
 
 pub mod access_log;
@@ -30,7 +30,9 @@ pub mod folder_watch;
 pub mod levers;
 pub mod limits;
 pub mod live;
+pub mod mail_address;
 pub mod name;
+pub mod notices;
 pub mod outbound;
 pub mod overview;
 pub mod peers;

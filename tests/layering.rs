@@ -44,12 +44,14 @@ const HOUSE: &[Module] = &[
     module(3, "edge"),
     // the hot path reads tables; what the operator wrote and where state lies is not its business
     Module { never: &["config", "store"], ..module(2, "proxy") },
-    Module { beside: &["certs", "acme", "levers", "overview"], ..module(2, "admin") },
+    Module { beside: &["certs", "acme", "levers", "overview", "notices"], ..module(2, "admin") },
     Module { beside: &["certs"], ..module(2, "acme") },
     // what follows from all that certificates and orders are
     Module { beside: &["certs", "acme"], ..module(2, "overview") },
     module(2, "certs"),
     module(2, "levers"),
+    // what happened is handed to it as plain values
+    module(2, "notices"),
     // what a certificate that lies at a peer is for, certs says
     Module { beside: &["certs"], ..module(2, "peers") },
     // what somebody shows is read and trusted as what is brought here
@@ -59,6 +61,9 @@ const HOUSE: &[Module] = &[
     module(1, "live"),
     module(1, "store"),
     module(0, "name"),
+    // an address is a host's name and what stands before it
+    Module { beside: &["name"], ..module(0, "mail_address") },
+    module(0, "words"),
     module(0, "limits"),
     module(0, "telemetry"),
     module(0, "shutdown"),
@@ -103,6 +108,7 @@ const DOORS: &[Door] = &[
     Door { crates: &["tar"], rooms: &["store"] },
     Door { crates: &["clap"], rooms: &["cli"] },
     Door { crates: &["askama"], rooms: &["admin/panel"] },
+    Door { crates: &["lettre"], rooms: &["notices/mail.rs", "notices/letter.rs"] },
 ];
 
 /// What the edge is built on: a tree that no longer names one of these has lost a part.

@@ -5,8 +5,10 @@
 
 mod de;
 mod en;
+pub(crate) mod mail;
 pub(crate) mod panel;
 
+use mail::MailWords;
 use panel::PanelWords;
 
 /// A language that all texts there are have been written in.
@@ -62,6 +64,14 @@ impl Language {
             }
         }
         best.1
+    }
+
+    /// The texts of mails.
+    pub(crate) const fn mail(self) -> &'static MailWords {
+        match self {
+            Self::En => &en::MAIL,
+            Self::De => &de::MAIL,
+        }
     }
 
     /// The texts of the panel.
