@@ -63,7 +63,6 @@ const HOUSE: &[Module] = &[
     module(0, "name"),
     // an address is a host's name and what stands before it
     Module { beside: &["name"], ..module(0, "mail_address") },
-    module(0, "words"),
     module(0, "limits"),
     module(0, "telemetry"),
     module(0, "shutdown"),

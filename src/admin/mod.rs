@@ -32,6 +32,7 @@ use crate::config::{Origins, SiteDesk, Standing};
 use crate::levers::Levers;
 use crate::live::{CertIndex, Live, RouteTable, WellKnown};
 use crate::name::HostName;
+use crate::notices::Notices;
 use crate::overview::Lookout;
 use crate::shutdown::Lifecycle;
 use crate::store::audit::Audit;
@@ -67,6 +68,8 @@ pub struct Sources {
     pub site_desk: SiteDesk,
     /// What is wanted otherwise than configured.
     pub levers: Levers,
+    /// Who is told what.
+    pub notices: Notices,
     /// For what it could not write.
     pub access_log: AccessLog,
     /// Who did what.

@@ -66,6 +66,7 @@ impl Plane {
             origins: watch::Sender::new(Origins::default()).subscribe(),
             site_desk: crate::config::site_orders().0,
             levers: Levers::open(Store::in_memory()).expect("open"),
+            notices: Notices::open(&Store::in_memory(), watch::Sender::default().subscribe()).expect("open"),
             access_log: AccessLog::off(),
             audit: Audit::open(Store::in_memory()),
             tokens: Tokens::open(Store::in_memory()).expect("open"),

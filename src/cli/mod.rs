@@ -1,11 +1,12 @@
 //! The command line: `vitrine run`, `check`, `demo`, `inspect`, `import`, `certs`, `csr`, `sites`, `upstreams`, `explain`, `levers`, `deny`,
-//! `admit`, `freeze`, `log-level`, `acme`, `objects`, `probe`, `token`, `audit`, `backup`, `restore`, `state`.
+//! `admit`, `freeze`, `log-level`, `acme`, `objects`, `contacts`, `probe`, `token`, `audit`, `backup`, `restore`, `state`.
 
 mod acme;
 mod audit;
 mod backup;
 mod certs;
 mod check;
+mod contacts;
 mod csr;
 mod demo;
 mod exit;
@@ -109,6 +110,9 @@ enum Command {
     /// What is kept and is no certificate of a server: Apple Pay's domain association file, which sites show, and its certificates
     #[command(subcommand)]
     Objects(objects::Command),
+    /// Who is told by a running edge what happens
+    #[command(subcommand)]
+    Contacts(contacts::Command),
     /// Look at hosts from outside, as customers do: where they lead, what they show, until when
     #[command(after_help = probe::HELP)]
     Probe(Box<probe::Probing>),
@@ -229,6 +233,7 @@ impl Command {
             Self::LogLevel(logging) => logging.obey(),
             Self::Acme(command) => command.obey(),
             Self::Objects(command) => command.obey(),
+            Self::Contacts(command) => command.obey(),
             Self::Probe(probing) => probing.obey(),
             Self::Token(command) => command.obey(),
             Self::Audit(command) => command.obey(),

@@ -3,7 +3,23 @@
 /// Sections with their keys; `""` is the top of the file. `docs/configuration.md` and `config/vitrine.toml` name each
 /// one, and a test compares.
 pub(super) const KEYS: &[(&str, &[&str])] = &[
-    ("", &["include", "edge", "tls", "limits", "certificates", "acme", "admin", "log", "access_log", "site"]),
+    (
+        "",
+        &[
+            "include",
+            "edge",
+            "tls",
+            "limits",
+            "certificates",
+            "acme",
+            "admin",
+            "mail",
+            "notices",
+            "log",
+            "access_log",
+            "site",
+        ],
+    ),
     ("edge", &["https", "http", "workers", "drain_timeout", "trusted_proxies", "proxy_protocol", "resolvers"]),
     ("tls", &["min_version", "unknown_name", "default_site"]),
     (
@@ -88,7 +104,13 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
             "failed_validations_per_hour",
         ],
     ),
-    ("admin", &["listen", "metrics_listen", "allowed_hosts", "export"]),
+    ("admin", &["listen", "metrics_listen", "allowed_hosts", "export", "public_url"]),
+    ("mail", &["server", "security", "user", "password_file", "from"]),
+    ("notices", &["language", "webhook_networks", "contact"]),
+    (
+        "notices.contact",
+        &["name", "mail", "webhook_file", "format", "secret_file", "site", "organisation", "language", "events"],
+    ),
     ("log", &["format", "level"]),
     ("access_log", &["to", "mode", "sample", "query", "truncate_client"]),
     (
@@ -187,7 +209,10 @@ pub(super) fn why_not(section: &str, key: &str) -> String {
         (Some(""), None) if key == "site" => "unknown key; it belongs at the top, as [[site]]".into(),
         (Some(""), None) => format!("unknown key; it belongs at the top, as [{key}]"),
         (
-            Some(home @ ("site" | "site.redirect" | "site.route" | "certificates.drop" | "acme.dns" | "acme.issuer")),
+            Some(
+                home @ ("site" | "site.redirect" | "site.route" | "certificates.drop" | "acme.dns" | "acme.issuer"
+                | "notices.contact"),
+            ),
             None,
         ) => {
             format!("unknown key; it belongs in [[{home}]]")
@@ -264,7 +289,7 @@ mod tests {
             (
                 "",
                 "directory",
-                "unknown key; known here are include, edge, tls, limits, certificates, acme, admin, log, access_log, site",
+                "unknown key; known here are include, edge, tls, limits, certificates, acme, admin, mail, notices, log, access_log, site",
             ),
         ];
         for (section, key, text) in said {

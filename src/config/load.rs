@@ -12,8 +12,8 @@ use super::remark::{Mistakes, Rejected, Remark};
 use super::site::Ground;
 use super::sites::{MainSites, Sites};
 use super::{
-    AcmeConfig, CertificatesConfig, Challenge, Config, Draft, UnknownName, acme, bounds, certificates, recorded,
-    sections,
+    AcmeConfig, CertificatesConfig, Challenge, Config, Draft, UnknownName, acme, bounds, certificates, notices,
+    recorded, sections,
 };
 use crate::live::{SiteSpec, Upstream, UpstreamAddress, is_own_listener};
 
@@ -171,6 +171,8 @@ fn settings(
         certificates,
         acme,
         admin,
+        mail: notices::mail(&top.table("mail")),
+        notices: notices::notices(&top.table("notices")),
         log: sections::log(&top.table("log")),
         access_log: sections::access_log(&top.table("access_log")),
         sites,

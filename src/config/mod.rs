@@ -12,6 +12,7 @@ mod document;
 mod include;
 mod keys;
 mod load;
+mod notices;
 mod on_demand;
 mod ordered;
 mod place;
@@ -42,6 +43,7 @@ use ipnet::IpNet;
 pub use budgets::Budgets;
 pub use dns::{DnsConfig, DnsWriter};
 pub use load::{Loaded, Origins};
+pub use notices::{ContactConfig, ContactWay, MailConfig, NoticesConfig, is_contact_name};
 pub use policy::may_touch_field;
 pub use preflight::{PreflightConfig, PreflightMode};
 pub use recorded::{Draft, NewSite, file_of as site_file};
@@ -72,6 +74,10 @@ pub struct Config {
     pub acme: AcmeConfig,
     /// `[admin]`
     pub admin: AdminConfig,
+    /// `[mail]`; without it no mail is sent.
+    pub mail: Option<MailConfig>,
+    /// `[notices]`
+    pub notices: NoticesConfig,
     /// `[log]`
     pub log: LogConfig,
     /// `[access_log]`
@@ -302,6 +308,8 @@ pub struct AdminConfig {
     pub allowed_hosts: Vec<HostName>,
     /// Whether private keys may leave at all.
     pub export: bool,
+    /// Where people reach the panel, without a slash at its end.
+    pub public_url: Option<String>,
 }
 
 /// `[log]`

@@ -86,6 +86,20 @@ pub(super) fn site_name(value: &DeValue<'_>) -> Result<String, String> {
     Ok(name)
 }
 
+/// Where people reach something: `"https://edge.shop.example"`. The slash at its end is left out.
+pub(super) fn public_url(value: &DeValue<'_>) -> Result<String, String> {
+    let what = "an address such as \"https://edge.shop.example\"";
+    let text = value.as_str().ok_or_else(|| expected(what, value))?;
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let is_plain = |octet: u8| octet.is_ascii_graphic() && !b"?#@\"'<>\\".contains(&octet);
+    match rest {
+        Some(rest) if !rest.is_empty() && !rest.starts_with(['/', ':']) && rest.bytes().all(is_plain) => {
+            Ok(text.trim_end_matches('/').to_owned())
+        }
+        _ => Err(expected(what, value)),
+    }
+}
+
 /// A path prefix: `"/api"`.
 pub(super) fn prefix(value: &DeValue<'_>) -> Result<String, String> {
     let what = "a path such as \"/api\"";

@@ -109,6 +109,7 @@ pub(super) fn admin(section: &Section<'_>, listeners: &mut Vec<Listener>) -> Adm
         metrics_listen: metrics.map(|metrics| metrics.value),
         allowed_hosts: hosts.into_iter().map(|host| host.value).collect(),
         export: section.value_or("export", value::switch, false),
+        public_url: section.value("public_url", place::public_url).map(|url| url.value),
     }
 }
 

@@ -10,6 +10,7 @@ mod signals;
 mod site_book;
 mod sticky_key;
 mod tables;
+mod telling;
 mod upstream_checks;
 mod upstream_names;
 mod upstream_tls;
@@ -33,6 +34,7 @@ use crate::certs::{Intake, IntakeHandle, Truth, TruthCheck};
 use crate::config::{Loaded, site_orders};
 use crate::levers::Levers;
 use crate::live::{self, CertIndex, Challenges, OwnCheck, Publisher, ServedCert, WellKnown};
+use crate::notices::Notices;
 use crate::proxy::{self, Permits, Rates, Shared, Shortage, Sockets};
 use crate::shutdown::{Conductor, Lifecycle, Signals, lifecycle};
 use crate::store::audit::Audit;
@@ -42,6 +44,7 @@ pub use error::StartError;
 use error::system;
 use reload::Reloader;
 pub use tables::{folders, terms};
+pub use telling::notices;
 pub use upstream_tls::{looked_into, prepare_upstreams};
 
 /// An edge that is serving.
@@ -98,6 +101,8 @@ impl Edge {
         let terms = watch::Sender::new(Arc::new(terms));
         let acme = tables::acme(&config).map_err(|lines| StartError::Configuration(lines.join("\n")))?;
         let acme = watch::Sender::new(Arc::new(acme));
+        let told = notices(&config).map_err(|lines| StartError::Configuration(lines.join("\n")))?;
+        let told = watch::Sender::new(Arc::new(told));
         let room = descriptors::raise();
         let sockets = Sockets::bind(&config.edge.https, &config.edge.http, config.edge.workers)?;
         let https_port = sockets.https().first().map_or(443, SocketAddr::port);
@@ -106,6 +111,7 @@ impl Edge {
             door::open_state(&config.certificates.state_directory, config.certificates.state_key_file.as_deref())?;
         let state_directory = config.certificates.state_directory.clone();
         let levers = Levers::open(store.clone()).map_err(door::unusable)?;
+        let notices = Notices::open(&store, told.subscribe()).map_err(door::unusable)?;
 
         let control = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(CONTROL_THREADS)
@@ -179,8 +185,15 @@ impl Edge {
         });
         let newcomers = Newcomers::new(heard, acme.subscribe(), routes.clone(), site_desk.clone(), ordering.clone());
         let path = path.map(Path::to_path_buf);
-        let reloader =
-            Reloader::new(path, loaded, https_port, (routes_publisher, policy_publisher), terms, acme, levers.clone());
+        let reloader = Reloader::new(
+            path,
+            loaded,
+            https_port,
+            (routes_publisher, policy_publisher),
+            terms,
+            (acme, told),
+            levers.clone(),
+        );
         let listeners = door::listeners(&config, &control)?;
         let addresses = Addresses {
             https,
@@ -218,6 +231,7 @@ impl Edge {
                 origins: reloader.origins(),
                 site_desk,
                 levers: levers.clone(),
+                notices: notices.clone(),
                 access_log,
                 audit,
                 tokens: Tokens::open(store.clone()).map_err(door::unusable)?,
@@ -256,6 +270,7 @@ impl Edge {
         edge.await_workers(config.edge.workers)?;
         edge.control.spawn(truth_check.run(truth, edge.lifecycle.clone()));
         edge.control.spawn(newcomers.run(edge.lifecycle.clone()));
+        edge.control.spawn(notices.run(edge.lifecycle.clone()));
         edge.control.spawn(levers.run(edge.lifecycle.clone()));
         edge.control.spawn(memory::watch(Arc::clone(&edge.shared), edge.lifecycle.clone()));
         edge.control.spawn(upstream_checks::run(edge.shared.routes.clone(), edge.lifecycle.clone()));

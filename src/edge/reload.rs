@@ -7,13 +7,14 @@ use std::time::{Duration, SystemTime};
 
 use tokio::sync::{Notify, watch};
 
-use super::{looked_into, tables};
+use super::{looked_into, tables, telling};
 use crate::acme::AcmeTerms;
 use crate::certs::Terms;
 use crate::config::{Config, Draft, Loaded, Mistakes, Origins, SiteOrder, SiteOrders, Standing, Trouble};
 use crate::folder_watch::FolderWatch;
 use crate::levers::Levers;
 use crate::live::{Publisher, RouteTable};
+use crate::notices::NoticeTerms;
 use crate::proxy::TlsPolicy;
 use crate::store::Store;
 use crate::telemetry::set_log_level;
@@ -81,6 +82,7 @@ pub(super) struct Reloader {
     policy: Publisher<TlsPolicy>,
     terms: watch::Sender<Arc<Terms>>,
     acme: watch::Sender<Arc<AcmeTerms>>,
+    notices: watch::Sender<Arc<NoticeTerms>>,
     drain_timeout: watch::Sender<Duration>,
     standing: watch::Sender<Standing>,
     origins: watch::Sender<Origins>,
@@ -91,7 +93,7 @@ pub(super) struct Reloader {
 type Read = Result<(Loaded, Option<Outcome>), Vec<String>>;
 
 /// What a configuration comes to, beside the routes.
-pub(super) type Outcome = (TlsPolicy, Terms, AcmeTerms);
+pub(super) type Outcome = (TlsPolicy, Terms, AcmeTerms, NoticeTerms);
 
 impl Reloader {
     pub(super) fn new(
@@ -100,7 +102,7 @@ impl Reloader {
         https_port: u16,
         (routes, policy): (Publisher<RouteTable>, Publisher<TlsPolicy>),
         terms: watch::Sender<Arc<Terms>>,
-        acme: watch::Sender<Arc<AcmeTerms>>,
+        (acme, notices): (watch::Sender<Arc<AcmeTerms>>, watch::Sender<Arc<NoticeTerms>>),
         levers: Levers,
     ) -> Self {
         let drain_timeout = watch::Sender::new(serving.config.edge.drain_timeout);
@@ -119,6 +121,7 @@ impl Reloader {
             policy,
             terms,
             acme,
+            notices,
             drain_timeout,
             standing,
             origins,
@@ -140,7 +143,7 @@ impl Reloader {
     pub(super) fn outcome(&self, config: &Config) -> Result<Outcome, Vec<String>> {
         super::prepare_upstreams(config)?;
         let policy = tables::policy(config, Some(&*self.policy.current())).map_err(|error| vec![error.to_string()])?;
-        Ok((policy, tables::terms(config)?, tables::acme(config)?))
+        Ok((policy, tables::terms(config)?, tables::acme(config)?, telling::notices(config)?))
     }
 
     /// The state folder that is in use.
@@ -268,13 +271,14 @@ impl Reloader {
         if asked || is_new {
             report(&next);
         }
-        if let Some((policy, terms, acme)) = new {
+        if let Some((policy, terms, acme, notices)) = new {
             for key in self.started_with.restart_needed(&next.config) {
                 tracing::warn!(key, "a changed value needs a restart; the rest of the configuration applies now");
             }
             self.policy.publish(policy);
             self.terms.send_replace(Arc::new(terms));
             self.acme.send_replace(Arc::new(acme));
+            self.notices.send_replace(Arc::new(notices));
             self.drain_timeout.send_replace(next.config.edge.drain_timeout);
             self.publish_routes(&next.config);
             self.origins.send_replace(Origins::of(&next));
@@ -335,7 +339,7 @@ mod tests {
         let policy = tables::policy(&serving.config, None).expect("a policy");
         let routes = tables::routes(&UpstreamStates::default(), &serving.config, 443, &Pulled::default());
         let (routes, policy) = (table(routes).0, table(policy).0);
-        let (terms, acme) = (watch::Sender::default(), watch::Sender::default());
+        let (terms, acme) = (watch::Sender::default(), (watch::Sender::default(), watch::Sender::default()));
         let levers = Levers::open(Store::in_memory()).expect("open");
         Reloader::new(Some("v.toml".into()), serving, 443, (routes, policy), terms, acme, levers)
     }

@@ -25,6 +25,8 @@ macro_rules! kinds {
 kinds! {
     /// What serves has ended.
     Expired = "expired",
+    /// Nothing that a client accepts serves, for another reason.
+    Unusable = "unusable",
     /// A host is served another certificate than the published one.
     Mismatch = "mismatch",
     /// What serves ends within days, and does not renew itself.

@@ -37,6 +37,7 @@ pub use terms::NoticeTerms;
 
 use crate::shutdown::Lifecycle;
 use crate::store::{Store, StoreError};
+use crate::words::Language;
 use book::Book;
 use queue::{End, Head, Queue};
 use setback::{LONGEST_REST, Setback};
@@ -138,6 +139,12 @@ impl Notices {
     #[must_use]
     pub fn contacts(&self) -> Vec<Contact> {
         self.0.contacts()
+    }
+
+    /// The language of contacts that ask for none.
+    #[must_use]
+    pub fn language(&self) -> Language {
+        self.0.terms.borrow().language
     }
 
     /// Keeps a new contact, whose id is chosen here. It blocks.

@@ -7,6 +7,7 @@ mod call;
 mod certificates;
 mod choices;
 mod conditions;
+mod contacts;
 mod explain;
 mod export;
 mod form;
@@ -121,6 +122,7 @@ static RESOURCES: &[&Resource] = &[
     &rejected::RESOURCE,
     &alerts::RESOURCE,
     &requests::RESOURCE,
+    &contacts::RESOURCE,
     &tokens::RESOURCE,
     &audit::RESOURCE,
     &openapi::RESOURCE,

@@ -43,6 +43,7 @@ fn an_almost_empty_file_has_every_default() {
             metrics_listen: None,
             allowed_hosts: Vec::new(),
             export: false,
+            public_url: None,
         }
     );
     assert_eq!(config.log, LogConfig { format: LogFormat::Text, level: LogLevel::Info });
@@ -135,6 +136,7 @@ fn every_other_setting_is_read() {
             metrics_listen: Some(address("0.0.0.0:2")),
             allowed_hosts: vec![HostName::parse("ops.example").expect("a name")],
             export: true,
+            public_url: None,
         }
     );
     assert_eq!(config.log, LogConfig { format: LogFormat::Json, level: LogLevel::Debug });

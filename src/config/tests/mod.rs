@@ -6,6 +6,7 @@ mod balance;
 mod contested;
 mod dns;
 mod included;
+mod notices;
 mod orders;
 mod policy;
 mod preflight;
