@@ -1,6 +1,6 @@
 //! The metrics page: gathers what is published and counted at this moment.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -13,9 +13,9 @@ use crate::acme::EndedOrders;
 use crate::certs::{AlarmCode, Choice, End, IntakeHandle, Ledger, NoticeState, Object};
 use crate::config::{Reloads, Standing};
 use crate::levers::Levers;
-use crate::live::{CertIndex, Condition, RouteTable, ServedCert, Site};
+use crate::live::{CertFacts, CertIndex, Condition, RouteTable, ServedCert, Site};
 use crate::telemetry::{
-    CertificateFacts, ConfigurationFacts, IntakeFacts, OrderFacts, Scrape, SiteFacts, TruthFacts, render,
+    CertificateFacts, ConfigurationFacts, IntakeFacts, Lasting, OrderFacts, Scrape, SiteFacts, TruthFacts, render,
 };
 
 /// Renders the page, one at a time, where blocking is allowed.
@@ -38,6 +38,7 @@ fn page(sources: &Sources) -> String {
     let now = time::OffsetDateTime::from(SystemTime::now()).unix_timestamp();
     let ledger = sources.intake.as_ref().map(IntakeHandle::ledger);
     let choices = ledger.as_ref().map(|ledger| Arc::clone(&ledger.choices)).unwrap_or_default();
+    let last_good = ledger.as_ref().map(|ledger| Arc::clone(&ledger.last_good)).unwrap_or_default();
     let kept = sources.intake.as_ref().map(|intake| intake.requests().kept_here()).unwrap_or_default();
     let kept: Vec<_> = kept.into_iter().map(|(file, one)| (file, one.serial_decimal(), one)).collect();
     let requested = kept.iter().map(|(file, serial, one)| CertificateFacts {
@@ -69,7 +70,7 @@ fn page(sources: &Sources) -> String {
         access_records_lost: sources.access_log.lost(),
         audit_unwritten: sources.audit.trouble().is_some(),
         states: states.into_iter().map(|(state, count)| (state.word(), count)).collect(),
-        sites: sites(&routes, &index, &choices, sources, &objects),
+        sites: sites(&routes, &index, (&choices, &last_good), sources, &objects),
         upstreams: upstreams(&routes),
         unresolved: unresolved(&routes),
         questions: sources.ordering.questions(),
@@ -78,7 +79,7 @@ fn page(sources: &Sources) -> String {
         kept: requested.chain(held).collect(),
         well_known: sources.well_known.load().iter().count(),
         truth: TruthFacts { age: sources.truth.age(), checks: sources.truth.checks() },
-        intake: ledger.as_deref().map(intake),
+        intake: ledger.as_deref().map(|ledger| intake(ledger, now)),
         configuration: configuration(&sources.configuration.borrow(), &sources.levers),
         now,
     })
@@ -126,7 +127,7 @@ fn orders(ended: EndedOrders) -> OrderFacts {
 fn sites(
     routes: &RouteTable,
     index: &CertIndex,
-    choices: &BTreeMap<String, Choice>,
+    (choices, last_good): (&BTreeMap<String, Choice>, &BTreeSet<Box<str>>),
     sources: &Sources,
     objects: &HashMap<&str, Vec<(&'static str, i64)>>,
 ) -> Vec<SiteFacts> {
@@ -137,20 +138,34 @@ fn sites(
         let source = choices.get(&*site.name).map_or(site.provision, |choice| choice.certificate).word();
         let mismatch = contradicted.contains(&label);
         let shown = shown.get(&label).copied();
-        let renewal = ordering.get(&*site.name).and_then(|standing| standing.renewal);
+        let standing = ordering.get(&*site.name);
+        let renewal = standing.and_then(|standing| standing.renewal);
         let objects = objects.get(&*site.name).cloned().unwrap_or_default();
-        let mut facts =
-            SiteFacts { label, source, not_after: Vec::new(), objects, shown, uncovered: 0, mismatch, renewal };
+        let mut facts = SiteFacts {
+            label,
+            source,
+            earliest: Vec::new(),
+            last_good: false,
+            objects,
+            shown,
+            uncovered: 0,
+            mismatch,
+            renewal,
+            failures: standing.map(|standing| standing.failures),
+        };
         for host in &site.hosts {
             let mut served = index.find_pattern(host).into_iter().flat_map(|choice| choice.iter()).peekable();
             if served.peek().is_none() && site.awaits(host) {
                 facts.uncovered += 1;
             }
             for certificate in served {
-                let (key_type, ends) = (certificate.key_type.label(), certificate.facts.not_after);
-                match facts.not_after.iter_mut().find(|(known, _)| *known == key_type) {
-                    Some((_, earliest)) => *earliest = ends.min(*earliest),
-                    None => facts.not_after.push((key_type, ends)),
+                let CertFacts { not_before, not_after, ref fingerprint, .. } = certificate.facts;
+                facts.last_good |= last_good.contains(fingerprint);
+                let lasting = Lasting { key_type: certificate.key_type.label(), not_before, not_after };
+                match facts.earliest.iter_mut().find(|known| known.key_type == lasting.key_type) {
+                    Some(earliest) if earliest.not_after <= not_after => {}
+                    Some(earliest) => *earliest = lasting,
+                    None => facts.earliest.push(lasting),
                 }
             }
         }
@@ -190,7 +205,7 @@ fn configuration(standing: &Standing, levers: &Levers) -> ConfigurationFacts {
     }
 }
 
-fn intake(ledger: &Ledger) -> IntakeFacts<'_> {
+fn intake(ledger: &Ledger, now: i64) -> IntakeFacts<'_> {
     let rejected: Vec<_> = ledger.rejected.iter().filter(|notice| notice.state == NoticeState::Rejected).collect();
     let is_on = |code: &AlarmCode| ledger.alarms.iter().any(|alarm| alarm.code == *code);
     let loads = &ledger.loads;
@@ -205,6 +220,7 @@ fn intake(ledger: &Ledger) -> IntakeFacts<'_> {
             ("withdrawn", loads.withdrawn),
         ],
         waiting: ledger.rejected.len() - rejected.len(),
+        age: Some(ledger.last_scan).filter(|last| *last != 0).map(|last| (now - last).max(0)),
         rejected: rejected.into_iter().map(|notice| Path::new(&notice.file)).collect(),
         alarms: AlarmCode::ALL.iter().map(|code| (code.as_str(), is_on(code))).collect(),
     }
@@ -223,11 +239,11 @@ mod tests {
         for raised in AlarmCode::ALL {
             let alarm = Alarm { code: *raised, message: String::new(), since: 0 };
             let ledger = Ledger { last_scan: 1, alarms: vec![alarm], ..Ledger::default() };
-            let facts = intake(&ledger);
+            let facts = intake(&ledger, 1);
             let expected: Vec<_> = AlarmCode::ALL.iter().map(|code| (code.as_str(), code == raised)).collect();
             let up = !matches!(raised, AlarmCode::FolderMissing | AlarmCode::FolderUnreadable);
             assert_eq!((facts.alarms, facts.up), (expected, up), "{raised:?}");
         }
-        assert!(intake(&Ledger { last_scan: 1, ..Ledger::default() }).up);
+        assert!(intake(&Ledger { last_scan: 1, ..Ledger::default() }, 1).up);
     }
 }

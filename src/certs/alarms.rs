@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn the_alert_rules_pick_alarms_that_exist() {
-        let rules = include_str!("../../deploy/prometheus/vitrine.rules.yml");
+        let rules = include_str!("../../deploy/prometheus/rules.yml");
         let picks = rules
             .match_indices("vitrine_certificate_alarms{code")
             .map(|(at, _)| rules[at..].split('"').nth(1).expect("a pattern"));

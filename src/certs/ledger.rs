@@ -1,6 +1,6 @@
 //! What the operator is told: what waits, what was rejected, what needs a hand.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,6 +30,9 @@ pub struct Ledger {
     /// What there is besides certificates, in order of the ids.
     #[serde(skip)]
     pub objects: Arc<Vec<Object>>,
+    /// The fingerprints of certificates in service whose files are there and not good any more.
+    #[serde(skip)]
+    pub last_good: Arc<BTreeSet<Box<str>>>,
     /// Looks that failed in a way that was not foreseen.
     pub failed_scans: u64,
     /// Whether the system reports changes; otherwise they are only found by looking at intervals.

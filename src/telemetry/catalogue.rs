@@ -49,6 +49,12 @@ catalogue! {
 
     SITE_NOT_AFTER = Gauge "vitrine_site_certificate_not_after_seconds" ["site", "source", "key_type"]
         "Earliest end of validity among the certificates that serve the site's hosts, seconds since the Unix epoch.";
+    SITE_NOT_BEFORE = Gauge "vitrine_site_certificate_not_before_seconds" ["site", "source", "key_type"]
+        "Start of validity of the certificate that ends first among those that serve the site's hosts, seconds since the Unix epoch.";
+    SITE_LAST_GOOD = Gauge "vitrine_site_serves_last_good" ["site"]
+        "1 while the site is served a certificate whose files are not good any more, as the last good one, 0 otherwise.";
+    SITE_ORDER_FAILURES = Gauge "vitrine_site_order_failures" ["site"]
+        "Orders in a row that came to nothing, of a managed site.";
     SITE_RENEWAL = Gauge "vitrine_site_certificate_renewal_seconds" ["site"]
         "When the certificate of a managed site is to be renewed, seconds since the Unix epoch; in the past while it is overdue.";
     ACME_ORDERS = Counter "vitrine_acme_orders_total" ["issuer", "result", "reason"]
@@ -69,6 +75,8 @@ catalogue! {
         "Files that are rejected now.";
     CERTIFICATES_WAITING = Gauge "vitrine_certificates_waiting" []
         "Files that wait for their counterpart now.";
+    SCAN_AGE = Gauge "vitrine_drop_folder_scan_age_seconds" []
+        "Time since the drop folder was last looked at, which is once a minute though nothing changes.";
     CERTIFICATE_ALARMS = Gauge "vitrine_certificate_alarms" ["code"]
         "1 while a condition of the certificates asks for the operator, 0 otherwise.";
     SERVED_MISMATCH = Gauge "vitrine_served_certificate_mismatch" ["site"]

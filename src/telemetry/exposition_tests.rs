@@ -1,11 +1,11 @@
-//! The page as a whole: what promtool says of it, what is on it, and that `deploy/` speaks of nothing else.
+//! The page as a whole: what promtool says of it, and what is on it.
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 use super::*;
 use crate::telemetry::probe_page;
-use crate::telemetry::{GateRule, LocalAnswer, StatusClass};
+use crate::telemetry::{GateRule, Lasting, LocalAnswer, StatusClass};
 
 fn workers(number: usize) -> Vec<Arc<WorkerCounters>> {
     (0..number).map(|_| Arc::default()).collect()
@@ -32,12 +32,14 @@ fn full_scrape(workers: &[Arc<WorkerCounters>]) -> Scrape<'_> {
         sites: vec![SiteFacts {
             label: "*.shop.example".into(),
             source: "uploaded",
-            not_after: vec![("ecdsa", 2_000)],
+            earliest: vec![Lasting { key_type: "ecdsa", not_before: 1_000, not_after: 2_000 }],
+            last_good: true,
             objects: vec![("apple-pay-identity-proof", 3_000)],
             shown: Some(false),
             uncovered: 1,
             mismatch: true,
             renewal: Some(1_500),
+            failures: Some(2),
         }],
         states: vec![("configure", 1), ("completed", 0)],
         orders: vec![OrderFacts { issuer: "letsencrypt".into(), result: "failed", reason: "dns", total: 4 }],
@@ -61,6 +63,7 @@ fn full_scrape(workers: &[Arc<WorkerCounters>]) -> Scrape<'_> {
             loads: vec![("accepted", 7), ("rejected", 2)],
             rejected: vec![Path::new("certs/bad.pem")],
             waiting: 1,
+            age: Some(7),
             alarms: vec![("withdrawal-held", true), ("scan-failed", false)],
         }),
         now: 2_001,
@@ -128,12 +131,14 @@ fn closed_sets_are_there_at_zero_before_anything_happened() {
         sites: vec![SiteFacts {
             label: "shop.example".into(),
             source: "self-signed",
-            not_after: Vec::new(),
+            earliest: Vec::new(),
+            last_good: false,
             objects: Vec::new(),
             shown: None,
             uncovered: 1,
             mismatch: false,
             renewal: None,
+            failures: None,
         }],
         intake: Some(IntakeFacts { alarms: vec![("scan-failed", false)], ..IntakeFacts::default() }),
         ..Scrape::default()
@@ -242,28 +247,6 @@ fn every_metric_of_the_catalogue_is_on_a_full_page() {
     assert_eq!(named, name::ALL.len());
 }
 
-#[test]
-fn promtool_accepts_the_alert_rules_and_they_raise_what_their_test_says() {
-    for (does, file) in
-        [("check", "deploy/prometheus/vitrine.rules.yml"), ("test", "tests/alerts/vitrine.rules.test.yml")]
-    {
-        let mut tool = Command::new("promtool");
-        let said = tool.args([does, "rules", file]).current_dir(env!("CARGO_MANIFEST_DIR")).output();
-        let said = said.expect("promtool, of Debian's package prometheus");
-        assert!(said.status.success(), "{}", String::from_utf8_lossy(&[said.stdout, said.stderr].concat()));
-    }
-}
-
-/// An alert on a word that no series has would never be raised.
-#[test]
-fn the_alert_rules_pick_words_of_the_closed_sets() {
-    let rules = include_str!("../../deploy/prometheus/vitrine.rules.yml");
-    for answer in [LocalAnswer::UpstreamLimit, LocalAnswer::Descriptors] {
-        let series = format!("vitrine_local_answers_total{{reason=\"{}\"}}", answer.label());
-        assert!(rules.contains(&series), "{series}");
-    }
-}
-
 /// `docs/metrics.md` has a row for each metric: its name, its kind, its labels and the help that a scrape shows.
 #[test]
 fn the_reference_explains_every_metric_and_no_other() {
@@ -288,28 +271,4 @@ fn the_reference_explains_every_metric_and_no_other() {
     expected.sort_unstable();
     given.sort_unstable();
     assert_eq!(given, expected);
-}
-
-/// The dashboard and the alert rules speak of metrics that exist.
-#[test]
-fn deploy_names_no_metric_that_is_not_in_the_catalogue() {
-    let deploy = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy");
-    for file in ["grafana/vitrine.json", "prometheus/vitrine.rules.yml"] {
-        let text = std::fs::read_to_string(deploy.join(file)).expect("the file");
-        let words = text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_');
-        let metrics: Vec<_> = words
-            .filter(|word| ["vitrine_", "x509_", "process_"].iter().any(|prefix| word.starts_with(prefix)))
-            .collect();
-        assert!(!metrics.is_empty(), "{file}");
-        for metric in metrics {
-            let known = name::ALL.iter().chain(probe_page::ALL).any(|family| {
-                metric == family.name
-                    || family.kind == Kind::Histogram
-                        && metric
-                            .strip_prefix(family.name)
-                            .is_some_and(|rest| ["_bucket", "_sum", "_count"].contains(&rest))
-            });
-            assert!(known, "{file} names {metric}");
-        }
-    }
 }

@@ -2,6 +2,8 @@
 
 mod catalogue;
 mod counters;
+#[cfg(test)]
+mod deploy_tests;
 mod exposition;
 mod labels;
 mod log_writer;
@@ -22,4 +24,4 @@ pub use logging::{
     LogFormat, LogLevel, RateLimited, install as install_logging, printable, set_level as set_log_level,
 };
 pub use probe_page::{ProbeFacts, ProbedHost, render_probe};
-pub use site_series::SiteFacts;
+pub use site_series::{Lasting, SiteFacts};

@@ -15,8 +15,10 @@ pub struct SiteFacts {
     pub label: String,
     /// Where its certificates come from, in the configuration's word.
     pub source: &'static str,
-    /// The earliest end of validity over its hosts, for each type of key, seconds since the Unix epoch.
-    pub not_after: Vec<(&'static str, i64)>,
+    /// The certificate that ends first over its hosts, for each type of key.
+    pub earliest: Vec<Lasting>,
+    /// Whether a certificate serves one of its hosts whose files are not good any more.
+    pub last_good: bool,
     /// The end of each object that it shows, by type; those without one are not there.
     pub objects: Vec<(&'static str, i64)>,
     /// Whether it shows what it should below `/.well-known/`; `None`: nothing, or not looked at yet.
@@ -27,17 +29,35 @@ pub struct SiteFacts {
     pub mismatch: bool,
     /// When its certificate is to be renewed, seconds since the Unix epoch; `None`: nothing renews it.
     pub renewal: Option<i64>,
+    /// Orders in a row that came to nothing; `None`: none are made.
+    pub failures: Option<u32>,
+}
+
+/// How long a certificate lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lasting {
+    /// Its type of key.
+    pub key_type: &'static str,
+    /// Start of validity, seconds since the Unix epoch.
+    pub not_before: i64,
+    /// End of validity, seconds since the Unix epoch.
+    pub not_after: i64,
 }
 
 /// Writes what there is of each site.
 pub(super) fn write(text: &mut Text, sites: &[SiteFacts], workers: &[Arc<WorkerCounters>]) {
     let (mut not_after, mut uncovered, mut requests) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut not_before, mut last_good, mut failures) = (Vec::new(), Vec::new(), Vec::new());
     let (mut mismatch, mut objects, mut shown, mut renewal) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let counted = by_site(workers);
     for site in sites {
-        for (key_type, seconds) in &site.not_after {
-            not_after.push((text::labels(&name::SITE_NOT_AFTER, &[&site.label, site.source, key_type]), *seconds));
+        for Lasting { key_type, not_before: begin, not_after: end } in &site.earliest {
+            let labels = text::labels(&name::SITE_NOT_AFTER, &[&site.label, site.source, key_type]);
+            not_before.push((labels.clone(), *begin));
+            not_after.push((labels, *end));
         }
+        last_good.push((text::labels(&name::SITE_LAST_GOOD, &[&site.label]), u8::from(site.last_good)));
+        failures.extend(site.failures.map(|count| (text::labels(&name::SITE_ORDER_FAILURES, &[&site.label]), count)));
         for (kind, seconds) in &site.objects {
             objects.push((text::labels(&name::OBJECT_NOT_AFTER, &[kind, &site.label]), *seconds));
         }
@@ -51,6 +71,9 @@ pub(super) fn write(text: &mut Text, sites: &[SiteFacts], workers: &[Arc<WorkerC
         }
     }
     text.family(&name::SITE_NOT_AFTER, borrowed(&not_after));
+    text.family(&name::SITE_NOT_BEFORE, borrowed(&not_before));
+    text.family(&name::SITE_LAST_GOOD, borrowed(&last_good));
+    text.family(&name::SITE_ORDER_FAILURES, borrowed(&failures));
     text.family(&name::SITE_RENEWAL, borrowed(&renewal));
     text.family(&name::OBJECT_NOT_AFTER, borrowed(&objects));
     text.family(&name::SITE_UNCOVERED, borrowed(&uncovered));

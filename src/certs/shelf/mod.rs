@@ -251,9 +251,17 @@ impl Shelf {
             last_scan: self.last_scan,
             choices: Arc::default(),
             objects: Arc::default(),
+            last_good: Arc::new(self.last_good()),
             failed_scans: 0,
             watching: true,
         }
+    }
+
+    /// What serves although its files are not good any more.
+    fn last_good(&self) -> BTreeSet<Box<str>> {
+        let unsettled = self.holdings.unsettled().map(|(_, holding)| holding);
+        let kept = unsettled.filter(|holding| holding.state == State::Kept && holding.owner == Owner::Folder);
+        kept.map(|holding| holding.served.facts.fingerprint.clone()).collect()
     }
 
     /// Every certificate that is held, for a look without an edge.
