@@ -14,7 +14,7 @@
 //! 5  main
 //! 4  cli
 //! 3  edge
-//! 2  proxy | admin -> certs, levers, overview, notices | overview -> certs, acme | peers -> certs | probe -> certs
+//! 2  proxy | admin -> certs, levers, overview, notices | notices -> overview | overview -> certs, acme | peers -> certs | probe -> certs
 //! 1  live   config   store
 //! 0  name   mail_address   limits   telemetry   shutdown   access_log   folder_watch   outbound   words
 //! ```

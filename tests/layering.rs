@@ -50,8 +50,8 @@ const HOUSE: &[Module] = &[
     Module { beside: &["certs", "acme"], ..module(2, "overview") },
     module(2, "certs"),
     module(2, "levers"),
-    // what happened is handed to it as plain values
-    module(2, "notices"),
+    // what happened is what two overviews differ in
+    Module { beside: &["overview"], ..module(2, "notices") },
     // what a certificate that lies at a peer is for, certs says
     Module { beside: &["certs"], ..module(2, "peers") },
     // what somebody shows is read and trusted as what is brought here

@@ -206,7 +206,7 @@ pub(super) fn why_not(section: &str, key: &str) -> String {
     let mut homes = KEYS.iter().filter(|(_, keys)| keys.contains(&key)).map(|(home, _)| *home);
     match (homes.next(), homes.next()) {
         (Some(""), None) if key == "include" => "unknown key; it belongs at the top of the main file".into(),
-        (Some(""), None) if key == "site" => "unknown key; it belongs at the top, as [[site]]".into(),
+        (Some(""), _) if key == "site" => "unknown key; it belongs at the top, as [[site]]".into(),
         (Some(""), None) => format!("unknown key; it belongs at the top, as [{key}]"),
         (
             Some(
