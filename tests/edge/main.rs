@@ -15,6 +15,7 @@ mod choices;
 mod clocks;
 mod conditions;
 mod connection_age;
+mod dashboards;
 mod deactivated;
 mod demo;
 mod departed_orders;
