@@ -33,6 +33,11 @@ impl Contact {
     pub fn is_configured(&self) -> bool {
         self.id.starts_with(CONFIGURED)
     }
+
+    /// Whether it wants to hear of events of this kind.
+    pub(super) fn wants(&self, kind: EventKind) -> bool {
+        self.events.as_ref().is_none_or(|events| events.contains(&kind))
+    }
 }
 
 /// Of what somebody wants to be told.

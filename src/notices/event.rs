@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::condition::Condition;
+
 macro_rules! kinds {
     ($($(#[$doc:meta])* $name:ident = $word:literal,)+) => {
         /// A kind of event, by which contacts choose. The one list: configuration, API and texts know no other.
@@ -47,7 +49,52 @@ kinds! {
     Uploaded = "uploaded",
 }
 
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Event {
+    pub(super) kind: EventKind,
+    /// To what, as people call it.
+    pub(super) subject: String,
+    /// The name of the site it concerns.
+    pub(super) site: Option<String>,
+    /// Whether what was told before is no more.
+    pub(super) is_over: bool,
+    /// Of what ends soon: within how many days.
+    pub(super) step: Option<i64>,
+    /// When its certificate ends, or ended, seconds since the Unix epoch.
+    pub(super) not_after: Option<i64>,
+    /// When its renewal was due, seconds since the Unix epoch.
+    pub(super) was_due: Option<i64>,
+    /// What else there is to say.
+    pub(super) detail: Option<String>,
+    /// Where in the panel it is mended.
+    pub(super) path: String,
+}
+
+impl Event {
+    /// A condition has begun, or has come nearer.
+    pub(super) fn began(condition: &Condition) -> Self {
+        let Condition { kind, subject, site, step, not_after, was_due, detail, path, .. } = condition.clone();
+        Self { kind, subject, site, is_over: false, step, not_after, was_due, detail, path }
+    }
+}
+
 impl EventKind {
+    /// Whether somebody should do something soon.
+    pub(super) const fn is_urgent(self) -> bool {
+        !matches!(self, Self::Issued | Self::Uploaded)
+    }
+
+    /// Whether its end is worth a word. Where a new certificate ends it, that is told.
+    pub(super) const fn is_told_when_over(self) -> bool {
+        matches!(self, Self::Unusable | Self::Mismatch | Self::WellKnownMissing | Self::RenewalFailing | Self::Edge)
+    }
+
+    /// Whether it is found by looking at one site after the other.
+    pub(super) const fn takes_a_round(self) -> bool {
+        matches!(self, Self::Mismatch | Self::WellKnownMissing)
+    }
+
     /// The kind of a word.
     #[must_use]
     pub fn of_word(word: &str) -> Option<Self> {

@@ -4,12 +4,15 @@
 //! [`Notices::send`] is the face for whoever has something to tell: reports use it as the events of certificates do.
 
 mod book;
+mod bulletin;
+mod condition;
 mod contact;
 mod event;
 mod hooks;
 mod letter;
 mod mail;
 mod mails;
+mod memory;
 mod message;
 mod queue;
 mod setback;
@@ -18,6 +21,7 @@ mod terms;
 #[cfg(test)]
 mod tests;
 mod trial;
+mod watcher;
 mod webhook;
 
 use std::collections::{HashMap, HashSet};
@@ -34,6 +38,7 @@ pub use mail::MailTerms;
 pub use message::{List, Message, Recipient};
 pub use tally::{Lane, Outcome};
 pub use terms::NoticeTerms;
+pub use watcher::{OrganisationOf, Watcher};
 
 use crate::shutdown::Lifecycle;
 use crate::store::{Store, StoreError};
