@@ -6,9 +6,11 @@ mod failures;
 mod guard;
 mod health;
 mod panel;
+mod people;
 mod problem;
 mod rights;
 mod scrape;
+mod secrets;
 mod server;
 mod sign_in;
 mod socket;
@@ -19,8 +21,10 @@ mod upload;
 
 use std::sync::Arc;
 
+use time::OffsetDateTime;
 use tokio::sync::watch;
 
+pub use people::{People, SessionTerms};
 pub use server::{Listeners, serve};
 pub use socket::AdminSocket;
 pub use tokens::Tokens;
@@ -76,6 +80,8 @@ pub struct Sources {
     pub audit: Audit,
     /// Who may ask from elsewhere.
     pub tokens: Tokens,
+    /// Who signs in.
+    pub people: People,
     /// `admin.allowed_hosts`
     pub allowed_hosts: Vec<HostName>,
 }
@@ -93,4 +99,9 @@ impl Sources {
             audit: self.audit.clone(),
         }
     }
+}
+
+/// Seconds since the Unix epoch.
+fn now() -> i64 {
+    OffsetDateTime::now_utc().unix_timestamp()
 }

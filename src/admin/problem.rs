@@ -176,15 +176,28 @@ impl Kind {
 pub(super) struct Problem {
     kind: Kind,
     detail: String,
-    field: Option<(HeaderName, HeaderValue)>,
+    field: Option<Box<(HeaderName, HeaderValue)>>,
     flaws: Option<Box<serde_json::Value>>,
     mistakes: Option<Box<serde_json::Value>>,
+    trail: Trail,
+}
+
+/// What the audit trail has of a problem.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+enum Trail {
+    /// Its detail.
+    #[default]
+    Detail,
+    /// More than whoever asked is told.
+    Remark(String),
+    /// Nothing: there is no end to those.
+    Nothing,
 }
 
 impl Problem {
     /// `detail` says what was expected, what was found, and the mend; never a secret.
     pub(super) fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), field: None, flaws: None, mistakes: None }
+        Self { kind, detail: detail.into(), field: None, flaws: None, mistakes: None, trail: Trail::Detail }
     }
 
     /// 400.
@@ -232,14 +245,37 @@ impl Problem {
 
     /// Puts the field that stands beside the document among others.
     pub(super) fn add_field(&self, headers: &mut HeaderMap) {
-        if let Some((name, value)) = &self.field {
+        if let Some((name, value)) = self.field.as_deref() {
             headers.insert(name, value.clone());
         }
     }
 
+    /// What the audit trail has of it.
+    pub(super) fn remark(&self) -> &str {
+        match &self.trail {
+            Trail::Remark(remark) => remark,
+            Trail::Detail | Trail::Nothing => &self.detail,
+        }
+    }
+
+    /// Whether the audit trail has it.
+    pub(super) fn is_recorded(&self) -> bool {
+        self.trail != Trail::Nothing
+    }
+
+    /// The same, of which the audit trail has this; never a secret.
+    pub(super) fn recorded_as(self, remark: String) -> Self {
+        Self { trail: Trail::Remark(remark), ..self }
+    }
+
+    /// The same, of which the audit trail has nothing.
+    pub(super) fn unrecorded(self) -> Self {
+        Self { trail: Trail::Nothing, ..self }
+    }
+
     /// The same with a field beside the document.
     pub(super) fn with(self, name: HeaderName, value: Option<HeaderValue>) -> Self {
-        Self { field: value.map(|value| (name, value)), ..self }
+        Self { field: value.map(|value| Box::new((name, value))), ..self }
     }
 
     /// The same with what is wrong in each field of a form.
@@ -266,7 +302,7 @@ impl From<Problem> for Answer {
         }
         let content_type = HeaderValue::from_static("application/problem+json");
         let mut response = answer(status, content_type, document.to_string().into());
-        if let Some((name, value)) = problem.field {
+        if let Some((name, value)) = problem.field.map(|field| *field) {
             response.headers_mut().insert(name, value);
         }
         response

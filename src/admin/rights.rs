@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use super::people::{CsrfToken, Session, User, UserRole};
 use super::problem::{Kind, Problem};
 
 /// What a token was made for.
@@ -22,6 +23,10 @@ pub(super) enum Role {
 /// What an operation asks of its caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Right {
+    /// Nothing: it is how one gets in.
+    Anyone,
+    /// To be somebody who has signed in, whatever he may do: it is about himself.
+    Account,
     /// To look.
     Read,
     /// To change what is served.
@@ -37,8 +42,10 @@ pub(super) enum Right {
 pub(super) struct Caller {
     /// The way in.
     pub(super) way: Way,
-    /// The token that was shown.
-    pub(super) token: Option<Bearer>,
+    /// What says who it is.
+    pub(super) proof: Proof,
+    /// What the client says it is; may be empty.
+    pub(super) agent: String,
 }
 
 /// A way to the API.
@@ -48,6 +55,17 @@ pub(super) enum Way {
     Socket(u32),
     /// `admin.listen`, from this address.
     Network(IpAddr),
+}
+
+/// What says who somebody is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Proof {
+    /// Nothing but the way; over the network that is nothing, and why there is no more.
+    Nothing(&'static str),
+    /// A token.
+    Token(Bearer),
+    /// The cookie of a session.
+    Session(Box<Person>),
 }
 
 /// Whoever shows a token.
@@ -61,35 +79,64 @@ pub(super) struct Bearer {
     pub(super) role: Role,
 }
 
+/// Whoever has signed in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Person {
+    /// Who.
+    pub(super) user: User,
+    /// Where.
+    pub(super) session: Session,
+    /// What changes need beside the cookie.
+    pub(super) csrf: CsrfToken,
+}
+
 impl Caller {
     /// Whether the caller may. Who comes through the socket without a token is the edge's own user, to whom the state folder
     /// lies open anyway; with one, the token says how far it goes.
     pub(super) fn may(&self, right: Right) -> bool {
-        match (self.token.as_ref().map(|token| token.role), self.way) {
-            (None, Way::Socket(_)) => true,
-            (None, Way::Network(_)) => false,
-            (Some(role), way) => match right {
-                Right::Read => true,
-                Right::Operate => role == Role::Operate,
-                Right::Export => role == Role::Export && matches!(way, Way::Socket(_)),
-                Right::Own => false,
+        match (&self.proof, self.way) {
+            _ if right == Right::Anyone => true,
+            (Proof::Nothing(_), Way::Socket(_)) => right != Right::Account,
+            (Proof::Nothing(_), Way::Network(_)) => false,
+            (Proof::Token(Bearer { role, .. }), way) => match right {
+                Right::Anyone | Right::Read => true,
+                Right::Operate => *role == Role::Operate,
+                Right::Export => *role == Role::Export && matches!(way, Way::Socket(_)),
+                Right::Account | Right::Own => false,
             },
+            (Proof::Session(person), _) => match right {
+                Right::Anyone | Right::Account => true,
+                // Until he has a password of his own, somebody else knows his.
+                _ if person.user.one_time_until.is_some() => false,
+                Right::Read => true,
+                Right::Operate => person.user.role >= UserRole::Operate,
+                Right::Export | Right::Own => person.user.role == UserRole::Admin,
+            },
+        }
+    }
+
+    /// Whoever has signed in.
+    pub(super) fn person(&self) -> Option<&Person> {
+        match &self.proof {
+            Proof::Session(person) => Some(person),
+            Proof::Nothing(_) | Proof::Token(_) => None,
         }
     }
 
     /// Who it is, for the audit trail.
     pub(super) fn name(&self) -> String {
-        match (&self.token, self.way) {
-            (Some(Bearer { id, name, .. }), _) => format!("token {name:?} ({id})"),
-            (None, Way::Socket(user)) => format!("user {user}"),
-            (None, Way::Network(_)) => "nobody".into(),
+        match (&self.proof, self.way) {
+            (Proof::Token(Bearer { id, name, .. }), _) => format!("token {name:?} ({id})"),
+            (Proof::Session(person), _) => person.user.words(),
+            (Proof::Nothing(_), Way::Socket(user)) => format!("user {user}"),
+            (Proof::Nothing(_), Way::Network(_)) => "nobody".into(),
         }
     }
 
     /// What a form of the panel must hold, so that no page elsewhere can have a browser send it. `None`: the caller is known by
     /// nothing that a browser sends along by itself.
     pub(super) fn form_token(&self) -> Option<&str> {
-        None
+        self.person().map(|person| person.csrf.as_str())
     }
 
     /// Which way it came, for the audit trail.
@@ -105,10 +152,33 @@ impl Caller {
         if self.may(right) {
             return Ok(());
         }
-        let who = self.token.as_ref().map_or_else(String::new, |token| {
-            format!("; the token {:?} has the role {}", token.name, token.role.word())
-        });
+        self.known()?;
+        let who = match &self.proof {
+            Proof::Nothing(_) => String::new(),
+            Proof::Token(token) => format!("; the token {:?} has the role {}", token.name, token.role.word()),
+            Proof::Session(person) if person.user.one_time_until.is_some() => CHOOSE_FIRST.into(),
+            Proof::Session(person) => format!("; {} has the role {}", person.user.name, person.user.role.word()),
+        };
         Err(Problem::new(Kind::NotAllowed, format!("{}{who}", right.terms())))
+    }
+
+    /// Refuses who comes over the network and says nothing of who he is.
+    pub(super) fn known(&self) -> Result<(), Problem> {
+        match (&self.proof, self.way) {
+            (Proof::Nothing(why), Way::Network(_)) => Err(Problem::unauthorized(why)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses what a page elsewhere may have made the browser of somebody send who has signed in: a change shows the
+    /// session's token, in a header field or a form.
+    pub(super) fn demand_csrf(&self, shown: Option<&[u8]>) -> Result<(), Problem> {
+        match &self.proof {
+            Proof::Session(person) if !shown.is_some_and(|shown| person.csrf.is(shown)) => {
+                Err(Problem::new(Kind::Foreign, NO_CSRF))
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -127,6 +197,8 @@ impl Right {
     /// Its word.
     pub(super) const fn word(self) -> &'static str {
         match self {
+            Self::Anyone => "anyone",
+            Self::Account => "account",
             Self::Read => "read",
             Self::Operate => "operate",
             Self::Export => "export",
@@ -137,36 +209,86 @@ impl Right {
     /// Who has it.
     pub(super) const fn terms(self) -> &'static str {
         match self {
-            Self::Read => "this takes a token, or admin.sock",
-            Self::Operate => "this takes a token with the role operate, or admin.sock",
-            Self::Export => "this takes admin.sock, without a token or with one that has the role export",
-            Self::Own => "this takes admin.sock without a token: use the vitrine command on the edge's machine",
+            Self::Anyone => "this takes nothing: it is how one gets in",
+            Self::Account => "this takes somebody who has signed in with a user's name and password",
+            Self::Read => "this takes a user who has signed in, a token, or admin.sock",
+            Self::Operate => {
+                "this takes a user with the role operate or admin, a token with the role operate, or admin.sock"
+            }
+            Self::Export => {
+                "this takes a user with the role admin, or admin.sock, without a token or with one that has the role export"
+            }
+            Self::Own => {
+                "this takes a user with the role admin, or admin.sock without a token: use the vitrine command on the edge's machine"
+            }
         }
     }
 }
+
+const NO_CSRF: &str = "a change by somebody who has signed in needs the session's token: the header field X-CSRF-Token, as GET \
+                       /api/v1/session shows it, or a form of the panel";
+const CHOOSE_FIRST: &str =
+    "; the password is for one time: choose one of your own first, with POST /api/v1/session/password";
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    impl Person {
+        fn called(name: &str, role: UserRole) -> Self {
+            let (user, session, csrf) = crate::admin::people::signed_in(name, role);
+            Self { user, session, csrf }
+        }
+    }
+
+    const RIGHTS: [Right; 6] = [Right::Anyone, Right::Account, Right::Read, Right::Operate, Right::Export, Right::Own];
+
+    fn check(caller: &Caller, allowed: [bool; 6]) {
+        assert_eq!(RIGHTS.map(|right| caller.may(right)), allowed, "{caller:?}");
+        assert_eq!(RIGHTS.map(|right| caller.demand(right).is_ok()), allowed, "{caller:?}");
+    }
+
     #[test]
     fn nobody_may_more_than_the_table_says() {
-        let rights = [Right::Read, Right::Operate, Right::Export, Right::Own];
         let (socket, network) = (Way::Socket(0), Way::Network(IpAddr::from([10, 0, 0, 7])));
         for (way, role, allowed) in [
-            (socket, None, [true, true, true, true]),
-            (socket, Some(Role::Read), [true, false, false, false]),
-            (socket, Some(Role::Operate), [true, true, false, false]),
-            (socket, Some(Role::Export), [true, false, true, false]),
-            (network, None, [false, false, false, false]),
-            (network, Some(Role::Read), [true, false, false, false]),
-            (network, Some(Role::Operate), [true, true, false, false]),
-            (network, Some(Role::Export), [true, false, false, false]),
+            (socket, None, [true, false, true, true, true, true]),
+            (socket, Some(Role::Read), [true, false, true, false, false, false]),
+            (socket, Some(Role::Operate), [true, false, true, true, false, false]),
+            (socket, Some(Role::Export), [true, false, true, false, true, false]),
+            (network, None, [true, false, false, false, false, false]),
+            (network, Some(Role::Read), [true, false, true, false, false, false]),
+            (network, Some(Role::Operate), [true, false, true, true, false, false]),
+            (network, Some(Role::Export), [true, false, true, false, false, false]),
         ] {
-            let token = role.map(|role| Bearer { id: "7".into(), name: "ci".into(), role });
-            let caller = Caller { way, token };
-            assert_eq!(rights.map(|right| caller.may(right)), allowed, "{caller:?}");
-            assert_eq!(rights.map(|right| caller.demand(right).is_ok()), allowed, "{caller:?}");
+            let proof = role.map_or(Proof::Nothing("a token is needed here"), |role| {
+                Proof::Token(Bearer { id: "7".into(), name: "ci".into(), role })
+            });
+            check(&Caller { way, proof, agent: String::new() }, allowed);
         }
+        for (role, one_time_until, allowed) in [
+            (UserRole::Read, None, [true, true, true, false, false, false]),
+            (UserRole::Operate, None, [true, true, true, true, false, false]),
+            (UserRole::Admin, None, [true, true, true, true, true, true]),
+            (UserRole::Admin, Some(100), [true, true, false, false, false, false]),
+        ] {
+            let mut person = Person::called("anna", role);
+            person.user.one_time_until = one_time_until;
+            check(&Caller { way: network, proof: Proof::Session(Box::new(person)), agent: String::new() }, allowed);
+        }
+    }
+
+    #[test]
+    fn a_change_by_somebody_who_has_signed_in_shows_the_token_of_the_session() {
+        let way = Way::Network(IpAddr::from([10, 0, 0, 7]));
+        let person = Person::called("anna", UserRole::Admin);
+        let csrf = person.csrf.as_str().to_owned();
+        let caller = Caller { way, proof: Proof::Session(Box::new(person)), agent: String::new() };
+        assert_eq!(caller.demand_csrf(Some(csrf.as_bytes())), Ok(()));
+        for shown in [None, Some(&b""[..]), Some(&csrf.as_bytes()[1..])] {
+            assert_eq!(caller.demand_csrf(shown).map_err(|problem| problem.kind()), Err(Kind::Foreign));
+        }
+        let other = Caller { proof: Proof::Nothing(""), ..caller };
+        assert_eq!(other.demand_csrf(None), Ok(()));
     }
 }

@@ -40,7 +40,7 @@ pub struct Listeners {
 /// When the Unix socket cannot be taken over by the runtime.
 pub async fn serve(listeners: Listeners, sources: Sources) -> io::Result<()> {
     let mut lifecycle = sources.lifecycle.clone();
-    let sign_in = SignIn::new(sources.tokens.clone());
+    let sign_in = SignIn::new(sources.tokens.clone(), sources.people.clone());
     let office = Office { sources: Arc::new(sources), sign_in, scrape: Arc::new(Semaphore::new(1)) };
     let desk = Desk { office: Arc::new(office), connections: GracefulShutdown::new() };
     let socket = listeners.socket.listener()?;

@@ -1,4 +1,4 @@
-//! Who a request comes from: the door it took, and the token it shows.
+//! Who a request comes from: the door it took, and the token or the cookie it shows.
 
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
@@ -8,34 +8,43 @@ use http::header::{self, HeaderMap, HeaderValue};
 use time::OffsetDateTime;
 
 use super::failures::Failures;
+use super::people::{People, cookie};
 use super::problem::{Kind, Problem};
-use super::rights::{Caller, Way};
+use super::rights::{Caller, Person, Proof, Way};
 use super::tokens::{Shown, Tokens};
 use crate::telemetry::RateLimited;
 
 /// Lets callers in.
 pub(super) struct SignIn {
     tokens: Tokens,
-    failures: Mutex<(Failures, RateLimited)>,
+    people: People,
+    failures: Mutex<(Failures<IpAddr>, RateLimited)>,
 }
 
 impl SignIn {
-    pub(super) fn new(tokens: Tokens) -> Self {
-        Self { tokens, failures: Mutex::new((Failures::default(), RateLimited::new("wrong tokens", 1))) }
+    pub(super) fn new(tokens: Tokens, people: People) -> Self {
+        Self { tokens, people, failures: Mutex::new((Failures::by_address(), RateLimited::new("wrong tokens", 1))) }
     }
 
-    /// Who this is. Through the socket a token may be shown, which then says how far the caller goes; over the network it must.
+    /// Who this is. Through the socket a token may be shown, which then says how far the caller goes; over the network a token, or
+    /// the cookie of a session. Who shows neither is nobody, who may do next to nothing.
     pub(super) fn caller(&self, way: Way, headers: &HeaderMap) -> Result<Caller, Problem> {
+        let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
+        let proof = self.proof(way, headers)?;
+        Ok(Caller { way, proof, agent: agent.to_owned() })
+    }
+
+    fn proof(&self, way: Way, headers: &HeaderMap) -> Result<Proof, Problem> {
         let mut shown = headers.get_all(header::AUTHORIZATION).iter();
         let token = match (shown.next(), shown.next(), way) {
-            (None, _, Way::Socket(_)) => return Ok(Caller { way, token: None }),
-            (None, _, Way::Network(_)) => return Err(Problem::unauthorized(MISSING)),
+            (None, _, Way::Socket(_)) => return Ok(Proof::Nothing(MISSING)),
+            (None, _, Way::Network(_)) => return Ok(self.session(headers)),
             (Some(_), Some(_), _) => return Err(Problem::unauthorized("one Authorization is needed, found several")),
             (Some(value), None, _) => bearer(value).ok_or_else(|| Problem::unauthorized(NO_BEARER))?,
         };
         let now = OffsetDateTime::from(SystemTime::now()).unix_timestamp();
         let detail = match self.tokens.find(token, now) {
-            Shown::Holds(bearer) => return Ok(Caller { way, token: Some(bearer) }),
+            Shown::Holds(bearer) => return Ok(Proof::Token(bearer)),
             Shown::Expired => "the token has expired; make another with `vitrine token new`",
             Shown::Unknown => "the token is not known, or was revoked; `vitrine token list` shows those that hold",
         };
@@ -45,11 +54,19 @@ impl SignIn {
         }
     }
 
+    fn session(&self, headers: &HeaderMap) -> Proof {
+        let Some(secret) = cookie::secret(headers, false) else { return Proof::Nothing(MISSING) };
+        match self.people.of_session(secret) {
+            Some((user, session, csrf)) => Proof::Session(Box::new(Person { user, session, csrf })),
+            None => Proof::Nothing(OVER),
+        }
+    }
+
     fn failed(&self, peer: IpAddr, detail: &'static str) -> Problem {
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         let (failures, trouble) = &mut *failures;
         trouble.say(|| tracing::warn!(%peer, "a token was refused at the admin listener: {detail}"));
-        match failures.count(peer, Instant::now()) {
+        match failures.count_address(peer, Instant::now()) {
             None => Problem::unauthorized(detail),
             Some(wait) => {
                 let seconds = wait.as_secs() + 1;
@@ -67,6 +84,7 @@ fn bearer(value: &HeaderValue) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-const MISSING: &str = "a token is needed here: Authorization: Bearer vit_…, as `vitrine token new` makes it; or ask through \
-                       admin.sock in the state folder, as the vitrine command does";
+const MISSING: &str = "a token is needed here: Authorization: Bearer vit_…, as `vitrine token new` makes it; or sign in, with POST \
+                       /api/v1/session; or ask through admin.sock in the state folder, as the vitrine command does";
+const OVER: &str = "the session has ended; sign in again, with POST /api/v1/session";
 const NO_BEARER: &str = "expected Authorization: Bearer and a token, found something else";

@@ -22,6 +22,9 @@ use crate::outbound::EdgeSocket;
 use crate::shutdown::{Conductor, lifecycle};
 use crate::store::Store;
 
+const SESSION_TERMS: SessionTerms =
+    SessionTerms { idle: Duration::from_secs(600), lifetime: Duration::from_secs(3600) };
+
 /// A control plane on ports of its own.
 struct Plane {
     admin: SocketAddr,
@@ -70,6 +73,7 @@ impl Plane {
             access_log: AccessLog::off(),
             audit: Audit::open(Store::in_memory()),
             tokens: Tokens::open(Store::in_memory()).expect("open"),
+            people: People::open(Store::in_memory(), SESSION_TERMS).expect("open"),
             allowed_hosts: vec![HostName::parse("edge.internal").expect("a name")],
         };
         let served = tokio::spawn(serve(listeners, sources));

@@ -3,13 +3,11 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use aws_lc_rs::constant_time::verify_slices_are_equal;
-use aws_lc_rs::digest::{SHA256, digest};
-use aws_lc_rs::rand;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::rights::{Bearer, Role};
+use super::secrets::{hash, random_hex, same};
 use crate::store::{Expected, Key, Store, StoreError};
 
 /// The tokens that hold, and those that did.
@@ -77,17 +75,11 @@ impl Tokens {
         expires: Option<i64>,
     ) -> Result<(Record, Zeroizing<String>), NotMade> {
         let _turn = self.0.changing.lock().unwrap_or_else(PoisonError::into_inner);
-        let (mut id, mut secret) = ([0; 6], Zeroizing::new([0; 32]));
-        rand::fill(&mut id).and_then(|()| rand::fill(&mut *secret)).map_err(|_| NotMade::NoRandomness)?;
-        let token = Zeroizing::new(format!("{PREFIX}{}", *hex(&*secret)));
-        let record = Record {
-            id: hex(&id).to_string(),
-            name: name.to_owned(),
-            role,
-            created: now,
-            expires,
-            sha256: hash(&token),
-        };
+        let id = random_hex::<6>().map_err(|_| NotMade::NoRandomness)?;
+        let secret = random_hex::<32>().map_err(|_| NotMade::NoRandomness)?;
+        let token = Zeroizing::new(format!("{PREFIX}{}", *secret));
+        let record =
+            Record { id: id.to_string(), name: name.to_owned(), role, created: now, expires, sha256: hash(&token) };
         {
             let known = self.0.known.read().unwrap_or_else(PoisonError::into_inner);
             if known.iter().any(|known| known.record.name == name) {
@@ -130,7 +122,7 @@ impl Tokens {
     pub(super) fn find(&self, token: &str, now: i64) -> Shown {
         let hash = hash(token);
         let known = self.0.known.read().unwrap_or_else(PoisonError::into_inner);
-        let is_it = |known: &Known| verify_slices_are_equal(known.record.sha256.as_bytes(), hash.as_bytes()).is_ok();
+        let is_it = |known: &Known| same(known.record.sha256.as_bytes(), hash.as_bytes());
         // All of them, so that the time tells nothing.
         let found = known.iter().fold(None, |found, known| if is_it(known) { Some(known) } else { found });
         let Some(found) = found else { return Shown::Unknown };
@@ -187,20 +179,6 @@ fn folder() -> Key {
 /// `id` is in hexadecimal, ours or read from a file of that name.
 fn key(id: &str) -> Key {
     folder().below(&format!("{id}.json")).unwrap_or_else(folder)
-}
-
-fn hash(token: &str) -> String {
-    hex(digest(&SHA256, token.as_bytes()).as_ref()).to_string()
-}
-
-fn hex(octets: &[u8]) -> Zeroizing<String> {
-    let mut text = Zeroizing::new(String::with_capacity(octets.len() * 2));
-    for octet in octets {
-        for digit in [octet >> 4, octet & 15] {
-            text.push(char::from_digit(digit.into(), 16).unwrap_or_default());
-        }
-    }
-    text
 }
 
 /// By this, scanners for leaked secrets know what they have found.

@@ -310,6 +310,10 @@ pub struct AdminConfig {
     pub export: bool,
     /// Where people reach the panel, without a slash at its end.
     pub public_url: Option<String>,
+    /// How long a session holds without a request.
+    pub session_idle: Duration,
+    /// How long a session holds in all.
+    pub session_lifetime: Duration,
 }
 
 /// `[log]`

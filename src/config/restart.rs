@@ -20,6 +20,9 @@ pub(super) const RESTART_KEYS: &[(&str, Differs)] = &[
     ("admin.listen", |old, new| old.admin.listen != new.admin.listen),
     ("admin.metrics_listen", |old, new| old.admin.metrics_listen != new.admin.metrics_listen),
     ("admin.allowed_hosts", |old, new| old.admin.allowed_hosts != new.admin.allowed_hosts),
+    // Those who have signed in were told when that ends.
+    ("admin.session_idle", |old, new| old.admin.session_idle != new.admin.session_idle),
+    ("admin.session_lifetime", |old, new| old.admin.session_lifetime != new.admin.session_lifetime),
     // The subscriber is installed once for the process.
     ("log.format", |old, new| old.log.format != new.log.format),
     ("log.level", |old, new| old.log.level != new.log.level),

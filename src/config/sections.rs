@@ -95,6 +95,9 @@ pub(super) fn admin(section: &Section<'_>, listeners: &mut Vec<Listener>) -> Adm
     let listen = section.value("listen", place::private_listener);
     let metrics = section.value("metrics_listen", place::private_listener);
     let hosts = section.list("allowed_hosts", place::host).map(|list| list.value).unwrap_or_default();
+    let idle = section.bounded("session_idle", value::duration, SESSION_IDLE, SHORTEST_SESSION..=LONGEST_SESSION);
+    let lifetime =
+        section.bounded("session_lifetime", value::duration, SESSION_LIFETIME, SHORTEST_SESSION..=LONGEST_SESSION);
     if let Some(listen) = listen.as_ref().filter(|listen| !listen.value.ip().to_canonical().is_loopback()) {
         let text = format!("expected a loopback address, found \"{}\"; {ADMIN_IS_LOCAL}", listen.value);
         section.pad.mistake(listen.line, "admin.listen", text);
@@ -110,6 +113,8 @@ pub(super) fn admin(section: &Section<'_>, listeners: &mut Vec<Listener>) -> Adm
         allowed_hosts: hosts.into_iter().map(|host| host.value).collect(),
         export: section.value_or("export", value::switch, false),
         public_url: section.value("public_url", place::public_url).map(|url| url.value),
+        session_idle: idle.value,
+        session_lifetime: lifetime.value,
     }
 }
 
@@ -199,6 +204,12 @@ const HTTPS: SocketAddr = SocketAddr::new(std::net::IpAddr::V6(std::net::Ipv6Add
 const HTTP: SocketAddr = SocketAddr::new(std::net::IpAddr::V6(std::net::Ipv6Addr::UNSPECIFIED), 80);
 /// Operators on this machine; tunnel or `metrics_listen` for others.
 const ADMIN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 9180);
+/// Somebody who has left his desk for lunch signs in again.
+const SESSION_IDLE: Duration = Duration::from_secs(3600);
+/// A day's work.
+const SESSION_LIFETIME: Duration = Duration::from_secs(12 * 3600);
+const SHORTEST_SESSION: Duration = Duration::from_secs(60);
+const LONGEST_SESSION: Duration = Duration::from_secs(30 * 24 * 3600);
 /// More threads than any machine's CPUs are a slip of the keyboard.
 const MAX_WORKERS: u64 = 1024;
 /// A checkout page ends in this time; systemd kills after 90 s.

@@ -8,8 +8,8 @@ use std::path::Path;
 use tokio::runtime::Runtime;
 
 use super::StartError;
-use crate::admin::{self, AdminSocket};
-use crate::config::Config;
+use crate::admin::{self, AdminSocket, People, SessionTerms};
+use crate::config::{AdminConfig, Config};
 use crate::store::{StateKey, Store, StoreError, Trouble};
 
 /// Binds everything the operator is answered on.
@@ -26,6 +26,12 @@ pub(super) fn listeners(config: &Config, control: &Runtime) -> Result<admin::Lis
         socket: AdminSocket::bind(&socket)
             .map_err(|error| StartError::Configuration(format!("certificates.state_directory: {error}")))?,
     })
+}
+
+/// Whoever may sign in, as the state has them.
+pub(super) fn people(admin: &AdminConfig, store: Store) -> Result<People, StartError> {
+    let terms = SessionTerms { idle: admin.session_idle, lifetime: admin.session_lifetime };
+    People::open(store, terms).map_err(unusable)
 }
 
 /// The folder is ours: nobody else may look in. One that was there before stays as it is.

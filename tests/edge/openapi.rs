@@ -28,6 +28,9 @@ fn nothing_that_the_document_describes_is_done_without_a_token() {
     for (path, methods) in paths {
         for method in methods.as_object().expect("methods").keys() {
             let (method, path) = (method.to_ascii_uppercase(), path.replace(['{', '}'], ""));
+            if WAYS_IN.contains(&&*format!("{method} {path}")) {
+                continue;
+            }
             let head = format!("{method} /api/v1{path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\n\r\n");
             assert_eq!(Talk::plain(edge.admin).ask(head).status, 401, "{method} {path}");
         }
@@ -96,6 +99,9 @@ fn relay(client: &TcpStream, edge: &UnixStream) -> io::Result<()> {
     let _ = there.join();
     Ok(())
 }
+
+/// How one becomes somebody.
+const WAYS_IN: [&str; 1] = ["POST /session"];
 
 /// As `scripts/test packages` installs it.
 fn program() -> PathBuf {

@@ -134,8 +134,13 @@ fn refused(why: NotExported, fingerprint: &str) -> Problem {
     Problem::new(Kind::Conflict, text)
 }
 
+/// A secret of an order that must be there.
+pub(super) fn required_secret<'de, D: Deserializer<'de>>(value: D) -> Result<Zeroizing<String>, D::Error> {
+    String::deserialize(value).map(Zeroizing::new)
+}
+
 /// Wiped also where the rest of the order makes no sense.
-fn secret<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Zeroizing<String>>, D::Error> {
+pub(super) fn secret<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Zeroizing<String>>, D::Error> {
     Option::<String>::deserialize(value).map(|password| password.map(Zeroizing::new))
 }
 

@@ -22,16 +22,18 @@ mod rejected;
 mod requests;
 mod route;
 mod serving;
+mod session;
 mod sites;
 mod standing;
 mod tokens;
 mod upstreams;
+mod users;
 mod versions;
 
 use std::sync::Arc;
 
 use http::request::Parts;
-use http::{Method, header};
+use http::{HeaderName, HeaderValue, Method, header};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -46,10 +48,10 @@ use self::route::Found;
 use self::route::{Match, Operation, Resource};
 pub(super) use self::route::{Takes, parameters};
 pub(super) use self::sites::TOTAL;
-use super::Sources;
 use super::problem::{Answer, Kind, Problem};
 use super::rights::Caller;
 use super::upload::Upload;
+use super::{Sources, now};
 use crate::store::StoreError;
 
 /// Answers a request of whoever it is.
@@ -60,9 +62,15 @@ pub(super) async fn answer(
     sources: &Arc<Sources>,
 ) -> Result<Answer, Problem> {
     let path = head.uri.path();
-    let below = path.strip_prefix("/api/v1/").ok_or_else(|| Problem::unknown(path))?;
-    let Match { operation, parameters } = find(&head.method, path, below)?;
+    // Nobody is told what there is.
+    let or_nobody = |problem| caller.known().err().unwrap_or(problem);
+    let below = path.strip_prefix("/api/v1/").ok_or_else(|| or_nobody(Problem::unknown(path)))?;
+    let Match { operation, parameters } = find(&head.method, path, below).map_err(or_nobody)?;
     caller.demand(operation.right)?;
+    if !matches!(head.method, Method::GET | Method::HEAD) {
+        let mut shown = head.headers.get_all(CSRF).iter();
+        caller.demand_csrf(shown.next().filter(|_| shown.next().is_none()).map(HeaderValue::as_bytes))?;
+    }
     let query = Query::read(head.uri.query(), operation.query)?;
     let media_type = head.headers.get(header::CONTENT_TYPE).map(|value| value.to_str().unwrap_or("what is no text"));
     let content = Content::take(upload, media_type, operation.takes).await?;
@@ -124,6 +132,8 @@ static RESOURCES: &[&Resource] = &[
     &requests::RESOURCE,
     &contacts::RESOURCE,
     &tokens::RESOURCE,
+    &session::RESOURCE,
+    &users::RESOURCE,
     &audit::RESOURCE,
     &openapi::RESOURCE,
 ];
@@ -144,11 +154,6 @@ async fn aside(
 fn unwritten(error: &StoreError) -> Problem {
     tracing::error!(%error, "the state could not be changed");
     Problem::new(Kind::Internal, error.to_string())
-}
-
-/// Seconds since the Unix epoch.
-fn now() -> i64 {
-    OffsetDateTime::now_utc().unix_timestamp()
 }
 
 /// Seconds since the Unix epoch of the moment at which something is to end; it is to come yet.
@@ -178,6 +183,9 @@ fn state(not_before: i64, not_after: i64, now: i64) -> &'static str {
         _ => "valid",
     }
 }
+
+/// What a change by somebody who has signed in shows beside the cookie.
+const CSRF: HeaderName = HeaderName::from_static("x-csrf-token");
 
 #[cfg(test)]
 mod tests {

@@ -69,13 +69,18 @@ fn assemble(resources: &[&Resource]) -> Result<Value, String> {
             "license": { "name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0" },
         },
         "servers": [{ "url": "/api/v1" }],
-        "security": [{ "token": [] }],
+        "security": [{ "token": [] }, { "session": [], "csrf": [] }],
         "paths": paths,
         "components": {
             "schemas": schemas,
             "responses": common(),
             "securitySchemes": {
                 "token": { "type": "http", "scheme": "bearer", "description": "As `vitrine token new` makes it" },
+                "session": { "type": "apiKey", "in": "cookie", "name": "vitrine", "description": "As POST /session sets it" },
+                "csrf": {
+                    "type": "apiKey", "in": "header", "name": "X-CSRF-Token",
+                    "description": "As GET /session shows it; for whatever is no question",
+                },
             },
         },
     }))
@@ -131,7 +136,7 @@ fn problem(text: &str) -> Value {
 const COMMON: [(u16, &str, &str); 14] = [
     (304, "NotModified", "It is what If-None-Match says"),
     (400, "Malformed", "The request cannot be read"),
-    (401, "Unauthorized", "No token, or none that holds"),
+    (401, "Unauthorized", "No token and no session, or none that holds"),
     (403, "NotAllowed", "Whoever asks may not do this"),
     (404, "NotFound", "There is no such thing"),
     (409, "Conflict", "The way things are does not allow it"),
@@ -140,7 +145,7 @@ const COMMON: [(u16, &str, &str); 14] = [
     (415, "MediaType", "What was sent is in no form that is read here"),
     (422, "Rejected", "What was sent can be read, and cannot be served"),
     (428, "Unconditional", "What replaces something needs If-Match"),
-    (429, "TooManyFailures", "Too many wrong tokens from there; the right one is let in"),
+    (429, "TooManyFailures", "Too many wrong tokens or passwords; the right token is let in"),
     (500, "Internal", "The edge's fault; its log says more"),
     (502, "Authority", "A certification authority refuses, or does not answer"),
 ];

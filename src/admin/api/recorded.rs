@@ -12,8 +12,8 @@ use crate::store::audit::{Deed, Outcome};
 /// What a handler has to add to the record of an order.
 #[derive(Clone, Debug)]
 pub(super) enum Note {
-    /// What it was about, and what else there is to say.
-    Done { object: String, detail: String },
+    /// What it was about, and what else there is to say; and who gave the order, where that was known only then.
+    Done { object: String, detail: String, who: Option<String> },
     /// It was only asked what would happen.
     Nothing,
 }
@@ -22,7 +22,15 @@ impl Note {
     /// What the order was about, as a path below `/api/v1`, where it is not the one that was asked for; and what else there is
     /// to say. Never a secret.
     pub(super) fn of(object: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self::Done { object: object.into(), detail: detail.into() }
+        Self::Done { object: object.into(), detail: detail.into(), who: None }
+    }
+
+    /// The same by somebody who said who he is with the order itself.
+    pub(super) fn by(self, person: String) -> Self {
+        match self {
+            Self::Done { object, detail, .. } => Self::Done { object, detail, who: Some(person) },
+            Self::Nothing => Self::Nothing,
+        }
     }
 
     /// The answer with the note on it, which nobody outside sees.
@@ -92,16 +100,21 @@ fn end_of(begun: Deed, is_begun: bool, result: &Result<Answer, Problem>) -> Opti
     match result {
         Ok(answer) => match answer.extensions().get::<Note>().cloned() {
             Some(Note::Nothing) if !is_begun => None,
-            Some(Note::Done { object, detail }) => Some(Deed { object, detail, result: Outcome::Done, ..begun }),
+            Some(Note::Done { object, detail, who }) => {
+                Some(Deed { who: who.unwrap_or(begun.who), object, detail, result: Outcome::Done, ..begun })
+            }
             Some(Note::Nothing) | None => Some(Deed { result: Outcome::Done, ..begun }),
         },
         Err(problem) => {
+            if !problem.is_recorded() {
+                return None;
+            }
             let result = match problem.kind() {
                 Kind::Malformed | Kind::MediaType | Kind::TooLarge if !is_begun => return None,
                 Kind::Internal => Outcome::Failed,
                 _ => Outcome::Refused,
             };
-            Some(Deed { result, detail: problem.detail().to_owned(), ..begun })
+            Some(Deed { result, detail: problem.remark().to_owned(), ..begun })
         }
     }
 }

@@ -44,6 +44,8 @@ fn an_almost_empty_file_has_every_default() {
             allowed_hosts: Vec::new(),
             export: false,
             public_url: None,
+            session_idle: Duration::from_secs(3600),
+            session_lifetime: Duration::from_secs(12 * 3600),
         }
     );
     assert_eq!(config.log, LogConfig { format: LogFormat::Text, level: LogLevel::Info });
@@ -100,7 +102,7 @@ fn every_other_setting_is_read() {
                 state_directory = \"/var/lib/vitrine\"\n\
                 state_key_file = \"$CREDENTIALS_DIRECTORY/key\"\nlocal_ca_suffixes = [\".corp.example\"]\n[admin]\nlisten = \"[::1]:1\"\nmetrics_listen = \
                 \"0.0.0.0:2\"\n\
-                allowed_hosts = [\"ops.example\"]\nexport = true\n[log]\nformat = \"json\"\nlevel = \"debug\"\n[access_log]\n\
+                allowed_hosts = [\"ops.example\"]\nexport = true\nsession_idle = \"5m\"\nsession_lifetime = \"1d\"\n[log]\nformat = \"json\"\nlevel = \"debug\"\n[access_log]\n\
                 to = \"access.log\"\nmode = \"sampled\"\nsample = 0.5\nquery = true\ntruncate_client = true\n";
     let config = good(text).config;
     let address = |text: &str| text.parse().expect("an address");
@@ -137,6 +139,8 @@ fn every_other_setting_is_read() {
             allowed_hosts: vec![HostName::parse("ops.example").expect("a name")],
             export: true,
             public_url: None,
+            session_idle: Duration::from_secs(300),
+            session_lifetime: Duration::from_secs(86_400),
         }
     );
     assert_eq!(config.log, LogConfig { format: LogFormat::Json, level: LogLevel::Debug });

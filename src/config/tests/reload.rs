@@ -16,6 +16,8 @@ fn each_key_that_needs_a_restart_is_named_and_no_other() {
         ("admin.listen", "[admin]\nlisten = \"127.0.0.1:1\""),
         ("admin.metrics_listen", "[admin]\nmetrics_listen = \"127.0.0.1:1\""),
         ("admin.allowed_hosts", "[admin]\nallowed_hosts = [\"a.example\"]"),
+        ("admin.session_idle", "[admin]\nsession_idle = \"5m\""),
+        ("admin.session_lifetime", "[admin]\nsession_lifetime = \"5m\""),
         ("log.format", "[log]\nformat = \"json\""),
         ("log.level", "[log]\nlevel = \"debug\""),
         ("access_log", "[access_log]\nto = \"stdout\""),

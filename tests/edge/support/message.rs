@@ -141,6 +141,11 @@ impl Response {
         String::from_utf8_lossy(&self.content.bytes).into_owned()
     }
 
+    /// The body, if it is JSON.
+    pub(crate) fn try_json(&self) -> Option<serde_json::Value> {
+        serde_json::from_slice(&self.content.bytes).ok()
+    }
+
     /// The body as JSON.
     pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_slice(&self.content.bytes).unwrap_or_else(|error| panic!("{error}: {}", self.text()))

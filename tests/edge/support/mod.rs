@@ -4,6 +4,7 @@ pub(crate) mod acme;
 pub(crate) mod acme2certifier;
 mod authority;
 pub(crate) mod bind;
+mod browser;
 pub(crate) mod command;
 mod edge;
 pub(crate) mod frame;
@@ -26,6 +27,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 pub(crate) use authority::{Issued, KeyKind, authority};
+pub(crate) use browser::{Browser, PASSWORD};
 pub(crate) use edge::{Edge, Lines, PROGRAM, message, run};
 pub(crate) use http2::{Http2, agreed, empty, frames};
 pub(crate) use http2_shop::{Http2Shop, LARGE};

@@ -1,0 +1,149 @@
+//! The users: who may sign in, and what each may do.
+
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::export::secret;
+use super::recorded::Note;
+use super::{Call, Operation, Resource, Takes, timestamp, unwritten};
+use crate::admin::people::{NotChanged, User, UserName, UserRole, password_flaw};
+use crate::admin::problem::{Answer, Kind, Problem, created, json};
+use crate::admin::rights::{Right, Way};
+
+/// `users`
+pub(super) static RESOURCE: Resource = Resource {
+    operations: &[
+        Operation::get("users", |call| Box::pin(async move { Ok(list(&call)) })).with_right(Right::Own),
+        Operation::post("users", |call| Box::pin(add(call))).taking(Takes::Json).with_right(Right::Own).even_frozen(),
+        Operation::get("users/{id}", |call| Box::pin(async move { one(&call) })).with_right(Right::Own),
+        Operation::patch("users/{id}", |call| Box::pin(change(call)))
+            .taking(Takes::Json)
+            .with_right(Right::Own)
+            .even_frozen(),
+        Operation::delete("users/{id}", |call| Box::pin(remove(call))).with_right(Right::Own).even_frozen(),
+        Operation::post("users/{id}/reset", |call| Box::pin(reset(call))).with_right(Right::Own).even_frozen(),
+        Operation::delete("users/{id}/sessions", |call| Box::pin(super::aside(call, sign_out)))
+            .with_right(Right::Own)
+            .even_frozen(),
+    ],
+    description: include_str!("users.json"),
+};
+
+/// One user, without what he signs in by.
+#[derive(Serialize)]
+pub(super) struct Entry {
+    id: String,
+    name: String,
+    role: UserRole,
+    created: String,
+    must_choose_password: bool,
+}
+
+impl Entry {
+    pub(super) fn of(user: &User) -> Self {
+        Self {
+            id: user.id.clone(),
+            name: user.name.to_string(),
+            role: user.role,
+            created: timestamp(user.created),
+            must_choose_password: user.one_time_until.is_some(),
+        }
+    }
+}
+
+/// A user and the password that he begins with, on the day it is made.
+#[derive(Serialize)]
+struct Made<'a> {
+    #[serde(flatten)]
+    entry: Entry,
+    one_time_password: Option<&'a str>,
+}
+
+fn list(call: &Call) -> Answer {
+    json(&call.sources.people.users().iter().map(Entry::of).collect::<Vec<_>>())
+}
+
+fn one(call: &Call) -> Result<Answer, Problem> {
+    let id = call.parameter("id");
+    call.sources.people.user(id).map(|user| json(&Entry::of(&user))).ok_or_else(|| unknown(id))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Order {
+    name: String,
+    role: UserRole,
+    #[serde(default, deserialize_with = "secret")]
+    password: Option<Zeroizing<String>>,
+}
+
+async fn add(call: Call) -> Result<Answer, Problem> {
+    let Order { name, role, password } = call.json()?;
+    let name = UserName::parse(&name).ok_or_else(|| {
+        Problem::malformed("name: expected 1 to 64 letters, digits, dots, hyphens, underscores, plus and at signs")
+    })?;
+    if let Some(flaw) = password.as_ref().and_then(|password| password_flaw(password, name.as_str())) {
+        return Err(Problem::malformed(format!("password: {flaw}")));
+    }
+    let added = call.sources.people.add(name.clone(), role, password).await;
+    let (user, one_time) = added.map_err(|why| not_changed(why, name.as_str()))?;
+    let note = Note::of(format!("users/{}", user.id), format!("{:?}, role {}", user.name.as_str(), user.role.word()));
+    let one_time_password = one_time.as_ref().map(|password| password.as_str());
+    Ok(note.on(created(&Made { entry: Entry::of(&user), one_time_password })))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Change {
+    role: UserRole,
+}
+
+async fn change(call: Call) -> Result<Answer, Problem> {
+    let (Change { role }, id) = (call.json()?, call.parameter("id"));
+    let changed = call.sources.people.set_role(id, role).await;
+    let (before, after) = changed.map_err(|why| not_changed(why, id))?;
+    let detail = format!("{:?}, role {}, was {}", after.name.as_str(), after.role.word(), before.role.word());
+    Ok(Note::of(format!("users/{id}"), detail).on(json(&Entry::of(&after))))
+}
+
+async fn remove(call: Call) -> Result<Answer, Problem> {
+    let id = call.parameter("id");
+    // Whoever is at the socket has another way back in.
+    let may_be_last = matches!(call.caller.way, Way::Socket(_));
+    let removed = call.sources.people.remove(id, may_be_last).await.map_err(|why| not_changed(why, id))?;
+    Ok(Note::of(format!("users/{id}"), format!("{:?}", removed.name.as_str())).on(json(&Entry::of(&removed))))
+}
+
+async fn reset(call: Call) -> Result<Answer, Problem> {
+    let id = call.parameter("id");
+    let (user, one_time) = call.sources.people.reset(id).await.map_err(|why| not_changed(why, id))?;
+    let made = Made { entry: Entry::of(&user), one_time_password: Some(&one_time) };
+    Ok(Note::of(format!("users/{id}"), format!("a password for one time for {:?}", user.name.as_str())).on(json(&made)))
+}
+
+fn sign_out(call: &Call) -> Result<Answer, Problem> {
+    let id = call.parameter("id");
+    let user = call.sources.people.user(id).ok_or_else(|| unknown(id))?;
+    let ended = call.sources.people.sign_out_everywhere(id);
+    let note = Note::of(format!("users/{id}/sessions"), format!("{:?}, sessions ended: {ended}", user.name.as_str()));
+    Ok(note.on(json(&serde_json::json!({ "ended": ended }))))
+}
+
+/// Why a user is not as somebody wants him; `who` is his id, or the name of one who is new.
+pub(super) fn not_changed(why: NotChanged, who: &str) -> Problem {
+    let conflict = |text: String| Problem::new(Kind::Conflict, text);
+    match why {
+        NotChanged::Unknown => unknown(who),
+        NotChanged::NameTaken => conflict(format!("there is a user of the name {who:?}; choose another name")),
+        NotChanged::TooMany => conflict("there are as many users as there may be; remove some".into()),
+        NotChanged::LastAdmin => conflict(
+            "nobody else has the role admin; give it to another first, or nobody could say who may do what".into(),
+        ),
+        NotChanged::NoRandomness => Problem::new(Kind::Internal, "the password could not be kept; see the log"),
+        NotChanged::Unwritten(error) => unwritten(&error),
+    }
+}
+
+fn unknown(id: &str) -> Problem {
+    Problem::new(Kind::NotFound, format!("there is no user {id:?}; `vitrine user list` shows those there are"))
+}

@@ -1,0 +1,342 @@
+//! The people who look after the edge: users, what they sign in by, and their sessions.
+
+pub(super) mod cookie;
+mod password;
+mod sessions;
+mod user;
+mod users;
+
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use zeroize::Zeroizing;
+
+use self::password::Hashed;
+pub use self::sessions::SessionTerms;
+use self::sessions::Sessions;
+pub(super) use self::sessions::{CsrfToken, NotBegun, Session};
+pub(super) use self::user::{User, UserName, UserRole};
+pub(super) use self::users::NotChanged;
+use self::users::Users;
+use super::failures::{Failures, network};
+use crate::store::{Store, StoreError};
+
+/// The users of an edge, and who of them has signed in.
+#[derive(Clone, Debug)]
+pub struct People(Arc<Office>);
+
+#[derive(Debug)]
+struct Office {
+    users: Users,
+    sessions: Sessions,
+    guesses: Mutex<Guesses>,
+}
+
+/// Guesses at passwords.
+#[derive(Debug)]
+struct Guesses {
+    by_address: Failures<IpAddr>,
+    by_name: Failures<String>,
+}
+
+/// Somebody at the door.
+pub(super) struct Attempt {
+    /// Who he says he is.
+    pub(super) name: String,
+    /// What he proves it by.
+    pub(super) password: Zeroizing<String>,
+    /// Where he is.
+    pub(super) peer: IpAddr,
+    /// What his browser says it is.
+    pub(super) agent: String,
+}
+
+/// Somebody who is in.
+pub(super) struct SignedIn {
+    /// Who.
+    pub(super) user: User,
+    /// His session.
+    pub(super) session: Session,
+    /// What the cookie carries.
+    pub(super) secret: Zeroizing<String>,
+}
+
+/// Why nobody was let in.
+#[derive(Debug)]
+pub(super) enum NotLetIn {
+    /// There is no such user, or the password is another; the user, if there is one.
+    Wrong(Option<UserName>),
+    /// The password was for one time, which is over.
+    Over(UserName),
+    /// There were too many guesses; how long to wait.
+    TooMany(Duration),
+    /// There is no session.
+    NotBegun(NotBegun),
+    /// The password could not be looked at.
+    Broken,
+}
+
+/// Why a password was not changed.
+#[derive(Debug)]
+pub(super) enum NotReplaced {
+    /// The one so far is another.
+    Wrong,
+    /// There were too many guesses; how long to wait.
+    TooMany(Duration),
+    /// What is wrong with the new one.
+    Flawed(String),
+    /// It could not be kept.
+    NotChanged(NotChanged),
+    /// There is no session.
+    NotBegun(NotBegun),
+    /// The passwords could not be looked at.
+    Broken,
+}
+
+impl People {
+    /// The people of the state.
+    ///
+    /// # Errors
+    /// [`StoreError`] when they cannot be read.
+    pub fn open(store: Store, terms: SessionTerms) -> Result<Self, StoreError> {
+        let guesses = Guesses {
+            by_address: Failures::by_address(),
+            by_name: Failures::new(String::new(), GUESSES_AT_A_NAME, GUESS_FORGIVEN),
+        };
+        Ok(Self(Arc::new(Office {
+            users: Users::open(store.clone())?,
+            sessions: Sessions::open(store, terms, super::now())?,
+            guesses: Mutex::new(guesses),
+        })))
+    }
+
+    /// Lets somebody in who proves that he is who he says.
+    pub(super) async fn sign_in(&self, attempt: Attempt) -> Result<SignedIn, NotLetIn> {
+        let Attempt { name, password, peer, agent } = attempt;
+        let name = UserName::parse(&name);
+        let counted = name.as_ref().map_or_else(String::new, UserName::to_string);
+        self.guess(Some(peer), &counted).map_err(NotLetIn::TooMany)?;
+        let user = name.and_then(|name| self.0.users.by_name(&name));
+        let hashed = user.as_ref().map_or_else(Hashed::of_nobody, |user| user.password.clone());
+        let fits = password::apart(move || hashed.fits(&password)).await.ok_or(NotLetIn::Broken)?;
+        // As he is now: while one password was looked at, another may have taken its place.
+        let is_current = |user: &User| self.user(&user.id).is_some_and(|now| now.password == user.password);
+        let user = match user {
+            Some(user) if fits && is_current(&user) => user,
+            user => return Err(NotLetIn::Wrong(user.map(|user| user.name))),
+        };
+        self.was_no_guess(Some(peer), &counted);
+        let now = super::now();
+        if user.one_time_until.is_some_and(|until| until <= now) {
+            return Err(NotLetIn::Over(user.name));
+        }
+        let (session, secret) =
+            self.begin(&user, peer.to_canonical().to_string(), &agent).await.map_err(NotLetIn::NotBegun)?;
+        Ok(SignedIn { user, session, secret })
+    }
+
+    /// Changes the password of somebody who is in and knows the one so far. All his sessions end; he gets another.
+    pub(super) async fn replace_password(
+        &self,
+        user: &User,
+        session: &Session,
+        current: Zeroizing<String>,
+        new: Zeroizing<String>,
+    ) -> Result<SignedIn, NotReplaced> {
+        if let Some(flaw) = password::flaw(&new, user.name.as_str()) {
+            return Err(NotReplaced::Flawed(flaw));
+        }
+        if *current == *new {
+            return Err(NotReplaced::Flawed("expected another password than the one so far".into()));
+        }
+        let counted = user.name.to_string();
+        self.guess(None, &counted).map_err(NotReplaced::TooMany)?;
+        let hashed = user.password.clone();
+        let looked = password::apart(move || hashed.fits(&current).then(|| Hashed::of(&new))).await;
+        let hashed = looked.ok_or(NotReplaced::Broken)?.ok_or(NotReplaced::Wrong)?;
+        self.was_no_guess(None, &counted);
+        let hashed = hashed.map_err(|_| NotReplaced::NotChanged(NotChanged::NoRandomness))?;
+        self.end_all(&user.id, Some(&session.id)).await;
+        let (_, user) = self
+            .change(&user.id, move |user| (user.password, user.one_time_until) = (hashed, None))
+            .await
+            .map_err(NotReplaced::NotChanged)?;
+        let begun = self.begin(&user, session.address.clone(), &session.agent).await;
+        let (session, secret) = begun.map_err(NotReplaced::NotBegun)?;
+        self.end_all(&user.id, Some(&session.id)).await;
+        Ok(SignedIn { user, session, secret })
+    }
+
+    /// Who has signed in with this secret.
+    pub(super) fn of_session(&self, secret: &str) -> Option<(User, Session, CsrfToken)> {
+        let (session, is_due) = self.0.sessions.find(secret, super::now())?;
+        let user = self.0.users.by_id(&session.user)?;
+        if is_due {
+            let (office, session) = (Arc::clone(&self.0), session.clone());
+            tokio::task::spawn_blocking(move || office.sessions.keep(&session));
+        }
+        Some((user, session, CsrfToken::of(secret)))
+    }
+
+    /// When a session ends if nothing more is asked: seconds since the Unix epoch.
+    pub(super) fn end_of(&self, session: &Session) -> i64 {
+        self.0.sessions.end_of(session)
+    }
+
+    /// A user's sessions; the one that was seen last is last.
+    pub(super) fn sessions_of(&self, user: &str) -> Vec<Session> {
+        self.0.sessions.of_user(user, super::now())
+    }
+
+    /// Ends a session of a user's. Gives whether there was one. Blocks for the disk.
+    pub(super) fn sign_out(&self, user: &str, session: &str) -> bool {
+        self.0.sessions.end(user, session)
+    }
+
+    /// Ends all sessions of a user. Gives how many there were. Blocks for the disk.
+    pub(super) fn sign_out_everywhere(&self, user: &str) -> usize {
+        self.0.sessions.end_all(user, None)
+    }
+
+    /// Every user, in order of their names.
+    pub(super) fn users(&self) -> Vec<User> {
+        self.0.users.list()
+    }
+
+    /// A user.
+    pub(super) fn user(&self, id: &str) -> Option<User> {
+        self.0.users.by_id(id)
+    }
+
+    /// Adds a user with a password of his own, or with one for one time, which is given back.
+    pub(super) async fn add(
+        &self,
+        name: UserName,
+        role: UserRole,
+        password: Option<Zeroizing<String>>,
+    ) -> Result<(User, Option<Zeroizing<String>>), NotChanged> {
+        let (hashed, one_time) = hashed(password).await?;
+        let now = super::now();
+        let until = one_time.as_ref().map(|_| now + ONE_TIME);
+        let added = self.apart(move |office| office.users.add(name, role, hashed, until, now, false)).await;
+        Ok((added?, one_time))
+    }
+
+    /// Changes what a user may do. His sessions end: whoever he is now signs in anew.
+    pub(super) async fn set_role(&self, id: &str, role: UserRole) -> Result<(User, User), NotChanged> {
+        let (before, after) = self.change(id, move |user| user.role = role).await?;
+        if before.role != after.role {
+            self.end_all(id, None).await;
+        }
+        Ok((before, after))
+    }
+
+    /// Gives a user a password for one time, and ends his sessions.
+    pub(super) async fn reset(&self, id: &str) -> Result<(User, Zeroizing<String>), NotChanged> {
+        if self.user(id).is_none() {
+            return Err(NotChanged::Unknown);
+        }
+        let (hashed, one_time) = hashed(None).await?;
+        let until = Some(super::now() + ONE_TIME);
+        // Before too: a kill in between must leave no session that began with the password so far.
+        self.end_all(id, None).await;
+        let (_, user) = self.change(id, move |user| (user.password, user.one_time_until) = (hashed, until)).await?;
+        self.end_all(id, None).await;
+        Ok((user, one_time.ok_or(NotChanged::NoRandomness)?))
+    }
+
+    /// Takes a user away, with his sessions; the last who may say who may do what only when he `may_be_last`.
+    pub(super) async fn remove(&self, id: &str, may_be_last: bool) -> Result<User, NotChanged> {
+        let id = id.to_owned();
+        self.apart(move |office| {
+            let removed = office.users.remove(&id, may_be_last)?;
+            office.sessions.end_all(&id, None);
+            Ok(removed)
+        })
+        .await
+    }
+
+    async fn begin(&self, user: &User, address: String, agent: &str) -> Result<(Session, Zeroizing<String>), NotBegun> {
+        let (user, agent, now) = (user.id.clone(), agent.to_owned(), super::now());
+        self.apart(move |office| office.sessions.begin(&user, address, &agent, now)).await
+    }
+
+    async fn end_all(&self, user: &str, but: Option<&str>) -> usize {
+        let (user, but) = (user.to_owned(), but.map(str::to_owned));
+        self.apart(move |office| office.sessions.end_all(&user, but.as_deref())).await
+    }
+
+    async fn change(
+        &self,
+        id: &str,
+        change: impl FnOnce(&mut User) + Send + 'static,
+    ) -> Result<(User, User), NotChanged> {
+        let id = id.to_owned();
+        self.apart(move |office| office.users.change(&id, change)).await
+    }
+
+    /// Does what blocks for the disk where that is allowed.
+    async fn apart<T: Send + 'static>(&self, act: impl FnOnce(&Office) -> T + Send + 'static) -> T {
+        let office = Arc::clone(&self.0);
+        match tokio::task::spawn_blocking(move || act(&office)).await {
+            Ok(done) => done,
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
+    }
+
+    /// Counts a guess before it is looked at, so that those that come at once are counted too. A right one is taken back.
+    fn guess(&self, peer: Option<IpAddr>, name: &str) -> Result<(), Duration> {
+        let now = Instant::now();
+        let mut guesses = self.0.guesses.lock().unwrap_or_else(PoisonError::into_inner);
+        let by_address = peer.and_then(|peer| guesses.by_address.count_address(peer, now));
+        match by_address.or_else(|| guesses.by_name.count(name.to_owned(), now)) {
+            Some(wait) => Err(wait),
+            None => Ok(()),
+        }
+    }
+
+    fn was_no_guess(&self, peer: Option<IpAddr>, name: &str) {
+        let now = Instant::now();
+        let mut guesses = self.0.guesses.lock().unwrap_or_else(PoisonError::into_inner);
+        guesses.by_name.take_back(&name.to_owned(), now);
+        if let Some(peer) = peer {
+            guesses.by_address.take_back(&network(peer), now);
+        }
+    }
+}
+
+/// What is kept of a password, or of one for one time, which comes with it.
+async fn hashed(password: Option<Zeroizing<String>>) -> Result<(Hashed, Option<Zeroizing<String>>), NotChanged> {
+    let one_time =
+        if password.is_none() { Some(password::one_time().map_err(|_| NotChanged::NoRandomness)?) } else { None };
+    let Some(chosen) = password.or_else(|| one_time.clone()) else { return Err(NotChanged::NoRandomness) };
+    let hashed = password::apart(move || Hashed::of(&chosen)).await.and_then(Result::ok);
+    Ok((hashed.ok_or(NotChanged::NoRandomness)?, one_time))
+}
+
+/// What is wrong with a password that somebody wants.
+pub(super) fn password_flaw(password: &str, user: &str) -> Option<String> {
+    password::flaw(password, user)
+}
+
+/// At one name, wherever they come from. A thousand machines that guess together get a few thousand guesses a day.
+const GUESSES_AT_A_NAME: u32 = 20;
+const GUESS_FORGIVEN: Duration = Duration::from_secs(30);
+/// In seconds: a day, for a password that has to get to somebody.
+const ONE_TIME: i64 = 24 * 3600;
+
+/// Somebody who has signed in.
+#[cfg(test)]
+pub(super) fn signed_in(name: &str, role: UserRole) -> (User, Session, CsrfToken) {
+    let users = Users::open(Store::in_memory()).expect("open");
+    let name = UserName::parse(name).expect("a name");
+    let user = users.add(name, role, Hashed::of_nobody(), None, 100, false).expect("added");
+    let terms = SessionTerms { idle: ONE_HOUR, lifetime: ONE_HOUR };
+    let sessions = Sessions::open(Store::in_memory(), terms, 100).expect("open");
+    let (session, secret) = sessions.begin(&user.id, "127.0.0.1".into(), "", 100).expect("begun");
+    (user, session, CsrfToken::of(&secret))
+}
+
+#[cfg(test)]
+const ONE_HOUR: Duration = Duration::from_secs(3600);
