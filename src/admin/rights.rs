@@ -115,6 +115,14 @@ impl Caller {
         }
     }
 
+    /// Whether it is on the edge's machine.
+    pub(super) fn is_here(&self) -> bool {
+        match self.way {
+            Way::Socket(_) => true,
+            Way::Network(peer) => peer.to_canonical().is_loopback(),
+        }
+    }
+
     /// Whoever has signed in.
     pub(super) fn person(&self) -> Option<&Person> {
         match &self.proof {

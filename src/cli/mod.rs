@@ -1,5 +1,5 @@
 //! The command line: `vitrine run`, `check`, `demo`, `inspect`, `import`, `certs`, `csr`, `sites`, `upstreams`, `explain`, `levers`, `deny`,
-//! `admit`, `freeze`, `log-level`, `acme`, `objects`, `contacts`, `probe`, `token`, `audit`, `backup`, `restore`, `state`.
+//! `admit`, `freeze`, `log-level`, `acme`, `objects`, `contacts`, `probe`, `token`, `user`, `audit`, `backup`, `restore`, `state`.
 
 mod acme;
 mod audit;
@@ -23,6 +23,7 @@ mod sites;
 mod state;
 mod tokens;
 mod upstreams;
+mod users;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -119,6 +120,9 @@ enum Command {
     /// Tokens for programs that ask a running edge from elsewhere
     #[command(subcommand)]
     Token(tokens::Command),
+    /// Who signs in at the panel of a running edge
+    #[command(subcommand)]
+    User(users::Command),
     /// Who ordered what of a running edge
     #[command(subcommand)]
     Audit(audit::Command),
@@ -236,6 +240,7 @@ impl Command {
             Self::Contacts(command) => command.obey(),
             Self::Probe(probing) => probing.obey(),
             Self::Token(command) => command.obey(),
+            Self::User(command) => command.obey(),
             Self::Audit(command) => command.obey(),
             Self::Backup(backing_up) => backing_up.obey(),
             Self::Restore(restoring) => restoring.obey(),
@@ -308,6 +313,7 @@ Examples:
   vitrine csr new --site shop.example            a request for an authority; the key stays
   vitrine sites list                             which certificate serves which host, and why
   vitrine token new --name ci --role read        let a program ask from elsewhere
+  vitrine user add anna --role admin             let somebody sign in at the panel
 
 Exit codes: 0 done, 1 failed, 64 wrong usage, 78 wrong configuration";
 

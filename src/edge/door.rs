@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
 
+use std::time::Duration;
+
 use tokio::runtime::Runtime;
 
 use super::StartError;
@@ -29,9 +31,26 @@ pub(super) fn listeners(config: &Config, control: &Runtime) -> Result<admin::Lis
 }
 
 /// Whoever may sign in, as the state has them.
-pub(super) fn people(admin: &AdminConfig, store: Store) -> Result<People, StartError> {
+pub(super) fn people(admin: &AdminConfig, state_directory: &Path, store: Store) -> Result<People, StartError> {
     let terms = SessionTerms { idle: admin.session_idle, lifetime: admin.session_lifetime };
-    People::open(store, terms).map_err(unusable)
+    let people = People::open(store, terms).map_err(unusable)?;
+    if let Some((file, life)) = people.open_set_up() {
+        let file = state_directory.join(file);
+        let minutes = life.as_secs() / 60;
+        tracing::info!(
+            file = %file.display(),
+            "nobody can sign in yet: within {minutes} minutes open /setup at the admin listener on this machine, with the token in \
+             {}; or run vitrine user add NAME --role admin at any time",
+            file.display()
+        );
+        tokio::spawn(close_set_up(people.clone(), life));
+    }
+    Ok(people)
+}
+
+async fn close_set_up(people: People, life: Duration) {
+    tokio::time::sleep(life).await;
+    let _ = tokio::task::spawn_blocking(move || people.close_set_up()).await;
 }
 
 /// The folder is ours: nobody else may look in. One that was there before stays as it is.

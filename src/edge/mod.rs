@@ -235,7 +235,7 @@ impl Edge {
                 access_log,
                 audit,
                 tokens: Tokens::open(store.clone()).map_err(door::unusable)?,
-                people: door::people(&config.admin, store.clone())?,
+                people: door::people(&config.admin, &state_directory, store.clone())?,
                 allowed_hosts: config.admin.allowed_hosts.clone(),
             },
         ));

@@ -84,6 +84,7 @@ mod second_server;
 mod secrets;
 mod serve;
 mod sessions;
+mod set_up;
 mod site_access;
 mod site_compression;
 mod site_connections;

@@ -101,7 +101,7 @@ fn relay(client: &TcpStream, edge: &UnixStream) -> io::Result<()> {
 }
 
 /// How one becomes somebody.
-const WAYS_IN: [&str; 1] = ["POST /session"];
+const WAYS_IN: [&str; 3] = ["POST /session", "GET /setup", "POST /setup"];
 
 /// As `scripts/test packages` installs it.
 fn program() -> PathBuf {

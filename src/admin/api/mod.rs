@@ -23,6 +23,7 @@ mod requests;
 mod route;
 mod serving;
 mod session;
+mod setup;
 mod sites;
 mod standing;
 mod tokens;
@@ -133,6 +134,7 @@ static RESOURCES: &[&Resource] = &[
     &contacts::RESOURCE,
     &tokens::RESOURCE,
     &session::RESOURCE,
+    &setup::RESOURCE,
     &users::RESOURCE,
     &audit::RESOURCE,
     &openapi::RESOURCE,

@@ -97,7 +97,7 @@ async fn begin(call: Call) -> Result<Answer, Problem> {
 }
 
 /// The answer that brings the cookie.
-fn shown(sources: &Sources, signed_in: &SignedIn, status: StatusCode) -> Answer {
+pub(super) fn shown(sources: &Sources, signed_in: &SignedIn, status: StatusCode) -> Answer {
     let SignedIn { user, session, secret } = signed_in;
     let csrf = CsrfToken::of(secret);
     let shown =
@@ -130,7 +130,7 @@ fn not_let_in(why: NotLetIn) -> Problem {
     }
 }
 
-fn too_many(wait: Duration) -> Problem {
+pub(super) fn too_many(wait: Duration) -> Problem {
     let seconds = wait.as_secs() + 1;
     let text = format!(
         "too many wrong passwords came from this address, or for this user; wait {seconds} s, or ask through admin.sock"
@@ -139,7 +139,7 @@ fn too_many(wait: Duration) -> Problem {
     problem.with(header::RETRY_AFTER, Some(HeaderValue::from(seconds)))
 }
 
-fn not_begun(why: NotBegun) -> Problem {
+pub(super) fn not_begun(why: NotBegun) -> Problem {
     match why {
         NotBegun::NoRandomness => Problem::new(Kind::Internal, "the system gives no random numbers"),
         NotBegun::Unwritten(error) => super::unwritten(&error),

@@ -79,9 +79,7 @@ struct Order {
 
 async fn add(call: Call) -> Result<Answer, Problem> {
     let Order { name, role, password } = call.json()?;
-    let name = UserName::parse(&name).ok_or_else(|| {
-        Problem::malformed("name: expected 1 to 64 letters, digits, dots, hyphens, underscores, plus and at signs")
-    })?;
+    let name = name_in(&name)?;
     if let Some(flaw) = password.as_ref().and_then(|password| password_flaw(password, name.as_str())) {
         return Err(Problem::malformed(format!("password: {flaw}")));
     }
@@ -90,6 +88,13 @@ async fn add(call: Call) -> Result<Answer, Problem> {
     let note = Note::of(format!("users/{}", user.id), format!("{:?}, role {}", user.name.as_str(), user.role.word()));
     let one_time_password = one_time.as_ref().map(|password| password.as_str());
     Ok(note.on(created(&Made { entry: Entry::of(&user), one_time_password })))
+}
+
+/// A name that somebody typed.
+pub(super) fn name_in(text: &str) -> Result<UserName, Problem> {
+    UserName::parse(text).ok_or_else(|| {
+        Problem::malformed("name: expected 1 to 64 letters, digits, dots, hyphens, underscores, plus and at signs")
+    })
 }
 
 #[derive(Deserialize)]

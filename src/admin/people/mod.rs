@@ -3,12 +3,14 @@
 pub(super) mod cookie;
 mod password;
 mod sessions;
+mod set_up;
+mod signing_in;
 mod user;
 mod users;
 
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use zeroize::Zeroizing;
 
@@ -16,10 +18,12 @@ use self::password::Hashed;
 pub use self::sessions::SessionTerms;
 use self::sessions::Sessions;
 pub(super) use self::sessions::{CsrfToken, NotBegun, Session};
+use self::set_up::{NotOpened, SetUp};
+pub(super) use self::signing_in::{Attempt, NotLetIn, NotReplaced, NotSetUp, SignedIn};
 pub(super) use self::user::{User, UserName, UserRole};
 pub(super) use self::users::NotChanged;
 use self::users::Users;
-use super::failures::{Failures, network};
+use super::failures::Failures;
 use crate::store::{Store, StoreError};
 
 /// The users of an edge, and who of them has signed in.
@@ -30,6 +34,7 @@ pub struct People(Arc<Office>);
 struct Office {
     users: Users,
     sessions: Sessions,
+    set_up: SetUp,
     guesses: Mutex<Guesses>,
 }
 
@@ -38,60 +43,6 @@ struct Office {
 struct Guesses {
     by_address: Failures<IpAddr>,
     by_name: Failures<String>,
-}
-
-/// Somebody at the door.
-pub(super) struct Attempt {
-    /// Who he says he is.
-    pub(super) name: String,
-    /// What he proves it by.
-    pub(super) password: Zeroizing<String>,
-    /// Where he is.
-    pub(super) peer: IpAddr,
-    /// What his browser says it is.
-    pub(super) agent: String,
-}
-
-/// Somebody who is in.
-pub(super) struct SignedIn {
-    /// Who.
-    pub(super) user: User,
-    /// His session.
-    pub(super) session: Session,
-    /// What the cookie carries.
-    pub(super) secret: Zeroizing<String>,
-}
-
-/// Why nobody was let in.
-#[derive(Debug)]
-pub(super) enum NotLetIn {
-    /// There is no such user, or the password is another; the user, if there is one.
-    Wrong(Option<UserName>),
-    /// The password was for one time, which is over.
-    Over(UserName),
-    /// There were too many guesses; how long to wait.
-    TooMany(Duration),
-    /// There is no session.
-    NotBegun(NotBegun),
-    /// The password could not be looked at.
-    Broken,
-}
-
-/// Why a password was not changed.
-#[derive(Debug)]
-pub(super) enum NotReplaced {
-    /// The one so far is another.
-    Wrong,
-    /// There were too many guesses; how long to wait.
-    TooMany(Duration),
-    /// What is wrong with the new one.
-    Flawed(String),
-    /// It could not be kept.
-    NotChanged(NotChanged),
-    /// There is no session.
-    NotBegun(NotBegun),
-    /// The passwords could not be looked at.
-    Broken,
 }
 
 impl People {
@@ -106,66 +57,41 @@ impl People {
         };
         Ok(Self(Arc::new(Office {
             users: Users::open(store.clone())?,
-            sessions: Sessions::open(store, terms, super::now())?,
+            sessions: Sessions::open(store.clone(), terms, super::now())?,
+            set_up: SetUp::new(store),
             guesses: Mutex::new(guesses),
         })))
     }
 
-    /// Lets somebody in who proves that he is who he says.
-    pub(super) async fn sign_in(&self, attempt: Attempt) -> Result<SignedIn, NotLetIn> {
-        let Attempt { name, password, peer, agent } = attempt;
-        let name = UserName::parse(&name);
-        let counted = name.as_ref().map_or_else(String::new, UserName::to_string);
-        self.guess(Some(peer), &counted).map_err(NotLetIn::TooMany)?;
-        let user = name.and_then(|name| self.0.users.by_name(&name));
-        let hashed = user.as_ref().map_or_else(Hashed::of_nobody, |user| user.password.clone());
-        let fits = password::apart(move || hashed.fits(&password)).await.ok_or(NotLetIn::Broken)?;
-        // As he is now: while one password was looked at, another may have taken its place.
-        let is_current = |user: &User| self.user(&user.id).is_some_and(|now| now.password == user.password);
-        let user = match user {
-            Some(user) if fits && is_current(&user) => user,
-            user => return Err(NotLetIn::Wrong(user.map(|user| user.name))),
-        };
-        self.was_no_guess(Some(peer), &counted);
-        let now = super::now();
-        if user.one_time_until.is_some_and(|until| until <= now) {
-            return Err(NotLetIn::Over(user.name));
+    /// Opens the way in for the first user, if there is nobody. Gives the name of the file with the token, in the state folder, and how long
+    /// it holds: then [`People::close_set_up`] is due. Blocks for the disk.
+    #[must_use]
+    pub fn open_set_up(&self) -> Option<(&'static str, Duration)> {
+        if !self.0.users.is_empty() {
+            self.0.set_up.close();
+            return None;
         }
-        let (session, secret) =
-            self.begin(&user, peer.to_canonical().to_string(), &agent).await.map_err(NotLetIn::NotBegun)?;
-        Ok(SignedIn { user, session, secret })
+        match self.0.set_up.open(super::now()) {
+            Ok(()) => Some((set_up::FILE, Duration::from_secs(set_up::LIFE.unsigned_abs()))),
+            Err(why) => {
+                let error = match why {
+                    NotOpened::NoRandomness => "the system gives no random numbers".into(),
+                    NotOpened::Unwritten(error) => error.to_string(),
+                };
+                tracing::error!(error, "there is no user, and no token to make the first with; use `vitrine user add`");
+                None
+            }
+        }
     }
 
-    /// Changes the password of somebody who is in and knows the one so far. All his sessions end; he gets another.
-    pub(super) async fn replace_password(
-        &self,
-        user: &User,
-        session: &Session,
-        current: Zeroizing<String>,
-        new: Zeroizing<String>,
-    ) -> Result<SignedIn, NotReplaced> {
-        if let Some(flaw) = password::flaw(&new, user.name.as_str()) {
-            return Err(NotReplaced::Flawed(flaw));
-        }
-        if *current == *new {
-            return Err(NotReplaced::Flawed("expected another password than the one so far".into()));
-        }
-        let counted = user.name.to_string();
-        self.guess(None, &counted).map_err(NotReplaced::TooMany)?;
-        let hashed = user.password.clone();
-        let looked = password::apart(move || hashed.fits(&current).then(|| Hashed::of(&new))).await;
-        let hashed = looked.ok_or(NotReplaced::Broken)?.ok_or(NotReplaced::Wrong)?;
-        self.was_no_guess(None, &counted);
-        let hashed = hashed.map_err(|_| NotReplaced::NotChanged(NotChanged::NoRandomness))?;
-        self.end_all(&user.id, Some(&session.id)).await;
-        let (_, user) = self
-            .change(&user.id, move |user| (user.password, user.one_time_until) = (hashed, None))
-            .await
-            .map_err(NotReplaced::NotChanged)?;
-        let begun = self.begin(&user, session.address.clone(), &session.agent).await;
-        let (session, secret) = begun.map_err(NotReplaced::NotBegun)?;
-        self.end_all(&user.id, Some(&session.id)).await;
-        Ok(SignedIn { user, session, secret })
+    /// Closes the way in for the first user. Blocks for the disk.
+    pub fn close_set_up(&self) {
+        self.0.set_up.close();
+    }
+
+    /// Until when the first user can be made: seconds since the Unix epoch.
+    pub(super) fn set_up_until(&self) -> Option<i64> {
+        self.0.set_up.until(super::now()).filter(|_| self.0.users.is_empty())
     }
 
     /// Who has signed in with this secret.
@@ -219,8 +145,12 @@ impl People {
         let (hashed, one_time) = hashed(password).await?;
         let now = super::now();
         let until = one_time.as_ref().map(|_| now + ONE_TIME);
-        let added = self.apart(move |office| office.users.add(name, role, hashed, until, now, false)).await;
-        Ok((added?, one_time))
+        let added = self.apart(move |office| {
+            let added = office.users.add(name, role, hashed, until, now, false)?;
+            office.set_up.close();
+            Ok(added)
+        });
+        Ok((added.await?, one_time))
     }
 
     /// Changes what a user may do. His sessions end: whoever he is now signs in anew.
@@ -282,26 +212,6 @@ impl People {
         match tokio::task::spawn_blocking(move || act(&office)).await {
             Ok(done) => done,
             Err(error) => std::panic::resume_unwind(error.into_panic()),
-        }
-    }
-
-    /// Counts a guess before it is looked at, so that those that come at once are counted too. A right one is taken back.
-    fn guess(&self, peer: Option<IpAddr>, name: &str) -> Result<(), Duration> {
-        let now = Instant::now();
-        let mut guesses = self.0.guesses.lock().unwrap_or_else(PoisonError::into_inner);
-        let by_address = peer.and_then(|peer| guesses.by_address.count_address(peer, now));
-        match by_address.or_else(|| guesses.by_name.count(name.to_owned(), now)) {
-            Some(wait) => Err(wait),
-            None => Ok(()),
-        }
-    }
-
-    fn was_no_guess(&self, peer: Option<IpAddr>, name: &str) {
-        let now = Instant::now();
-        let mut guesses = self.0.guesses.lock().unwrap_or_else(PoisonError::into_inner);
-        guesses.by_name.take_back(&name.to_owned(), now);
-        if let Some(peer) = peer {
-            guesses.by_address.take_back(&network(peer), now);
         }
     }
 }

@@ -79,6 +79,11 @@ impl Users {
         self.known.read().unwrap_or_else(PoisonError::into_inner).iter().find(|user| is_it(user)).cloned()
     }
 
+    /// Whether there is nobody.
+    pub(super) fn is_empty(&self) -> bool {
+        self.known.read().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
     /// Adds one; `only_first` if there is nobody yet.
     pub(super) fn add(
         &self,
@@ -172,7 +177,7 @@ mod tests {
     fn users_are_there_again_after_a_restart() {
         let store = Store::in_memory();
         let users = Users::open(store.clone()).expect("open");
-        assert!(users.list().is_empty());
+        assert!(users.is_empty());
         let (anna, ben) =
             (add(&users, "Anna", UserRole::Admin).expect("added"), add(&users, "ben", UserRole::Read).expect("added"));
         assert!(matches!(add(&users, "anna", UserRole::Read), Err(NotChanged::NameTaken)));
@@ -203,7 +208,7 @@ mod tests {
             store.put(&Key::of(&["users", name]).expect("a key"), content.as_bytes(), Expected::Nothing).expect("put");
         }
         let users = Users::open(store).expect("open");
-        assert!(users.list().is_empty());
+        assert!(users.is_empty());
         let first = |name| {
             users.add(UserName::parse(name).expect("a name"), UserRole::Admin, Hashed::of_nobody(), None, 1, true)
         };

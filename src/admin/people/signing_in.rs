@@ -1,0 +1,198 @@
+//! Getting in: with a password, with another one, and as the first of all.
+
+use std::net::IpAddr;
+use std::sync::PoisonError;
+use std::time::{Duration, Instant};
+
+use zeroize::Zeroizing;
+
+use super::password::{self, Hashed};
+use super::sessions::{NotBegun, Session};
+use super::user::{User, UserName, UserRole};
+use super::users::NotChanged;
+use super::{People, hashed};
+use crate::admin::failures::network;
+use crate::admin::now;
+
+/// Somebody at the door.
+pub(in crate::admin) struct Attempt {
+    /// Who he says he is.
+    pub(in crate::admin) name: String,
+    /// What he proves it by.
+    pub(in crate::admin) password: Zeroizing<String>,
+    /// Where he is.
+    pub(in crate::admin) peer: IpAddr,
+    /// What his browser says it is.
+    pub(in crate::admin) agent: String,
+}
+
+/// Somebody who is in.
+pub(in crate::admin) struct SignedIn {
+    /// Who.
+    pub(in crate::admin) user: User,
+    /// His session.
+    pub(in crate::admin) session: Session,
+    /// What the cookie carries.
+    pub(in crate::admin) secret: Zeroizing<String>,
+}
+
+/// Why nobody was let in.
+#[derive(Debug)]
+pub(in crate::admin) enum NotLetIn {
+    /// There is no such user, or the password is another; the user, if there is one.
+    Wrong(Option<UserName>),
+    /// The password was for one time, which is over.
+    Over(UserName),
+    /// There were too many guesses; how long to wait.
+    TooMany(Duration),
+    /// There is no session.
+    NotBegun(NotBegun),
+    /// The password could not be looked at.
+    Broken,
+}
+
+/// Why there is no first user.
+#[derive(Debug)]
+pub(in crate::admin) enum NotSetUp {
+    /// There are users, or the time is over.
+    Closed,
+    /// The token is another.
+    Wrong,
+    /// There were too many guesses; how long to wait.
+    TooMany(Duration),
+    /// He could not be kept.
+    NotChanged(NotChanged),
+    /// There is no session.
+    NotBegun(NotBegun),
+}
+
+/// Why a password was not changed.
+#[derive(Debug)]
+pub(in crate::admin) enum NotReplaced {
+    /// The one so far is another.
+    Wrong,
+    /// There were too many guesses; how long to wait.
+    TooMany(Duration),
+    /// What is wrong with the new one.
+    Flawed(String),
+    /// It could not be kept.
+    NotChanged(NotChanged),
+    /// There is no session.
+    NotBegun(NotBegun),
+    /// The passwords could not be looked at.
+    Broken,
+}
+
+impl People {
+    /// Lets somebody in who proves that he is who he says.
+    pub(in crate::admin) async fn sign_in(&self, attempt: Attempt) -> Result<SignedIn, NotLetIn> {
+        let Attempt { name, password, peer, agent } = attempt;
+        let name = UserName::parse(&name);
+        let counted = name.as_ref().map_or_else(String::new, UserName::to_string);
+        self.guess(Some(peer), &counted).map_err(NotLetIn::TooMany)?;
+        let user = name.and_then(|name| self.0.users.by_name(&name));
+        let hashed = user.as_ref().map_or_else(Hashed::of_nobody, |user| user.password.clone());
+        let fits = password::apart(move || hashed.fits(&password)).await.ok_or(NotLetIn::Broken)?;
+        // As he is now: while one password was looked at, another may have taken its place.
+        let is_current = |user: &User| self.user(&user.id).is_some_and(|now| now.password == user.password);
+        let user = match user {
+            Some(user) if fits && is_current(&user) => user,
+            user => return Err(NotLetIn::Wrong(user.map(|user| user.name))),
+        };
+        self.was_no_guess(Some(peer), &counted);
+        let now = now();
+        if user.one_time_until.is_some_and(|until| until <= now) {
+            return Err(NotLetIn::Over(user.name));
+        }
+        let (session, secret) =
+            self.begin(&user, peer.to_canonical().to_string(), &agent).await.map_err(NotLetIn::NotBegun)?;
+        Ok(SignedIn { user, session, secret })
+    }
+
+    /// Changes the password of somebody who is in and knows the one so far. All his sessions end; he gets another.
+    pub(in crate::admin) async fn replace_password(
+        &self,
+        user: &User,
+        session: &Session,
+        current: Zeroizing<String>,
+        new: Zeroizing<String>,
+    ) -> Result<SignedIn, NotReplaced> {
+        if let Some(flaw) = password::flaw(&new, user.name.as_str()) {
+            return Err(NotReplaced::Flawed(flaw));
+        }
+        if *current == *new {
+            return Err(NotReplaced::Flawed("expected another password than the one so far".into()));
+        }
+        let counted = user.name.to_string();
+        self.guess(None, &counted).map_err(NotReplaced::TooMany)?;
+        let hashed = user.password.clone();
+        let looked = password::apart(move || hashed.fits(&current).then(|| Hashed::of(&new))).await;
+        let hashed = looked.ok_or(NotReplaced::Broken)?.ok_or(NotReplaced::Wrong)?;
+        self.was_no_guess(None, &counted);
+        let hashed = hashed.map_err(|_| NotReplaced::NotChanged(NotChanged::NoRandomness))?;
+        self.end_all(&user.id, Some(&session.id)).await;
+        let (_, user) = self
+            .change(&user.id, move |user| (user.password, user.one_time_until) = (hashed, None))
+            .await
+            .map_err(NotReplaced::NotChanged)?;
+        let begun = self.begin(&user, session.address.clone(), &session.agent).await;
+        let (session, secret) = begun.map_err(NotReplaced::NotBegun)?;
+        self.end_all(&user.id, Some(&session.id)).await;
+        Ok(SignedIn { user, session, secret })
+    }
+
+    /// Makes the first user, who may do everything, and signs him in.
+    pub(in crate::admin) async fn set_up(
+        &self,
+        token: &str,
+        attempt: Attempt,
+        name: UserName,
+    ) -> Result<SignedIn, NotSetUp> {
+        let Attempt { password, peer, agent, .. } = attempt;
+        if self.set_up_until().is_none() {
+            return Err(NotSetUp::Closed);
+        }
+        self.guess(Some(peer), SETTING_UP).map_err(NotSetUp::TooMany)?;
+        if !self.0.set_up.is(token, now()) {
+            return Err(NotSetUp::Wrong);
+        }
+        self.was_no_guess(Some(peer), SETTING_UP);
+        let (hashed, _) = hashed(Some(password)).await.map_err(NotSetUp::NotChanged)?;
+        let now = now();
+        let added = self.apart(move |office| {
+            let added = office.users.add(name, UserRole::Admin, hashed, None, now, true)?;
+            office.set_up.close();
+            Ok(added)
+        });
+        let user = added.await.map_err(|why| match why {
+            NotChanged::TooMany | NotChanged::NameTaken => NotSetUp::Closed,
+            why => NotSetUp::NotChanged(why),
+        })?;
+        let begun = self.begin(&user, peer.to_canonical().to_string(), &agent).await;
+        let (session, secret) = begun.map_err(NotSetUp::NotBegun)?;
+        Ok(SignedIn { user, session, secret })
+    }
+
+    /// Counts a guess before it is looked at, so that those that come at once are counted too. A right one is taken back.
+    fn guess(&self, peer: Option<IpAddr>, name: &str) -> Result<(), Duration> {
+        let now = Instant::now();
+        let mut guesses = self.0.guesses.lock().unwrap_or_else(PoisonError::into_inner);
+        let by_address = peer.and_then(|peer| guesses.by_address.count_address(peer, now));
+        match by_address.or_else(|| guesses.by_name.count(name.to_owned(), now)) {
+            Some(wait) => Err(wait),
+            None => Ok(()),
+        }
+    }
+
+    fn was_no_guess(&self, peer: Option<IpAddr>, name: &str) {
+        let now = Instant::now();
+        let mut guesses = self.0.guesses.lock().unwrap_or_else(PoisonError::into_inner);
+        guesses.by_name.take_back(&name.to_owned(), now);
+        if let Some(peer) = peer {
+            guesses.by_address.take_back(&network(peer), now);
+        }
+    }
+}
+
+/// No name of a user's: it has a blank.
+const SETTING_UP: &str = "the first";
