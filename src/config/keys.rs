@@ -104,7 +104,10 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
             "failed_validations_per_hour",
         ],
     ),
-    ("admin", &["listen", "metrics_listen", "allowed_hosts", "export", "public_url", "session_idle", "session_lifetime"]),
+    (
+        "admin",
+        &["listen", "metrics_listen", "allowed_hosts", "export", "public_url", "session_idle", "session_lifetime"],
+    ),
     ("mail", &["server", "security", "user", "password_file", "from"]),
     ("notices", &["language", "webhook_networks", "contact"]),
     (

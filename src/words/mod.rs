@@ -7,9 +7,11 @@ mod de;
 mod en;
 pub(crate) mod mail;
 pub(crate) mod panel;
+pub(crate) mod people;
 
 use mail::MailWords;
 use panel::PanelWords;
+use people::PeopleWords;
 
 /// A language that all texts there are have been written in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -71,6 +73,14 @@ impl Language {
         match self {
             Self::En => &en::MAIL,
             Self::De => &de::MAIL,
+        }
+    }
+
+    /// The texts about people.
+    pub(crate) const fn people(self) -> &'static PeopleWords {
+        match self {
+            Self::En => &en::PEOPLE,
+            Self::De => &de::PEOPLE,
         }
     }
 

@@ -85,6 +85,7 @@ mod secrets;
 mod serve;
 mod sessions;
 mod set_up;
+mod sign_in_pages;
 mod site_access;
 mod site_compression;
 mod site_connections;

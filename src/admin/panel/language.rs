@@ -40,7 +40,7 @@ async fn choose(visit: Visit) -> Result<Answer, Problem> {
 }
 
 /// A page of ours to come back to; whatever else is said is not followed.
-fn back(place: &str) -> &str {
+pub(super) fn back(place: &str) -> &str {
     let is_ours = place.starts_with('/') && !place.starts_with("//") && !place.contains(['\\', '\r', '\n']);
     if is_ours { place } else { "/sites" }
 }

@@ -11,6 +11,7 @@ mod frame;
 mod language;
 mod moment;
 mod page;
+mod people;
 mod rejected;
 mod site;
 mod sites;
@@ -54,9 +55,19 @@ pub(super) async fn answer(
         Ok(caller) => caller,
         Err(problem) => return trouble::before_sign_in(language, &problem),
     };
+    let unknown = caller.known().err();
+    if let Some(problem) = &unknown
+        && !found.as_ref().is_ok_and(|found| found.page.is_for_anyone)
+    {
+        return match wants_page(head) && matches!(head.method, Method::GET | Method::HEAD) {
+            true => Ok(people::door(&caller, sources, &place)),
+            false => trouble::before_sign_in(language, problem),
+        };
+    }
     let query = unescaped_pairs(head.uri.query().unwrap_or_default());
     let (sources, parameters, form) = (Arc::clone(sources), Vec::new(), Form::default());
-    let alerts = alerts::bars(&sources, language).await;
+    // Nor is anything looked up for nobody.
+    let alerts = if unknown.is_some() { Vec::new() } else { alerts::bars(&sources, language).await };
     let mut visit = Visit { caller, sources, language, place, query, parameters, alerts, form };
     let outline = trouble::Outline::of(&visit);
     let result = async {
@@ -67,6 +78,8 @@ pub(super) async fn answer(
     };
     match result.await {
         Ok(answer) => Ok(answer),
+        // Nobody is told anything of the edge.
+        Err(problem) if unknown.is_some() => trouble::before_sign_in(language, &problem),
         Err(problem) => outline.page(&problem),
     }
 }
@@ -116,7 +129,17 @@ fn find(method: &Method, path: &str) -> Result<Found, Problem> {
 }
 
 /// What there is. A new page is a file of its own, and a line here.
-static PAGES: &[&[Page]] = &[sites::PAGES, site::PAGES, alerts::PAGES, rejected::PAGES, audit::PAGES, language::PAGES];
+static PAGES: &[&[Page]] = &[
+    sites::PAGES,
+    site::PAGES,
+    alerts::PAGES,
+    rejected::PAGES,
+    audit::PAGES,
+    people::SIGN_IN,
+    people::SET_UP,
+    people::ACCOUNT,
+    language::PAGES,
+];
 
 #[cfg(test)]
 mod tests {

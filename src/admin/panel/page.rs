@@ -28,6 +28,8 @@ pub(in crate::admin) struct Page {
     pub(super) fields: &'static [&'static str],
     /// Makes the answer.
     pub(super) run: Run,
+    /// Whether nobody has to say who he is.
+    pub(super) is_for_anyone: bool,
 }
 
 /// Answers a visit.
@@ -36,12 +38,18 @@ pub(in crate::admin) type Run = fn(Visit) -> Pin<Box<dyn Future<Output = Result<
 impl Page {
     /// To look at. It changes nothing.
     pub(in crate::admin) const fn get(path: &'static str, run: Run) -> Self {
-        Self { method: Method::GET, path, fields: &[], run }
+        Self { method: Method::GET, path, fields: &[], run, is_for_anyone: false }
     }
 
     /// To send a form with these fields to, [`FORM_TOKEN`] among them.
     pub(in crate::admin) const fn post(path: &'static str, fields: &'static [&'static str], run: Run) -> Self {
-        Self { method: Method::POST, path, fields, run }
+        Self { method: Method::POST, path, fields, run, is_for_anyone: false }
+    }
+
+    /// The same for whoever comes: it is how one gets in.
+    pub(in crate::admin) const fn for_anyone(mut self) -> Self {
+        self.is_for_anyone = true;
+        self
     }
 }
 

@@ -29,9 +29,16 @@ async fn a_page_runs_nothing_that_is_not_ours_and_stays_in_no_cache() {
 async fn over_the_network_nobody_looks_who_is_not_signed_in() {
     let plane = Plane::start().await;
     let page = plane.admin(&format!("GET /rejected HTTP/1.1\n{LOOK}")).await;
+    assert_eq!((page.status, page.field("location"), &*page.content), (303, "/sign-in?back=%2Frejected", ""));
+    let sent = form(&[("language", "de"), ("back", "/audit")]);
+    let page = plane.admin(&format!("POST /language HTTP/1.1\n{LOOK}\n{sent}")).await;
     assert_eq!((page.status, page.field("content-type")), (401, "text/html; charset=utf-8"));
     assert!(page.content.contains("Please sign in"), "{}", page.content);
-    assert!(!page.content.contains("Rejected files"), "{}", page.content);
+    // Nor does what is wrong with a form tell anything of the edge.
+    for path in ["/sign-in", "/setup"] {
+        let page = plane.admin(&format!("POST {path} HTTP/1.1\n{LOOK}\nContent-Length: 0\n")).await;
+        assert!(page.status >= 400 && !page.content.contains("<nav"), "{}", page.content);
+    }
 }
 
 #[tokio::test]

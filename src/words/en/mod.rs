@@ -2,6 +2,8 @@
 
 mod mail;
 mod panel;
+mod people;
 
 pub(super) use mail::MAIL;
 pub(super) use panel::PANEL;
+pub(super) use people::PEOPLE;

@@ -43,9 +43,9 @@ impl Browser {
 
     /// Asks the API as a page's script does, and keeps what comes back.
     pub(crate) fn ask(&mut self, method: &str, path: &str, order: Option<&Value>) -> Response {
-        let mut fields = String::new();
-        if let Some(cookie) = &self.cookie {
-            fields += &format!("cookie: {cookie}\r\nx-csrf-token: {}\r\n", self.csrf);
+        let mut fields = self.cookie_field();
+        if self.cookie.is_some() {
+            fields += &format!("x-csrf-token: {}\r\n", self.csrf);
         }
         if method == "PATCH" {
             fields += "if-match: *\r\n";
@@ -55,14 +55,43 @@ impl Browser {
             fields += "content-type: application/json\r\n";
         }
         let answer = self.send(&format!("{method} {path}"), &fields, &content);
-        if let Some(cookie) = answer.field("set-cookie") {
-            let pair = cookie.split(';').next().expect("a pair").to_owned();
-            self.cookie = (!pair.ends_with('=')).then_some(pair);
-        }
+        self.keep(&answer);
         if let Some(csrf) = answer.try_json().and_then(|answer| answer["csrf"].as_str().map(str::to_owned)) {
             self.csrf = csrf;
         }
         answer
+    }
+
+    /// Sends a form of a page, as a browser without a script does.
+    pub(crate) fn submit(&mut self, path: &str, fields: &[(&str, &str)]) -> Response {
+        let part = |(name, value): &(&str, &str)| {
+            format!("--limit\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+        };
+        let content = fields.iter().map(part).collect::<String>() + "--limit--\r\n";
+        let head = "accept: text/html\r\ncontent-type: multipart/form-data; boundary=limit\r\n".to_owned();
+        let answer = self.send(&format!("POST {path}"), &(head + &self.cookie_field()), &content);
+        self.keep(&answer);
+        answer
+    }
+
+    /// Opens a page, and keeps the token of its forms.
+    pub(crate) fn open(&mut self, path: &str) -> Response {
+        let answer = self.send(&format!("GET {path}"), &format!("accept: text/html\r\n{}", self.cookie_field()), "");
+        if let Some((_, rest)) = answer.text().split_once("name=\"csrf\" value=\"") {
+            self.csrf = rest.split('"').next().unwrap_or_default().to_owned();
+        }
+        answer
+    }
+
+    fn cookie_field(&self) -> String {
+        self.cookie.as_ref().map(|cookie| format!("cookie: {cookie}\r\n")).unwrap_or_default()
+    }
+
+    fn keep(&mut self, answer: &Response) {
+        if let Some(cookie) = answer.field("set-cookie") {
+            let pair = cookie.split(';').next().expect("a pair").to_owned();
+            self.cookie = (!pair.ends_with('=')).then_some(pair);
+        }
     }
 
     /// Sends a request as it is.
