@@ -16,12 +16,13 @@
 //! 3  edge
 //! 2  proxy | admin -> certs, levers, overview, notices | notices -> overview | overview -> certs, acme | peers -> certs | probe -> certs
 //! 1  live   config   store
-//! 0  name   mail_address   limits   telemetry   shutdown   access_log   folder_watch   outbound   words
+//! 0  calendar   name   mail_address   limits   telemetry   shutdown   access_log   folder_watch   outbound   words
 //! ```
 
 pub mod access_log;
 pub mod acme;
 pub mod admin;
+pub mod calendar;
 pub mod certs;
 pub mod cli;
 pub mod config;

@@ -60,6 +60,7 @@ const HOUSE: &[Module] = &[
     Module { beside: &["live"], ..module(1, "config") },
     module(1, "live"),
     module(1, "store"),
+    module(0, "calendar"),
     module(0, "name"),
     // an address is a host's name and what stands before it
     Module { beside: &["name"], ..module(0, "mail_address") },
@@ -106,6 +107,7 @@ const DOORS: &[Door] = &[
     Door { crates: &["metrics", "metrics_exporter_prometheus"], rooms: &["telemetry"] },
     Door { crates: &["base64ct"], rooms: &["store", "acme", "proxy/tls"] },
     Door { crates: &["tar"], rooms: &["store"] },
+    Door { crates: &["jiff"], rooms: &["calendar.rs"] },
     Door { crates: &["clap"], rooms: &["cli"] },
     Door { crates: &["askama"], rooms: &["admin/panel"] },
     Door { crates: &["lettre"], rooms: &["notices/mail.rs", "notices/letter.rs"] },
