@@ -34,6 +34,7 @@ use crate::telemetry::WorkerCounters;
 use listener::Bound;
 
 pub use crowds::Crowds;
+pub use http::{ReadRequests, read_requests};
 pub use permits::Permits;
 pub use proxy_protocol::{MalformedProxyHeader, ProxyHeader};
 pub use rates::Rates;

@@ -108,6 +108,9 @@ fn trailers(octets: &[u8]) -> Result<Option<(usize, HeaderMap)>, Malformed> {
     let httparse::Status::Complete((length, fields)) = parsed else {
         return if octets.len() > TRAILERS { Err(Malformed) } else { Ok(None) };
     };
+    if length > TRAILERS {
+        return Err(Malformed);
+    }
     let mut trailers = HeaderMap::with_capacity(fields.len());
     for field in fields {
         let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| Malformed)?;

@@ -55,6 +55,11 @@ impl Framing {
         *self == Self::Ended
     }
 
+    /// Whether nothing is read, for it could be read in two ways.
+    pub(super) fn is_unknown(&self) -> bool {
+        *self == Self::UntilClose
+    }
+
     pub(super) fn size_hint(&self) -> SizeHint {
         match self {
             Self::Length(left) => SizeHint::with_exact(*left),

@@ -23,3 +23,4 @@ mod websocket;
 pub(super) use body::ClientBody;
 pub(super) use exchange::Exchange;
 pub(super) use serve::serve;
+pub use serve::{ReadRequests, read_requests};

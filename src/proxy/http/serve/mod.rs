@@ -16,6 +16,7 @@ use http::StatusCode;
 use tokio::io::AsyncWrite;
 
 pub(super) use self::http1::Upload;
+pub use self::http1::{ReadRequests, read_requests};
 use crate::proxy::connection::{Connection, Phase};
 use crate::telemetry::{Protocol, Shed};
 

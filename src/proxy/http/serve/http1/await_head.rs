@@ -80,11 +80,13 @@ fn unreadable(connection: &Connection, status: StatusCode) -> End {
 
 /// The head, if all of it is there; a mistake is told as soon as it can be seen. Of what was `seen` before nothing is new but where it
 /// ends: a head that comes octet by octet is read once.
-fn look(read: &[u8], seen: usize, limits: &Limits) -> Result<Option<Head>, StatusCode> {
+pub(super) fn look(read: &[u8], seen: usize, limits: &Limits) -> Result<Option<Head>, StatusCode> {
     // Empty lines before a request are to be skipped (RFC 9112 §2.2).
-    let Some(begin) = read.iter().position(|octet| !matches!(octet, b'\r' | b'\n')) else {
-        return if read.len() > MOST_EMPTY { Err(StatusCode::BAD_REQUEST) } else { Ok(None) };
-    };
+    let begin = read.iter().position(|octet| !matches!(octet, b'\r' | b'\n'));
+    if begin.unwrap_or(read.len()) > MOST_EMPTY {
+        return Err(StatusCode::BAD_REQUEST);
+    }
+    let Some(begin) = begin else { return Ok(None) };
     let octets = &read[begin..];
     if !octets[0].is_ascii_alphabetic() || !has_version(octets) {
         return Err(StatusCode::BAD_REQUEST);

@@ -4,6 +4,7 @@
 //! hyper's server does the same for 20 KiB more of each connection, and reads some of what is ambiguous before the gate can see it.
 
 mod await_head;
+mod dry_run;
 mod head;
 mod reply;
 mod upload;
@@ -18,6 +19,7 @@ use http::StatusCode;
 use tokio::io::AsyncWriteExt;
 
 use self::await_head::await_head;
+pub use self::dry_run::{ReadRequests, read_requests};
 use self::head::Head;
 use self::reply::Reply;
 pub(in crate::proxy::http) use self::upload::Upload;

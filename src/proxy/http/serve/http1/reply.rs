@@ -19,11 +19,10 @@ use crate::proxy::http::date;
 
 /// A response of which the client has not got all.
 pub(super) struct Reply {
-    body: ResponseBody,
+    /// `None`: all of it is in the queue, and the exchange has ended with it.
+    body: Option<ResponseBody>,
     coding: Coding,
     queue: Queue,
-    /// Nothing more comes of the body.
-    is_whole: bool,
     /// The connection may go on behind it.
     pub(super) keeps: bool,
 }
@@ -89,7 +88,7 @@ impl Reply {
         octets.extend_from_slice(LINE_END);
         let mut queue = Queue::default();
         queue.push(Piece::Head(octets));
-        Self { body, coding, queue, is_whole: coding == Coding::Nothing, keeps }
+        Self { body: (coding != Coding::Nothing).then_some(body), coding, queue, keeps }
     }
 
     /// Ready: the client has been sent all of it.
@@ -97,8 +96,11 @@ impl Reply {
         loop {
             // More of the body at once is fewer records and system calls.
             let mut awaits_body = false;
-            while !self.is_whole && self.queue.has_room() && !awaits_body {
-                match Pin::new(&mut self.body).poll_frame(cx) {
+            while let Some(body) = &mut self.body
+                && self.queue.has_room()
+                && !awaits_body
+            {
+                match Pin::new(body).poll_frame(cx) {
                     Poll::Ready(Some(Ok(frame))) => self.push(frame)?,
                     Poll::Ready(Some(Err(_))) => return Poll::Ready(Err(BrokenOff)),
                     Poll::Ready(None) => self.end(None)?,
@@ -109,7 +111,7 @@ impl Reply {
                 let flushed = connection.poll_send(cx);
                 return match flushed {
                     Poll::Ready(Err(_)) => Poll::Ready(Err(BrokenOff)),
-                    Poll::Ready(Ok(())) if self.is_whole => Poll::Ready(Ok(())),
+                    Poll::Ready(Ok(())) if self.body.is_none() => Poll::Ready(Ok(())),
                     Poll::Ready(Ok(())) | Poll::Pending => Poll::Pending,
                 };
             }
@@ -135,7 +137,7 @@ impl Reply {
         if matches!(self.coding, Coding::Chunked { .. }) {
             self.queue.push(Piece::LineEnd);
         }
-        if self.body.is_end_stream() {
+        if self.body.as_ref().is_some_and(Body::is_end_stream) {
             self.end(None)?; // known with the last data, which then goes out with it
         }
         Ok(())
@@ -155,7 +157,7 @@ impl Reply {
             }
             Coding::Nothing | Coding::Length(_) | Coding::UntilClose => {}
         }
-        self.is_whole = true;
+        self.body = None;
         Ok(())
     }
 

@@ -64,7 +64,8 @@ impl Upload {
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<Frame<Bytes>>, BrokenOff>> {
         let state = &mut *self.0.state.borrow_mut();
-        if state.over {
+        // The gate lets none through whose end could be told in two ways.
+        if state.over || state.framing.is_unknown() {
             return Poll::Ready(Err(BrokenOff));
         }
         loop {
