@@ -77,6 +77,8 @@ pub(super) struct Bearer {
     pub(super) name: String,
     /// What it was made for.
     pub(super) role: Role,
+    /// The organisations it is for, by their ids; empty: it is for the edge.
+    pub(super) organisations: Vec<String>,
 }
 
 /// Whoever has signed in.
@@ -108,10 +110,26 @@ impl Caller {
                 Right::Anyone | Right::Account => true,
                 // Until he has a password of his own, somebody else knows his.
                 _ if person.user.one_time_until.is_some() => false,
-                Right::Read => true,
-                Right::Operate => person.user.role >= UserRole::Operate,
-                Right::Export | Right::Own => person.user.role == UserRole::Admin,
+                Right::Read => person.user.grants.highest().is_some(),
+                Right::Operate => person.user.grants.highest() >= Some(UserRole::Operate),
+                Right::Export | Right::Own => person.user.grants.role == Some(UserRole::Admin),
             },
+        }
+    }
+
+    /// The organisations that the caller has a role for, each with whether something of it may be changed; `None`: the role is for
+    /// the edge.
+    pub(super) fn organisations(&self) -> Option<Vec<(&str, bool)>> {
+        match &self.proof {
+            Proof::Session(person) if person.user.grants.role.is_none() => {
+                let each = person.user.grants.organisations.iter();
+                Some(each.map(|(id, role)| (id.as_str(), *role >= UserRole::Operate)).collect())
+            }
+            Proof::Token(token) if !token.organisations.is_empty() => {
+                let operates = token.role == Role::Operate;
+                Some(token.organisations.iter().map(|id| (id.as_str(), operates)).collect())
+            }
+            _ => None,
         }
     }
 
@@ -165,7 +183,7 @@ impl Caller {
             Proof::Nothing(_) => String::new(),
             Proof::Token(token) => format!("; the token {:?} has the role {}", token.name, token.role.word()),
             Proof::Session(person) if person.user.one_time_until.is_some() => CHOOSE_FIRST.into(),
-            Proof::Session(person) => format!("; {} has the role {}", person.user.name, person.user.role.word()),
+            Proof::Session(person) => format!("; {} has {}", person.user.name, person.user.grants.words()),
         };
         Err(Problem::new(Kind::NotAllowed, format!("{}{who}", right.terms())))
     }
@@ -270,7 +288,7 @@ mod tests {
             (network, Some(Role::Export), [true, false, true, false, false, false]),
         ] {
             let proof = role.map_or(Proof::Nothing("a token is needed here"), |role| {
-                Proof::Token(Bearer { id: "7".into(), name: "ci".into(), role })
+                Proof::Token(Bearer { id: "7".into(), name: "ci".into(), role, organisations: Vec::new() })
             });
             check(&Caller { way, proof, agent: String::new() }, allowed);
         }

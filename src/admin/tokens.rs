@@ -36,6 +36,9 @@ pub(super) struct Record {
     pub(super) created: i64,
     /// Seconds since the Unix epoch; without it the token holds until it is revoked.
     pub(super) expires: Option<i64>,
+    /// The organisations it is for, by their ids; empty: it is for the edge.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) organisations: Vec<String>,
     /// SHA-256 over the token, in hexadecimal. What it is made from has 256 random bits, so no slow hash is needed.
     sha256: String,
 }
@@ -71,6 +74,7 @@ impl Tokens {
         &self,
         name: &str,
         role: Role,
+        organisations: Vec<String>,
         now: i64,
         expires: Option<i64>,
     ) -> Result<(Record, Zeroizing<String>), NotMade> {
@@ -78,8 +82,15 @@ impl Tokens {
         let id = random_hex::<6>().map_err(|_| NotMade::NoRandomness)?;
         let secret = random_hex::<32>().map_err(|_| NotMade::NoRandomness)?;
         let token = Zeroizing::new(format!("{PREFIX}{}", *secret));
-        let record =
-            Record { id: id.to_string(), name: name.to_owned(), role, created: now, expires, sha256: hash(&token) };
+        let record = Record {
+            id: id.to_string(),
+            name: name.to_owned(),
+            role,
+            organisations,
+            created: now,
+            expires,
+            sha256: hash(&token),
+        };
         {
             let known = self.0.known.read().unwrap_or_else(PoisonError::into_inner);
             if known.iter().any(|known| known.record.name == name) {
@@ -130,8 +141,8 @@ impl Tokens {
             return Shown::Expired;
         }
         found.last_used.store(now, Ordering::Relaxed);
-        let Record { id, name, role, .. } = found.record.clone();
-        Shown::Holds(Bearer { id, name, role })
+        let Record { id, name, role, organisations, .. } = found.record.clone();
+        Shown::Holds(Bearer { id, name, role, organisations })
     }
 }
 
@@ -201,7 +212,7 @@ mod tests {
     fn a_token_is_known_again_after_a_restart_and_nowhere_written() {
         let store = Store::in_memory();
         let (record, token) =
-            Tokens::open(store.clone()).expect("open").make("ci", Role::Read, 100, None).expect("made");
+            Tokens::open(store.clone()).expect("open").make("ci", Role::Read, Vec::new(), 100, None).expect("made");
         assert!(token.starts_with("vit_") && token.len() == 68, "{}", token.len());
         let kept = store.read(&key(&record.id)).expect("read").expect("kept");
         assert!(!String::from_utf8_lossy(&kept.content).contains(&token[4..]));
@@ -218,8 +229,8 @@ mod tests {
     fn an_expired_or_revoked_token_holds_no_longer() {
         let store = Store::in_memory();
         let tokens = Tokens::open(store.clone()).expect("open");
-        let (_, brief) = tokens.make("brief", Role::Operate, 100, Some(200)).expect("made");
-        let (record, lasting) = tokens.make("lasting", Role::Export, 100, None).expect("made");
+        let (_, brief) = tokens.make("brief", Role::Operate, Vec::new(), 100, Some(200)).expect("made");
+        let (record, lasting) = tokens.make("lasting", Role::Export, Vec::new(), 100, None).expect("made");
         assert!(bearer(tokens.find(&brief, 199)).is_some());
         assert_eq!(tokens.find(&brief, 200), Shown::Expired);
         assert!(bearer(tokens.find(&lasting, 200)).is_some());
@@ -233,10 +244,10 @@ mod tests {
     fn a_name_belongs_to_one_token_and_there_is_an_end_to_them() {
         let tokens = Tokens::open(Store::in_memory()).expect("open");
         for number in 0..MOST {
-            tokens.make(&number.to_string(), Role::Read, 100, None).expect("made");
+            tokens.make(&number.to_string(), Role::Read, Vec::new(), 100, None).expect("made");
         }
-        assert!(matches!(tokens.make("0", Role::Read, 100, None), Err(NotMade::NameTaken)));
-        assert!(matches!(tokens.make("new", Role::Read, 100, None), Err(NotMade::TooMany)));
+        assert!(matches!(tokens.make("0", Role::Read, Vec::new(), 100, None), Err(NotMade::NameTaken)));
+        assert!(matches!(tokens.make("new", Role::Read, Vec::new(), 100, None), Err(NotMade::TooMany)));
         assert!(tokens.revoke("../../etc/passwd").expect("nothing").is_none());
     }
 

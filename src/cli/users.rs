@@ -40,6 +40,9 @@ pub(super) struct Adding {
     /// What the user may do
     #[arg(long, value_enum)]
     role: Role,
+    /// For the things of this organisation alone, by its id; may be there several times; without it, for the edge
+    #[arg(long, value_name = "ID")]
+    organisation: Vec<String>,
     /// One line with a password to begin with, instead of one for one time
     #[arg(long, value_name = "FILE")]
     password_file: Option<PathBuf>,
@@ -55,6 +58,9 @@ pub(super) struct Changing {
     /// What the user may do from now on
     #[arg(value_enum)]
     role: Role,
+    /// For the things of this organisation alone, by its id; may be there several times; without it, for the edge
+    #[arg(long, value_name = "ID")]
+    organisation: Vec<String>,
 }
 
 #[derive(Args, Debug)]
@@ -80,10 +86,12 @@ enum Role {
 impl Command {
     pub(super) fn obey(self) -> ExitCode {
         match self {
-            Self::Add(Adding { running, user, role, password_file }) => {
+            Self::Add(Adding { running, user, role, organisation, password_file }) => {
                 let password = password_file.as_deref().map(password_in).transpose();
                 match password {
-                    Ok(password) => running.ask(async |edge| add(edge, &user, role, password).await),
+                    Ok(password) => {
+                        running.ask(async |edge| add(edge, &user, grants(role, &organisation), password).await)
+                    }
                     Err(why) => {
                         complain(&why);
                         exit::FAILURE
@@ -91,9 +99,9 @@ impl Command {
                 }
             }
             Self::List(Asking { running, json }) => running.ask(async |edge| list(edge, json).await),
-            Self::Role(Changing { running, user, role }) => running.ask(async |edge| {
-                let changed: User = edge.patch_json(&of(edge, &user).await?, &json!({ "role": role })).await?;
-                Ok(format!("{} has the role {} now", changed.name, changed.role))
+            Self::Role(Changing { running, user, role, organisation }) => running.ask(async |edge| {
+                let changed: User = edge.patch_json(&of(edge, &user).await?, &grants(role, &organisation)).await?;
+                Ok(format!("{} may {} now", changed.name, changed.words()))
             }),
             Self::Reset(Meaning { running, user }) => running.ask(async |edge| reset(edge, &user).await),
             Self::SignOut(Meaning { running, user }) => running.ask(async |edge| {
@@ -102,8 +110,18 @@ impl Command {
             }),
             Self::Remove(Meaning { running, user }) => running.ask(async |edge| {
                 let removed: User = edge.delete(&of(edge, &user).await?).await?;
-                Ok(format!("removed: {}, role {}", removed.name, removed.role))
+                Ok(format!("removed: {}, who might {}", removed.name, removed.words()))
             }),
+        }
+    }
+}
+
+/// A role for the edge, or for each of some organisations.
+fn grants(role: Role, organisations: &[String]) -> Value {
+    match organisations {
+        [] => json!({ "role": role }),
+        ids => {
+            json!({ "organisations": ids.iter().map(|id| (id.clone(), json!(role))).collect::<serde_json::Map<_, _>>() })
         }
     }
 }
@@ -119,20 +137,30 @@ fn password_in(path: &Path) -> Result<Zeroizing<String>, String> {
 struct User {
     id: String,
     name: String,
-    role: String,
+    role: Option<String>,
+    organisations: std::collections::BTreeMap<String, String>,
     created: String,
     must_choose_password: bool,
+}
+
+impl User {
+    /// What the user may do.
+    fn words(&self) -> String {
+        let each = self.organisations.iter().map(|(id, role)| format!("{role} for {id}"));
+        self.role.clone().unwrap_or_else(|| each.collect::<Vec<_>>().join(", "))
+    }
 }
 
 async fn add(
     edge: &EdgeSocket,
     name: &str,
-    role: Role,
+    mut order: Value,
     password: Option<Zeroizing<String>>,
 ) -> Result<String, CallError> {
-    let order = json!({ "name": name, "role": role, "password": password.as_ref().map(|password| password.as_str()) });
+    order["name"] = json!(name);
+    order["password"] = json!(password.as_ref().map(|password| password.as_str()));
     let made: Value = edge.post_json(USERS, &order).await?;
-    Ok(one_time(&made).unwrap_or_else(|| format!("added: {}, role {}", text(&made, "name"), text(&made, "role"))))
+    Ok(one_time(&made).unwrap_or_else(|| format!("added: {}", text(&made, "name"))))
 }
 
 async fn reset(edge: &EdgeSocket, name: &str) -> Result<String, CallError> {
@@ -169,10 +197,10 @@ fn listed(users: &[User]) -> String {
     let row = |user: &User| {
         let password = if user.must_choose_password { "for one time" } else { "chosen" };
         let made = user.created.get(..10).unwrap_or(&user.created).to_owned();
-        [user.name.clone(), user.role.clone(), made, password.into()]
+        [user.name.clone(), user.words(), made, password.into()]
     };
     let rows: Vec<_> = users.iter().map(row).collect();
-    table(["NAME", "ROLE", "MADE", "PASSWORD"], &rows)
+    table(["NAME", "MAY", "MADE", "PASSWORD"], &rows)
 }
 
 /// Where the user of a name is.
@@ -194,13 +222,15 @@ mod tests {
     #[test]
     fn the_list_tells_who_has_yet_to_choose_a_password() {
         let users: Vec<User> = serde_json::from_value(json!([
-            { "id": "0a", "name": "anna", "role": "admin", "created": "2026-11-24T00:00:00Z", "must_choose_password": false },
-            { "id": "0b", "name": "ben", "role": "read", "created": "2026-11-25T00:00:00Z", "must_choose_password": true },
+            { "id": "0a", "name": "anna", "role": "admin", "organisations": {}, "created": "2026-11-24T00:00:00Z", "must_choose_password": false },
+            { "id": "0b", "name": "ben", "role": null, "organisations": { "0c": "read" }, "created": "2026-11-25T00:00:00Z", "must_choose_password": true },
         ]))
         .expect("users");
         assert_eq!(
             listed(&users),
-            "NAME  ROLE   MADE        PASSWORD\nanna  admin  2026-11-24  chosen\nben   read   2026-11-25  for one time"
+            "NAME  MAY          MADE        PASSWORD\n\
+             anna  admin        2026-11-24  chosen\n\
+             ben   read for 0c  2026-11-25  for one time"
         );
         assert!(listed(&[]).contains("vitrine user add"));
     }

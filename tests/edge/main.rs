@@ -67,6 +67,7 @@ mod order_kills;
 mod order_plan;
 mod orders;
 mod orders_seen;
+mod organisations;
 mod own_listeners;
 mod plain;
 mod preflight;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::certificates::fingerprint_in;
+use super::realm::Realm;
 use super::recorded::Note;
 use super::{Call, Operation, Resource, Takes, aside, now};
 use crate::acme::{Authorities, ListedAccount, NotDone, RevocationReason, Revoked};
@@ -11,9 +12,11 @@ use crate::admin::problem::{Answer, Kind, Problem, json};
 /// `acme`, and taking certificates back.
 pub(super) static RESOURCE: Resource = Resource {
     operations: &[
-        Operation::get("acme/accounts", |call| Box::pin(aside(call, accounts))),
-        Operation::post("acme/accounts/{issuer}/rollover", |call| Box::pin(roll_over(call))),
-        Operation::post("certificates/{fingerprint}/revoke", |call| Box::pin(revoke(call))).taking(Takes::Json),
+        Operation::get("acme/accounts", |call| Box::pin(aside(call, accounts))).about(Realm::Edge),
+        Operation::post("acme/accounts/{issuer}/rollover", |call| Box::pin(roll_over(call))).about(Realm::Edge),
+        Operation::post("certificates/{fingerprint}/revoke", |call| Box::pin(revoke(call)))
+            .about(Realm::Certificate)
+            .taking(Takes::Json),
     ],
     description: include_str!("acme.json"),
 };

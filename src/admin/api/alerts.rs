@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::realm::{Item, Realm, Scope};
 use super::{Call, Operation, Resource, aside, timestamp};
 use crate::admin::Sources;
 use crate::admin::problem::{Answer, Problem, json};
@@ -9,7 +10,9 @@ use crate::overview::{Alert, Severity};
 
 /// `alerts`
 pub(super) static RESOURCE: Resource = Resource {
-    operations: &[Operation::get("alerts", |call| Box::pin(aside(call, list))).asking(&["severity", "limit"])],
+    operations: &[Operation::get("alerts", |call| Box::pin(aside(call, list)))
+        .about(Realm::List(Item::OfSite))
+        .asking(&["severity", "limit"])],
     description: include_str!("alerts.json"),
 };
 
@@ -48,15 +51,20 @@ fn list(call: &Call) -> Result<Answer, Problem> {
         })?),
     };
     let limit = call.query.number("limit", MOST)?.unwrap_or(MOST);
-    let wanted =
-        visible(&call.sources).into_iter().filter(|alert| severity.is_none_or(|severity| alert.severity() == severity));
+    let wanted = visible(&call.sources, None)
+        .into_iter()
+        .filter(|alert| severity.is_none_or(|severity| alert.severity() == severity));
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     Ok(json(&wanted.take(limit).map(Entry::from).collect::<Vec<_>>()))
 }
 
-/// All that are on now, the gravest first.
-pub(in crate::admin) fn visible(sources: &Sources) -> Vec<Alert> {
-    sources.lookout().look().alerts
+/// All that are on now, the gravest first; those of sites within a scope, if there is one.
+pub(in crate::admin) fn visible(sources: &Sources, scope: Option<&Scope>) -> Vec<Alert> {
+    let mut alerts = sources.lookout().look().alerts;
+    if let Some(scope) = scope {
+        alerts.retain(|alert| alert.site.as_deref().is_some_and(|site| scope.sees_site(site)));
+    }
+    alerts
 }
 
 /// One for each of as many sites as an edge may have, and then some.

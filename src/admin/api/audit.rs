@@ -2,6 +2,7 @@
 
 use serde_json::json as value;
 
+use super::realm::Realm;
 use super::{Call, Operation, Resource, aside};
 use crate::admin::problem::{Answer, Kind, Problem, json};
 use crate::store::StoreError;
@@ -9,8 +10,8 @@ use crate::store::StoreError;
 /// `audit`
 pub(super) static RESOURCE: Resource = Resource {
     operations: &[
-        Operation::get("audit", |call| Box::pin(aside(call, list))).asking(&["after", "limit"]),
-        Operation::get("audit/verification", |call| Box::pin(aside(call, verify))),
+        Operation::get("audit", |call| Box::pin(aside(call, list))).about(Realm::Edge).asking(&["after", "limit"]),
+        Operation::get("audit/verification", |call| Box::pin(aside(call, verify))).about(Realm::Edge),
     ],
     description: include_str!("audit.json"),
 };

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::realm::{Item, Realm};
 use super::sites::TOTAL;
 use super::standing::{Part, word};
 use super::{Call, Operation, Resource, aside, choices, now, state, timestamp};
@@ -19,10 +20,12 @@ use crate::overview::Band;
 pub(super) static RESOURCE: Resource = Resource {
     operations: &[
         Operation::get("certificates", |call| Box::pin(aside(call, list)))
+            .about(Realm::List(Item::Names))
             .asking(&["q", "host", "band", "offset", "limit"]),
         Operation::post("certificates/confirm-withdrawal", |call| Box::pin(confirm_withdrawal(call)))
+            .about(Realm::Edge)
             .asking(&["names"]),
-        Operation::get("certificates/{fingerprint}", |call| Box::pin(aside(call, one))),
+        Operation::get("certificates/{fingerprint}", |call| Box::pin(aside(call, one))).about(Realm::Certificate),
     ],
     description: include_str!("certificates.json"),
 };
@@ -115,7 +118,7 @@ pub(super) fn fingerprint_in(call: &Call) -> Result<String, Problem> {
     if is_one { Ok(fingerprint) } else { Err(not_in_service(given)) }
 }
 
-fn not_in_service(fingerprint: &str) -> Problem {
+pub(super) fn not_in_service(fingerprint: &str) -> Problem {
     let text = format!(
         "no certificate in service has the fingerprint {fingerprint:?}; `vitrine certs list` shows those there are"
     );

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::realm::Realm;
+use super::realm::Scope;
 use super::recorded::Note;
 use super::{Call, Operation, Resource, Takes, timestamp, unwritten};
 use crate::admin::Sources;
@@ -15,9 +17,11 @@ use crate::live::{Provision, Site};
 /// `sites/{site}/choice` and `local-ca`
 pub(super) static RESOURCE: Resource = Resource {
     operations: &[
-        Operation::post("sites/{site}/choice", |call| Box::pin(choose(call))).taking(Takes::Json),
-        Operation::delete("sites/{site}/choice", |call| Box::pin(take_back(call))),
-        Operation::get("local-ca", |call| Box::pin(local_root(call))),
+        Operation::post("sites/{site}/choice", |call| Box::pin(choose(call)))
+            .about(Realm::Site("site"))
+            .taking(Takes::Json),
+        Operation::delete("sites/{site}/choice", |call| Box::pin(take_back(call))).about(Realm::Site("site")),
+        Operation::get("local-ca", |call| Box::pin(local_root(call))).about(Realm::Open),
     ],
     description: include_str!("choices.json"),
 };
@@ -96,6 +100,19 @@ async fn choose(call: Call) -> Result<Answer, Problem> {
         )));
     }
     let pinned = pinned.iter().map(|given| given.replace(':', "").to_lowercase()).collect();
+    let pinned: Vec<String> = pinned;
+    if let Some(scope) = Scope::of(&call.caller, &call.sources) {
+        let index = call.sources.certificates.snapshot();
+        let is_seen = |print: &String| {
+            let served = index.certificates().iter().find(|served| *served.facts.fingerprint == **print);
+            let names: Vec<String> =
+                served.into_iter().flat_map(|served| served.names.iter()).map(ToString::to_string).collect();
+            scope.touched(names.iter().map(String::as_str)).iter().any(|site| scope.sees_site(site))
+        };
+        if let Some(foreign) = pinned.iter().find(|print| !is_seen(print)) {
+            return Err(super::certificates::not_in_service(foreign));
+        }
+    }
     let choosing = Choosing { provision, pinned, by: call.caller.name() };
     decide(&call, Some(choosing)).await
 }

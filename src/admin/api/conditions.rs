@@ -11,6 +11,7 @@ use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::call::{Call, Content};
 use super::query::Query;
+use super::realm::{self, Scope};
 use super::route::{self, Operation};
 use super::{RESOURCES, Resource};
 use crate::admin::problem::{Answer, Kind, Problem};
@@ -104,7 +105,9 @@ async fn current(resources: &[&'static Resource], path: &str, call: &Call) -> Re
         content: Content::None,
         conditions: Conditions::default(),
     };
+    let scope = Scope::of(&call.caller, &call.sources);
     let answer = (found.operation.run)(question).await?;
+    let answer = realm::filtered(found.operation, scope, None, answer).await?;
     let Ok(content) = answer.into_body().collect().await;
     Ok(Tag::of(&content.to_bytes()))
 }

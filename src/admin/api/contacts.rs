@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::realm::Realm;
 use super::recorded::Note;
 use super::{Call, Operation, Resource, Takes, aside, timestamp, unwritten};
 use crate::admin::problem::{Answer, Kind, Problem, created, json};
@@ -14,14 +15,23 @@ use crate::words::Language;
 /// `contacts` and `notices`
 pub(super) static RESOURCE: Resource = Resource {
     operations: &[
-        Operation::get("contacts", |call| Box::pin(aside(call, |call| Ok(json(&list(call)))))),
-        Operation::post("contacts", |call| Box::pin(aside(call, make))).taking(Takes::Json).even_frozen(),
-        Operation::get("contacts/{id}", |call| Box::pin(aside(call, |call| Ok(json(&Entry::of(&find(call)?)))))),
-        Operation::patch("contacts/{id}", |call| Box::pin(aside(call, change))).taking(Takes::Json).even_frozen(),
-        Operation::delete("contacts/{id}", |call| Box::pin(aside(call, remove))).even_frozen(),
-        Operation::post("contacts/{id}/test", |call| Box::pin(test(call))).even_frozen(),
-        Operation::get("notices", |call| Box::pin(aside(call, |call| Ok(json(&waiting(call)))))),
-        Operation::post("notices/retry", |call| Box::pin(aside(call, |call| Ok(json(&retry(call)))))).even_frozen(),
+        Operation::get("contacts", |call| Box::pin(aside(call, |call| Ok(json(&list(call)))))).about(Realm::Edge),
+        Operation::post("contacts", |call| Box::pin(aside(call, make)))
+            .about(Realm::Edge)
+            .taking(Takes::Json)
+            .even_frozen(),
+        Operation::get("contacts/{id}", |call| Box::pin(aside(call, |call| Ok(json(&Entry::of(&find(call)?))))))
+            .about(Realm::Hidden),
+        Operation::patch("contacts/{id}", |call| Box::pin(aside(call, change)))
+            .about(Realm::Hidden)
+            .taking(Takes::Json)
+            .even_frozen(),
+        Operation::delete("contacts/{id}", |call| Box::pin(aside(call, remove))).about(Realm::Hidden).even_frozen(),
+        Operation::post("contacts/{id}/test", |call| Box::pin(test(call))).about(Realm::Hidden).even_frozen(),
+        Operation::get("notices", |call| Box::pin(aside(call, |call| Ok(json(&waiting(call)))))).about(Realm::Edge),
+        Operation::post("notices/retry", |call| Box::pin(aside(call, |call| Ok(json(&retry(call))))))
+            .about(Realm::Edge)
+            .even_frozen(),
     ],
     description: include_str!("contacts.json"),
 };

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::choices;
 use super::orders::Managed;
+use super::realm::Realm;
 use super::serving::{Asked, Candidates, Host, host};
 use super::upstreams::{self, Entry};
 use super::{Call, Operation, Resource, aside, now};
@@ -22,7 +23,9 @@ use crate::name::{HostPattern, NameBuffer};
 
 /// `explain`
 pub(super) static RESOURCE: Resource = Resource {
-    operations: &[Operation::get("explain", |call| Box::pin(aside(call, explain))).asking(&["url", "client"])],
+    operations: &[Operation::get("explain", |call| Box::pin(aside(call, explain)))
+        .about(Realm::Explanation)
+        .asking(&["url", "client"])],
     description: include_str!("explain.json"),
 };
 

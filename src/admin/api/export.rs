@@ -5,6 +5,7 @@ use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
 use super::certificates::fingerprint_in;
+use super::realm::Realm;
 use super::recorded::Note;
 use super::versions::{intake, unknown};
 use super::{Call, Operation, Resource, Takes};
@@ -15,6 +16,7 @@ use crate::certs::{Export, NotExported};
 /// `certificates/{fingerprint}/export`
 pub(super) static RESOURCE: Resource = Resource {
     operations: &[Operation::post("certificates/{fingerprint}/export", |call| Box::pin(export(call)))
+        .about(Realm::Certificate)
         .taking(Takes::Json)
         .with_right(Right::Export)
         .even_frozen()],

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::realm::Realm;
 use super::recorded::Note;
 use super::route::Operation;
 use super::{Call, Resource, Takes, end, now, timestamp, unwritten};
@@ -14,16 +15,17 @@ use crate::telemetry::LogLevel;
 /// `levers`, `sites/{site}/maintenance`, `denied`, `freeze` and `log-level`
 pub(super) static RESOURCE: Resource = Resource {
     operations: &[
-        Operation::get("levers", |call| Box::pin(async move { Ok(all(&call)) })),
+        Operation::get("levers", |call| Box::pin(async move { Ok(all(&call)) })).about(Realm::Edge),
         Operation::post("sites/{site}/maintenance", |call| Box::pin(maintenance(call)))
+            .about(Realm::Levers)
             .taking(Takes::Json)
             .even_frozen(),
-        Operation::post("denied", |call| Box::pin(deny(call))).taking(Takes::Json).even_frozen(),
-        Operation::delete("denied/{network}", |call| Box::pin(admit(call))).even_frozen(),
-        Operation::post("freeze", |call| Box::pin(freeze(call))).taking(Takes::Json).even_frozen(),
-        Operation::delete("freeze", |call| Box::pin(thaw(call))).even_frozen(),
-        Operation::post("log-level", |call| Box::pin(log(call))).taking(Takes::Json).even_frozen(),
-        Operation::delete("log-level", |call| Box::pin(log_as_configured(call))).even_frozen(),
+        Operation::post("denied", |call| Box::pin(deny(call))).about(Realm::Edge).taking(Takes::Json).even_frozen(),
+        Operation::delete("denied/{network}", |call| Box::pin(admit(call))).about(Realm::Hidden).even_frozen(),
+        Operation::post("freeze", |call| Box::pin(freeze(call))).about(Realm::Edge).taking(Takes::Json).even_frozen(),
+        Operation::delete("freeze", |call| Box::pin(thaw(call))).about(Realm::Edge).even_frozen(),
+        Operation::post("log-level", |call| Box::pin(log(call))).about(Realm::Edge).taking(Takes::Json).even_frozen(),
+        Operation::delete("log-level", |call| Box::pin(log_as_configured(call))).about(Realm::Edge).even_frozen(),
     ],
     description: include_str!("levers.json"),
 };

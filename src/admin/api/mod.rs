@@ -15,8 +15,10 @@ mod levers;
 mod objects;
 mod openapi;
 mod orders;
+mod organisations;
 mod plan;
 mod query;
+mod realm;
 mod recorded;
 mod rejected;
 mod requests;
@@ -45,12 +47,13 @@ use self::conditions::Conditions;
 pub(super) use self::form::Form;
 use self::query::Query;
 pub(super) use self::query::unescaped_pairs;
+pub(super) use self::realm::Scope;
 use self::route::Found;
 use self::route::{Match, Operation, Resource};
 pub(super) use self::route::{Takes, parameters};
 pub(super) use self::sites::TOTAL;
 use super::problem::{Answer, Kind, Problem};
-use super::rights::Caller;
+use super::rights::{Caller, Right};
 use super::upload::Upload;
 use super::{Sources, now};
 use crate::store::StoreError;
@@ -67,7 +70,7 @@ pub(super) async fn answer(
     let or_nobody = |problem| caller.known().err().unwrap_or(problem);
     let below = path.strip_prefix("/api/v1/").ok_or_else(|| or_nobody(Problem::unknown(path)))?;
     let Match { operation, parameters } = find(&head.method, path, below).map_err(or_nobody)?;
-    caller.demand(operation.right)?;
+    demand(&caller, operation)?;
     if !matches!(head.method, Method::GET | Method::HEAD) {
         let mut shown = head.headers.get_all(CSRF).iter();
         caller.demand_csrf(shown.next().filter(|_| shown.next().is_none()).map(HeaderValue::as_bytes))?;
@@ -93,7 +96,7 @@ pub(super) async fn ask(
     sources: &Arc<Sources>,
 ) -> Result<Answer, Problem> {
     let Match { operation, parameters } = find(method, path, path)?;
-    caller.demand(operation.right)?;
+    demand(caller, operation)?;
     let query = Query::read(Some(query), operation.query)?;
     // Whoever is at a page changes what is there when it comes: pages say what they go by themselves.
     let conditions = Conditions::whatever_is_there(operation.method == Method::PATCH);
@@ -108,11 +111,20 @@ fn find(method: &Method, path: &str, below: &str) -> Result<Match, Problem> {
     })
 }
 
-async fn run(operation: &'static Operation, path: &str, call: Call) -> Result<Answer, Problem> {
-    match recorded::is_due(operation) {
-        true => recorded::run(operation, path, call).await,
-        false => (operation.run)(call).await,
-    }
+/// Refuses who may not. Whoever has a role for some organisations is told first whether there is something of theirs, by [`realm::guard`].
+fn demand(caller: &Caller, operation: &Operation) -> Result<(), Problem> {
+    if caller.organisations().is_some() && caller.may(Right::Read) { Ok(()) } else { caller.demand(operation.right) }
+}
+
+async fn run(operation: &'static Operation, path: &str, mut call: Call) -> Result<Answer, Problem> {
+    realm::guard(operation, &call).await?;
+    call.caller.demand(operation.right)?;
+    let (part, scope) = (realm::whole(operation, &mut call), Scope::of(&call.caller, &call.sources));
+    let answer = match recorded::is_due(operation) {
+        true => recorded::run(operation, path, call).await?,
+        false => (operation.run)(call).await?,
+    };
+    realm::filtered(operation, scope, part, answer).await
 }
 
 /// What there is. A new resource is a file of its own with its description beside it, and a line here.
@@ -136,6 +148,7 @@ static RESOURCES: &[&Resource] = &[
     &session::RESOURCE,
     &setup::RESOURCE,
     &users::RESOURCE,
+    &organisations::RESOURCE,
     &audit::RESOURCE,
     &openapi::RESOURCE,
 ];

@@ -2,26 +2,32 @@
 
 mod brought;
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use self::brought::Brought;
+use super::realm::{Item, Realm, Scope};
 use super::recorded::Note;
 use super::versions::FileFlaw;
 use super::{Call, Operation, Resource, Takes, now, state, timestamp, unwritten};
 use crate::admin::Sources;
 use crate::admin::problem::{Answer, Kind, Problem, json};
-use crate::certs::{self, ApplePayCertificate, End, IntakeHandle, NotKept, ObjectVersion};
+use crate::certs::{self, ApplePayCertificate, End, IntakeHandle, NewContent, NotKept, ObjectVersion};
 use crate::live::{CertIndex, RouteTable};
 
 /// `objects`
 pub(super) static RESOURCE: Resource = Resource {
     operations: &[
-        Operation::get("objects", |call| Box::pin(list(call))),
+        Operation::get("objects", |call| Box::pin(list(call))).about(Realm::List(Item::Names)),
         Operation::post("objects", |call| Box::pin(add(call)))
+            .about(Realm::Sent)
             .taking(Takes::Form(&["file", "type", "site", "expires", "id", "password"])),
-        Operation::get("objects/{id}", |call| Box::pin(show(call))),
-        Operation::delete("objects/{id}", |call| Box::pin(remove(call))),
-        Operation::post("objects/{id}/rollback", |call| Box::pin(roll_back(call))).asking(&["version"]),
+        Operation::get("objects/{id}", |call| Box::pin(show(call))).about(Realm::Object),
+        Operation::delete("objects/{id}", |call| Box::pin(remove(call))).about(Realm::Object),
+        Operation::post("objects/{id}/rollback", |call| Box::pin(roll_back(call)))
+            .about(Realm::Object)
+            .asking(&["version"]),
     ],
     description: include_str!("objects.json"),
 };
@@ -150,10 +156,27 @@ async fn show(call: Call) -> Result<Answer, Problem> {
 async fn add(call: Call) -> Result<Answer, Problem> {
     let Brought { new, left_over } = brought::read(&call).await?;
     let id = new.id.clone().or_else(|| new.what.own_id()).unwrap_or_default();
+    if let Some(scope) = Scope::of(&call.caller, &call.sources) {
+        let mut sites: BTreeSet<String> = sites_of(&new.what).into_iter().collect();
+        // A version of what others' sites show is theirs too.
+        let ledger = call.sources.intake.as_ref().map(|intake| intake.ledger());
+        let known = ledger.iter().flat_map(|ledger| ledger.objects.iter()).filter(|object| object.id == id);
+        let versions = known.flat_map(|object| &object.versions);
+        sites.extend(versions.flat_map(|version| version.sites.iter().cloned()));
+        scope.demand_new(&sites)?;
+    }
     let object = intake(&call)?.add_object(new).await.map_err(|why| problem(&id, why))?;
     let done = Note::of(format!("objects/{}", object.id), format!("version {}", object.current));
     let object = one(&call.sources, &object)?;
     Ok(done.on(json(&Kept { object, left_over: left_over.into_iter().map(FileFlaw::of).collect() })))
+}
+
+/// The sites that show it.
+fn sites_of(what: &NewContent) -> Vec<String> {
+    match what {
+        NewContent::Proof { sites, .. } => sites.clone(),
+        NewContent::Certificate(_) => Vec::new(),
+    }
 }
 
 async fn roll_back(call: Call) -> Result<Answer, Problem> {

@@ -6,13 +6,14 @@ use http::Method;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use super::realm::Realm;
 use super::route::{Operation, Takes};
 use super::{Call, RESOURCES, Resource};
 use crate::admin::problem::{Answer, Kind, Problem, document};
 
 /// `openapi.json`
 pub(super) static RESOURCE: Resource = Resource {
-    operations: &[Operation::get("openapi.json", |call| Box::pin(answer(call)))],
+    operations: &[Operation::get("openapi.json", |call| Box::pin(answer(call))).about(Realm::Open)],
     description: include_str!("openapi.json"),
 };
 
@@ -91,6 +92,7 @@ fn complete(operation: &Operation, described: &mut Map<String, Value>) {
     let name = operation.path.replace(['/', '-', '.'], "_").replace(['{', '}'], "");
     described.insert("operationId".into(), json!(format!("{}_{name}", operation.method.as_str().to_ascii_lowercase())));
     described.insert("x-vitrine-right".into(), json!(operation.right.word()));
+    described.insert("x-vitrine-realm".into(), json!(operation.realm.map_or("edge", Realm::word)));
     let terms = operation.right.terms();
     described.entry("description").or_insert_with(|| json!(terms));
     let replaces = matches!(operation.method, Method::PUT | Method::PATCH);
@@ -200,6 +202,18 @@ mod tests {
             let media: Vec<_> = bodies.iter().map(|(media, _)| media.as_str()).collect();
             let taken = operation.takes.media_type();
             assert_eq!(media, if taken.is_empty() { vec![] } else { vec![taken] }, "{place}");
+        }
+    }
+
+    #[test]
+    fn every_operation_says_what_it_is_about() {
+        for operation in operations() {
+            assert!(
+                operation.realm.is_some(),
+                "{} {}: whose is it? say .about(Realm::…)",
+                operation.method,
+                operation.path
+            );
         }
     }
 

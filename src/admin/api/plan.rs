@@ -3,13 +3,16 @@
 use serde::Serialize;
 
 use super::acme::{authorities, not_done};
+use super::realm::Realm;
 use super::{Call, Operation, Resource, aside, now, timestamp};
 use crate::acme::{Plan, PlannedIssuer, PlannedOrder};
 use crate::admin::problem::{Answer, Problem, json};
 
 /// `acme/plan`.
 pub(super) static RESOURCE: Resource = Resource {
-    operations: &[Operation::get("acme/plan", |call| Box::pin(aside(call, plan))).asking(&["days", "new"])],
+    operations: &[Operation::get("acme/plan", |call| Box::pin(aside(call, plan)))
+        .about(Realm::Edge)
+        .asking(&["days", "new"])],
     description: include_str!("plan.json"),
 };
 

@@ -27,6 +27,14 @@ impl Query {
         Ok(Self(found))
     }
 
+    /// Takes out which part of a list is asked for: where it begins, and how long it is.
+    pub(super) fn take_part(&mut self) -> (usize, Option<usize>) {
+        let number = |name: &str| self.value(name).and_then(|value| value.parse().ok());
+        let part = (number("offset").unwrap_or(0), number("limit"));
+        self.0.retain(|(name, _)| !matches!(*name, "offset" | "limit"));
+        part
+    }
+
     /// A parameter's value.
     pub(in crate::admin) fn value(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(found, _)| *found == name).map(|(_, value)| value.as_str())

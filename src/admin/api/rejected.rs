@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::realm::Realm;
 use super::{Operation, Resource, aside, now, timestamp};
 use crate::acme::SiteStanding;
 use crate::admin::Sources;
@@ -13,8 +14,10 @@ use crate::certs::{IntakeHandle, Ledger, NoticeState};
 /// `rejected` and `alarms`
 pub(super) static RESOURCE: Resource = Resource {
     operations: &[
-        Operation::get("rejected", |call| Box::pin(aside(call, |call| Ok(json(&list(&call.sources)))))),
-        Operation::get("alarms", |call| Box::pin(aside(call, |call| Ok(json(&alarms(&call.sources)))))),
+        Operation::get("rejected", |call| Box::pin(aside(call, |call| Ok(json(&list(&call.sources))))))
+            .about(Realm::Edge),
+        Operation::get("alarms", |call| Box::pin(aside(call, |call| Ok(json(&alarms(&call.sources))))))
+            .about(Realm::Edge),
     ],
     description: include_str!("rejected.json"),
 };

@@ -1,5 +1,6 @@
 //! Certificate signing requests: made here, signed elsewhere, completed by what comes back.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
@@ -7,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
+use super::realm::{Item, Realm, Scope, sites_sent};
 use super::recorded::Note;
 use super::versions::{not_received, rejected};
 use super::{Call, Operation, Resource, Takes, aside, now, state, timestamp, unwritten};
@@ -20,15 +22,22 @@ use crate::certs::{
 /// `requests`
 pub(super) static RESOURCE: Resource = Resource {
     operations: &[
-        Operation::get("requests", |call| Box::pin(aside(call, list))),
-        Operation::post("requests", |call| Box::pin(aside(call, make))).taking(Takes::Json),
-        Operation::get("requests/{id}", |call| Box::pin(aside(call, one))),
-        Operation::patch("requests/{id}", |call| Box::pin(aside(call, amend))).taking(Takes::Json),
-        Operation::delete("requests/{id}", |call| Box::pin(aside(call, discard))).asking(&["confirm"]),
-        Operation::get("requests/{id}/request.pem", |call| Box::pin(aside(call, pem))),
+        Operation::get("requests", |call| Box::pin(aside(call, list))).about(Realm::List(Item::Request)),
+        Operation::post("requests", |call| Box::pin(aside(call, make))).about(Realm::Sent).taking(Takes::Json),
+        Operation::get("requests/{id}", |call| Box::pin(aside(call, one))).about(Realm::Request),
+        Operation::patch("requests/{id}", |call| Box::pin(aside(call, amend)))
+            .about(Realm::Request)
+            .taking(Takes::Json),
+        Operation::delete("requests/{id}", |call| Box::pin(aside(call, discard)))
+            .about(Realm::Request)
+            .asking(&["confirm"]),
+        Operation::get("requests/{id}/request.pem", |call| Box::pin(aside(call, pem))).about(Realm::Request),
         Operation::post("requests/{id}/complete", |call| Box::pin(complete(call)))
+            .about(Realm::Request)
             .taking(Takes::Form(&["certificate"])),
-        Operation::post("requests/{id}/renew", |call| Box::pin(aside(call, renew))).taking(Takes::Json),
+        Operation::post("requests/{id}/renew", |call| Box::pin(aside(call, renew)))
+            .about(Realm::Request)
+            .taking(Takes::Json),
     ],
     description: include_str!("requests.json"),
 };
@@ -149,6 +158,7 @@ struct Making {
 fn make(call: &Call) -> Result<Answer, Problem> {
     let Making { mut request, order } = call.json()?;
     fill_in(&mut request, &call.sources)?;
+    demand_own(call, &request)?;
     let (details, order) = match (request.read(), order.read()) {
         (Ok(details), Ok(order)) => (details, order),
         (details, order) => {
@@ -184,6 +194,7 @@ fn amend(call: &Call) -> Result<Answer, Problem> {
         draft.sites = sites;
         check_sites(&draft.sites, &call.sources)?;
     }
+    demand_own(call, &draft)?;
     let details = draft.read().map_err(|mistakes| refused(mistakes.into()))?;
     let listed = requests.amend(id, known.revision, order, details.sites).map_err(refused)?;
     looked_at_again(&call.sources);
@@ -221,6 +232,7 @@ fn renew(call: &Call) -> Result<Answer, Problem> {
     let known = requests.find(id).map_err(refused)?.request;
     let draft: Draft = merged(&known.details.draft(), request)?;
     check_sites(&draft.sites, &call.sources)?;
+    demand_own(call, &draft)?;
     let details = draft.read().map_err(|mistakes| refused(mistakes.into()))?;
     let listed = requests.renew_with_new_key(id, details, now()).map_err(refused)?;
     looked_at_again(&call.sources);
@@ -288,7 +300,31 @@ fn fill_in(draft: &mut Draft, sources: &Sources) -> Result<(), Problem> {
         let chosen = routes.sites().iter().filter(|site| draft.sites.iter().any(|name| **name == *site.name));
         draft.names = chosen.flat_map(|site| &site.hosts).map(ToString::to_string).collect();
     }
+    if is_for_server {
+        fill_in_company(draft, sources);
+    }
     Ok(())
+}
+
+/// Whoever has a role for some organisations asks for certificates of their sites alone.
+fn demand_own(call: &Call, draft: &Draft) -> Result<(), Problem> {
+    let Some(scope) = Scope::of(&call.caller, &call.sources) else { return Ok(()) };
+    scope.demand_new(&sites_sent(&scope, &serde_json::to_value(draft).unwrap_or_default()))
+}
+
+/// What is said of no company is said of the one that owns all sites of the request.
+fn fill_in_company(draft: &mut Draft, sources: &Sources) {
+    let owners: BTreeSet<_> = draft.sites.iter().map(|site| sources.people.organisation_of(site)).collect();
+    let Some(Some(owner)) = owners.first().filter(|_| owners.len() == 1) else { return };
+    let Some(company) = sources.people.organisation(owner).map(|owner| owner.details.company) else { return };
+    let is_said = |text: &String| !text.is_empty();
+    let said = [&draft.organisation, &draft.locality, &draft.state, &draft.country];
+    if said.into_iter().any(is_said) || !draft.organisational_units.is_empty() {
+        return;
+    }
+    draft.organisation = company.organisation;
+    draft.organisational_units = Some(company.unit).filter(is_said).into_iter().collect();
+    (draft.locality, draft.state, draft.country) = (company.locality, company.state, company.country);
 }
 
 /// A name that no site has is most often a slip.

@@ -7,6 +7,7 @@ use http::Method;
 
 use super::call::Call;
 use super::query::unescaped;
+use super::realm::Realm;
 use crate::admin::problem::{Answer, Problem};
 use crate::admin::rights::Right;
 
@@ -32,6 +33,8 @@ pub(super) struct Operation {
     pub(super) takes: Takes,
     /// Whether it may be ordered while all that changes stands still.
     pub(super) even_frozen: bool,
+    /// What it is about, for whoever has a role for some organisations alone.
+    pub(super) realm: Option<Realm>,
     /// Does it.
     pub(super) run: Run,
 }
@@ -72,12 +75,18 @@ impl Operation {
     }
 
     const fn new(method: Method, right: Right, path: &'static str, run: Run) -> Self {
-        Self { method, path, right, query: &[], takes: Takes::Nothing, even_frozen: false, run }
+        Self { method, path, right, query: &[], takes: Takes::Nothing, even_frozen: false, realm: None, run }
     }
 
     /// The same, and these may stand behind the `?`.
     pub(super) const fn asking(mut self, query: &'static [&'static str]) -> Self {
         self.query = query;
+        self
+    }
+
+    /// The same, and this is what it is about.
+    pub(super) const fn about(mut self, realm: Realm) -> Self {
+        self.realm = Some(realm);
         self
     }
 

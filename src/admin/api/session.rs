@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::export::required_secret;
+use super::realm::Realm;
 use super::recorded::Note;
 use super::users::Entry;
 use super::{Call, Operation, Resource, Takes, aside, timestamp};
@@ -20,18 +21,31 @@ use crate::admin::rights::{Person, Proof, Right, Way};
 pub(super) static RESOURCE: Resource = Resource {
     operations: &[
         Operation::post("session", |call| Box::pin(begin(call)))
+            .about(Realm::Open)
             .taking(Takes::Json)
             .with_right(Right::Anyone)
             .even_frozen(),
-        Operation::get("session", |call| Box::pin(async move { show(&call) })).with_right(Right::Account),
-        Operation::delete("session", |call| Box::pin(aside(call, end))).with_right(Right::Account).even_frozen(),
+        Operation::get("session", |call| Box::pin(async move { show(&call) }))
+            .about(Realm::Open)
+            .with_right(Right::Account),
+        Operation::delete("session", |call| Box::pin(aside(call, end)))
+            .about(Realm::Open)
+            .with_right(Right::Account)
+            .even_frozen(),
         Operation::post("session/password", |call| Box::pin(replace_password(call)))
+            .about(Realm::Open)
             .taking(Takes::Json)
             .with_right(Right::Account)
             .even_frozen(),
-        Operation::get("sessions", |call| Box::pin(async move { list(&call) })).with_right(Right::Account),
-        Operation::delete("sessions", |call| Box::pin(aside(call, end_all))).with_right(Right::Account).even_frozen(),
+        Operation::get("sessions", |call| Box::pin(async move { list(&call) }))
+            .about(Realm::Open)
+            .with_right(Right::Account),
+        Operation::delete("sessions", |call| Box::pin(aside(call, end_all)))
+            .about(Realm::Open)
+            .with_right(Right::Account)
+            .even_frozen(),
         Operation::delete("sessions/{id}", |call| Box::pin(aside(call, end_one)))
+            .about(Realm::Open)
             .with_right(Right::Account)
             .even_frozen(),
     ],

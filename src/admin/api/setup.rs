@@ -5,6 +5,7 @@ use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use super::export::required_secret;
+use super::realm::Realm;
 use super::recorded::Note;
 use super::session::{not_begun, shown, too_many};
 use super::users::{name_in, not_changed};
@@ -16,8 +17,11 @@ use crate::admin::rights::{Right, Way};
 /// `setup`
 pub(super) static RESOURCE: Resource = Resource {
     operations: &[
-        Operation::get("setup", |call| Box::pin(async move { show(&call) })).with_right(Right::Anyone),
+        Operation::get("setup", |call| Box::pin(async move { show(&call) }))
+            .about(Realm::Open)
+            .with_right(Right::Anyone),
         Operation::post("setup", |call| Box::pin(make(call)))
+            .about(Realm::Open)
             .taking(Takes::Json)
             .with_right(Right::Anyone)
             .even_frozen(),

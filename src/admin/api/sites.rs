@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::choices::{self, Provided};
 use super::orders::Managed;
+use super::realm::{Item, Realm};
 use super::recorded::Note;
 use super::serving::{Asked, Candidates, Host, host};
 use super::standing::{Standing, Wanted};
@@ -23,11 +24,13 @@ use crate::overview::SiteState;
 /// `sites`
 pub(super) static RESOURCE: Resource = Resource {
     operations: &[
-        Operation::get("sites", |call| Box::pin(aside(call, list))).asking(Wanted::NAMES),
-        Operation::get("sites/{name}", |call| Box::pin(aside(call, one))),
-        Operation::post("sites", |call| Box::pin(add(call))).taking(Takes::Json),
-        Operation::delete("sites/{name}", |call| Box::pin(remove(call))),
-        Operation::post("sites/{name}/renew", |call| Box::pin(renew(call))),
+        Operation::get("sites", |call| Box::pin(aside(call, list)))
+            .about(Realm::List(Item::Site))
+            .asking(Wanted::NAMES),
+        Operation::get("sites/{name}", |call| Box::pin(aside(call, one))).about(Realm::Site("name")),
+        Operation::post("sites", |call| Box::pin(add(call))).about(Realm::Edge).taking(Takes::Json),
+        Operation::delete("sites/{name}", |call| Box::pin(remove(call))).about(Realm::Site("name")),
+        Operation::post("sites/{name}/renew", |call| Box::pin(renew(call))).about(Realm::Site("name")),
     ],
     description: include_str!("sites.json"),
 };

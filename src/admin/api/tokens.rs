@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::realm::Realm;
 use super::recorded::Note;
+use super::users::check_organisations;
 use super::{Call, Operation, Resource, Takes, aside, end, now, timestamp, unwritten};
 use crate::admin::problem::{Answer, Kind, Problem, created, json};
 use crate::admin::rights::{Right, Role};
@@ -11,13 +13,19 @@ use crate::admin::tokens::{NotMade, Record};
 /// `tokens`
 pub(super) static RESOURCE: Resource = Resource {
     operations: &[
-        Operation::get("tokens", |call| Box::pin(aside(call, |call| Ok(json(&list(call)))))).with_right(Right::Own),
+        Operation::get("tokens", |call| Box::pin(aside(call, |call| Ok(json(&list(call))))))
+            .about(Realm::Edge)
+            .with_right(Right::Own),
         Operation::post("tokens", |call| Box::pin(aside(call, make)))
+            .about(Realm::Edge)
             .taking(Takes::Json)
             .with_right(Right::Own)
             .even_frozen(),
-        Operation::get("tokens/{id}", |call| Box::pin(aside(call, one))).with_right(Right::Own),
-        Operation::delete("tokens/{id}", |call| Box::pin(aside(call, revoke))).with_right(Right::Own).even_frozen(),
+        Operation::get("tokens/{id}", |call| Box::pin(aside(call, one))).about(Realm::Hidden).with_right(Right::Own),
+        Operation::delete("tokens/{id}", |call| Box::pin(aside(call, revoke)))
+            .about(Realm::Hidden)
+            .with_right(Right::Own)
+            .even_frozen(),
     ],
     description: include_str!("tokens.json"),
 };
@@ -28,6 +36,7 @@ struct Entry {
     id: String,
     name: String,
     role: Role,
+    organisations: Vec<String>,
     state: &'static str,
     created: String,
     expires: Option<String>,
@@ -44,6 +53,7 @@ impl Entry {
             id: record.id,
             name: record.name,
             role: record.role,
+            organisations: record.organisations,
         }
     }
 }
@@ -72,24 +82,31 @@ struct Order {
     name: String,
     role: Role,
     expires: Option<String>,
+    #[serde(default)]
+    organisations: Vec<String>,
 }
 
 fn make(call: &Call) -> Result<Answer, Problem> {
-    let Order { name, role, expires } = call.json()?;
+    let Order { name, role, expires, organisations } = call.json()?;
     if !(1..=LONGEST_NAME).contains(&name.chars().count()) || name.contains(char::is_control) {
         return Err(Problem::malformed(format!("name: expected 1 to {LONGEST_NAME} letters on one line")));
     }
+    if role == Role::Export && !organisations.is_empty() {
+        return Err(Problem::malformed("organisations: expected none with the role export, which is for the edge"));
+    }
+    check_organisations(call, organisations.iter())?;
     let now = now();
     let expires = end(expires.as_deref(), now)?;
-    let (record, token) = call.sources.tokens.make(&name, role, now, expires).map_err(|error| match error {
-        NotMade::NameTaken => {
-            let text = format!("there is a token of the name {name:?}; revoke it, or choose another name");
-            Problem::new(Kind::Conflict, text)
-        }
-        NotMade::TooMany => Problem::new(Kind::Conflict, "there are as many tokens as there may be; revoke some"),
-        NotMade::NoRandomness => Problem::new(Kind::Internal, "the system gives no random numbers"),
-        NotMade::Unwritten(error) => unwritten(&error),
-    })?;
+    let (record, token) =
+        call.sources.tokens.make(&name, role, organisations, now, expires).map_err(|error| match error {
+            NotMade::NameTaken => {
+                let text = format!("there is a token of the name {name:?}; revoke it, or choose another name");
+                Problem::new(Kind::Conflict, text)
+            }
+            NotMade::TooMany => Problem::new(Kind::Conflict, "there are as many tokens as there may be; revoke some"),
+            NotMade::NoRandomness => Problem::new(Kind::Internal, "the system gives no random numbers"),
+            NotMade::Unwritten(error) => unwritten(&error),
+        })?;
     let done = Note::of(format!("tokens/{}", record.id), format!("{name:?}, role {}", role.word()));
     Ok(done.on(created(&Made { entry: Entry::of(record, None), token: &token })))
 }

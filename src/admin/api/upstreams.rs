@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::realm::Realm;
 use super::recorded::Note;
 use super::{Call, Operation, Resource, Takes, aside, levers};
 use crate::admin::problem::{Answer, Kind, Problem, json};
@@ -15,8 +16,11 @@ use crate::live::{Condition, Lever, Load, Member, RouteTable, UpstreamState, Whe
 /// `upstreams`
 pub(super) static RESOURCE: Resource = Resource {
     operations: &[
-        Operation::get("upstreams", |call| Box::pin(aside(call, list))),
-        Operation::post("upstreams/{upstream}", |call| Box::pin(pull(call))).taking(Takes::Json).even_frozen(),
+        Operation::get("upstreams", |call| Box::pin(aside(call, list))).about(Realm::Edge),
+        Operation::post("upstreams/{upstream}", |call| Box::pin(pull(call)))
+            .about(Realm::Hidden)
+            .taking(Takes::Json)
+            .even_frozen(),
     ],
     description: include_str!("upstreams.json"),
 };

@@ -1,28 +1,47 @@
 //! The users: who may sign in, and what each may do.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::export::secret;
+use super::realm::Realm;
 use super::recorded::Note;
 use super::{Call, Operation, Resource, Takes, timestamp, unwritten};
-use crate::admin::people::{NotChanged, User, UserName, UserRole, password_flaw};
+use crate::admin::people::{Grants, NotChanged, User, UserName, UserRole, password_flaw};
 use crate::admin::problem::{Answer, Kind, Problem, created, json};
 use crate::admin::rights::{Right, Way};
 
 /// `users`
 pub(super) static RESOURCE: Resource = Resource {
     operations: &[
-        Operation::get("users", |call| Box::pin(async move { Ok(list(&call)) })).with_right(Right::Own),
-        Operation::post("users", |call| Box::pin(add(call))).taking(Takes::Json).with_right(Right::Own).even_frozen(),
-        Operation::get("users/{id}", |call| Box::pin(async move { one(&call) })).with_right(Right::Own),
-        Operation::patch("users/{id}", |call| Box::pin(change(call)))
+        Operation::get("users", |call| Box::pin(async move { Ok(list(&call)) }))
+            .about(Realm::Edge)
+            .with_right(Right::Own),
+        Operation::post("users", |call| Box::pin(add(call)))
+            .about(Realm::Edge)
             .taking(Takes::Json)
             .with_right(Right::Own)
             .even_frozen(),
-        Operation::delete("users/{id}", |call| Box::pin(remove(call))).with_right(Right::Own).even_frozen(),
-        Operation::post("users/{id}/reset", |call| Box::pin(reset(call))).with_right(Right::Own).even_frozen(),
+        Operation::get("users/{id}", |call| Box::pin(async move { one(&call) }))
+            .about(Realm::Hidden)
+            .with_right(Right::Own),
+        Operation::patch("users/{id}", |call| Box::pin(change(call)))
+            .about(Realm::Hidden)
+            .taking(Takes::Json)
+            .with_right(Right::Own)
+            .even_frozen(),
+        Operation::delete("users/{id}", |call| Box::pin(remove(call)))
+            .about(Realm::Hidden)
+            .with_right(Right::Own)
+            .even_frozen(),
+        Operation::post("users/{id}/reset", |call| Box::pin(reset(call)))
+            .about(Realm::Hidden)
+            .with_right(Right::Own)
+            .even_frozen(),
         Operation::delete("users/{id}/sessions", |call| Box::pin(super::aside(call, sign_out)))
+            .about(Realm::Hidden)
             .with_right(Right::Own)
             .even_frozen(),
     ],
@@ -34,7 +53,8 @@ pub(super) static RESOURCE: Resource = Resource {
 pub(super) struct Entry {
     id: String,
     name: String,
-    role: UserRole,
+    role: Option<UserRole>,
+    organisations: BTreeMap<String, UserRole>,
     created: String,
     must_choose_password: bool,
 }
@@ -44,7 +64,8 @@ impl Entry {
         Self {
             id: user.id.clone(),
             name: user.name.to_string(),
-            role: user.role,
+            role: user.grants.role,
+            organisations: user.grants.organisations.clone(),
             created: timestamp(user.created),
             must_choose_password: user.one_time_until.is_some(),
         }
@@ -72,20 +93,23 @@ fn one(call: &Call) -> Result<Answer, Problem> {
 #[serde(deny_unknown_fields)]
 struct Order {
     name: String,
-    role: UserRole,
+    role: Option<UserRole>,
+    #[serde(default)]
+    organisations: BTreeMap<String, UserRole>,
     #[serde(default, deserialize_with = "secret")]
     password: Option<Zeroizing<String>>,
 }
 
 async fn add(call: Call) -> Result<Answer, Problem> {
-    let Order { name, role, password } = call.json()?;
+    let Order { name, role, organisations, password } = call.json()?;
+    let grants = grants(&call, role, organisations)?;
     let name = name_in(&name)?;
     if let Some(flaw) = password.as_ref().and_then(|password| password_flaw(password, name.as_str())) {
         return Err(Problem::malformed(format!("password: {flaw}")));
     }
-    let added = call.sources.people.add(name.clone(), role, password).await;
+    let added = call.sources.people.add(name.clone(), grants, password).await;
     let (user, one_time) = added.map_err(|why| not_changed(why, name.as_str()))?;
-    let note = Note::of(format!("users/{}", user.id), format!("{:?}, role {}", user.name.as_str(), user.role.word()));
+    let note = Note::of(format!("users/{}", user.id), format!("{:?}, {}", user.name.as_str(), user.grants.words()));
     let one_time_password = one_time.as_ref().map(|password| password.as_str());
     Ok(note.on(created(&Made { entry: Entry::of(&user), one_time_password })))
 }
@@ -100,14 +124,37 @@ pub(super) fn name_in(text: &str) -> Result<UserName, Problem> {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Change {
-    role: UserRole,
+    role: Option<UserRole>,
+    #[serde(default)]
+    organisations: BTreeMap<String, UserRole>,
+}
+
+/// What somebody is to be allowed.
+fn grants(call: &Call, role: Option<UserRole>, organisations: BTreeMap<String, UserRole>) -> Result<Grants, Problem> {
+    let grants = Grants { role, organisations };
+    check_organisations(call, grants.organisations.keys())?;
+    match grants.flaw() {
+        Some(flaw) => Err(Problem::malformed(flaw)),
+        None => Ok(grants),
+    }
+}
+
+/// An id that no organisation has is most often a slip.
+pub(super) fn check_organisations<'a>(call: &Call, mut ids: impl Iterator<Item = &'a String>) -> Result<(), Problem> {
+    match ids.find(|id| call.sources.people.organisation(id).is_none()) {
+        None => Ok(()),
+        Some(id) => Err(Problem::malformed(format!(
+            "organisations: expected ids as GET /api/v1/organisations lists them, found {id:?}"
+        ))),
+    }
 }
 
 async fn change(call: Call) -> Result<Answer, Problem> {
-    let (Change { role }, id) = (call.json()?, call.parameter("id"));
-    let changed = call.sources.people.set_role(id, role).await;
+    let (Change { role, organisations }, id) = (call.json()?, call.parameter("id"));
+    let grants = grants(&call, role, organisations)?;
+    let changed = call.sources.people.set_grants(id, grants).await;
     let (before, after) = changed.map_err(|why| not_changed(why, id))?;
-    let detail = format!("{:?}, role {}, was {}", after.name.as_str(), after.role.word(), before.role.word());
+    let detail = format!("{:?}, {}, was {}", after.name.as_str(), after.grants.words(), before.grants.words());
     Ok(Note::of(format!("users/{id}"), detail).on(json(&Entry::of(&after))))
 }
 

@@ -5,6 +5,8 @@ use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
 use super::certificates::{Certificate, Judge, fingerprint_in};
+use super::realm::Realm;
+use super::realm::Scope;
 use super::recorded::Note;
 use super::requests::refused;
 use super::{Call, Operation, Resource, Takes, now, state, timestamp, unwritten};
@@ -18,11 +20,15 @@ use crate::certs::{
 pub(super) static RESOURCE: Resource = Resource {
     operations: &[
         Operation::post("certificates", |call| Box::pin(upload(call)))
+            .about(Realm::Sent)
             .asking(&["dry_run"])
             .taking(Takes::Form(&["file", "password"])),
-        Operation::get("certificates/{fingerprint}/history", |call| Box::pin(history(call))),
-        Operation::post("certificates/{fingerprint}/rollback", |call| Box::pin(roll_back(call))),
-        Operation::delete("certificates/{fingerprint}", |call| Box::pin(delete(call))).asking(&["last_good"]),
+        Operation::get("certificates/{fingerprint}/history", |call| Box::pin(history(call))).about(Realm::Certificate),
+        Operation::post("certificates/{fingerprint}/rollback", |call| Box::pin(roll_back(call)))
+            .about(Realm::Certificate),
+        Operation::delete("certificates/{fingerprint}", |call| Box::pin(delete(call)))
+            .about(Realm::Certificate)
+            .asking(&["last_good"]),
     ],
     description: include_str!("versions.json"),
 };
@@ -62,6 +68,14 @@ async fn upload(call: Call) -> Result<Answer, Problem> {
     let pieces: Vec<_> = form.files("file").enumerate().map(named).collect();
     let password = form.text("password")?.map(|password| Zeroizing::new(password.to_owned()));
     let by = call.caller.name();
+    if let Some(scope) = Scope::of(&call.caller, &call.sources) {
+        let (pieces, password, by) = (pieces.clone(), password.clone(), by.clone());
+        let upload = opened(move || Upload::read(&pieces, password, Some(by))).await?.map_err(rejected)?;
+        for arrival in intake.receive(upload, true).await.map_err(not_received)?.certificates {
+            let names: Vec<String> = arrival.certificate.names.iter().map(ToString::to_string).collect();
+            scope.demand_new(&scope.touched(names.iter().map(String::as_str)))?;
+        }
+    }
     let upload = opened(move || Upload::read(&pieces, password, Some(by))).await?.map_err(rejected)?;
     let Received { certificates, completed, left_over } =
         intake.receive(upload, only_look).await.map_err(not_received)?;

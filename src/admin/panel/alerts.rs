@@ -10,6 +10,7 @@ use super::page::{Page, Visit, path, query, shown};
 use crate::admin::Sources;
 use crate::admin::api;
 use crate::admin::problem::{Answer, Problem};
+use crate::admin::rights::Caller;
 use crate::overview::{Alert, AlertCode, Band, Mend, Severity, State};
 use crate::words::Language;
 use crate::words::panel::AlertWords;
@@ -37,8 +38,9 @@ struct Line {
 
 async fn list(visit: Visit) -> Result<Answer, Problem> {
     let words = &visit.words().alerts;
-    let alerts =
-        aside(&visit.sources, |alerts| alerts.into_iter().take(MOST).map(|alert| line(&alert, words)).collect());
+    let alerts = aside(&visit.caller, &visit.sources, |alerts| {
+        alerts.into_iter().take(MOST).map(|alert| line(&alert, words)).collect()
+    });
     shown(&Alerts { frame: visit.frame(words.title), words, alerts: alerts.await })
 }
 
@@ -66,9 +68,9 @@ fn line(alert: &Alert, words: &AlertWords) -> Line {
 }
 
 /// What is shown on every page: a line for each sort of trouble.
-pub(super) async fn bars(sources: &Arc<Sources>, language: Language) -> Vec<Bar> {
+pub(super) async fn bars(caller: &Caller, sources: &Arc<Sources>, language: Language) -> Vec<Bar> {
     let words = &language.panel().alerts;
-    aside(sources, move |alerts| {
+    aside(caller, sources, move |alerts| {
         let of_code = |code: &AlertCode| alerts.iter().filter(|alert| alert.code == *code).collect::<Vec<_>>();
         let codes = AlertCode::ALL.iter().filter(|code| code.severity() != Severity::Info);
         codes.map(of_code).filter(|alike| !alike.is_empty()).map(|alike| bar(&alike, words)).collect()
@@ -134,11 +136,12 @@ fn told(code: AlertCode, words: &AlertWords) -> fn(usize) -> String {
 
 /// Looks where blocking is allowed.
 async fn aside<T: Send + 'static>(
+    caller: &Caller,
     sources: &Arc<Sources>,
     make: impl FnOnce(Vec<Alert>) -> Vec<T> + Send + 'static,
 ) -> Vec<T> {
-    let sources = Arc::clone(sources);
-    let made = tokio::task::spawn_blocking(move || make(api::visible_alerts(&sources))).await;
+    let (scope, sources) = (api::Scope::of(caller, sources), Arc::clone(sources));
+    let made = tokio::task::spawn_blocking(move || make(api::visible_alerts(&sources, scope.as_ref()))).await;
     made.unwrap_or_else(|error| {
         tracing::error!(%error, "the alerts could not be looked up for a page");
         Vec::new()

@@ -67,7 +67,7 @@ pub(super) async fn answer(
     let query = unescaped_pairs(head.uri.query().unwrap_or_default());
     let (sources, parameters, form) = (Arc::clone(sources), Vec::new(), Form::default());
     // Nor is anything looked up for nobody.
-    let alerts = if unknown.is_some() { Vec::new() } else { alerts::bars(&sources, language).await };
+    let alerts = if unknown.is_some() { Vec::new() } else { alerts::bars(&caller, &sources, language).await };
     let mut visit = Visit { caller, sources, language, place, query, parameters, alerts, form };
     let outline = trouble::Outline::of(&visit);
     let result = async {

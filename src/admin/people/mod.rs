@@ -1,6 +1,7 @@
 //! The people who look after the edge: users, what they sign in by, and their sessions.
 
 pub(super) mod cookie;
+mod organisations;
 mod password;
 mod sessions;
 mod set_up;
@@ -8,19 +9,22 @@ mod signing_in;
 mod user;
 mod users;
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use zeroize::Zeroizing;
 
+use self::organisations::Organisations;
+pub(super) use self::organisations::{Company, Contact, NotOrganised, Organisation, OrganisationDetails};
 use self::password::Hashed;
 pub use self::sessions::SessionTerms;
 use self::sessions::Sessions;
 pub(super) use self::sessions::{CsrfToken, NotBegun, Session};
 use self::set_up::{NotOpened, SetUp};
 pub(super) use self::signing_in::{Attempt, NotLetIn, NotReplaced, NotSetUp, SignedIn};
-pub(super) use self::user::{User, UserName, UserRole};
+pub(super) use self::user::{Grants, User, UserName, UserRole};
 pub(super) use self::users::NotChanged;
 use self::users::Users;
 use super::failures::Failures;
@@ -33,6 +37,7 @@ pub struct People(Arc<Office>);
 #[derive(Debug)]
 struct Office {
     users: Users,
+    organisations: Organisations,
     sessions: Sessions,
     set_up: SetUp,
     guesses: Mutex<Guesses>,
@@ -57,6 +62,7 @@ impl People {
         };
         Ok(Self(Arc::new(Office {
             users: Users::open(store.clone())?,
+            organisations: Organisations::open(store.clone())?,
             sessions: Sessions::open(store.clone(), terms, super::now())?,
             set_up: SetUp::new(store),
             guesses: Mutex::new(guesses),
@@ -139,14 +145,14 @@ impl People {
     pub(super) async fn add(
         &self,
         name: UserName,
-        role: UserRole,
+        grants: Grants,
         password: Option<Zeroizing<String>>,
     ) -> Result<(User, Option<Zeroizing<String>>), NotChanged> {
         let (hashed, one_time) = hashed(password).await?;
         let now = super::now();
         let until = one_time.as_ref().map(|_| now + ONE_TIME);
         let added = self.apart(move |office| {
-            let added = office.users.add(name, role, hashed, until, now, false)?;
+            let added = office.users.add(name, grants, hashed, until, now, false)?;
             office.set_up.close();
             Ok(added)
         });
@@ -154,12 +160,51 @@ impl People {
     }
 
     /// Changes what a user may do. His sessions end: whoever he is now signs in anew.
-    pub(super) async fn set_role(&self, id: &str, role: UserRole) -> Result<(User, User), NotChanged> {
-        let (before, after) = self.change(id, move |user| user.role = role).await?;
-        if before.role != after.role {
+    pub(super) async fn set_grants(&self, id: &str, grants: Grants) -> Result<(User, User), NotChanged> {
+        let (before, after) = self.change(id, move |user| user.grants = grants).await?;
+        if before.grants != after.grants {
             self.end_all(id, None).await;
         }
         Ok((before, after))
+    }
+
+    /// Every organisation, in order of their names.
+    pub(super) fn organisations(&self) -> Vec<Organisation> {
+        self.0.organisations.list()
+    }
+
+    /// An organisation.
+    pub(super) fn organisation(&self, id: &str) -> Option<Organisation> {
+        self.0.organisations.find(id)
+    }
+
+    /// The id of the organisation that owns a site.
+    pub(super) fn organisation_of(&self, site: &str) -> Option<String> {
+        self.0.organisations.of_site(site)
+    }
+
+    /// The sites of several organisations, by name.
+    pub(super) fn sites_of<'a>(&self, ids: impl Iterator<Item = &'a str>) -> BTreeSet<String> {
+        self.0.organisations.sites_of(ids)
+    }
+
+    /// Makes an organisation. Blocks for the disk.
+    pub(super) fn add_organisation(&self, details: OrganisationDetails) -> Result<Organisation, NotOrganised> {
+        self.0.organisations.add(details, super::now())
+    }
+
+    /// Changes one. Blocks for the disk.
+    pub(super) fn change_organisation(
+        &self,
+        id: &str,
+        details: OrganisationDetails,
+    ) -> Result<Organisation, NotOrganised> {
+        self.0.organisations.change(id, details)
+    }
+
+    /// Takes one away. Blocks for the disk.
+    pub(super) fn remove_organisation(&self, id: &str) -> Result<Organisation, NotOrganised> {
+        self.0.organisations.remove(id)
     }
 
     /// Gives a user a password for one time, and ends his sessions.
@@ -241,7 +286,7 @@ const ONE_TIME: i64 = 24 * 3600;
 pub(super) fn signed_in(name: &str, role: UserRole) -> (User, Session, CsrfToken) {
     let users = Users::open(Store::in_memory()).expect("open");
     let name = UserName::parse(name).expect("a name");
-    let user = users.add(name, role, Hashed::of_nobody(), None, 100, false).expect("added");
+    let user = users.add(name, Grants::edge(role), Hashed::of_nobody(), None, 100, false).expect("added");
     let terms = SessionTerms { idle: ONE_HOUR, lifetime: ONE_HOUR };
     let sessions = Sessions::open(Store::in_memory(), terms, 100).expect("open");
     let (session, secret) = sessions.begin(&user.id, "127.0.0.1".into(), "", 100).expect("begun");

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::password::{self, Hashed};
 use super::sessions::{NotBegun, Session};
-use super::user::{User, UserName, UserRole};
+use super::user::{Grants, User, UserName, UserRole};
 use super::users::NotChanged;
 use super::{People, hashed};
 use crate::admin::failures::network;
@@ -160,7 +160,7 @@ impl People {
         let (hashed, _) = hashed(Some(password)).await.map_err(NotSetUp::NotChanged)?;
         let now = now();
         let added = self.apart(move |office| {
-            let added = office.users.add(name, UserRole::Admin, hashed, None, now, true)?;
+            let added = office.users.add(name, Grants::edge(UserRole::Admin), hashed, None, now, true)?;
             office.set_up.close();
             Ok(added)
         });

@@ -1,5 +1,6 @@
 //! A user: his name, what he may do, and what he proves it by.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,51 @@ pub(in crate::admin) enum UserRole {
     Admin,
 }
 
+/// What somebody may do: by a role for the edge, or by one for each of some organisations.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(in crate::admin) struct Grants {
+    /// For the edge and everything there is.
+    pub(in crate::admin) role: Option<UserRole>,
+    /// For the things of organisations, by their ids; empty beside a role for the edge.
+    pub(in crate::admin) organisations: BTreeMap<String, UserRole>,
+}
+
+impl Grants {
+    /// A role for the edge.
+    pub(in crate::admin) fn edge(role: UserRole) -> Self {
+        Self { role: Some(role), organisations: BTreeMap::new() }
+    }
+
+    /// What of it makes no sense.
+    pub(in crate::admin) fn flaw(&self) -> Option<&'static str> {
+        match (self.role, self.organisations.is_empty()) {
+            (None, true) => Some("expected a role for the edge, or organisations with a role for each, found neither"),
+            (Some(_), false) => Some("expected a role for the edge or organisations with a role for each, found both"),
+            _ if self.organisations.values().any(|role| *role == UserRole::Admin) => {
+                Some("organisations: expected the role read or operate; admin is for the edge")
+            }
+            _ => None,
+        }
+    }
+
+    /// The most that may be done anywhere.
+    pub(in crate::admin) fn highest(&self) -> Option<UserRole> {
+        self.role.or_else(|| self.organisations.values().max().copied())
+    }
+
+    /// In words, for the audit trail.
+    pub(in crate::admin) fn words(&self) -> String {
+        match self.role {
+            Some(role) => format!("role {}", role.word()),
+            None => {
+                let each = self.organisations.iter().map(|(id, role)| format!("{id}: {}", role.word()));
+                format!("organisations {}", each.collect::<Vec<_>>().join(", "))
+            }
+        }
+    }
+}
+
 /// What a user signs in with: ASCII letters, digits and `.`, `_`, `-`, `+` and `@`, at most 64, in lower case whatever is typed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -31,8 +77,8 @@ pub(in crate::admin) struct User {
     pub(in crate::admin) id: String,
     /// What he signs in with.
     pub(in crate::admin) name: UserName,
-    /// What he may do.
-    pub(in crate::admin) role: UserRole,
+    /// What he may do, and where.
+    pub(in crate::admin) grants: Grants,
     /// Seconds since the Unix epoch.
     pub(in crate::admin) created: i64,
     /// What he signs in by.

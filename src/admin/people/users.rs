@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError, RwLock};
 
 use super::password::Hashed;
-use super::user::{User, UserName, UserRole};
+use super::user::{Grants, User, UserName, UserRole};
 use crate::admin::secrets::random_hex;
 use crate::store::{Expected, Key, Store, StoreError};
 
@@ -88,7 +88,7 @@ impl Users {
     pub(super) fn add(
         &self,
         name: UserName,
-        role: UserRole,
+        grants: Grants,
         password: Hashed,
         one_time_until: Option<i64>,
         now: i64,
@@ -105,7 +105,7 @@ impl Users {
                 return Err(NotChanged::TooMany);
             }
         }
-        let user = User { id, name, role, created: now, password, one_time_until };
+        let user = User { id, name, grants, created: now, password, one_time_until };
         self.write(&user, Expected::Nothing)?;
         self.known.write().unwrap_or_else(PoisonError::into_inner).push(user.clone());
         Ok(user)
@@ -117,7 +117,7 @@ impl Users {
         let before = self.by_id(id).ok_or(NotChanged::Unknown)?;
         let mut after = before.clone();
         change(&mut after);
-        if after.role != UserRole::Admin && self.is_last_admin(&before) {
+        if !is_admin(&after) && self.is_last_admin(&before) {
             return Err(NotChanged::LastAdmin);
         }
         self.write(&after, Expected::Anything)?;
@@ -144,13 +144,17 @@ impl Users {
 
     fn is_last_admin(&self, user: &User) -> bool {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        user.role == UserRole::Admin && !known.iter().any(|other| other.role == UserRole::Admin && other.id != user.id)
+        is_admin(user) && !known.iter().any(|other| is_admin(other) && other.id != user.id)
     }
 
     fn write(&self, user: &User, expected: Expected) -> Result<(), NotChanged> {
         let content = serde_json::to_vec_pretty(user).unwrap_or_default();
         self.store.put(&key(&user.id), &content, expected).map(drop).map_err(NotChanged::Unwritten)
     }
+}
+
+fn is_admin(user: &User) -> bool {
+    user.grants.role == Some(UserRole::Admin)
 }
 
 fn folder() -> Key {
@@ -170,7 +174,7 @@ mod tests {
     use super::*;
 
     fn add(users: &Users, name: &str, role: UserRole) -> Result<User, NotChanged> {
-        users.add(UserName::parse(name).expect("a name"), role, Hashed::of_nobody(), None, 100, false)
+        users.add(UserName::parse(name).expect("a name"), Grants::edge(role), Hashed::of_nobody(), None, 100, false)
     }
 
     #[test]
@@ -181,8 +185,9 @@ mod tests {
         let (anna, ben) =
             (add(&users, "Anna", UserRole::Admin).expect("added"), add(&users, "ben", UserRole::Read).expect("added"));
         assert!(matches!(add(&users, "anna", UserRole::Read), Err(NotChanged::NameTaken)));
-        let (before, after) = users.change(&ben.id, |user| user.role = UserRole::Operate).expect("changed");
-        assert_eq!((before, after.role), (ben, UserRole::Operate));
+        let (before, after) =
+            users.change(&ben.id, |user| user.grants = Grants::edge(UserRole::Operate)).expect("changed");
+        assert_eq!((before, after.grants.role), (ben, Some(UserRole::Operate)));
         let users = Users::open(store).expect("open");
         assert_eq!(users.list(), [anna.clone(), after]);
         assert_eq!(users.by_name(&anna.name), Some(anna));
@@ -193,10 +198,13 @@ mod tests {
         let users = Users::open(Store::in_memory()).expect("open");
         let anna = add(&users, "anna", UserRole::Admin).expect("added");
         add(&users, "ben", UserRole::Operate).expect("added");
-        assert!(matches!(users.change(&anna.id, |user| user.role = UserRole::Read), Err(NotChanged::LastAdmin)));
+        assert!(matches!(
+            users.change(&anna.id, |user| user.grants = Grants::edge(UserRole::Read)),
+            Err(NotChanged::LastAdmin)
+        ));
         assert!(matches!(users.remove(&anna.id, false), Err(NotChanged::LastAdmin)));
         let carl = add(&users, "carl", UserRole::Admin).expect("added");
-        users.change(&anna.id, |user| user.role = UserRole::Read).expect("changed");
+        users.change(&anna.id, |user| user.grants = Grants::edge(UserRole::Read)).expect("changed");
         assert_eq!(users.remove(&carl.id, true).expect("removed"), carl);
         assert!(matches!(users.remove(&carl.id, true), Err(NotChanged::Unknown)));
     }
@@ -210,7 +218,14 @@ mod tests {
         let users = Users::open(store).expect("open");
         assert!(users.is_empty());
         let first = |name| {
-            users.add(UserName::parse(name).expect("a name"), UserRole::Admin, Hashed::of_nobody(), None, 1, true)
+            users.add(
+                UserName::parse(name).expect("a name"),
+                Grants::edge(UserRole::Admin),
+                Hashed::of_nobody(),
+                None,
+                1,
+                true,
+            )
         };
         first("anna").expect("nobody was there");
         assert!(matches!(first("ben"), Err(NotChanged::TooMany)));

@@ -42,7 +42,8 @@ struct Shown {
 #[derive(Deserialize)]
 struct Me {
     name: String,
-    role: String,
+    role: Option<String>,
+    organisations: std::collections::BTreeMap<String, String>,
     must_choose_password: bool,
 }
 
@@ -55,6 +56,14 @@ struct Session {
     address: String,
     agent: String,
     is_this: bool,
+}
+
+impl Me {
+    /// What one may do.
+    fn may(&self) -> String {
+        let each = self.organisations.iter().map(|(id, role)| format!("{role} ({id})"));
+        self.role.clone().unwrap_or_else(|| each.collect::<Vec<_>>().join(", "))
+    }
 }
 
 impl Session {
