@@ -27,7 +27,8 @@ pub(super) enum Door {
     /// `admin.metrics_listen`: metrics and health alone. Behind a container's mapped port the address it is called by is none
     /// of its own; so any literal will do, which no stranger can point anywhere.
     Metrics,
-    /// The Unix socket, which file permissions and the peer's user guard. No browser can reach it.
+    /// The Unix socket, which file permissions and the peer's user guard. A browser reaches it through a port that leads there, as
+    /// `ssh -L` makes one: the operator's, and then so may pages of strangers in it.
     Socket {
         /// Who is at the other end.
         user: u32,
@@ -36,19 +37,14 @@ pub(super) enum Door {
 
 /// Refuses what a page elsewhere may have made a browser send.
 pub(super) fn admit(door: Door, request: &Parts, allowed_hosts: &[HostName]) -> Result<(), Problem> {
-    match door {
-        Door::Socket { .. } => Ok(()),
-        Door::Admin { .. } | Door::Metrics => {
-            let host = host(request)?;
-            if !is_ours(&host, door, allowed_hosts) {
-                return Err(refused(format!(
-                    "the Host {:?} is neither this listener's address nor localhost nor in admin.allowed_hosts",
-                    host.as_str()
-                )));
-            }
-            same_site(&request.headers)
-        }
+    let host = host(request)?;
+    if !is_ours(&host, door, allowed_hosts) {
+        return Err(refused(format!(
+            "the Host {:?} is neither this listener's address nor localhost nor in admin.allowed_hosts",
+            host.as_str()
+        )));
     }
+    same_site(&request.headers)
 }
 
 /// The one name the request gives, wherever it gives it (RFC 9112 §3.2).
@@ -65,22 +61,6 @@ fn host(request: &Parts) -> Result<Authority, Problem> {
         Some(target) if *target != host => Err(refused("the Host is not the target's authority".into())),
         _ => Ok(host),
     }
-}
-
-/// Refuses what a page elsewhere may have made a browser send to a page of the panel. The socket can be made to reach a browser too,
-/// with `ssh -L`, and then it is called by the name of the operator's own machine.
-pub(super) fn admit_to_page(door: Door, request: &Parts, allowed_hosts: &[HostName]) -> Result<(), Problem> {
-    if !matches!(door, Door::Socket { .. }) {
-        return Ok(()); // it was admitted
-    }
-    let host = host(request)?;
-    if !is_ours(&host, door, allowed_hosts) {
-        return Err(refused(format!(
-            "the Host {:?} is neither an address nor localhost nor in admin.allowed_hosts",
-            host.as_str()
-        )));
-    }
-    same_site(&request.headers)
 }
 
 fn is_ours(host: &Authority, door: Door, allowed_hosts: &[HostName]) -> bool {
@@ -203,6 +183,21 @@ mod tests {
         }
         let twice = [("host", "localhost"), ("origin", "http://localhost"), ("origin", "http://evil.example")];
         assert!(!admitted(LOOPBACK, "/metrics", &twice));
+    }
+
+    #[test]
+    fn the_socket_is_called_as_the_port_that_leads_to_it() {
+        let socket = Door::Socket { user: 0 };
+        for (host, expected) in [
+            ("localhost", true),
+            ("127.0.0.1:9180", true),
+            ("edge.internal", true),
+            ("rebound.attacker.example:9180", false),
+        ] {
+            assert_eq!(admitted(socket, "/api/v1/sites", &[("host", host)]), expected, "{host}");
+        }
+        let foreign = [("host", "localhost:9180"), ("origin", "http://evil.example")];
+        assert!(!admitted(socket, "/api/v1/certificates/confirm-withdrawal", &foreign));
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod socket;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod traffic;
 mod upload;
 
 use std::sync::Arc;
@@ -28,6 +29,7 @@ pub use people::{People, SessionTerms};
 pub use server::{Listeners, serve};
 pub use socket::AdminSocket;
 pub use tokens::Tokens;
+pub use traffic::Traffic;
 
 use crate::access_log::AccessLog;
 use crate::acme::{AcmeHandle, Authorities};
@@ -62,6 +64,8 @@ pub struct Sources {
     pub ordering: AcmeHandle,
     /// Whom certificates are ordered from; `None` when none are.
     pub authorities: Option<Authorities>,
+    /// How traffic has gone of late.
+    pub traffic: Traffic,
     /// Has no TLS session of before resumed; or says why not.
     pub rotate_tickets: Box<dyn Fn() -> Result<(), String> + Send + Sync>,
     /// What of the configuration does not apply.

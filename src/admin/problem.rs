@@ -62,6 +62,8 @@ pub(super) fn page(status: StatusCode, html: String) -> Answer {
     let mut answer = answer(status, HeaderValue::from_static("text/html; charset=utf-8"), html.into());
     let headers = answer.headers_mut();
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(PAGE_POLICY));
+    // With no-referrer, browsers send `Origin: null` along with the page's own forms, as pages of strangers can have them do.
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     headers.insert(OPENER_POLICY, HeaderValue::from_static("same-origin"));
     answer
 }

@@ -17,6 +17,7 @@ use tokio::sync::Semaphore;
 
 use super::entrance::{self, Entrance, Reserve, Stay, Tcp};
 use super::guard::{self, Door};
+use super::panel::Drafts;
 use super::problem::{Answer, Problem};
 use super::rights::Way;
 use super::sign_in::SignIn;
@@ -41,7 +42,8 @@ pub struct Listeners {
 pub async fn serve(listeners: Listeners, sources: Sources) -> io::Result<()> {
     let mut lifecycle = sources.lifecycle.clone();
     let sign_in = SignIn::new(sources.tokens.clone(), sources.people.clone());
-    let office = Office { sources: Arc::new(sources), sign_in, scrape: Arc::new(Semaphore::new(1)) };
+    let (drafts, scrape) = (Drafts::default(), Arc::new(Semaphore::new(1)));
+    let office = Office { sources: Arc::new(sources), sign_in, drafts, scrape };
     let desk = Desk { office: Arc::new(office), connections: GracefulShutdown::new() };
     let socket = listeners.socket.listener()?;
     let (reserve, admin) = (Reserve::new(), Tcp(&listeners.admin, |local, peer| Door::Admin { local, peer }));
@@ -73,6 +75,7 @@ struct Desk {
 struct Office {
     sources: Arc<Sources>,
     sign_in: SignIn,
+    drafts: Drafts,
     /// One scrape at a time: a page is work, and two scrapers at once are enough for a shortage.
     scrape: Arc<Semaphore>,
 }
@@ -110,7 +113,7 @@ impl Desk {
 }
 
 async fn answer(door: Door, request: Request<Incoming>, office: &Office) -> Answer {
-    let Office { sources, sign_in, scrape } = office;
+    let Office { sources, sign_in, drafts, scrape } = office;
     let (head, body) = request.into_parts();
     let mut upload = Upload::behind(&head, body);
     let result = async {
@@ -139,8 +142,7 @@ async fn answer(door: Door, request: Request<Incoming>, office: &Office) -> Answ
                     Door::Admin { peer, .. } => Way::Network(peer),
                     Door::Metrics => return Err(Problem::unknown(path)),
                 };
-                guard::admit_to_page(door, &head, &sources.allowed_hosts)?;
-                panel::answer(sign_in.caller(way, &head.headers), &head, &mut upload, sources).await
+                panel::answer(sign_in.caller(way, &head.headers), &head, &mut upload, (sources, drafts)).await
             }
         }
     };

@@ -63,6 +63,7 @@ impl Plane {
             intake,
             ordering: AcmeHandle::new().0,
             authorities: None,
+            traffic: Traffic::default(),
             rotate_tickets: Box::new(|| Ok(())),
             truth: Truth::default(),
             configuration: configuration.subscribe(),

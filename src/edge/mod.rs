@@ -226,6 +226,7 @@ impl Edge {
                 truth: truth.clone(),
                 ordering,
                 authorities: manager.as_ref().map(Manager::authorities),
+                traffic: admin::Traffic::watch(counters.clone().into(), lifecycle.clone()),
                 rotate_tickets: Box::new(|| proxy::rotate_ticket_keys().map_err(|error| error.to_string())),
                 configuration: reloader.standing(),
                 origins: reloader.origins(),

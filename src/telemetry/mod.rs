@@ -10,6 +10,7 @@ mod log_writer;
 mod logging;
 mod probe_page;
 mod process;
+mod sample;
 mod site_series;
 mod text;
 
@@ -24,4 +25,5 @@ pub use logging::{
     LogFormat, LogLevel, RateLimited, install as install_logging, printable, set_level as set_log_level,
 };
 pub use probe_page::{ProbeFacts, ProbedHost, render_probe};
+pub use sample::Sample;
 pub use site_series::{Lasting, SiteFacts};

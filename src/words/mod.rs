@@ -3,6 +3,7 @@
 //! For each area there is a struct of texts here, and a static of it in the folder of each language: a text that one language
 //! lacks does not compile.
 
+mod bringing;
 mod de;
 mod en;
 pub(crate) mod mail;

@@ -1,5 +1,7 @@
 //! The texts of the panel's pages, a struct for each page.
 
+pub(crate) use super::bringing::{AddWords, CertificatesWords, RequestsWords};
+
 /// All texts of the panel.
 pub(crate) struct PanelWords {
     pub(crate) frame: FrameWords,
@@ -11,6 +13,12 @@ pub(crate) struct PanelWords {
     pub(crate) sites: SitesWords,
     pub(crate) done: DoneWords,
     pub(crate) site: SiteWords,
+    pub(crate) add: AddWords,
+    pub(crate) certificates: CertificatesWords,
+    pub(crate) requests: RequestsWords,
+    pub(crate) timeline: TimelineWords,
+    pub(crate) traffic: TrafficWords,
+    pub(crate) serving: ServingWords,
 }
 
 /// What stands around each page.
@@ -227,4 +235,56 @@ pub(crate) struct SiteWords {
     pub(crate) key: &'static str,
     pub(crate) issuer: &'static str,
     pub(crate) issued: &'static str,
+}
+
+/// *Timeline*
+pub(crate) struct TimelineWords {
+    pub(crate) title: &'static str,
+    pub(crate) about: &'static str,
+    pub(crate) picture: &'static str,
+    pub(crate) end: &'static str,
+    pub(crate) end_of_renewed: &'static str,
+    pub(crate) renewal: &'static str,
+    pub(crate) object: &'static str,
+    pub(crate) rest: &'static str,
+    pub(crate) overdue: &'static str,
+    pub(crate) in_words: &'static str,
+    pub(crate) none: &'static str,
+    pub(crate) day: &'static str,
+    pub(crate) what: &'static str,
+}
+
+/// *Traffic*
+pub(crate) struct TrafficWords {
+    pub(crate) title: &'static str,
+    pub(crate) about: &'static str,
+    pub(crate) requests: &'static str,
+    pub(crate) errors: &'static str,
+    pub(crate) handshakes: &'static str,
+    pub(crate) duration: &'static str,
+    pub(crate) per_second: &'static str,
+    pub(crate) milliseconds: &'static str,
+    pub(crate) all: &'static str,
+    pub(crate) good: &'static str,
+    pub(crate) failed: &'static str,
+    pub(crate) most: &'static str,
+}
+
+/// Why a certificate serves, and whether it does.
+pub(crate) struct ServingWords {
+    pub(crate) only_candidate: &'static str,
+    pub(crate) exact: &'static str,
+    pub(crate) valid_now: &'static str,
+    pub(crate) trusted: &'static str,
+    pub(crate) complete: &'static str,
+    pub(crate) in_force: &'static str,
+    pub(crate) validation: &'static str,
+    pub(crate) in_place: &'static str,
+    pub(crate) issued_later: &'static str,
+    pub(crate) valid_longer: &'static str,
+    pub(crate) by_fingerprint: &'static str,
+    pub(crate) pinned: &'static str,
+    pub(crate) by_choice: &'static str,
+    pub(crate) is_served: &'static str,
+    pub(crate) as_published: &'static str,
 }

@@ -69,6 +69,7 @@ mod orders;
 mod orders_seen;
 mod organisations;
 mod own_listeners;
+mod panel;
 mod plain;
 mod preflight;
 mod probe;

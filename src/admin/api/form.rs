@@ -72,6 +72,16 @@ impl Form {
         form
     }
 
+    /// The same again, in memory of its own.
+    pub(in crate::admin) fn again(&self) -> Self {
+        let parts: Vec<_> = self
+            .parts
+            .iter()
+            .map(|part| (part.name, part.file.as_deref(), &self.content[part.range.clone()]))
+            .collect();
+        Self::of(&parts)
+    }
+
     /// The parts of a name, in order.
     pub(in crate::admin) fn files(&self, name: &str) -> impl Iterator<Item = FormFile<'_>> {
         let named = self.parts.iter().filter(move |part| part.name == name);

@@ -29,6 +29,7 @@ mod setup;
 mod sites;
 mod standing;
 mod tokens;
+mod traffic;
 mod upstreams;
 mod users;
 mod versions;
@@ -142,6 +143,7 @@ static RESOURCES: &[&Resource] = &[
     &objects::RESOURCE,
     &rejected::RESOURCE,
     &alerts::RESOURCE,
+    &traffic::RESOURCE,
     &requests::RESOURCE,
     &contacts::RESOURCE,
     &tokens::RESOURCE,

@@ -69,6 +69,11 @@ impl Frame {
 /// What the navigation has, in its order.
 const NAVIGATION: &[Place] = &[
     Place { path: "/sites", text: |words| words.sites.title },
+    Place { path: "/certificates", text: |words| words.certificates.title },
+    Place { path: "/certificates/add", text: |words| words.add.title },
+    Place { path: "/requests", text: |words| words.requests.title },
+    Place { path: "/timeline", text: |words| words.timeline.title },
+    Place { path: "/traffic", text: |words| words.traffic.title },
     Place { path: "/alerts", text: |words| words.alerts.title },
     Place { path: "/rejected", text: |words| words.rejected.title },
     Place { path: "/audit", text: |words| words.audit.title },

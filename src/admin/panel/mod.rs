@@ -3,19 +3,25 @@
 //! Whatever a page shows or changes it asks of the API, in the name of whoever looks; so there is one way to change something, with
 //! one set of rights and one record. Pages work without a script.
 
+mod add;
 mod alerts;
 mod assets;
 mod audit;
+mod certificates;
 mod done;
+mod drafts;
 mod frame;
 mod language;
 mod moment;
 mod page;
 mod people;
 mod rejected;
+mod requests;
 mod site;
 mod sites;
 mod standing;
+mod timeline;
+mod traffic;
 mod trouble;
 
 use std::sync::Arc;
@@ -23,6 +29,7 @@ use std::sync::Arc;
 use http::request::Parts;
 use http::{Method, header};
 
+pub(super) use self::drafts::Drafts;
 use self::page::{FORM_TOKEN, Page, Visit};
 use super::Sources;
 use super::api::{Content, Form, Takes, parameters, unescaped_pairs};
@@ -35,7 +42,7 @@ pub(super) async fn answer(
     caller: Result<Caller, Problem>,
     head: &Parts,
     upload: &mut Upload,
-    sources: &Arc<Sources>,
+    (sources, drafts): (&Arc<Sources>, &Drafts),
 ) -> Result<Answer, Problem> {
     let path = head.uri.path();
     if let Some(answer) = assets::answer(&head.method, path, &head.headers) {
@@ -68,7 +75,8 @@ pub(super) async fn answer(
     let (sources, parameters, form) = (Arc::clone(sources), Vec::new(), Form::default());
     // Nor is anything looked up for nobody.
     let alerts = if unknown.is_some() { Vec::new() } else { alerts::bars(&caller, &sources, language).await };
-    let mut visit = Visit { caller, sources, language, place, query, parameters, alerts, form };
+    let drafts = drafts.clone();
+    let mut visit = Visit { caller, sources, language, place, query, parameters, alerts, drafts, form };
     let outline = trouble::Outline::of(&visit);
     let result = async {
         let Found { page, parameters } = found?;
@@ -132,6 +140,11 @@ fn find(method: &Method, path: &str) -> Result<Found, Problem> {
 static PAGES: &[&[Page]] = &[
     sites::PAGES,
     site::PAGES,
+    certificates::PAGES,
+    add::PAGES,
+    requests::PAGES,
+    timeline::PAGES,
+    traffic::PAGES,
     alerts::PAGES,
     rejected::PAGES,
     audit::PAGES,

@@ -9,6 +9,7 @@ use http::{Method, StatusCode};
 use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
 
+use super::drafts::Drafts;
 use super::frame::{Bar, Frame};
 use crate::admin::Sources;
 use crate::admin::api::{self, Content, Form};
@@ -66,6 +67,8 @@ pub(in crate::admin) struct Visit {
     pub(in crate::admin) parameters: Vec<(&'static str, String)>,
     /// What needs somebody, for the bar.
     pub(in crate::admin) alerts: Vec<Bar>,
+    /// What waits for a word of the visitor.
+    pub(in crate::admin) drafts: Drafts,
     /// What was sent; nothing with a page that is only looked at.
     pub(in crate::admin) form: Form,
 }

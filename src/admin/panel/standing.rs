@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::moment::{day, minute};
 use super::page::path;
 use crate::overview::{Action, Band, ReasonCode, Served, State};
-use crate::words::panel::StandingWords;
+use crate::words::panel::{PanelWords, StandingWords};
 
 /// A site.
 #[derive(Deserialize)]
@@ -240,5 +240,31 @@ fn reason_text(code: ReasonCode, words: &StandingWords) -> &'static str {
         ReasonCode::RenewalLate => words.renewal_late,
         ReasonCode::RenewalFailed => words.renewal_failed,
         ReasonCode::Serves => words.serves,
+    }
+}
+
+/// Why a certificate serves, or how a host does, in the reader's language; what an error says stays as it is.
+pub(super) fn serving_text<'t>(told: &'t str, all: &'static PanelWords) -> &'t str {
+    let words = &all.serving;
+    match told {
+        "only candidate" => words.only_candidate,
+        "exact name before wildcard" => words.exact,
+        "valid now before not valid now" => words.valid_now,
+        "trusted chain before untrusted" => words.trusted,
+        "complete chain before none" => words.complete,
+        "in force before revoked" => words.in_force,
+        "validation that the site asks for before less" => words.validation,
+        "in place before withdrawn" => words.in_place,
+        "issued later" => words.issued_later,
+        "valid longer" => words.valid_longer,
+        "fingerprint" => words.by_fingerprint,
+        "pinned by the operator" => words.pinned,
+        "self-signed by choice" => words.by_choice,
+        "served" => words.is_served,
+        "as published" => words.as_published,
+        "no certificate" => all.standing.nothing,
+        "expired" => all.standing.expired,
+        "not yet valid" => all.standing.not_yet_valid,
+        other => other,
     }
 }

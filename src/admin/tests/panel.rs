@@ -9,7 +9,7 @@ async fn a_page_runs_nothing_that_is_not_ours_and_stays_in_no_cache() {
     let plane = Plane::start().await;
     let page = plane.local(&format!("GET /rejected HTTP/1.1\n{LOOK}")).await;
     let fields = ["content-type", "cache-control", "x-content-type-options", "referrer-policy"];
-    let expected = ["text/html; charset=utf-8", "no-store", "nosniff", "no-referrer"];
+    let expected = ["text/html; charset=utf-8", "no-store", "nosniff", "same-origin"];
     assert_eq!((page.status, fields.map(|name| page.field(name))), (200, expected));
     let policy = page.field("content-security-policy");
     for rule in ["default-src 'none'", "style-src 'self'", "script-src 'self'", "form-action 'self'", "base-uri 'none'"]

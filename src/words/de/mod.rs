@@ -1,5 +1,6 @@
 //! What is written in German.
 
+mod bringing;
 mod mail;
 mod panel;
 mod people;

@@ -1,8 +1,9 @@
 //! The panel in German.
 
+use super::bringing::{ADD, CERTIFICATES, REQUESTS};
 use crate::words::panel::{
-    AlertWords, AuditWords, DoneWords, FrameWords, PanelWords, RejectedWords, SiteWords, SitesWords, StandingWords,
-    TroubleWords,
+    AlertWords, AuditWords, DoneWords, FrameWords, PanelWords, RejectedWords, ServingWords, SiteWords, SitesWords,
+    StandingWords, TimelineWords, TrafficWords, TroubleWords,
 };
 
 pub(in crate::words) static PANEL: PanelWords = PanelWords {
@@ -246,5 +247,54 @@ pub(in crate::words) static PANEL: PanelWords = PanelWords {
         key: "Schlüssel",
         issuer: "Aussteller",
         issued: "ausgestellt",
+    },
+    add: ADD,
+    certificates: CERTIFICATES,
+    requests: REQUESTS,
+    timeline: TimelineWords {
+        title: "Zeitachse",
+        about: "Was die nächsten 90 Tage bringen, nach Tagen in UTC. Was sich selbst erneuert, ist geplant; alles andere muss jemand ersetzen.",
+        picture: "Eine Säule je Tag, so hoch wie es an ihm Enden und Erneuerungen gibt. Die Tabelle darunter sagt dasselbe in Worten.",
+        end: "Zertifikat endet",
+        end_of_renewed: "Zertifikat, das sich selbst erneuert, würde enden",
+        renewal: "geplante Erneuerung",
+        object: "Apple-Pay-Objekt endet",
+        rest: "anderes",
+        overdue: "Schon vorbei",
+        in_words: "In Worten",
+        none: "In den nächsten 90 Tagen kommt nichts.",
+        day: "Tag",
+        what: "Was kommt",
+    },
+    traffic: TrafficWords {
+        title: "Verkehr",
+        about: "Die letzte Viertelstunde, alle fünf Sekunden ein Punkt.",
+        requests: "Anfragen",
+        errors: "Fehler (5xx)",
+        handshakes: "Handshakes",
+        duration: "Dauer",
+        per_second: "je Sekunde",
+        milliseconds: "ms",
+        all: "jetzt",
+        good: "gut",
+        failed: "gescheitert",
+        most: "höchstens",
+    },
+    serving: ServingWords {
+        only_candidate: "das einzige",
+        exact: "genauer Name vor Platzhalter",
+        valid_now: "jetzt gültig vor nicht gültig",
+        trusted: "vertraute Kette vor nicht vertrauter",
+        complete: "vollständige Kette vor keiner",
+        in_force: "in Kraft vor widerrufen",
+        validation: "verlangte Prüfung vor geringerer",
+        in_place: "vorhanden vor zurückgezogen",
+        issued_later: "später ausgestellt",
+        valid_longer: "länger gültig",
+        by_fingerprint: "Fingerabdruck",
+        pinned: "vom Betreiber festgelegt",
+        by_choice: "selbst signiert, wie gewählt",
+        is_served: "wird ausgeliefert",
+        as_published: "wie veröffentlicht",
     },
 };

@@ -1,5 +1,6 @@
 //! What is written in English.
 
+mod bringing;
 mod mail;
 mod panel;
 mod people;

@@ -1,8 +1,9 @@
 //! The panel in English.
 
+use super::bringing::{ADD, CERTIFICATES, REQUESTS};
 use crate::words::panel::{
-    AlertWords, AuditWords, DoneWords, FrameWords, PanelWords, RejectedWords, SiteWords, SitesWords, StandingWords,
-    TroubleWords,
+    AlertWords, AuditWords, DoneWords, FrameWords, PanelWords, RejectedWords, ServingWords, SiteWords, SitesWords,
+    StandingWords, TimelineWords, TrafficWords, TroubleWords,
 };
 
 pub(in crate::words) static PANEL: PanelWords = PanelWords {
@@ -246,5 +247,54 @@ pub(in crate::words) static PANEL: PanelWords = PanelWords {
         key: "Key",
         issuer: "Issuer",
         issued: "issued",
+    },
+    add: ADD,
+    certificates: CERTIFICATES,
+    requests: REQUESTS,
+    timeline: TimelineWords {
+        title: "Timeline",
+        about: "What the next 90 days bring, by day in UTC. What renews itself is planned; what does not is for somebody to replace.",
+        picture: "A column for each day, as high as there are ends and renewals on it. The table below says the same in words.",
+        end: "certificate ends",
+        end_of_renewed: "certificate that renews itself would end",
+        renewal: "planned renewal",
+        object: "Apple Pay object ends",
+        rest: "others",
+        overdue: "Over already",
+        in_words: "In words",
+        none: "Nothing comes in the next 90 days.",
+        day: "Day",
+        what: "What comes",
+    },
+    traffic: TrafficWords {
+        title: "Traffic",
+        about: "The last quarter of an hour, a point every five seconds.",
+        requests: "Requests",
+        errors: "Errors (5xx)",
+        handshakes: "Handshakes",
+        duration: "Duration",
+        per_second: "per second",
+        milliseconds: "ms",
+        all: "now",
+        good: "good",
+        failed: "failed",
+        most: "at most",
+    },
+    serving: ServingWords {
+        only_candidate: "only candidate",
+        exact: "exact name before wildcard",
+        valid_now: "valid now before not valid now",
+        trusted: "trusted chain before untrusted",
+        complete: "complete chain before none",
+        in_force: "in force before revoked",
+        validation: "validation that the site asks for before less",
+        in_place: "in place before withdrawn",
+        issued_later: "issued later",
+        valid_longer: "valid longer",
+        by_fingerprint: "fingerprint",
+        pinned: "pinned by the operator",
+        by_choice: "self-signed by choice",
+        is_served: "served",
+        as_published: "as published",
     },
 };

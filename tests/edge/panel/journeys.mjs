@@ -1,0 +1,170 @@
+// What people do at the panel, from the first page to the end.
+
+import assert from 'node:assert/strict';
+import { run } from './browser.mjs';
+
+const PAGES = {
+  sites: '/sites',
+  certificates: '/certificates',
+  add: '/certificates/add',
+  requests: '/requests',
+  'requests-new': '/requests/new',
+  'requests-details': '/requests/new?step=details',
+  alerts: '/alerts',
+  rejected: '/rejected',
+  timeline: '/timeline',
+  traffic: '/traffic',
+  audit: '/audit',
+  nowhere: '/nowhere',
+};
+
+// Every page, in every language, in light and dark: nothing that keeps anybody out, and nothing that runs and should not.
+async function tour(panel, { more = {}, links = [] }) {
+  const page = await panel.visitor();
+  const found = [];
+  const pages = { ...PAGES, ...more };
+  for (const language of ['en', 'de']) {
+    for (const [name, path] of Object.entries(pages)) {
+      await page.goto(path);
+      if ((await page.getAttribute('html', 'lang')) !== language) await page.click(`form.language button[value=${language}]`);
+      assert.equal(await page.getAttribute('html', 'lang'), language, path);
+      assert.equal(new URL(page.url()).pathname, new URL(path, panel.origin).pathname.replace(/^\/$/, '/sites'));
+      found.push(...await panel.judged(page, `${name}-${language}`));
+    }
+  }
+  for (const link of links) {
+    await page.goto('/sites');
+    assert.ok(await page.locator(`.alerts a[href="${link}"]`).count() > 0, `the bar leads to ${link}: ${await page.innerHTML('body')}`);
+  }
+  const refused = page.refused.filter((line) => !line.includes('404'));
+  return { found, refused };
+}
+
+// A PFX, from the first page to the certificate that serves, and what a wrong password says.
+async function upload(panel, { script, file, password, wrong }) {
+  const page = await panel.visitor({ javaScriptEnabled: script });
+  let steps = 0;
+  const step = async (done) => { steps += 1; await done; };
+  await step(page.goto('/'));
+  assert.match(page.url(), /\/sites$/);
+  // A slip first; it costs nothing and is told beside the form.
+  await page.goto('/certificates/add');
+  await page.setInputFiles('#file', file);
+  await page.fill('#password', wrong);
+  await page.click('button.main');
+  const trouble = await page.innerText('.trouble');
+  assert.match(trouble, /password/);
+  await page.goto('/sites');
+
+  await step(page.click('nav a[href="/certificates/add"]'));
+  await step(page.setInputFiles('#file', file));
+  await step(page.fill('#password', password));
+  await step(page.click('button.main'));
+  assert.match(page.url(), /\/certificates\/add\/[0-9a-f]{32}/);
+  const judgement = await page.content();
+  assert.match(judgement, /shop\.example/);
+  assert.ok(!judgement.includes('PRIVATE KEY') && !judgement.includes(password), 'what is secret stays where it is');
+  if (script) await panel.shot(page, 'judgement');
+  await step(page.click('button.main'));
+  assert.match(page.url(), /\/certificates\/[0-9a-f]{64}\?done=added/);
+  assert.match(await page.innerText('.notice'), /live/);
+  assert.deepEqual(page.refused.filter((line) => !line.includes('422')), []);
+  return { steps };
+}
+
+async function confirmed(page) {
+  await page.click('button.main');
+  await page.click('button.main');
+  await page.waitForURL(/done=added/);
+}
+
+async function apart(panel, { certificate, key }) {
+  const page = await panel.visitor();
+  await page.goto('/certificates/add');
+  await page.click('summary >> nth=0');
+  await page.setInputFiles('#certificate', certificate);
+  await page.setInputFiles('#key', key);
+  await confirmed(page);
+}
+
+async function paste(panel, { text }) {
+  const page = await panel.visitor();
+  await page.goto('/certificates/add');
+  await page.click('summary >> nth=1');
+  await page.fill('#text', text);
+  await confirmed(page);
+}
+
+async function rollback(panel) {
+  const page = await panel.visitor();
+  await page.goto('/certificates');
+  await page.click('tbody th a');
+  await page.click('form[action$="/rollback"] button');
+  await page.waitForURL(/done=went-back/);
+  await panel.shot(page, 'certificate');
+}
+
+async function switching(panel, { site }) {
+  const page = await panel.visitor({ javaScriptEnabled: false });
+  await page.goto(`/sites/${site}`);
+  await page.click('a[href$="switch?to=self-signed"]');
+  assert.match(await page.innerText('tbody'), /own authority/);
+  await panel.shot(page, 'switch');
+  await page.click('button.main');
+  await page.waitForURL(/done=switched/);
+  const source = async () => (await page.innerText('#switch + .table tr:has(.mark) th')).trim();
+  const switched = await source();
+  await page.click('form[action$="/unswitch"] button');
+  await page.waitForURL(/done=switched/);
+  return { switched, back: await source() };
+}
+
+async function request(panel, { site, company }) {
+  const page = await panel.visitor();
+  await page.goto('/requests');
+  await page.click('a.main');
+  await page.check(`input[name=site][value="${site}"]`);
+  await page.click('button.main');
+  // A slip in one field is told at that field, and the others stay.
+  for (const [field, value] of Object.entries(company)) await page.fill(`#${field}`, value);
+  await page.fill('#country', 'Germany');
+  await page.click('button.main');
+  assert.match(await page.innerText('#country-mistake'), /two/i);
+  assert.equal(await page.inputValue('#organisation'), company.organisation);
+  await page.fill('#country', company.country);
+  await page.click('button.main');
+  await page.waitForURL(/\/requests\/[^/]+\?done=requested/);
+  await panel.shot(page, 'request');
+  const csr = await page.inputValue('#pem');
+  const [download] = await Promise.all([page.waitForEvent('download'), page.click('a[href$="/request.csr"]')]);
+  const chunks = [];
+  for await (const chunk of await download.createReadStream()) chunks.push(chunk);
+  const id = decodeURIComponent(new URL(page.url()).pathname.split('/').pop());
+  return { id, csr: csr.trim(), downloaded: Buffer.concat(chunks).toString().trim() };
+}
+
+async function answer(panel, { id, wrong, file }) {
+  const page = await panel.visitor({ javaScriptEnabled: false });
+  await page.goto('/requests');
+  await page.click(`a:text-is("${id}")`);
+  await page.setInputFiles('#file', wrong);
+  await page.click('form[action$="/answer"] button');
+  assert.match(await page.innerText('.flaws'), /key/);
+  await page.goto(`/requests/${encodeURIComponent(id)}`);
+  await page.setInputFiles('#file', file);
+  await page.click('form[action$="/answer"] button');
+  await page.waitForURL(/\/certificates\/add\//);
+  await page.click('button.main');
+  await page.waitForURL(/done=completed/);
+  return { status: (await page.innerText('dl .mark')).trim() };
+}
+
+async function prefilled(panel, { site }) {
+  const page = await panel.visitor();
+  await page.goto(`/requests/new?site=${site}`);
+  const told = {};
+  for (const field of ['organisation', 'country', 'names']) told[field] = await page.inputValue(`#${field}`);
+  return told;
+}
+
+await run({ tour, upload, apart, paste, rollback, switch: switching, request, answer, prefilled });
