@@ -92,7 +92,8 @@ pub struct Sources {
 
 impl Sources {
     /// Where all that is told of sites is seen.
-    pub(in crate::admin) fn lookout(&self) -> Lookout {
+    #[must_use]
+    pub fn lookout(&self) -> Lookout {
         Lookout {
             certificates: self.certificates.clone(),
             routes: self.routes.clone(),

@@ -14,8 +14,10 @@ use crate::certs::{AlarmCode, Choice, End, IntakeHandle, Ledger, NoticeState, Ob
 use crate::config::{Reloads, Standing};
 use crate::levers::Levers;
 use crate::live::{CertFacts, CertIndex, Condition, RouteTable, ServedCert, Site};
+use crate::notices::Notices;
 use crate::telemetry::{
-    CertificateFacts, ConfigurationFacts, IntakeFacts, Lasting, OrderFacts, Scrape, SiteFacts, TruthFacts, render,
+    CertificateFacts, ConfigurationFacts, IntakeFacts, Lasting, NoticeFacts, OrderFacts, Scrape, SiteFacts, TruthFacts,
+    render,
 };
 
 /// Renders the page, one at a time, where blocking is allowed.
@@ -81,8 +83,17 @@ fn page(sources: &Sources) -> String {
         truth: TruthFacts { age: sources.truth.age(), checks: sources.truth.checks() },
         intake: ledger.as_deref().map(|ledger| intake(ledger, now)),
         configuration: configuration(&sources.configuration.borrow(), &sources.levers),
+        notices: notices(&sources.notices, now),
         now,
     })
+}
+
+fn notices(notices: &Notices, now: i64) -> NoticeFacts {
+    let attempts = notices.counts().into_iter().map(|(lane, outcome, total)| (lane.word(), outcome.word(), total));
+    let waiting = notices.lanes().into_iter();
+    let waiting =
+        waiting.map(|(lane, waiting, since)| (lane.word(), waiting, since.map_or(0, |since| (now - since).max(0))));
+    NoticeFacts { attempts: attempts.collect(), waiting: waiting.collect() }
 }
 
 fn certificate(served: &ServedCert) -> CertificateFacts<'_> {

@@ -214,32 +214,31 @@ impl Edge {
             default_host: Box::new(move || policy.load().default_host().cloned()),
             own,
         };
-        let admin = control.spawn(admin::serve(
-            listeners,
-            admin::Sources {
-                certificates: certificates_live,
-                routes,
-                well_known,
-                lifecycle: lifecycle.clone(),
-                workers: counters.clone().into(),
-                intake: intake.clone(),
-                truth: truth.clone(),
-                ordering,
-                authorities: manager.as_ref().map(Manager::authorities),
-                traffic: admin::Traffic::watch(counters.clone().into(), lifecycle.clone()),
-                rotate_tickets: Box::new(|| proxy::rotate_ticket_keys().map_err(|error| error.to_string())),
-                configuration: reloader.standing(),
-                origins: reloader.origins(),
-                site_desk,
-                levers: levers.clone(),
-                notices: notices.clone(),
-                access_log,
-                audit,
-                tokens: Tokens::open(store.clone()).map_err(door::unusable)?,
-                people: door::people(&config.admin, &state_directory, store.clone())?,
-                allowed_hosts: config.admin.allowed_hosts.clone(),
-            },
-        ));
+        let sources = admin::Sources {
+            certificates: certificates_live,
+            routes,
+            well_known,
+            lifecycle: lifecycle.clone(),
+            workers: counters.clone().into(),
+            intake: intake.clone(),
+            truth: truth.clone(),
+            ordering,
+            authorities: manager.as_ref().map(Manager::authorities),
+            traffic: admin::Traffic::watch(counters.clone().into(), lifecycle.clone()),
+            rotate_tickets: Box::new(|| proxy::rotate_ticket_keys().map_err(|error| error.to_string())),
+            configuration: reloader.standing(),
+            origins: reloader.origins(),
+            site_desk,
+            levers: levers.clone(),
+            notices: notices.clone(),
+            access_log,
+            audit,
+            tokens: Tokens::open(store.clone()).map_err(door::unusable)?,
+            people: door::people(&config.admin, &state_directory, store.clone())?,
+            allowed_hosts: config.admin.allowed_hosts.clone(),
+        };
+        let watcher = telling::watcher(store.clone(), notices.clone(), sources.lookout()).map_err(door::unusable)?;
+        let admin = control.spawn(admin::serve(listeners, sources));
 
         let reload = Arc::new(Notify::new());
         let drain_timeout = reloader.drain_timeout();
@@ -273,6 +272,7 @@ impl Edge {
         edge.control.spawn(truth_check.run(truth, edge.lifecycle.clone()));
         edge.control.spawn(newcomers.run(edge.lifecycle.clone()));
         edge.control.spawn(notices.run(edge.lifecycle.clone()));
+        edge.control.spawn(watcher.run(edge.lifecycle.clone()));
         edge.control.spawn(levers.run(edge.lifecycle.clone()));
         edge.control.spawn(memory::watch(Arc::clone(&edge.shared), edge.lifecycle.clone()));
         edge.control.spawn(upstream_checks::run(edge.shared.routes.clone(), edge.lifecycle.clone()));

@@ -6,8 +6,12 @@ use zeroize::Zeroizing;
 
 use crate::certs::Roots;
 use crate::config::{Config, ContactConfig, ContactWay, MailConfig};
-use crate::notices::{Contact, EventKind, Format, MailTerms, NoticeTerms, Scope, Secret, Way, Webhook};
+use crate::notices::{
+    Contact, EventKind, Format, MailTerms, NoticeTerms, Notices, Scope, Secret, Watcher, Way, Webhook,
+};
 use crate::outbound::{MailServer, PostAddress};
+use crate::overview::Lookout;
+use crate::store::{Store, StoreError};
 
 /// How notices are told.
 ///
@@ -45,6 +49,14 @@ pub fn notices(config: &Config) -> Result<NoticeTerms, Vec<String>> {
         public_url: config.admin.public_url.clone(),
         edge: this_machine(),
     })
+}
+
+/// Who watches what there is to tell.
+///
+/// # Errors
+/// When what was told before cannot be read.
+pub(super) fn watcher(store: Store, notices: Notices, lookout: Lookout) -> Result<Watcher, StoreError> {
+    Watcher::open(store, notices, Box::new(move || lookout.look()), Box::new(|_| None))
 }
 
 fn through(mail: &MailConfig, roots: &[rustls_pki_types::CertificateDer<'static>]) -> Result<MailTerms, String> {

@@ -143,6 +143,12 @@ catalogue! {
 
     AUDIT_UNWRITTEN = Gauge "vitrine_audit_unwritten" []
         "1 while orders cannot be added to the audit trail, 0 otherwise.";
+    NOTICES = Counter "vitrine_notices_total" ["channel", "result"]
+        "Attempts to tell somebody something: told, put_off, refused, or given_up after a month.";
+    NOTICES_WAITING = Gauge "vitrine_notices_waiting" ["channel"]
+        "Notices that wait to be told.";
+    NOTICES_OLDEST = Gauge "vitrine_notices_oldest_seconds" ["channel"]
+        "For how long the oldest of them has waited; 0 when none does.";
     ACCESS_LOG_DROPPED = Counter "vitrine_access_log_dropped_total" ["reason"]
         "Access records that were not written: the queue was full, or writing failed.";
     LOG_DROPPED = Counter "vitrine_log_lines_dropped_total" []

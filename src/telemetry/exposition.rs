@@ -15,6 +15,7 @@ use super::catalogue::{self as name, Family, Kind};
 use super::counters::{BUCKETS, Count, Counts, WorkerCounters};
 use super::labels::{HandshakeFailure, HandshakeKind, Label, Protocol};
 use super::log_writer;
+use super::notice_series::{self, NoticeFacts};
 use super::process::ProcessFacts;
 use super::site_series::{self, SiteFacts};
 use super::text::{self, Text};
@@ -52,6 +53,8 @@ pub struct Scrape<'a> {
     pub unresolved: Vec<(String, u64)>,
     /// Questions about names that nobody serves, counted by answer.
     pub questions: Vec<(&'static str, u64)>,
+    /// What is told, and what waits to be.
+    pub notices: NoticeFacts,
     /// The time, seconds since the Unix epoch.
     pub now: i64,
 }
@@ -173,6 +176,7 @@ pub fn render(scrape: &Scrape<'_>) -> String {
 
     let mut text = Text::after(page.recorder.handle().render());
     write_certificates(&mut text, scrape);
+    notice_series::write(&mut text, &scrape.notices);
     site_series::write(&mut text, &scrape.sites, scrape.workers);
     write_durations(&mut text, scrape.workers);
     text.family(&name::PROCESS_CPU, process.cpu_seconds.map(|seconds| ("", seconds)));

@@ -8,6 +8,7 @@ mod exposition;
 mod labels;
 mod log_writer;
 mod logging;
+mod notice_series;
 mod probe_page;
 mod process;
 mod sample;
@@ -24,6 +25,7 @@ pub use log_writer::flush as flush_log;
 pub use logging::{
     LogFormat, LogLevel, RateLimited, install as install_logging, printable, set_level as set_log_level,
 };
+pub use notice_series::NoticeFacts;
 pub use probe_page::{ProbeFacts, ProbedHost, render_probe};
 pub use sample::Sample;
 pub use site_series::{Lasting, SiteFacts};

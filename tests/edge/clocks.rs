@@ -21,10 +21,10 @@ use crate::support::{
 };
 
 /// The wall clock of an edge, which can be moved while it runs; what measures time goes on as ever.
-struct Clock(PathBuf);
+pub(crate) struct Clock(PathBuf);
 
 impl Clock {
-    fn of(setup: &mut Setup) -> Self {
+    pub(crate) fn of(setup: &mut Setup) -> Self {
         let clock = Self(setup.folder.path().join("clock"));
         replace_file(&clock.0, "+0");
         setup.environment("LD_PRELOAD", "/usr/$LIB/faketime/libfaketimeMT.so.1");
@@ -36,7 +36,7 @@ impl Clock {
     }
 
     /// Moves it so many hours away from where it would be, and has the edge look at its sites.
-    fn moved(&self, edge: &Edge, hours: i64) {
+    pub(crate) fn moved(&self, edge: &Edge, hours: i64) {
         replace_file(&self.0, format!("{hours:+}h"));
         let before = edge.log().len();
         edge.signal(Signal::HUP);

@@ -59,6 +59,8 @@ mod many_orders;
 mod memory;
 mod name_servers;
 mod names;
+mod notices;
+mod notices_kept;
 mod objects;
 mod on_demand;
 mod one_of_three;

@@ -172,13 +172,13 @@ fn another_process_on_the_port_is_found_told_and_forgotten_when_it_is_gone() {
 }
 
 /// Another process that the system lets listen on the same port, as it does for one of the same user.
-struct Impostor {
+pub(crate) struct Impostor {
     socket: Socket,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Impostor {
-    fn join(address: SocketAddr, shows: &Issued) -> Self {
+    pub(crate) fn join(address: SocketAddr, shows: &Issued) -> Self {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).expect("a socket");
         socket.set_reuse_port(true).expect("an option");
         socket.bind(&address.into()).expect("the same port");

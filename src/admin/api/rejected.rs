@@ -76,7 +76,10 @@ fn alarms(sources: &Sources) -> Vec<Alarm> {
     let late =
         late.map(|(site, standing)| alarm(RENEWAL_LATE, &lateness(site, standing), standing.renewal.unwrap_or(0)));
     let of_sites = served.chain(hidden).chain(late);
-    refused.chain(rejected).chain(of_certificates).chain(of_sites).chain(audit).collect()
+    let patience = now() - STUCK_FOR;
+    let stuck = sources.notices.stuck().filter(|stuck| stuck.since <= patience);
+    let stuck = stuck.map(|stuck| alarm(NOTICES_STUCK, &stuck.text, stuck.since));
+    refused.chain(rejected).chain(of_certificates).chain(of_sites).chain(audit).chain(stuck).collect()
 }
 
 fn lateness(site: &str, standing: &SiteStanding) -> String {
@@ -95,6 +98,10 @@ fn ledger(sources: &Sources) -> Arc<Ledger> {
 const NOT_RELOADED: &str = "config-not-reloaded";
 /// What was done since could not be added to the audit trail.
 const UNRECORDED: &str = "audit-unwritten";
+/// Nobody hears of what happens by mail.
+const NOTICES_STUCK: &str = "notices-stuck";
+/// A mail server that is started anew is no alarm.
+const STUCK_FOR: i64 = 300;
 /// A managed site's certificate was not renewed in time.
 const RENEWAL_LATE: &str = "renewal-late";
 /// This part of an included file does not apply.

@@ -17,6 +17,7 @@ mod origin;
 pub(crate) mod pebble;
 pub(crate) mod peer;
 pub(crate) mod python;
+pub(crate) mod receiver;
 mod setup;
 mod talk;
 mod tls;
