@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::realm::Realm;
 use super::{Call, Operation, Resource, aside, now, timestamp};
 use crate::admin::problem::{Answer, Problem, json};
 use crate::admin::traffic::Span;
@@ -11,8 +12,8 @@ use crate::live::Provision;
 /// `traffic` and `timeline`
 pub(super) static RESOURCE: Resource = Resource {
     operations: &[
-        Operation::get("traffic", |call| Box::pin(aside(call, |call| Ok(traffic(call))))),
-        Operation::get("timeline", |call| Box::pin(aside(call, timeline))).asking(&["days"]),
+        Operation::get("traffic", |call| Box::pin(aside(call, |call| Ok(traffic(call))))).about(Realm::Edge),
+        Operation::get("timeline", |call| Box::pin(aside(call, timeline))).asking(&["days"]).about(Realm::Edge),
     ],
     description: include_str!("traffic.json"),
 };
