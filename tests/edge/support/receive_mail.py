@@ -63,7 +63,7 @@ class Handler:
     async def handle_DATA(self, server, session, envelope):
         await hold("data")
         mail = message_from_bytes(envelope.content, policy=policy.default)
-        parts = {part.get_content_type(): part.get_content() for part in mail.walk() if not part.is_multipart()}
+        parts = {part.get_content_type(): part.get_content().replace("\r\n", "\n") for part in mail.walk() if not part.is_multipart()}
         say(
             mail=mail["Message-ID"],
             to=envelope.rcpt_tos,
@@ -71,16 +71,16 @@ class Handler:
             headers=[[name, str(value)] for name, value in mail.items()],
             text=parts["text/plain"],
             html=parts["text/html"],
-            encrypted=session.ssl is not None,
-            user=session.authenticated and session.login_data.login.decode(),
+            encrypted=server.transport.get_extra_info("ssl_object") is not None,
+            user=getattr(session, "who", None),
         )
         await hold("taken")
         return "250 taken"
 
 
 def authenticate(server, session, envelope, mechanism, data):
-    session.login_data = data
-    return AuthResult(success=(data.login, data.password) == (b"edge", b"correct horse"))
+    session.who = data.login.decode()
+    return AuthResult(success=(data.login, data.password) == (b"edge", b"correct horse"), handled=False)
 
 
 async def smtp(mode, port):
