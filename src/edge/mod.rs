@@ -237,7 +237,7 @@ impl Edge {
             people: door::people(&config.admin, &state_directory, store.clone())?,
             allowed_hosts: config.admin.allowed_hosts.clone(),
         };
-        let watcher = telling::watcher(store.clone(), notices.clone(), sources.lookout()).map_err(door::unusable)?;
+        let watcher = telling::watcher(store.clone(), notices.clone(), &sources).map_err(door::unusable)?;
         let admin = control.spawn(admin::serve(listeners, sources));
 
         let reload = Arc::new(Notify::new());

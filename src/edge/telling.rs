@@ -4,13 +4,13 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
+use crate::admin::Sources;
 use crate::certs::Roots;
 use crate::config::{Config, ContactConfig, ContactWay, MailConfig};
 use crate::notices::{
     Contact, EventKind, Format, MailTerms, NoticeTerms, Notices, Scope, Secret, Watcher, Way, Webhook,
 };
 use crate::outbound::{MailServer, PostAddress};
-use crate::overview::Lookout;
 use crate::store::{Store, StoreError};
 
 /// How notices are told.
@@ -55,8 +55,10 @@ pub fn notices(config: &Config) -> Result<NoticeTerms, Vec<String>> {
 ///
 /// # Errors
 /// When what was told before cannot be read.
-pub(super) fn watcher(store: Store, notices: Notices, lookout: Lookout) -> Result<Watcher, StoreError> {
-    Watcher::open(store, notices, Box::new(move || lookout.look()), Box::new(|_| None))
+pub(super) fn watcher(store: Store, notices: Notices, sources: &Sources) -> Result<Watcher, StoreError> {
+    let (lookout, people) = (sources.lookout(), sources.people.clone());
+    let organisation_of = Box::new(move |site: &str| people.organisation_of(site));
+    Watcher::open(store, notices, Box::new(move || lookout.look()), organisation_of)
 }
 
 fn through(mail: &MailConfig, roots: &[rustls_pki_types::CertificateDer<'static>]) -> Result<MailTerms, String> {

@@ -230,6 +230,37 @@ fn posts_are_signed_stay_outside_and_follow_nothing() {
     assert_eq!(edge.api("contacts")[0]["language"], "en");
 }
 
+#[test]
+fn an_organisation_hears_of_its_own_sites_alone() {
+    let (origin, server) = (Origin::saying("hello"), Receiver::mail("plain", 0));
+    let mut setup = Setup::shop(&origin);
+    setup.site(&["other.example"], &[&origin]);
+    server.used_by(&mut setup, "none");
+    let edge = setup.start();
+    let order = json!({ "name": "Acme", "sites": ["shop.example"] });
+    let made = edge.order_api("POST", "/api/v1/organisations", &order);
+    assert_eq!(made.status, 201, "{}", made.text());
+    let id = made.json()["id"].as_str().expect("an id").to_owned();
+    let contact =
+        |organisation: &str| json!({ "name": organisation, "mail": "it@acme.example", "organisation": organisation });
+    let unknown = edge.order_api("POST", "/api/v1/contacts", &contact("nobody"));
+    assert!(
+        unknown.status == 400 && unknown.text().contains("organisation: there is none of the id"),
+        "{}",
+        unknown.text()
+    );
+    let made = edge.order_api("POST", "/api/v1/contacts", &contact(&id));
+    assert_eq!(made.status, 201, "{}", made.text());
+    // Both end within the week.
+    for name in ["other.example", "shop.example"] {
+        let brief = authority().issue_for(&[name], KeyKind::Ecdsa, -1, 5 * 24);
+        replace_file(&edge.setup.certs().join(format!("{}.pem", name.trim_end_matches(".example"))), brief.both());
+    }
+    let mail = told(&server, Instant::now(), "The certificate of shop.example ends within 7 days");
+    assert_eq!(mail["to"], json!(["it@acme.example"]));
+    assert!(!mail["text"].to_string().contains("other.example"), "{mail}");
+}
+
 /// The same edge, which may not post to its own network any more.
 fn closed(mut edge: Edge) -> Edge {
     edge.setup.set("notices", "webhook_networks = []");

@@ -136,7 +136,15 @@ fn make(call: &Call) -> Result<Answer, Problem> {
             }
             Scope::Site(site)
         }
-        (None, Some(organisation)) => Scope::Organisation(organisation),
+        (None, Some(organisation)) => {
+            if call.sources.people.organisation(&organisation).is_none() {
+                let text = format!(
+                    "organisation: there is none of the id {organisation:?}; /api/v1/organisations has those there are"
+                );
+                return Err(Problem::malformed(text));
+            }
+            Scope::Organisation(organisation)
+        }
         (Some(_), Some(_)) => return Err(Problem::malformed("expected a site or an organisation, found both")),
     };
     let contact = Contact {

@@ -179,7 +179,8 @@ impl People {
     }
 
     /// The id of the organisation that owns a site.
-    pub(super) fn organisation_of(&self, site: &str) -> Option<String> {
+    #[must_use]
+    pub fn organisation_of(&self, site: &str) -> Option<String> {
         self.0.organisations.of_site(site)
     }
 
