@@ -19,6 +19,7 @@ pub(crate) struct PanelWords {
     pub(crate) timeline: TimelineWords,
     pub(crate) traffic: TrafficWords,
     pub(crate) serving: ServingWords,
+    pub(crate) contacts: ContactsWords,
 }
 
 /// What stands around each page.
@@ -169,6 +170,7 @@ pub(crate) struct SitesWords {
     pub(crate) next: &'static str,
     pub(crate) last_error: &'static str,
     pub(crate) none: &'static str,
+    pub(crate) contact: &'static str,
 }
 
 /// What has just been done.
@@ -183,6 +185,9 @@ pub(crate) struct DoneWords {
     pub(crate) amended: &'static str,
     pub(crate) completed: &'static str,
     pub(crate) discarded: &'static str,
+    pub(crate) contact_made: &'static str,
+    pub(crate) contact_told: &'static str,
+    pub(crate) contact_removed: &'static str,
 }
 
 /// *Site*
@@ -235,6 +240,9 @@ pub(crate) struct SiteWords {
     pub(crate) key: &'static str,
     pub(crate) issuer: &'static str,
     pub(crate) issued: &'static str,
+    pub(crate) contacts: &'static str,
+    pub(crate) no_contacts: &'static str,
+    pub(crate) add_contact: &'static str,
 }
 
 /// *Timeline*
@@ -287,4 +295,33 @@ pub(crate) struct ServingWords {
     pub(crate) by_choice: &'static str,
     pub(crate) is_served: &'static str,
     pub(crate) as_published: &'static str,
+}
+
+/// *Contacts*
+pub(crate) struct ContactsWords {
+    pub(crate) title: &'static str,
+    pub(crate) about: &'static str,
+    pub(crate) none: &'static str,
+    pub(crate) name: &'static str,
+    pub(crate) way: &'static str,
+    pub(crate) scope: &'static str,
+    pub(crate) everything: &'static str,
+    pub(crate) language: &'static str,
+    pub(crate) events: &'static str,
+    pub(crate) all_events: &'static str,
+    pub(crate) events_hint: &'static str,
+    pub(crate) actions: &'static str,
+    pub(crate) test: &'static str,
+    pub(crate) remove: &'static str,
+    pub(crate) configured: &'static str,
+    pub(crate) new: &'static str,
+    pub(crate) mail: &'static str,
+    pub(crate) webhook: &'static str,
+    pub(crate) url: &'static str,
+    pub(crate) format: &'static str,
+    pub(crate) as_usual: &'static str,
+    pub(crate) secret: &'static str,
+    pub(crate) site: &'static str,
+    pub(crate) site_hint: &'static str,
+    pub(crate) make: &'static str,
 }

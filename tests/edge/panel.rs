@@ -50,7 +50,10 @@ fn every_page_is_for_everybody_and_runs_nothing_that_others_wrote() {
         "certificate": format!("/certificates/{}", hostile["fingerprint"].as_str().expect("text")),
         "reflected": format!("/sites?q={}", HOSTILE.replace('<', "%3C").replace('>', "%3E").replace('"', "%22").replace(' ', "+")),
     });
-    let told = journey(&edge, "tour", &json!({ "more": more, "links": ["/sites/new.example", "/rejected"] }));
+    let key = fs::read_to_string(edge.setup.certs().join("late.key")).expect("the key");
+    let secrets = [key.lines().nth(1).expect("a line"), "-----BEGIN PRIVATE KEY-----"];
+    let links = ["/sites/new.example", "/rejected"];
+    let told = journey(&edge, "tour", &json!({ "more": more, "links": links, "secrets": secrets }));
     assert_eq!(told, json!({ "found": [], "refused": [] }));
     // Nobody has sent a form but for the language, which is no order.
     assert_eq!(edge.api("audit"), Vec::<Value>::new());

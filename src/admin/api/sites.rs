@@ -19,6 +19,7 @@ use crate::admin::problem::{Answer, Kind, Problem, created, json};
 use crate::config::SiteRefusal;
 use crate::live::{RouteTable, Site, ValidationLevel};
 use crate::name::HostPattern;
+use crate::notices::Scope;
 use crate::overview::SiteState;
 
 /// `sites`
@@ -61,10 +62,24 @@ struct RouteEntry {
 /// The sites that are asked for, in the order of the configuration; all, if nothing is. How many there are is told beside a part.
 fn list(call: &Call) -> Result<Answer, Problem> {
     let wanted = Wanted::read(&call.query)?;
-    let (entries, total) = entries(&call.sources, now(), &wanted, |_| true);
+    let scope = call.query.value("contact").map(|id| scope(call, id)).transpose()?;
+    let is_meant = |site: &Site| match &scope {
+        None | Some(Scope::Everything) => true,
+        Some(Scope::Site(name)) => **name == *site.name,
+        Some(Scope::Organisation(_)) => false,
+    };
+    let (entries, total) = entries(&call.sources, now(), &wanted, is_meant);
     let mut answer = json(&entries);
     answer.headers_mut().insert(TOTAL, total.into());
     Ok(answer)
+}
+
+/// What a contact is told of.
+fn scope(call: &Call, id: &str) -> Result<Scope, Problem> {
+    let found = call.sources.notices.contacts().into_iter().find(|contact| contact.id == id);
+    let unknown =
+        || Problem::malformed(format!("contact: there is no contact with the id {id:?}; `contacts` lists all"));
+    found.map(|contact| contact.scope).ok_or_else(unknown)
 }
 
 /// Those of the sites that are wanted and meant, in their part of the list, and how many there are in all.

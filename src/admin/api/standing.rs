@@ -81,7 +81,7 @@ impl Part {
 
 impl Wanted {
     /// What may be asked for.
-    pub(super) const NAMES: &'static [&'static str] = &["q", "state", "band", "offset", "limit"];
+    pub(super) const NAMES: &'static [&'static str] = &["q", "state", "band", "contact", "offset", "limit"];
 
     pub(super) fn read(query: &Query) -> Result<Self, Problem> {
         Ok(Self {

@@ -4,12 +4,11 @@ use askama::Template;
 use http::Method;
 use http::header::{self, HeaderValue};
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
 
 use super::done::Done;
 use super::frame::Frame;
 use super::moment::{day, minute};
-use super::page::{FORM_TOKEN, Page, Visit, path, query, read_counted, shown};
+use super::page::{FORM_TOKEN, Page, Visit, path, query, read_counted, secret_document, shown};
 use super::sites::{A_PAGE, Pages};
 use super::standing::band_class;
 use crate::admin::api::Content;
@@ -95,18 +94,18 @@ impl Certificate {
 
 /// What is kept and is no certificate of a server.
 #[derive(Deserialize)]
-struct Object {
-    id: String,
+pub(super) struct Object {
+    pub(super) id: String,
     #[serde(rename = "type")]
-    kind: String,
-    sites: Vec<String>,
-    not_after: Option<String>,
+    pub(super) kind: String,
+    pub(super) sites: Vec<String>,
+    pub(super) not_after: Option<String>,
     state: String,
-    version: u32,
+    pub(super) version: u32,
 }
 
 impl Object {
-    fn ends(&self) -> String {
+    pub(super) fn ends(&self) -> String {
         self.not_after.as_deref().map(day).unwrap_or_default()
     }
 
@@ -234,12 +233,9 @@ async fn export(visit: Visit) -> Result<Answer, Problem> {
     if visit.form.text("again")? != Some(password) {
         return Err(Problem::malformed(visit.words().certificates.not_alike));
     }
-    // With room for every letter to be escaped: a buffer that grows leaves copies behind.
-    let mut order = Zeroizing::new(Vec::with_capacity(64 + 6 * password.len()));
-    let written = serde_json::to_writer(&mut *order, &Order { format: "pfx", password });
-    written.map_err(|_| Problem::malformed("the password cannot be written; choose another"))?;
+    let order = secret_document(&Order { format: "pfx", password })?;
     let place = format!("{}/export", place(&visit));
-    let mut answer = visit.order(Method::POST, &place, "", Content::Json(order)).await?;
+    let mut answer = visit.order(Method::POST, &place, "", order).await?;
     let named = visit.parameter("fingerprint").chars().filter(char::is_ascii_hexdigit).take(12).collect::<String>();
     if let Ok(value) = HeaderValue::from_str(&format!("attachment; filename=\"{named}.pfx\"")) {
         answer.headers_mut().insert(header::CONTENT_DISPOSITION, value);

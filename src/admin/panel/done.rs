@@ -45,6 +45,12 @@ deeds! {
     Completed = "completed" completed,
     /// A request went, with its key.
     Discarded = "discarded" discarded,
+    /// Somebody is told from now on.
+    ContactMade = "contact-made" contact_made,
+    /// Somebody was told something of no meaning.
+    ContactTold = "contact-told" contact_told,
+    /// Somebody is told nothing any more.
+    ContactRemoved = "contact-removed" contact_removed,
 }
 
 impl Done {

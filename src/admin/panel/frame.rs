@@ -74,6 +74,7 @@ const NAVIGATION: &[Place] = &[
     Place { path: "/requests", text: |words| words.requests.title },
     Place { path: "/timeline", text: |words| words.timeline.title },
     Place { path: "/traffic", text: |words| words.traffic.title },
+    Place { path: "/contacts", text: |words| words.contacts.title },
     Place { path: "/alerts", text: |words| words.alerts.title },
     Place { path: "/rejected", text: |words| words.rejected.title },
     Place { path: "/audit", text: |words| words.audit.title },

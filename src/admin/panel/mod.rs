@@ -8,6 +8,7 @@ mod alerts;
 mod assets;
 mod audit;
 mod certificates;
+mod contacts;
 mod done;
 mod drafts;
 mod frame;
@@ -102,14 +103,7 @@ async fn take(page: &Page, visit: &mut Visit, head: &Parts, upload: &mut Upload)
         Content::Form(form) => visit.form = form,
         _ => return Err(Problem::malformed("expected a form, found no body")),
     }
-    let token = visit.form.text(FORM_TOKEN)?;
-    match visit.caller.form_token() {
-        Some(expected) if token != Some(expected) => Err(Problem::new(
-            Kind::Foreign,
-            "the form is not one of this session; open the page again and send it anew",
-        )),
-        _ => Ok(()),
-    }
+    visit.caller.demand_csrf(visit.form.text(FORM_TOKEN)?.map(str::as_bytes))
 }
 
 fn wants_page(head: &Parts) -> bool {
@@ -145,6 +139,7 @@ static PAGES: &[&[Page]] = &[
     requests::PAGES,
     timeline::PAGES,
     traffic::PAGES,
+    contacts::PAGES,
     alerts::PAGES,
     rejected::PAGES,
     audit::PAGES,

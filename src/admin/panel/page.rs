@@ -7,7 +7,9 @@ use std::sync::Arc;
 use askama::Template;
 use http::{Method, StatusCode};
 use http_body_util::BodyExt;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
+use zeroize::Zeroizing;
 
 use super::drafts::Drafts;
 use super::frame::{Bar, Frame};
@@ -147,6 +149,15 @@ pub(in crate::admin) fn document(value: &serde_json::Value) -> Content {
     Content::Json(value.to_string().into_bytes().into())
 }
 
+/// JSON with secrets to be sent, wiped when it was.
+pub(in crate::admin) fn secret_document(value: &impl Serialize) -> Result<Content, Problem> {
+    // Of its size from the start: a buffer that grows leaves copies behind.
+    let mut text = Zeroizing::new(Vec::with_capacity(ROOM));
+    let written = serde_json::to_writer(&mut *text, value);
+    written.map_err(|_| Problem::malformed("what was sent cannot be written as JSON; send something else"))?;
+    Ok(Content::Json(text))
+}
+
 /// A page that is shown.
 pub(in crate::admin) fn shown(template: &impl Template) -> Result<Answer, Problem> {
     shown_as(StatusCode::OK, template)
@@ -174,5 +185,7 @@ pub(in crate::admin) fn query(pairs: &[(&str, &str)]) -> String {
     pairs.map(|(name, value)| format!("{}={}", escaped(name), escaped(value))).collect::<Vec<_>>().join("&")
 }
 
+/// As long as an order may be.
+const ROOM: usize = 64 * 1024;
 /// The field of a form that says that it is ours.
 pub(in crate::admin) const FORM_TOKEN: &str = "csrf";

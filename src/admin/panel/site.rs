@@ -5,6 +5,8 @@ use http::Method;
 use serde::Deserialize;
 use serde_json::json;
 
+use super::certificates::Object;
+use super::contacts::Contact;
 use super::done::Done;
 use super::frame::Frame;
 use super::moment::{day, minute};
@@ -34,6 +36,7 @@ struct Site {
     site: SiteView,
     ways: Vec<Way>,
     proofs: Vec<Object>,
+    contacts: Vec<Contact>,
 }
 
 /// A way to certificates that a site can be switched to.
@@ -42,22 +45,6 @@ struct Way {
     text: &'static str,
     about: &'static str,
     is_now: bool,
-}
-
-#[derive(Deserialize)]
-struct Object {
-    id: String,
-    #[serde(rename = "type")]
-    kind: String,
-    sites: Vec<String>,
-    not_after: Option<String>,
-    version: u32,
-}
-
-impl Object {
-    fn ends(&self) -> String {
-        self.not_after.as_deref().map(day).unwrap_or_default()
-    }
 }
 
 impl SiteView {
@@ -72,10 +59,12 @@ async fn one(visit: Visit) -> Result<Answer, Problem> {
     let objects: Vec<Object> = visit.ask("objects", "").await?;
     let shows = |object: &Object| object.kind == IDENTITY_PROOF && object.sites.contains(&site.name);
     let proofs = objects.into_iter().filter(shows).collect();
+    let mut contacts: Vec<Contact> = visit.ask("contacts", "").await?;
+    contacts.retain(|contact| contact.is_told_of(&site.name));
     let all = visit.words();
     let ways = ways(all, &site.certificate.effective);
     let frame = visit.frame(site.name.clone());
-    shown(&Site { frame, words: &all.site, all, site, ways, proofs })
+    shown(&Site { frame, words: &all.site, all, site, ways, proofs, contacts })
 }
 
 async fn look(visit: &Visit) -> Result<SiteView, Problem> {

@@ -2,6 +2,7 @@
 
 use askama::Template;
 
+use super::contacts::Contact;
 use super::frame::Frame;
 use super::page::{Page, Visit, query, read_counted, shown};
 use super::standing::SiteView;
@@ -21,6 +22,7 @@ struct Sites {
     all: &'static PanelWords,
     sites: Vec<SiteView>,
     filter: Filter,
+    contacts: Vec<Contact>,
     told: String,
     pages: Pages,
 }
@@ -30,6 +32,7 @@ struct Filter {
     text: String,
     state: String,
     band: String,
+    contact: String,
 }
 
 /// Where the pages before and behind are.
@@ -62,9 +65,12 @@ async fn list(visit: Visit) -> Result<Answer, Problem> {
         text: visit.asked("q").trim().to_owned(),
         state: visit.asked("state").to_owned(),
         band: visit.asked("band").to_owned(),
+        contact: visit.asked("contact").to_owned(),
     };
+    let contacts = visit.ask("contacts", "").await?;
     let offset: usize = visit.asked("offset").parse().unwrap_or(0);
-    let asked = [("q", filter.text.as_str()), ("state", &filter.state), ("band", &filter.band)];
+    let asked =
+        [("q", filter.text.as_str()), ("state", &filter.state), ("band", &filter.band), ("contact", &filter.contact)];
     let (offset_text, limit) = (offset.to_string(), A_PAGE.to_string());
     let paged: Vec<_> = asked.into_iter().chain([("offset", &*offset_text), ("limit", &*limit)]).collect();
     let (sites, total): (Vec<SiteView>, usize) = read_counted(visit.ask_whole("sites", &query(&paged)).await?).await?;
@@ -74,7 +80,7 @@ async fn list(visit: Visit) -> Result<Answer, Problem> {
         true => all.sites.none.to_owned(),
         false => (all.frame.shown_of)(pages.first, pages.last, total),
     };
-    shown(&Sites { frame: visit.frame(all.sites.title), words: &all.sites, all, sites, filter, told, pages })
+    shown(&Sites { frame: visit.frame(all.sites.title), words: &all.sites, all, sites, filter, contacts, told, pages })
 }
 
 /// As many as fit on two screens.

@@ -2,8 +2,8 @@
 
 use super::bringing::{ADD, CERTIFICATES, REQUESTS};
 use crate::words::panel::{
-    AlertWords, AuditWords, DoneWords, FrameWords, PanelWords, RejectedWords, ServingWords, SiteWords, SitesWords,
-    StandingWords, TimelineWords, TrafficWords, TroubleWords,
+    AlertWords, AuditWords, ContactsWords, DoneWords, FrameWords, PanelWords, RejectedWords, ServingWords, SiteWords,
+    SitesWords, StandingWords, TimelineWords, TrafficWords, TroubleWords,
 };
 
 pub(in crate::words) static PANEL: PanelWords = PanelWords {
@@ -185,6 +185,7 @@ pub(in crate::words) static PANEL: PanelWords = PanelWords {
         next: "Nächster Schritt",
         last_error: "Letzter Fehler",
         none: "Keine Site ist so.",
+        contact: "Kontakt",
     },
     done: DoneWords {
         switched: "Erledigt: Die Site ist umgestellt, offene Verbindungen blieben unberührt",
@@ -197,6 +198,9 @@ pub(in crate::words) static PANEL: PanelWords = PanelWords {
         amended: "Erledigt: Der Antrag ist geändert",
         completed: "Erledigt: Der Antrag hat sein Zertifikat",
         discarded: "Erledigt: Der Antrag und sein Schlüssel sind weg",
+        contact_made: "Erledigt: Der Kontakt wird ab jetzt benachrichtigt",
+        contact_told: "Erledigt: Die Probe ist angekommen",
+        contact_removed: "Erledigt: Der Kontakt wird nicht mehr benachrichtigt",
     },
     site: SiteWords {
         standing: "Stand",
@@ -247,6 +251,9 @@ pub(in crate::words) static PANEL: PanelWords = PanelWords {
         key: "Schlüssel",
         issuer: "Aussteller",
         issued: "ausgestellt",
+        contacts: "Kontakte",
+        no_contacts: "Von dieser Site erfährt niemand etwas.",
+        add_contact: "Kontakt für diese Site hinzufügen",
     },
     add: ADD,
     certificates: CERTIFICATES,
@@ -296,5 +303,32 @@ pub(in crate::words) static PANEL: PanelWords = PanelWords {
         by_choice: "selbst signiert, wie gewählt",
         is_served: "wird ausgeliefert",
         as_published: "wie veröffentlicht",
+    },
+    contacts: ContactsWords {
+        title: "Kontakte",
+        about: "Wer erfährt, was geschieht: per Mail oder durch einen Aufruf einer Adresse.",
+        none: "Noch erfährt niemand etwas.",
+        name: "Name",
+        way: "Wohin",
+        scope: "Wovon",
+        everything: "allem",
+        language: "Sprache",
+        events: "Ereignisse",
+        all_events: "alle",
+        events_hint: "Nichts angehakt: alle, auch künftige",
+        actions: "Aktionen",
+        test: "Probe",
+        remove: "Entfernen",
+        configured: "in der Konfiguration",
+        new: "Neuer Kontakt",
+        mail: "Mailadresse",
+        webhook: "Oder ein Webhook",
+        url: "Adresse (https)",
+        format: "Format",
+        as_usual: "wie üblich",
+        secret: "Geheimnis zum Signieren",
+        site: "Site",
+        site_hint: "Ihr Name; leer: alles",
+        make: "Hinzufügen",
     },
 };

@@ -2,8 +2,8 @@
 
 use super::bringing::{ADD, CERTIFICATES, REQUESTS};
 use crate::words::panel::{
-    AlertWords, AuditWords, DoneWords, FrameWords, PanelWords, RejectedWords, ServingWords, SiteWords, SitesWords,
-    StandingWords, TimelineWords, TrafficWords, TroubleWords,
+    AlertWords, AuditWords, ContactsWords, DoneWords, FrameWords, PanelWords, RejectedWords, ServingWords, SiteWords,
+    SitesWords, StandingWords, TimelineWords, TrafficWords, TroubleWords,
 };
 
 pub(in crate::words) static PANEL: PanelWords = PanelWords {
@@ -185,6 +185,7 @@ pub(in crate::words) static PANEL: PanelWords = PanelWords {
         next: "Next step",
         last_error: "Last error",
         none: "No site is like that.",
+        contact: "Contact",
     },
     done: DoneWords {
         switched: "Done: the site is switched, and open connections were not touched",
@@ -197,6 +198,9 @@ pub(in crate::words) static PANEL: PanelWords = PanelWords {
         amended: "Done: the request is changed",
         completed: "Done: the request has its certificate",
         discarded: "Done: the request and its key are gone",
+        contact_made: "Done: the contact is told from now on",
+        contact_told: "Done: the test has arrived",
+        contact_removed: "Done: the contact is told nothing any more",
     },
     site: SiteWords {
         standing: "Standing",
@@ -247,6 +251,9 @@ pub(in crate::words) static PANEL: PanelWords = PanelWords {
         key: "Key",
         issuer: "Issuer",
         issued: "issued",
+        contacts: "Contacts",
+        no_contacts: "Nobody is told of this site.",
+        add_contact: "Add a contact for this site",
     },
     add: ADD,
     certificates: CERTIFICATES,
@@ -296,5 +303,32 @@ pub(in crate::words) static PANEL: PanelWords = PanelWords {
         by_choice: "self-signed by choice",
         is_served: "served",
         as_published: "as published",
+    },
+    contacts: ContactsWords {
+        title: "Contacts",
+        about: "Who is told what happens: by mail, or by a post to an address.",
+        none: "Nobody is told anything yet.",
+        name: "Name",
+        way: "Where to",
+        scope: "Of what",
+        everything: "everything",
+        language: "Language",
+        events: "Events",
+        all_events: "all",
+        events_hint: "None ticked: all, those to come too",
+        actions: "Actions",
+        test: "Test",
+        remove: "Remove",
+        configured: "in the configuration",
+        new: "New contact",
+        mail: "Mail address",
+        webhook: "Or a webhook",
+        url: "Address (https)",
+        format: "Format",
+        as_usual: "as usual",
+        secret: "Secret to sign with",
+        site: "Site",
+        site_hint: "Its name; empty: everything",
+        make: "Add",
     },
 };

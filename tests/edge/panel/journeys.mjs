@@ -10,6 +10,7 @@ const PAGES = {
   requests: '/requests',
   'requests-new': '/requests/new',
   'requests-details': '/requests/new?step=details',
+  contacts: '/contacts',
   alerts: '/alerts',
   rejected: '/rejected',
   timeline: '/timeline',
@@ -19,7 +20,7 @@ const PAGES = {
 };
 
 // Every page, in every language, in light and dark: nothing that keeps anybody out, and nothing that runs and should not.
-async function tour(panel, { more = {}, links = [] }) {
+async function tour(panel, { more = {}, links = [], secrets = [] }) {
   const page = await panel.visitor();
   const found = [];
   const pages = { ...PAGES, ...more };
@@ -29,6 +30,8 @@ async function tour(panel, { more = {}, links = [] }) {
       if ((await page.getAttribute('html', 'lang')) !== language) await page.click(`form.language button[value=${language}]`);
       assert.equal(await page.getAttribute('html', 'lang'), language, path);
       assert.equal(new URL(page.url()).pathname, new URL(path, panel.origin).pathname.replace(/^\/$/, '/sites'));
+      const content = await page.content();
+      for (const secret of secrets) assert.ok(!content.includes(secret), `${path} tells a secret`);
       found.push(...await panel.judged(page, `${name}-${language}`));
     }
   }
@@ -36,8 +39,27 @@ async function tour(panel, { more = {}, links = [] }) {
     await page.goto('/sites');
     assert.ok(await page.locator(`.alerts a[href="${link}"]`).count() > 0, `the bar leads to ${link}: ${await page.innerHTML('body')}`);
   }
+  await everything(panel, secrets);
   const refused = page.refused.filter((line) => !line.includes('404'));
   return { found, refused };
+}
+
+// Follows every link there is, without a script: each leads somewhere, and nothing that is looked at tells a secret.
+async function everything(panel, secrets) {
+  const page = await panel.visitor({ javaScriptEnabled: false });
+  const [seen, next] = [new Set(), ['/']];
+  while (next.length > 0) {
+    const path = next.pop();
+    if (seen.has(path)) continue;
+    seen.add(path);
+    assert.ok(seen.size < 300, `there is no end of links: ${path}`);
+    const answer = await page.request.get(path, { headers: { accept: 'text/html' } });
+    assert.equal(answer.status(), 200, path);
+    const content = await answer.text();
+    for (const secret of secrets) assert.ok(!content.includes(secret), `${path} tells a secret`);
+    for (const [, href] of content.matchAll(/<a[^>]* href="(\/[^"#]*)/g)) next.push(href.replaceAll('&amp;', '&').replaceAll('&#38;', '&'));
+  }
+  assert.ok(seen.size > 15, `${seen.size} links`);
 }
 
 // A PFX, from the first page to the certificate that serves, and what a wrong password says.

@@ -1,0 +1,169 @@
+//! *Contacts*: who is told what happens, of which site, and whether it arrives.
+
+use askama::Template;
+use http::Method;
+use serde::{Deserialize, Serialize};
+
+use super::done::Done;
+use super::frame::Frame;
+use super::page::{FORM_TOKEN, Page, Visit, path, read, secret_document, shown_as};
+use super::trouble::Told;
+use crate::admin::api::Content;
+use crate::admin::problem::{Answer, Kind, Problem};
+use crate::notices::EventKind;
+use crate::words::Language;
+use crate::words::panel::ContactsWords;
+
+/// `contacts`
+pub(super) static PAGES: &[Page] = &[
+    Page::get("contacts", |visit| Box::pin(list(visit))),
+    Page::post("contacts", FIELDS, |visit| Box::pin(make(visit))),
+    Page::post("contacts/{id}/test", &[FORM_TOKEN], |visit| Box::pin(test(visit))),
+    Page::post("contacts/{id}/remove", &[FORM_TOKEN], |visit| Box::pin(remove(visit))),
+];
+
+const FIELDS: &[&str] = &[FORM_TOKEN, "name", "site", "mail", "url", "format", "secret", "language", "event"];
+
+#[derive(Template)]
+#[template(path = "contacts.html")]
+struct Contacts {
+    frame: Frame,
+    words: &'static ContactsWords,
+    contacts: Vec<Contact>,
+    name: String,
+    site: String,
+    mail: String,
+    trouble: Option<String>,
+}
+
+/// A contact as the API tells of it.
+#[derive(Deserialize)]
+pub(super) struct Contact {
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) site: Option<String>,
+    organisation: Option<String>,
+    mail: Option<String>,
+    webhook: Option<Webhook>,
+    language: String,
+    events: Option<Vec<String>>,
+    source: String,
+}
+
+#[derive(Deserialize)]
+struct Webhook {
+    address: String,
+}
+
+impl Contact {
+    /// How it is told.
+    pub(super) fn way(&self) -> &str {
+        match (&self.mail, &self.webhook) {
+            (Some(mail), _) => mail,
+            (None, Some(webhook)) => &webhook.address,
+            (None, None) => "",
+        }
+    }
+
+    /// Whether it is told of a site by name, or of all.
+    pub(super) fn is_told_of(&self, site: &str) -> bool {
+        match (&self.site, &self.organisation) {
+            (Some(own), _) => own == site,
+            (None, organisation) => organisation.is_none(),
+        }
+    }
+
+    fn is_made(&self) -> bool {
+        self.source == "made"
+    }
+
+    fn link(&self) -> String {
+        format!("/contacts/{}", path(&[&self.id]))
+    }
+}
+
+async fn list(visit: Visit) -> Result<Answer, Problem> {
+    page(&visit, [String::new(), visit.asked("site").to_owned(), String::new()], None).await
+}
+
+async fn page(visit: &Visit, [name, site, mail]: [String; 3], problem: Option<&Problem>) -> Result<Answer, Problem> {
+    let (words, contacts) = (&visit.words().contacts, visit.ask("contacts", "").await?);
+    let trouble = problem.map(|problem| {
+        let parts = Told::of(problem);
+        if parts.is_empty() { problem.detail().to_owned() } else { parts.into_iter().map(|part| part.reason).collect() }
+    });
+    let status = problem.map_or(http::StatusCode::OK, |problem| problem.kind().status());
+    shown_as(status, &Contacts { frame: visit.frame(words.title), words, contacts, name, site, mail, trouble })
+}
+
+/// A contact to be made; what is empty is left out.
+#[derive(Serialize)]
+struct Order<'a> {
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    site: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mail: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    webhook: Option<WebhookOrder<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    language: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    events: Option<Vec<&'a str>>,
+}
+
+#[derive(Serialize)]
+struct WebhookOrder<'a> {
+    url: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    format: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secret: Option<&'a str>,
+}
+
+async fn make(visit: Visit) -> Result<Answer, Problem> {
+    let field = |name: &str| visit.field(name).map(|value| Some(value).filter(|value| !value.is_empty()));
+    let (name, site, mail) = (visit.field("name")?, field("site")?, field("mail")?);
+    let events: Vec<&str> = visit.fields("event").filter(|event| !event.is_empty()).collect();
+    let url = field("url")?;
+    let order = Order {
+        name,
+        site,
+        mail,
+        webhook: match url {
+            Some(url) => Some(WebhookOrder { url, format: field("format")?, secret: field("secret")? }),
+            None => None,
+        },
+        language: field("language")?,
+        events: Some(events).filter(|events| !events.is_empty()),
+    };
+    match visit.order(Method::POST, "contacts", "", secret_document(&order)?).await {
+        Ok(_) => Ok(Done::ContactMade.at("/contacts")),
+        Err(problem) if problem.kind() == Kind::Malformed => {
+            let sent = [name, site.unwrap_or_default(), mail.unwrap_or_default()].map(str::to_owned);
+            page(&visit, sent, Some(&problem)).await
+        }
+        Err(problem) => Err(problem),
+    }
+}
+
+/// Tells the contact something of no meaning.
+async fn test(visit: Visit) -> Result<Answer, Problem> {
+    #[derive(Deserialize)]
+    struct Trial {
+        told: bool,
+        error: Option<String>,
+    }
+    let place = format!("contacts/{}/test", path(&[visit.parameter("id")]));
+    let tried: Trial = read(visit.order(Method::POST, &place, "", Content::None).await?).await?;
+    match tried.told {
+        true => Ok(Done::ContactTold.at("/contacts")),
+        false => Err(Problem::new(Kind::Conflict, tried.error.unwrap_or_default())),
+    }
+}
+
+async fn remove(visit: Visit) -> Result<Answer, Problem> {
+    let place = format!("contacts/{}", path(&[visit.parameter("id")]));
+    visit.order(Method::DELETE, &place, "", Content::None).await?;
+    Ok(Done::ContactRemoved.at("/contacts"))
+}
