@@ -35,7 +35,7 @@ use self::page::{FORM_TOKEN, Page, Visit};
 use super::Sources;
 use super::api::{Content, Form, Takes, parameters, unescaped_pairs};
 use super::problem::{Answer, Kind, Problem};
-use super::rights::Caller;
+use super::rights::{Caller, Right};
 use super::upload::Upload;
 
 /// Answers a browser. `caller` is who it is, or why that is not known.
@@ -74,8 +74,9 @@ pub(super) async fn answer(
     }
     let query = unescaped_pairs(head.uri.query().unwrap_or_default());
     let (sources, parameters, form) = (Arc::clone(sources), Vec::new(), Form::default());
-    // Nor is anything looked up for nobody.
-    let alerts = if unknown.is_some() { Vec::new() } else { alerts::bars(&caller, &sources, language).await };
+    // Nor is anything looked up for nobody, or for who has to choose a password first.
+    let is_known = caller.may(Right::Read);
+    let alerts = if is_known { alerts::bars(&caller, &sources, language).await } else { Vec::new() };
     let drafts = drafts.clone();
     let mut visit = Visit { caller, sources, language, place, query, parameters, alerts, drafts, form };
     let outline = trouble::Outline::of(&visit);
