@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::realm::Realm;
+use super::realm::{Item, Realm};
 use super::{Call, Operation, Resource, aside, now, timestamp};
 use crate::admin::problem::{Answer, Problem, json};
 use crate::admin::traffic::Span;
@@ -13,7 +13,9 @@ use crate::live::Provision;
 pub(super) static RESOURCE: Resource = Resource {
     operations: &[
         Operation::get("traffic", |call| Box::pin(aside(call, |call| Ok(traffic(call))))).about(Realm::Edge),
-        Operation::get("timeline", |call| Box::pin(aside(call, timeline))).asking(&["days"]).about(Realm::Edge),
+        Operation::get("timeline", |call| Box::pin(aside(call, timeline)))
+            .about(Realm::List(Item::OfSite))
+            .asking(&["days"]),
     ],
     description: include_str!("traffic.json"),
 };
@@ -52,6 +54,8 @@ struct Coming {
     #[serde(rename = "type")]
     kind: &'static str,
     subject: String,
+    /// The site that it is about, if it is one's.
+    site: Option<String>,
 }
 
 /// All ends and renewals from now on for so many days, and what is over already and still serves.
@@ -68,13 +72,18 @@ fn timeline(call: &Call) -> Result<Answer, Problem> {
     }
     let ledger = call.sources.intake.as_ref().map(IntakeHandle::ledger).unwrap_or_default();
     let objects = ledger.objects.iter().filter_map(|object| Some((End::of(object, &index, &routes)?.at, object)));
-    coming.extend(objects.map(|(at, object)| (at, "object", object.id.clone())));
+    coming.extend(objects.map(|(at, object)| (at, OBJECT, object.id.clone())));
     coming.retain(|(at, ..)| *at <= until);
     coming.sort();
-    let told = |(at, kind, subject)| Coming { at: timestamp(at), kind, subject };
+    let told = |(at, kind, subject): (i64, &'static str, String)| {
+        let site = (kind != OBJECT).then(|| subject.clone());
+        Coming { at: timestamp(at), kind, subject, site }
+    };
     Ok(json(&coming.into_iter().map(told).collect::<Vec<_>>()))
 }
 
+/// What sites show, or nobody does.
+const OBJECT: &str = "object";
 /// As long as one plans ahead.
 const USUAL_DAYS: u64 = 90;
 /// Certificates of servers last a year at most.

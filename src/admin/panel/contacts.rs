@@ -82,6 +82,14 @@ impl Contact {
     }
 }
 
+/// All contacts; none for whoever may not know them.
+pub(super) async fn known(visit: &Visit) -> Result<Vec<Contact>, Problem> {
+    match visit.ask("contacts", "").await {
+        Err(problem) if problem.kind() == Kind::NotAllowed => Ok(Vec::new()),
+        contacts => contacts,
+    }
+}
+
 async fn list(visit: Visit) -> Result<Answer, Problem> {
     page(&visit, [String::new(), visit.asked("site").to_owned(), String::new()], None).await
 }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::certificates::Object;
-use super::contacts::Contact;
+use super::contacts::{self, Contact};
 use super::done::Done;
 use super::frame::Frame;
 use super::moment::{day, minute};
@@ -59,7 +59,7 @@ async fn one(visit: Visit) -> Result<Answer, Problem> {
     let objects: Vec<Object> = visit.ask("objects", "").await?;
     let shows = |object: &Object| object.kind == IDENTITY_PROOF && object.sites.contains(&site.name);
     let proofs = objects.into_iter().filter(shows).collect();
-    let mut contacts: Vec<Contact> = visit.ask("contacts", "").await?;
+    let mut contacts = contacts::known(&visit).await?;
     contacts.retain(|contact| contact.is_told_of(&site.name));
     let all = visit.words();
     let ways = ways(all, &site.certificate.effective);

@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::contacts::Contact;
+use super::contacts::{self, Contact};
 use super::frame::Frame;
 use super::page::{Page, Visit, query, read_counted, shown};
 use super::standing::SiteView;
@@ -67,7 +67,7 @@ async fn list(visit: Visit) -> Result<Answer, Problem> {
         band: visit.asked("band").to_owned(),
         contact: visit.asked("contact").to_owned(),
     };
-    let contacts = visit.ask("contacts", "").await?;
+    let contacts = contacts::known(&visit).await?;
     let offset: usize = visit.asked("offset").parse().unwrap_or(0);
     let asked =
         [("q", filter.text.as_str()), ("state", &filter.state), ("band", &filter.band), ("contact", &filter.contact)];
