@@ -15,6 +15,7 @@
 //! 4  cli
 //! 3  edge
 //! 2  proxy | admin -> certs, levers, overview, notices | notices -> overview | overview -> certs, acme | peers -> certs | probe -> certs
+//!    reports -> overview, notices
 //! 1  live   config   store
 //! 0  calendar   name   mail_address   limits   telemetry   shutdown   access_log   folder_watch   outbound   words
 //! ```
@@ -39,6 +40,7 @@ pub mod overview;
 pub mod peers;
 pub mod probe;
 pub mod proxy;
+pub mod reports;
 pub mod shutdown;
 pub mod store;
 pub mod telemetry;

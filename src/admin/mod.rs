@@ -40,6 +40,7 @@ use crate::live::{CertIndex, Live, RouteTable, WellKnown};
 use crate::name::HostName;
 use crate::notices::Notices;
 use crate::overview::Lookout;
+use crate::reports::Reports;
 use crate::shutdown::Lifecycle;
 use crate::store::audit::Audit;
 use crate::telemetry::WorkerCounters;
@@ -78,6 +79,8 @@ pub struct Sources {
     pub levers: Levers,
     /// Who is told what.
     pub notices: Notices,
+    /// Who makes reports.
+    pub reports: Reports,
     /// For what it could not write.
     pub access_log: AccessLog,
     /// Who did what.

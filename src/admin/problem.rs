@@ -57,6 +57,16 @@ pub(super) fn pkcs10(name: &str, content: String) -> Answer {
     answer
 }
 
+/// A table for spreadsheets as a file (RFC 4180, RFC 7111).
+pub(super) fn table(name: &str, content: String) -> Answer {
+    let mut answer =
+        answer(StatusCode::OK, HeaderValue::from_static("text/csv; charset=utf-8; header=present"), content.into());
+    if let Ok(disposition) = HeaderValue::from_str(&format!("attachment; filename=\"{name}.csv\"")) {
+        answer.headers_mut().insert(header::CONTENT_DISPOSITION, disposition);
+    }
+    answer
+}
+
 /// A page of the panel: it runs, shows and sends what is ours and nothing else.
 pub(super) fn page(status: StatusCode, html: String) -> Answer {
     let mut answer = answer(status, HeaderValue::from_static("text/html; charset=utf-8"), html.into());

@@ -19,6 +19,7 @@ use crate::limits::Limits;
 use crate::live::{Publisher, SiteSpec, Upstream, ValidationLevel, table};
 use crate::name::HostPattern;
 use crate::outbound::EdgeSocket;
+use crate::reports::Reports;
 use crate::shutdown::{Conductor, lifecycle};
 use crate::store::Store;
 
@@ -71,6 +72,7 @@ impl Plane {
             site_desk: crate::config::site_orders().0,
             levers: Levers::open(Store::in_memory()).expect("open"),
             notices: Notices::open(&Store::in_memory(), watch::Sender::default().subscribe()).expect("open"),
+            reports: Reports::of_nothing(),
             access_log: AccessLog::off(),
             audit: Audit::open(Store::in_memory()),
             tokens: Tokens::open(Store::in_memory()).expect("open"),

@@ -1,5 +1,5 @@
 //! The command line: `vitrine run`, `check`, `demo`, `inspect`, `import`, `certs`, `csr`, `sites`, `upstreams`, `explain`, `levers`, `deny`,
-//! `admit`, `freeze`, `log-level`, `acme`, `objects`, `contacts`, `probe`, `token`, `user`, `audit`, `backup`, `restore`, `state`.
+//! `admit`, `freeze`, `log-level`, `acme`, `objects`, `contacts`, `probe`, `reports`, `token`, `user`, `audit`, `backup`, `restore`, `state`.
 
 mod acme;
 mod audit;
@@ -18,6 +18,7 @@ mod levers;
 mod objects;
 mod output;
 mod probe;
+mod reports;
 mod run;
 mod sites;
 mod state;
@@ -117,6 +118,9 @@ enum Command {
     /// Look at hosts from outside, as customers do: where they lead, what they show, until when
     #[command(after_help = probe::HELP)]
     Probe(Box<probe::Probing>),
+    /// What is told of certificates at regular times
+    #[command(subcommand)]
+    Reports(reports::Command),
     /// Tokens for programs that ask a running edge from elsewhere
     #[command(subcommand)]
     Token(tokens::Command),
@@ -239,6 +243,7 @@ impl Command {
             Self::Objects(command) => command.obey(),
             Self::Contacts(command) => command.obey(),
             Self::Probe(probing) => probing.obey(),
+            Self::Reports(command) => command.obey(),
             Self::Token(command) => command.obey(),
             Self::User(command) => command.obey(),
             Self::Audit(command) => command.obey(),

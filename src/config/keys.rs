@@ -15,6 +15,7 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
             "admin",
             "mail",
             "notices",
+            "reports",
             "log",
             "access_log",
             "site",
@@ -113,6 +114,20 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
     (
         "notices.contact",
         &["name", "mail", "webhook_file", "format", "secret_file", "site", "organisation", "language", "events"],
+    ),
+    (
+        "reports",
+        &[
+            "time_zone",
+            "recipients",
+            "managed",
+            "daily",
+            "daily_days",
+            "weekly",
+            "weekly_days",
+            "monthly",
+            "monthly_days",
+        ],
     ),
     ("log", &["format", "level"]),
     ("access_log", &["to", "mode", "sample", "query", "truncate_client"]),
@@ -292,7 +307,7 @@ mod tests {
             (
                 "",
                 "directory",
-                "unknown key; known here are include, edge, tls, limits, certificates, acme, admin, mail, notices, log, access_log, site",
+                "unknown key; known here are include, edge, tls, limits, certificates, acme, admin, mail, notices, reports, log, access_log, site",
             ),
         ];
         for (section, key, text) in said {

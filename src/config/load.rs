@@ -13,7 +13,7 @@ use super::site::Ground;
 use super::sites::{MainSites, Sites};
 use super::{
     AcmeConfig, CertificatesConfig, Challenge, Config, Draft, UnknownName, acme, bounds, certificates, notices,
-    recorded, sections,
+    recorded, reports, sections,
 };
 use crate::live::{SiteSpec, Upstream, UpstreamAddress, is_own_listener};
 
@@ -173,6 +173,7 @@ fn settings(
         admin,
         mail: notices::mail(&top.table("mail")),
         notices: notices::notices(&top.table("notices")),
+        reports: reports::reports(&top.table("reports")),
         log: sections::log(&top.table("log")),
         access_log: sections::access_log(&top.table("access_log")),
         sites,

@@ -21,6 +21,7 @@ mod preflight;
 mod reader;
 mod recorded;
 mod remark;
+mod reports;
 mod restart;
 mod sections;
 mod site;
@@ -48,6 +49,7 @@ pub use policy::may_touch_field;
 pub use preflight::{PreflightConfig, PreflightMode};
 pub use recorded::{Draft, NewSite, file_of as site_file};
 pub use remark::{Mistakes, Rejected, RejectedPart, Remark};
+pub use reports::{ReportConfig, ReportsConfig};
 pub use site_orders::{SiteDesk, SiteOrder, SiteOrders, SiteRefusal, site_orders};
 pub use standing::{Reloads, Standing, Trouble};
 pub use upstream_tls::TermsJudge;
@@ -78,6 +80,8 @@ pub struct Config {
     pub mail: Option<MailConfig>,
     /// `[notices]`
     pub notices: NoticesConfig,
+    /// `[reports]`
+    pub reports: ReportsConfig,
     /// `[log]`
     pub log: LogConfig,
     /// `[access_log]`

@@ -35,6 +35,11 @@ impl From<TlsPolicyError> for StartError {
     }
 }
 
+/// The configuration asks for what cannot be used, a line each.
+pub(super) fn mistaken(lines: Vec<String>) -> StartError {
+    StartError::Configuration(lines.join("\n"))
+}
+
 /// The system refused what every edge needs.
 pub(super) fn system(what: &'static str) -> impl Fn(io::Error) -> StartError {
     move |error| StartError::Runtime(format!("cannot {what}: {error}"))

@@ -6,6 +6,7 @@ mod error;
 mod memory;
 mod readiness;
 mod reload;
+mod reporting;
 mod signals;
 mod site_book;
 mod sticky_key;
@@ -41,7 +42,7 @@ use crate::store::audit::Audit;
 use crate::telemetry::WorkerCounters;
 
 pub use error::StartError;
-use error::system;
+use error::{mistaken, system};
 use reload::Reloader;
 pub use tables::{folders, terms};
 pub use telling::notices;
@@ -96,13 +97,10 @@ impl Edge {
     /// [`StartError`] tells whether the configuration or the system is to blame.
     pub fn start(path: Option<&Path>, loaded: Loaded, certificates: Certificates) -> Result<Self, StartError> {
         let config = loaded.config.clone();
-        prepare_upstreams(&config).map_err(|lines| StartError::Configuration(lines.join("\n")))?;
-        let terms = terms(&config).map_err(|lines| StartError::Configuration(lines.join("\n")))?;
-        let terms = watch::Sender::new(Arc::new(terms));
-        let acme = tables::acme(&config).map_err(|lines| StartError::Configuration(lines.join("\n")))?;
-        let acme = watch::Sender::new(Arc::new(acme));
-        let told = notices(&config).map_err(|lines| StartError::Configuration(lines.join("\n")))?;
-        let told = watch::Sender::new(Arc::new(told));
+        prepare_upstreams(&config).map_err(mistaken)?;
+        let terms = watch::Sender::new(Arc::new(terms(&config).map_err(mistaken)?));
+        let acme = watch::Sender::new(Arc::new(tables::acme(&config).map_err(mistaken)?));
+        let told = watch::Sender::new(Arc::new(notices(&config).map_err(mistaken)?));
         let room = descriptors::raise();
         let sockets = Sockets::bind(&config.edge.https, &config.edge.http, config.edge.workers)?;
         let https_port = sockets.https().first().map_or(443, SocketAddr::port);
@@ -214,6 +212,8 @@ impl Edge {
             default_host: Box::new(move || policy.load().default_host().cloned()),
             own,
         };
+        let seen = (&certificates_live, &routes, &intake, &ordering, &truth, reloader.standing(), &audit);
+        let reports = reporting::desk(&config, (&store, &notices), seen);
         let sources = admin::Sources {
             certificates: certificates_live,
             routes,
@@ -231,6 +231,7 @@ impl Edge {
             site_desk,
             levers: levers.clone(),
             notices: notices.clone(),
+            reports: reports.clone(),
             access_log,
             audit,
             tokens: Tokens::open(store.clone()).map_err(door::unusable)?,
@@ -273,6 +274,7 @@ impl Edge {
         edge.control.spawn(newcomers.run(edge.lifecycle.clone()));
         edge.control.spawn(notices.run(edge.lifecycle.clone()));
         edge.control.spawn(watcher.run(edge.lifecycle.clone()));
+        edge.control.spawn(reports.run(edge.lifecycle.clone()));
         edge.control.spawn(levers.run(edge.lifecycle.clone()));
         edge.control.spawn(memory::watch(Arc::clone(&edge.shared), edge.lifecycle.clone()));
         edge.control.spawn(upstream_checks::run(edge.shared.routes.clone(), edge.lifecycle.clone()));

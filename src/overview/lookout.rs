@@ -38,6 +38,21 @@ impl Lookout {
         self.look_at(OffsetDateTime::now_utc().unix_timestamp())
     }
 
+    /// Where there is nothing to be seen.
+    #[cfg(test)]
+    pub(crate) fn of_nothing(store: &crate::store::Store) -> Self {
+        let routes = RouteTable::new(Vec::new(), crate::limits::Limits::default(), Vec::new(), 443);
+        Self {
+            certificates: crate::live::table(CertIndex::default()).1,
+            routes: crate::live::table(routes).1,
+            intake: None,
+            ordering: AcmeHandle::new().0,
+            truth: Truth::default(),
+            configuration: watch::Sender::new(Standing::default()).subscribe(),
+            audit: Audit::open(store.clone()),
+        }
+    }
+
     /// The same at another moment, in seconds since the Unix epoch.
     #[must_use]
     pub fn look_at(&self, now: i64) -> Overview {

@@ -9,10 +9,12 @@ mod en;
 pub(crate) mod mail;
 pub(crate) mod panel;
 pub(crate) mod people;
+pub(crate) mod report;
 
 use mail::MailWords;
 use panel::PanelWords;
 use people::PeopleWords;
+use report::ReportWords;
 
 /// A language that all texts there are have been written in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -82,6 +84,14 @@ impl Language {
         match self {
             Self::En => &en::PEOPLE,
             Self::De => &de::PEOPLE,
+        }
+    }
+
+    /// The texts of reports.
+    pub(crate) const fn report(self) -> &'static ReportWords {
+        match self {
+            Self::En => &en::REPORT,
+            Self::De => &de::REPORT,
         }
     }
 

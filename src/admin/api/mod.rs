@@ -21,6 +21,7 @@ mod query;
 mod realm;
 mod recorded;
 mod rejected;
+mod reports;
 mod requests;
 mod route;
 mod serving;
@@ -146,6 +147,7 @@ static RESOURCES: &[&Resource] = &[
     &traffic::RESOURCE,
     &requests::RESOURCE,
     &contacts::RESOURCE,
+    &reports::RESOURCE,
     &tokens::RESOURCE,
     &session::RESOURCE,
     &setup::RESOURCE,

@@ -13,6 +13,7 @@ mod preflight;
 mod refused_sections;
 mod refused_sites;
 mod reload;
+mod reports;
 mod shipped;
 mod site_compression;
 mod site_tls;

@@ -201,7 +201,7 @@ fn unknown_keys_and_keys_of_later_versions_are_refused() {
         (
             "\"new\\nline\" = 1",
             "v.toml:1: new\\nline: unknown key; known here are include, edge, tls, limits, certificates, acme, admin, \
-             mail, notices, log, access_log, site",
+             mail, notices, reports, log, access_log, site",
         ),
     ];
     for (text, mistake) in said {

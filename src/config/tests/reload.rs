@@ -18,6 +18,7 @@ fn each_key_that_needs_a_restart_is_named_and_no_other() {
         ("admin.allowed_hosts", "[admin]\nallowed_hosts = [\"a.example\"]"),
         ("admin.session_idle", "[admin]\nsession_idle = \"5m\""),
         ("admin.session_lifetime", "[admin]\nsession_lifetime = \"5m\""),
+        ("reports", "[reports]\nmanaged = true"),
         ("log.format", "[log]\nformat = \"json\""),
         ("log.level", "[log]\nlevel = \"debug\""),
         ("access_log", "[access_log]\nto = \"stdout\""),

@@ -4,7 +4,9 @@ mod bringing;
 mod mail;
 mod panel;
 mod people;
+mod report;
 
 pub(super) use mail::MAIL;
 pub(super) use panel::PANEL;
 pub(super) use people::PEOPLE;
+pub(super) use report::REPORT;

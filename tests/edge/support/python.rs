@@ -29,6 +29,11 @@ impl Speaker {
         Self { child, port, lines: said }
     }
 
+    /// What it has said since.
+    pub(crate) fn said(&self) -> Vec<String> {
+        self.lines.lock().expect("lines").clone()
+    }
+
     /// Whether it has said so.
     pub(crate) fn has_said(&self, line: &str) -> bool {
         self.lines.lock().expect("lines").iter().any(|said| said == line)
