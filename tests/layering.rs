@@ -96,6 +96,7 @@ const DOORS: &[Door] = &[
     Door { crates: &["hyper", "hyper_util"], rooms: &["admin", "outbound", "cli/demo"] },
     Door { crates: &["x509_parser", "rcgen"], rooms: &["certs", "proxy/tls"] },
     Door { crates: &["p12_keystore", "aes", "cbc", "des", "md5"], rooms: &["certs/formats"] },
+    Door { crates: &["qrcodegen"], rooms: &["admin/people/totp.rs"] },
     Door { crates: &["argon2"], rooms: &["admin/people/password.rs"] },
     Door { crates: &["webpki"], rooms: &["certs/path.rs"] },
     Door { crates: &["webpki_root_certs"], rooms: &["certs/roots.rs"] },

@@ -22,7 +22,7 @@ pub(super) enum Command {
     List(Asking),
     /// Change what a user may do; whoever is signed in as that user signs in anew
     Role(Changing),
-    /// Give a user a new password for one time and print it; whoever is signed in as that user is out
+    /// Give a user a new password for one time and print it; the second factor goes, and whoever is signed in as that user is out
     Reset(Meaning),
     /// End all sessions of a user
     SignOut(Meaning),

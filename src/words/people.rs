@@ -5,6 +5,23 @@ pub(crate) struct PeopleWords {
     pub(crate) sign_in: SignInWords,
     pub(crate) set_up: SetUpWords,
     pub(crate) account: AccountWords,
+    pub(crate) factor: FactorWords,
+}
+
+/// *Second factor*
+pub(crate) struct FactorWords {
+    pub(crate) title: &'static str,
+    pub(crate) about: &'static str,
+    pub(crate) begin: &'static str,
+    pub(crate) scan: &'static str,
+    pub(crate) secret: &'static str,
+    pub(crate) code: &'static str,
+    pub(crate) turn_on: &'static str,
+    pub(crate) on: &'static str,
+    pub(crate) recovery: &'static str,
+    pub(crate) is_on: &'static str,
+    pub(crate) turn_off: &'static str,
+    pub(crate) wrong: &'static str,
 }
 
 /// *Sign in*
@@ -13,6 +30,7 @@ pub(crate) struct SignInWords {
     pub(crate) about: &'static str,
     pub(crate) user: &'static str,
     pub(crate) password: &'static str,
+    pub(crate) code: &'static str,
     pub(crate) send: &'static str,
     pub(crate) sign_out: &'static str,
     pub(crate) wrong: &'static str,

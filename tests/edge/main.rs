@@ -85,6 +85,7 @@ mod reports;
 mod requests;
 mod revocation;
 mod routes;
+mod second_factor;
 mod second_server;
 mod secrets;
 mod serve;

@@ -24,6 +24,7 @@ mod rejected;
 mod reports;
 mod requests;
 mod route;
+mod second_factor;
 mod serving;
 mod session;
 mod setup;
@@ -150,6 +151,7 @@ static RESOURCES: &[&Resource] = &[
     &reports::RESOURCE,
     &tokens::RESOURCE,
     &session::RESOURCE,
+    &second_factor::RESOURCE,
     &setup::RESOURCE,
     &users::RESOURCE,
     &organisations::RESOURCE,

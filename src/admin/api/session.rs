@@ -7,9 +7,10 @@ use http::header::{self, HeaderValue};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::export::required_secret;
+use super::export::{required_secret, secret};
 use super::realm::Realm;
 use super::recorded::Note;
+use super::second_factor::not_factored;
 use super::users::Entry;
 use super::{Call, Operation, Resource, Takes, aside, timestamp};
 use crate::admin::Sources;
@@ -92,15 +93,18 @@ struct Order {
     user: String,
     #[serde(deserialize_with = "required_secret")]
     password: Zeroizing<String>,
+    #[serde(default, deserialize_with = "secret")]
+    code: Option<Zeroizing<String>>,
 }
 
 async fn begin(call: Call) -> Result<Answer, Problem> {
-    let Order { user: name, password } = call.json()?;
+    let Order { user: name, password, code } = call.json()?;
     let (Proof::Nothing(_) | Proof::Session(_), Way::Network(peer)) = (&call.caller.proof, call.caller.way) else {
         return Err(Problem::new(Kind::Conflict, "nobody signs in through admin.sock or with a token; just ask"));
     };
     let agent = call.caller.agent.clone();
-    let signed_in = call.sources.people.sign_in(Attempt { name, password, peer, agent }).await.map_err(not_let_in)?;
+    let signed_in =
+        call.sources.people.sign_in(Attempt { name, password, code, peer, agent }).await.map_err(not_let_in)?;
     // Whoever was signed in here before is out.
     if let Some(Person { user, session, .. }) = call.caller.person() {
         let (people, user, session) = (call.sources.people.clone(), user.id.clone(), session.id.clone());
@@ -114,8 +118,11 @@ async fn begin(call: Call) -> Result<Answer, Problem> {
 pub(super) fn shown(sources: &Sources, signed_in: &SignedIn, status: StatusCode) -> Answer {
     let SignedIn { user, session, secret } = signed_in;
     let csrf = CsrfToken::of(secret);
-    let shown =
-        Shown { user: Entry::of(user), session: SessionEntry::of(sources, session, &session.id), csrf: csrf.as_str() };
+    let shown = Shown {
+        user: Entry::of(&sources.people, user),
+        session: SessionEntry::of(sources, session, &session.id),
+        csrf: csrf.as_str(),
+    };
     let mut answer = if status == StatusCode::CREATED { created(&shown) } else { json(&shown) };
     set_cookie(&mut answer, cookie::carrying(secret, false));
     answer
@@ -138,6 +145,15 @@ fn not_let_in(why: NotLetIn) -> Problem {
             "the password was for one time, and its day is over; have another made, with `vitrine user reset`",
         )
         .recorded_as(format!("the password for one time of user {:?} is over", user.as_str())),
+        NotLetIn::CodeNeeded(user) => Problem::unauthorized(
+            "code: the password is right, and a code of the second factor is needed; or one of the recovery codes",
+        )
+        .recorded_as(format!("no code of the second factor of user {:?}", user.as_str())),
+        NotLetIn::WrongCode(user) => {
+            Problem::unauthorized("code: expected the one that is shown now and has not been used, found another")
+                .recorded_as(format!("wrong code of the second factor of user {:?}", user.as_str()))
+        }
+        NotLetIn::NotFactored(why) => not_factored(why),
         NotLetIn::TooMany(wait) => too_many(wait),
         NotLetIn::NotBegun(why) => not_begun(why),
         NotLetIn::Broken => Problem::new(Kind::Internal, "the password could not be looked at; see the log"),
@@ -160,14 +176,14 @@ pub(super) fn not_begun(why: NotBegun) -> Problem {
     }
 }
 
-fn person(call: &Call) -> Result<&Person, Problem> {
+pub(super) fn person(call: &Call) -> Result<&Person, Problem> {
     call.caller.person().ok_or_else(|| Problem::new(Kind::NotAllowed, Right::Account.terms()))
 }
 
 fn show(call: &Call) -> Result<Answer, Problem> {
     let Person { user, session, csrf } = person(call)?;
     let session = SessionEntry::of(&call.sources, session, &session.id);
-    Ok(json(&Shown { user: Entry::of(user), session, csrf: csrf.as_str() }))
+    Ok(json(&Shown { user: Entry::of(&call.sources.people, user), session, csrf: csrf.as_str() }))
 }
 
 fn end(call: &Call) -> Result<Answer, Problem> {

@@ -64,7 +64,7 @@ async fn make(call: Call) -> Result<Answer, Problem> {
             "through admin.sock it is done with `vitrine user add NAME --role admin`",
         ));
     };
-    let attempt = Attempt { name: name.to_string(), password, peer, agent: call.caller.agent.clone() };
+    let attempt = Attempt { name: name.to_string(), password, code: None, peer, agent: call.caller.agent.clone() };
     let made = call.sources.people.set_up(&token, attempt, name).await;
     let signed_in = made.map_err(|why| match why {
         NotSetUp::Closed => closed(),

@@ -9,7 +9,7 @@ use super::export::secret;
 use super::realm::Realm;
 use super::recorded::Note;
 use super::{Call, Operation, Resource, Takes, timestamp, unwritten};
-use crate::admin::people::{Grants, NotChanged, User, UserName, UserRole, password_flaw};
+use crate::admin::people::{Grants, NotChanged, People, User, UserName, UserRole, password_flaw};
 use crate::admin::problem::{Answer, Kind, Problem, created, json};
 use crate::admin::rights::{Right, Way};
 
@@ -57,10 +57,11 @@ pub(super) struct Entry {
     organisations: BTreeMap<String, UserRole>,
     created: String,
     must_choose_password: bool,
+    second_factor: bool,
 }
 
 impl Entry {
-    pub(super) fn of(user: &User) -> Self {
+    pub(super) fn of(people: &People, user: &User) -> Self {
         Self {
             id: user.id.clone(),
             name: user.name.to_string(),
@@ -68,6 +69,7 @@ impl Entry {
             organisations: user.grants.organisations.clone(),
             created: timestamp(user.created),
             must_choose_password: user.one_time_until.is_some(),
+            second_factor: people.has_factor(&user.id),
         }
     }
 }
@@ -81,12 +83,12 @@ struct Made<'a> {
 }
 
 fn list(call: &Call) -> Answer {
-    json(&call.sources.people.users().iter().map(Entry::of).collect::<Vec<_>>())
+    json(&call.sources.people.users().iter().map(|user| Entry::of(&call.sources.people, user)).collect::<Vec<_>>())
 }
 
 fn one(call: &Call) -> Result<Answer, Problem> {
     let id = call.parameter("id");
-    call.sources.people.user(id).map(|user| json(&Entry::of(&user))).ok_or_else(|| unknown(id))
+    call.sources.people.user(id).map(|user| json(&Entry::of(&call.sources.people, &user))).ok_or_else(|| unknown(id))
 }
 
 #[derive(Deserialize)]
@@ -111,7 +113,7 @@ async fn add(call: Call) -> Result<Answer, Problem> {
     let (user, one_time) = added.map_err(|why| not_changed(why, name.as_str()))?;
     let note = Note::of(format!("users/{}", user.id), format!("{:?}, {}", user.name.as_str(), user.grants.words()));
     let one_time_password = one_time.as_ref().map(|password| password.as_str());
-    Ok(note.on(created(&Made { entry: Entry::of(&user), one_time_password })))
+    Ok(note.on(created(&Made { entry: Entry::of(&call.sources.people, &user), one_time_password })))
 }
 
 /// A name that somebody typed.
@@ -155,7 +157,7 @@ async fn change(call: Call) -> Result<Answer, Problem> {
     let changed = call.sources.people.set_grants(id, grants).await;
     let (before, after) = changed.map_err(|why| not_changed(why, id))?;
     let detail = format!("{:?}, {}, was {}", after.name.as_str(), after.grants.words(), before.grants.words());
-    Ok(Note::of(format!("users/{id}"), detail).on(json(&Entry::of(&after))))
+    Ok(Note::of(format!("users/{id}"), detail).on(json(&Entry::of(&call.sources.people, &after))))
 }
 
 async fn remove(call: Call) -> Result<Answer, Problem> {
@@ -163,13 +165,14 @@ async fn remove(call: Call) -> Result<Answer, Problem> {
     // Whoever is at the socket has another way back in.
     let may_be_last = matches!(call.caller.way, Way::Socket(_));
     let removed = call.sources.people.remove(id, may_be_last).await.map_err(|why| not_changed(why, id))?;
-    Ok(Note::of(format!("users/{id}"), format!("{:?}", removed.name.as_str())).on(json(&Entry::of(&removed))))
+    Ok(Note::of(format!("users/{id}"), format!("{:?}", removed.name.as_str()))
+        .on(json(&Entry::of(&call.sources.people, &removed))))
 }
 
 async fn reset(call: Call) -> Result<Answer, Problem> {
     let id = call.parameter("id");
     let (user, one_time) = call.sources.people.reset(id).await.map_err(|why| not_changed(why, id))?;
-    let made = Made { entry: Entry::of(&user), one_time_password: Some(&one_time) };
+    let made = Made { entry: Entry::of(&call.sources.people, &user), one_time_password: Some(&one_time) };
     Ok(Note::of(format!("users/{id}"), format!("a password for one time for {:?}", user.name.as_str())).on(json(&made)))
 }
 

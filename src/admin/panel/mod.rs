@@ -147,6 +147,7 @@ static PAGES: &[&[Page]] = &[
     people::SIGN_IN,
     people::SET_UP,
     people::ACCOUNT,
+    people::SECOND_FACTOR,
     language::PAGES,
 ];
 

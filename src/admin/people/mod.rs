@@ -3,9 +3,11 @@
 pub(super) mod cookie;
 mod organisations;
 mod password;
+mod second_factors;
 mod sessions;
 mod set_up;
 mod signing_in;
+mod totp;
 mod user;
 mod users;
 
@@ -19,11 +21,14 @@ use zeroize::Zeroizing;
 use self::organisations::Organisations;
 pub(super) use self::organisations::{Company, Contact, NotOrganised, Organisation, OrganisationDetails};
 use self::password::Hashed;
+pub(super) use self::second_factors::NotFactored;
+use self::second_factors::SecondFactors;
 pub use self::sessions::SessionTerms;
 use self::sessions::Sessions;
 pub(super) use self::sessions::{CsrfToken, NotBegun, Session};
 use self::set_up::{NotOpened, SetUp};
-pub(super) use self::signing_in::{Attempt, NotLetIn, NotReplaced, NotSetUp, SignedIn};
+pub(super) use self::signing_in::{Attempt, NotLetIn, NotProven, NotReplaced, NotSetUp, SignedIn};
+pub(super) use self::totp::picture;
 pub(super) use self::user::{Grants, User, UserName, UserRole};
 pub(super) use self::users::NotChanged;
 use self::users::Users;
@@ -38,6 +43,7 @@ pub struct People(Arc<Office>);
 struct Office {
     users: Users,
     organisations: Organisations,
+    factors: SecondFactors,
     sessions: Sessions,
     set_up: SetUp,
     guesses: Mutex<Guesses>,
@@ -63,6 +69,7 @@ impl People {
         Ok(Self(Arc::new(Office {
             users: Users::open(store.clone())?,
             organisations: Organisations::open(store.clone())?,
+            factors: SecondFactors::open(store.clone())?,
             sessions: Sessions::open(store.clone(), terms, super::now())?,
             set_up: SetUp::new(store),
             guesses: Mutex::new(guesses),
@@ -208,7 +215,7 @@ impl People {
         self.0.organisations.remove(id)
     }
 
-    /// Gives a user a password for one time, and ends his sessions.
+    /// Gives a user a password for one time, takes his second factor away, and ends his sessions.
     pub(super) async fn reset(&self, id: &str) -> Result<(User, Zeroizing<String>), NotChanged> {
         if self.user(id).is_none() {
             return Err(NotChanged::Unknown);
@@ -217,6 +224,8 @@ impl People {
         let until = Some(super::now() + ONE_TIME);
         // Before too: a kill in between must leave no session that began with the password so far.
         self.end_all(id, None).await;
+        let user = id.to_owned();
+        self.apart(move |office| office.factors.remove(&user)).await.map_err(NotChanged::Unwritten)?;
         let (_, user) = self.change(id, move |user| (user.password, user.one_time_until) = (hashed, until)).await?;
         self.end_all(id, None).await;
         Ok((user, one_time.ok_or(NotChanged::NoRandomness)?))
@@ -228,6 +237,7 @@ impl People {
         self.apart(move |office| {
             let removed = office.users.remove(&id, may_be_last)?;
             office.sessions.end_all(&id, None);
+            office.factors.remove(&id).map_err(NotChanged::Unwritten)?;
             Ok(removed)
         })
         .await

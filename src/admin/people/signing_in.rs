@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
 use super::password::{self, Hashed};
+use super::second_factors::NotFactored;
 use super::sessions::{NotBegun, Session};
 use super::user::{Grants, User, UserName, UserRole};
 use super::users::NotChanged;
@@ -20,6 +21,8 @@ pub(in crate::admin) struct Attempt {
     pub(in crate::admin) name: String,
     /// What he proves it by.
     pub(in crate::admin) password: Zeroizing<String>,
+    /// And by that, if he has a second factor.
+    pub(in crate::admin) code: Option<Zeroizing<String>>,
     /// Where he is.
     pub(in crate::admin) peer: IpAddr,
     /// What his browser says it is.
@@ -43,12 +46,27 @@ pub(in crate::admin) enum NotLetIn {
     Wrong(Option<UserName>),
     /// The password was for one time, which is over.
     Over(UserName),
+    /// The password is right, and a code of the second factor is needed too.
+    CodeNeeded(UserName),
+    /// The password is right, and the code is another or has been used.
+    WrongCode(UserName),
+    /// The use of the code could not be kept.
+    NotFactored(NotFactored),
     /// There were too many guesses; how long to wait.
     TooMany(Duration),
     /// There is no session.
     NotBegun(NotBegun),
     /// The password could not be looked at.
     Broken,
+}
+
+/// Why a second factor is not as its owner wants it.
+#[derive(Debug)]
+pub(in crate::admin) enum NotProven {
+    /// There were too many guesses; how long to wait.
+    TooMany(Duration),
+    /// Anything else.
+    NotFactored(NotFactored),
 }
 
 /// Why there is no first user.
@@ -86,7 +104,7 @@ pub(in crate::admin) enum NotReplaced {
 impl People {
     /// Lets somebody in who proves that he is who he says.
     pub(in crate::admin) async fn sign_in(&self, attempt: Attempt) -> Result<SignedIn, NotLetIn> {
-        let Attempt { name, password, peer, agent } = attempt;
+        let Attempt { name, password, code, peer, agent } = attempt;
         let name = UserName::parse(&name);
         let counted = name.as_ref().map_or_else(String::new, UserName::to_string);
         self.guess(Some(peer), &counted).map_err(NotLetIn::TooMany)?;
@@ -99,6 +117,17 @@ impl People {
             Some(user) if fits && is_current(&user) => user,
             user => return Err(NotLetIn::Wrong(user.map(|user| user.name))),
         };
+        if self.has_factor(&user.id) {
+            let Some(code) = code.filter(|code| !code.trim().is_empty()) else {
+                self.was_no_guess(Some(peer), &counted);
+                return Err(NotLetIn::CodeNeeded(user.name));
+            };
+            match self.use_code(&user.id, code).await {
+                Ok(()) => {}
+                Err(NotFactored::Wrong) => return Err(NotLetIn::WrongCode(user.name)),
+                Err(why) => return Err(NotLetIn::NotFactored(why)),
+            }
+        }
         self.was_no_guess(Some(peer), &counted);
         let now = now();
         if user.one_time_until.is_some_and(|until| until <= now) {
@@ -107,6 +136,57 @@ impl People {
         let (session, secret) =
             self.begin(&user, peer.to_canonical().to_string(), &agent).await.map_err(NotLetIn::NotBegun)?;
         Ok(SignedIn { user, session, secret })
+    }
+
+    /// Whether a user has a second factor.
+    pub(in crate::admin) fn has_factor(&self, user: &str) -> bool {
+        self.0.factors.is_on(user)
+    }
+
+    /// Begins a second factor. Gives its secret as people type it, and for a telephone.
+    pub(in crate::admin) fn begin_factor(
+        &self,
+        user: &User,
+    ) -> Result<(Zeroizing<String>, Zeroizing<String>), NotFactored> {
+        self.0.factors.begin(&user.id, user.name.as_str())
+    }
+
+    /// Turns the one on that was begun; all other sessions end. Gives the recovery codes.
+    pub(in crate::admin) async fn confirm_factor(
+        &self,
+        user: &User,
+        session: &Session,
+        code: Zeroizing<String>,
+    ) -> Result<Vec<Zeroizing<String>>, NotProven> {
+        self.guess(None, user.name.as_str()).map_err(NotProven::TooMany)?;
+        let (id, now) = (user.id.clone(), now());
+        let confirmed = self.apart(move |office| office.factors.confirm(&id, &code, now)).await;
+        let codes = confirmed.map_err(NotProven::NotFactored)?;
+        self.was_no_guess(None, user.name.as_str());
+        self.end_all(&user.id, Some(&session.id)).await;
+        Ok(codes)
+    }
+
+    /// Takes it away from somebody who has a code of it; all other sessions end.
+    pub(in crate::admin) async fn remove_factor(
+        &self,
+        user: &User,
+        session: &Session,
+        code: Zeroizing<String>,
+    ) -> Result<(), NotProven> {
+        self.guess(None, user.name.as_str()).map_err(NotProven::TooMany)?;
+        self.use_code(&user.id, code).await.map_err(NotProven::NotFactored)?;
+        self.was_no_guess(None, user.name.as_str());
+        let id = user.id.clone();
+        let removed = self.apart(move |office| office.factors.remove(&id)).await;
+        removed.map_err(|error| NotProven::NotFactored(NotFactored::Unwritten(error)))?;
+        self.end_all(&user.id, Some(&session.id)).await;
+        Ok(())
+    }
+
+    async fn use_code(&self, user: &str, code: Zeroizing<String>) -> Result<(), NotFactored> {
+        let (user, now) = (user.to_owned(), now());
+        self.apart(move |office| office.factors.use_code(&user, &code, now)).await
     }
 
     /// Changes the password of somebody who is in and knows the one so far. All his sessions end; he gets another.

@@ -1,6 +1,6 @@
 //! The pages about people in German.
 
-use crate::words::people::{AccountWords, PeopleWords, SetUpWords, SignInWords};
+use crate::words::people::{AccountWords, FactorWords, PeopleWords, SetUpWords, SignInWords};
 
 pub(in crate::words) static PEOPLE: PeopleWords = PeopleWords {
     sign_in: SignInWords {
@@ -8,6 +8,7 @@ pub(in crate::words) static PEOPLE: PeopleWords = PeopleWords {
         about: "Diese Seiten sind für alle, die sich um diese Edge kümmern.",
         user: "Benutzer",
         password: "Passwort",
+        code: "Code, wenn Sie einen zweiten Faktor haben",
         send: "Anmelden",
         sign_out: "Abmelden",
         wrong: "Benutzer oder Passwort ist falsch.",
@@ -48,5 +49,21 @@ pub(in crate::words) static PEOPLE: PeopleWords = PeopleWords {
         this: "diese",
         end: "Abmelden",
         end_all: "Überall abmelden",
+    },
+    factor: FactorWords {
+        title: "Zweiter Faktor",
+        about: "Mit ihm gehört zum Anmelden noch ein Code, den ein Programm auf Ihrem Telefon zeigt.",
+        begin: "Einrichten",
+        scan: "Lassen Sie das Programm auf Ihrem Telefon dieses Bild lesen, oder tippen Sie das Geheimnis ab; geben Sie dann den Code ein, den \
+               es zeigt.",
+        secret: "Geheimnis:",
+        code: "Code",
+        turn_on: "Einschalten",
+        on: "Der zweite Faktor ist eingeschaltet; alle anderen Sitzungen sind beendet.",
+        recovery: "Mit jedem dieser Codes kommen Sie einmal hinein, wenn das Telefon verloren ist. Schreiben Sie sie auf: Sie werden nicht \
+                   noch einmal gezeigt.",
+        is_on: "Zum Anmelden gehört neben dem Passwort ein Code.",
+        turn_off: "Ausschalten",
+        wrong: "Das ist nicht der Code, der jetzt gezeigt wird, oder er wurde schon benutzt.",
     },
 };

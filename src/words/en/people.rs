@@ -1,6 +1,6 @@
 //! The pages about people in English.
 
-use crate::words::people::{AccountWords, PeopleWords, SetUpWords, SignInWords};
+use crate::words::people::{AccountWords, FactorWords, PeopleWords, SetUpWords, SignInWords};
 
 pub(in crate::words) static PEOPLE: PeopleWords = PeopleWords {
     sign_in: SignInWords {
@@ -8,6 +8,7 @@ pub(in crate::words) static PEOPLE: PeopleWords = PeopleWords {
         about: "These pages are for those who look after this edge.",
         user: "User",
         password: "Password",
+        code: "Code, if you have a second factor",
         send: "Sign in",
         sign_out: "Sign out",
         wrong: "The user or the password is wrong.",
@@ -47,5 +48,19 @@ pub(in crate::words) static PEOPLE: PeopleWords = PeopleWords {
         this: "this one",
         end: "Sign out",
         end_all: "Sign out everywhere",
+    },
+    factor: FactorWords {
+        title: "Second factor",
+        about: "With it, signing in takes a code besides, which a program on your telephone shows.",
+        begin: "Set it up",
+        scan: "Let the program on your telephone read this picture, or type the secret; then enter the code that it shows.",
+        secret: "Secret:",
+        code: "Code",
+        turn_on: "Turn it on",
+        on: "The second factor is on; all other sessions have ended.",
+        recovery: "These codes let you in once each when the telephone is lost. Write them down: they are not shown again.",
+        is_on: "Signing in takes a code besides the password.",
+        turn_off: "Turn it off",
+        wrong: "This is not the code that is shown now, or it was used already.",
     },
 };

@@ -12,7 +12,7 @@ use crate::admin::panel::moment::minute;
 use crate::admin::panel::page::{FORM_TOKEN, Page, Visit, shown_as};
 use crate::admin::problem::{Answer, Problem, see};
 use crate::outbound::escaped;
-use crate::words::people::AccountWords;
+use crate::words::people::{AccountWords, FactorWords};
 
 /// `account`
 pub(in crate::admin::panel) static PAGES: &[Page] = &[
@@ -28,6 +28,7 @@ pub(in crate::admin::panel) static PAGES: &[Page] = &[
 struct Account {
     frame: Frame,
     words: &'static AccountWords,
+    factor: &'static FactorWords,
     me: Option<Me>,
     token: String,
     sessions: Vec<Session>,
@@ -45,6 +46,7 @@ struct Me {
     role: Option<String>,
     organisations: std::collections::BTreeMap<String, String>,
     must_choose_password: bool,
+    second_factor: bool,
 }
 
 #[derive(Deserialize)]
@@ -94,7 +96,7 @@ async fn show(visit: &Visit, status: StatusCode, trouble: Option<String>) -> Res
         }
         None => (None, Vec::new()),
     };
-    shown_as(status, &Account { frame, words, me, token, sessions, trouble })
+    shown_as(status, &Account { frame, words, factor: &visit.language.people().factor, me, token, sessions, trouble })
 }
 
 async fn replace_password(visit: Visit) -> Result<Answer, Problem> {

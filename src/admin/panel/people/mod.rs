@@ -1,10 +1,12 @@
 //! The pages about people: signing in, setting up, one's account.
 
 mod account;
+mod second_factor;
 mod set_up;
 mod sign_in;
 
 pub(super) use account::PAGES as ACCOUNT;
+pub(super) use second_factor::PAGES as SECOND_FACTOR;
 pub(super) use set_up::PAGES as SET_UP;
 pub(super) use sign_in::PAGES as SIGN_IN;
 
@@ -63,7 +65,8 @@ fn lead_on(answer: &Answer, place: &str) -> Answer {
 /// What a page says of a problem, where `wrong` is what it says of what does not fit.
 fn told(visit: &Visit, problem: &Problem, wrong: &str) -> String {
     match problem.kind() {
-        Kind::Unauthorized => wrong.to_owned(),
+        // What is wrong with a code is told by itself.
+        Kind::Unauthorized if !problem.detail().starts_with("code: ") => wrong.to_owned(),
         Kind::TooMany => visit.language.people().sign_in.too_many.to_owned(),
         _ => problem.detail().to_owned(),
     }

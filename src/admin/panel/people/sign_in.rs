@@ -14,7 +14,8 @@ use crate::words::people::SignInWords;
 /// `sign-in` and `sign-out`
 pub(in crate::admin::panel) static PAGES: &[Page] = &[
     Page::get("sign-in", |visit| Box::pin(async move { form(&visit, None) })).for_anyone(),
-    Page::post("sign-in", &[FORM_TOKEN, "user", "password", "back"], |visit| Box::pin(sign_in(visit))).for_anyone(),
+    Page::post("sign-in", &[FORM_TOKEN, "user", "password", "code", "back"], |visit| Box::pin(sign_in(visit)))
+        .for_anyone(),
     Page::post("sign-out", &[FORM_TOKEN], |visit| Box::pin(sign_out(visit))),
 ];
 
@@ -42,7 +43,7 @@ fn form(visit: &Visit, problem: Option<&Problem>) -> Result<Answer, Problem> {
 
 async fn sign_in(visit: Visit) -> Result<Answer, Problem> {
     let password = visit.form.text("password")?.unwrap_or_default();
-    let order = document(&json!({ "user": visit.field("user")?, "password": password }));
+    let order = document(&json!({ "user": visit.field("user")?, "password": password, "code": visit.field("code")? }));
     match visit.order(Method::POST, "session", "", order).await {
         Ok(answer) => {
             let onward = lead_on(&answer, back(visit.field("back")?));
