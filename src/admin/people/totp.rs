@@ -15,7 +15,7 @@ pub(super) fn step_of(secret: &[u8], code: &str, now: i64, last: i64) -> Option<
     let code: String = code.chars().filter(|letter| !letter.is_whitespace()).collect();
     // All of them, so that the time tells nothing.
     let fitting = (step - 1..=step + 1).filter(|step| same(at(secret, *step).as_bytes(), code.as_bytes()));
-    fitting.filter(|step| *step > last).last()
+    fitting.filter(|step| *step > last).next_back()
 }
 
 /// The code of a step (RFC 4226 §5.3).
