@@ -17,7 +17,8 @@ const PATIENCE: Duration = Duration::from_secs(120);
 fn setup(origin: &Origin, server: &Receiver) -> Setup {
     let mut setup = Setup::shop(origin);
     server.used_by(&mut setup, "none");
-    setup.raw_site("[[notices.contact]]\nname = \"operators\"\nmail = \"ops@shop.example\"\n");
+    let events = "events = [\"rejected\"]";
+    setup.raw_site(&format!("[[notices.contact]]\nname = \"operators\"\nmail = \"ops@shop.example\"\n{events}\n"));
     setup
 }
 
@@ -70,7 +71,9 @@ fn a_week_without_a_mail_server_and_with_starts_in_between_brings_every_mail_onc
     setup.certificate("shop", &authority().issue_for(&["shop.example"], KeyKind::Ecdsa, -24, 9 * 24));
     setup.set("mail", &format!("server = \"127.0.0.1:{port}\"")).set("mail", "security = \"none\"");
     setup.set("mail", "from = \"edge@shop.example\"");
-    setup.raw_site("[[notices.contact]]\nname = \"operators\"\nmail = \"ops@shop.example\"\n");
+    let events = "events = [\"expiring\", \"expired\"]";
+    setup.raw_site(&format!("[[notices.contact]]\nname = \"operators\"\nmail = \"ops@shop.example\"\n{events}\n"));
+    setup.set("reports", "daily = \"off\"").set("reports", "monthly = \"off\"");
     let clock = Clock::of(&mut setup);
     // Nobody accepts, and the system refuses once its queue is given back.
     drop(place);

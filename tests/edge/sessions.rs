@@ -29,7 +29,7 @@ fn a_user_does_as_much_as_his_role_says() {
     }
     let refused = people[0].ask("POST", confirm, None).json();
     let detail = refused["detail"].as_str().expect("a detail");
-    assert!(detail.contains("role operate or admin") && detail.contains("rita has the role read"), "{detail}");
+    assert!(detail.contains("role operate or admin") && detail.contains("rita has role read"), "{detail}");
 }
 
 #[test]
@@ -223,7 +223,7 @@ fn whoever_signs_in_and_out_is_in_the_trail() {
         [
             [&who, "POST session", ""],
             [&who, "POST users", "\"ben\", role read"],
-            [&who, "PATCH users/{id}", "\"ben\", role operate, was read"],
+            [&who, "PATCH users/{id}", "\"ben\", role operate, was role read"],
             [&who, "DELETE session", "sessions ended: 1"],
         ]
     );
