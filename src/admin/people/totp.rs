@@ -14,8 +14,8 @@ pub(super) fn step_of(secret: &[u8], code: &str, now: i64, last: i64) -> Option<
     let step = now.div_euclid(STEP);
     let code: String = code.chars().filter(|letter| !letter.is_whitespace()).collect();
     // All of them, so that the time tells nothing.
-    let fitting = (step - 1..=step + 1).filter(|step| same(at(secret, *step).as_bytes(), code.as_bytes()));
-    fitting.filter(|step| *step > last).next_back()
+    let fits = |step: i64| same(at(secret, step).as_bytes(), code.as_bytes()) && step > last;
+    (step - 1..=step + 1).fold(None, |found, step| if fits(step) { Some(step) } else { found })
 }
 
 /// The code of a step (RFC 4226 §5.3).
