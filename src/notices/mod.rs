@@ -127,8 +127,8 @@ impl Notices {
     /// on disk. The same message may be sent again at any time, and after any number of starts: who has it, or waits for it, does
     /// not get another. It blocks.
     ///
-    /// Whoever reports regularly gives each report an identity of its own, such as `report/daily/2026-11-28`, and asks for
-    /// [`Notices::mails_to`] or names addresses; language and text are the caller's.
+    /// Whoever reports regularly gives each report an identity of its own, such as `report/daily/2026-11-28`, and picks among
+    /// [`Notices::contacts`] or names addresses; language and text are the caller's.
     ///
     /// # Errors
     /// [`StoreError`] when it could not be written for one of them; those before it have it, and it can be sent again.
