@@ -1,7 +1,8 @@
 //! An HTTP/1 connection: one request after the other. `await_head` waits for a head, `head` reads it, `upload` reads the body behind it, and
 //! `reply` writes the response.
 //!
-//! hyper's server does the same for 20 KiB more of each connection, and reads some of what is ambiguous before the gate can see it.
+//! hyper's server did the same for 9 KiB more of each client that sends its body slowly, and mends some of what is ambiguous before the
+//! gate can see it.
 
 mod await_head;
 mod dry_run;

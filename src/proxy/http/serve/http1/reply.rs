@@ -79,11 +79,10 @@ impl Reply {
             Coding::Nothing => octets.extend_from_slice(b"content-length: 0\r\n"),
             Coding::UntilClose => {}
         }
-        if switches {
-        } else if !keeps {
-            octets.extend_from_slice(b"connection: close\r\n");
-        } else if !terms.is_http_1_1 {
-            octets.extend_from_slice(b"connection: keep-alive\r\n");
+        match (switches, keeps, terms.is_http_1_1) {
+            (true, ..) | (_, true, true) => {}
+            (_, false, _) => octets.extend_from_slice(b"connection: close\r\n"),
+            (_, true, false) => octets.extend_from_slice(b"connection: keep-alive\r\n"),
         }
         octets.extend_from_slice(LINE_END);
         let mut queue = Queue::default();
