@@ -30,6 +30,8 @@ struct State {
     incoming: BytesMut,
     /// What is left to be said before the client sends anything.
     owed: &'static [u8],
+    /// What was said may be held back by TLS yet.
+    unflushed: bool,
     /// Nobody answers the request any more.
     over: bool,
 }
@@ -38,7 +40,7 @@ impl Upload {
     /// The body behind a head, of which `incoming` has come. `waits`: the client sends the rest when it is told to.
     pub(super) fn new(connection: &Rc<Connection>, incoming: BytesMut, framing: Framing, waits: bool) -> Self {
         let owed: &[u8] = if waits && incoming.is_empty() { GO_ON } else { &[] };
-        let state = RefCell::new(State { framing, incoming, owed, over: false });
+        let state = RefCell::new(State { framing, incoming, owed, unflushed: false, over: false });
         Self(Rc::new(Shared { connection: Rc::clone(connection), state }))
     }
 
@@ -85,6 +87,11 @@ impl Upload {
         while !state.owed.is_empty() {
             let sent = ready!(Pin::new(&mut self.0.connection.io()).poll_write(cx, state.owed));
             state.owed = &state.owed[sent.map_err(|_| BrokenOff)?..];
+            state.unflushed = true;
+        }
+        if state.unflushed {
+            ready!(self.0.connection.poll_send(cx)).map_err(|_| BrokenOff)?;
+            state.unflushed = false;
         }
         Poll::Ready(Ok(()))
     }
