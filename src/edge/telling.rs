@@ -57,8 +57,7 @@ pub fn notices(config: &Config) -> Result<NoticeTerms, Vec<String>> {
 /// When what was told before cannot be read.
 pub(super) fn watcher(store: Store, notices: Notices, sources: &Sources) -> Result<Watcher, StoreError> {
     let (lookout, people) = (sources.lookout(), sources.people.clone());
-    let organisation_of = Box::new(move |site: &str| people.organisation_of(site));
-    Watcher::open(store, notices, Box::new(move || lookout.look()), organisation_of)
+    Watcher::open(store, notices, Box::new(move || lookout.look()), Box::new(move || people.owners()))
 }
 
 fn through(mail: &MailConfig, roots: &[rustls_pki_types::CertificateDer<'static>]) -> Result<MailTerms, String> {

@@ -62,14 +62,17 @@ pub enum Recipient {
 
 impl Recipient {
     /// One text for it.
-    pub(super) fn text(&self) -> String {
+    #[must_use]
+    pub fn text(&self) -> String {
         match self {
             Self::Mail(address) => format!("mail:{address}"),
             Self::Contact(id) => format!("contact:{id}"),
         }
     }
 
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    /// The one of such a text.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
         match text.split_once(':')? {
             ("mail", address) => MailAddress::parse(address).ok().map(Self::Mail),
             ("contact", id) => Some(Self::Contact(id.to_owned())),

@@ -8,12 +8,14 @@ mod bulletin;
 mod condition;
 mod contact;
 mod event;
+mod fate;
 mod hooks;
 mod letter;
 mod mail;
 mod mails;
 mod memory;
 mod message;
+mod owners;
 mod queue;
 mod setback;
 mod tally;
@@ -34,11 +36,13 @@ use tokio::sync::watch;
 pub use book::NotKept;
 pub use contact::{Contact, Format, Scope, Secret, Way, Webhook};
 pub use event::EventKind;
+pub use fate::Fate;
 pub use mail::MailTerms;
 pub use message::{List, Message, Recipient};
+pub use owners::{AskOwners, Member, Owners};
 pub use tally::{Lane, Outcome};
 pub use terms::NoticeTerms;
-pub use watcher::{OrganisationOf, Watcher};
+pub use watcher::Watcher;
 
 use crate::shutdown::Lifecycle;
 use crate::store::{Store, StoreError};
@@ -144,6 +148,15 @@ impl Notices {
     #[must_use]
     pub fn contacts(&self) -> Vec<Contact> {
         self.0.contacts()
+    }
+
+    /// The same, and those whom organisations name, while there is a server that takes mails: nobody said that there is to be one.
+    #[must_use]
+    pub fn contacts_with(&self, owners: &Owners) -> Vec<Contact> {
+        let terms = Arc::clone(&self.0.terms.borrow());
+        let members = owners.members.iter().filter(|_| terms.mail.is_some());
+        let members = members.map(|member| member.contact(terms.language));
+        self.0.contacts().into_iter().chain(members).collect()
     }
 
     /// The language of contacts that ask for none.

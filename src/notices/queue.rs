@@ -22,8 +22,17 @@ pub(super) struct Queue {
 
 enum Known {
     Waiting(Arc<Head>),
-    /// It was told, or given up, then; and how, if that could not be written.
-    Ended(i64, Option<End>),
+    /// It ended.
+    Ended(Ended),
+}
+
+/// When and how a delivery ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ended {
+    pub(super) at: i64,
+    pub(super) end: End,
+    /// Whether its file says so.
+    is_marked: bool,
 }
 
 /// What is known of a delivery without its content.
@@ -88,7 +97,8 @@ impl Queue {
             let read = serde_json::from_slice::<Record>(&item.content).ok();
             let read = read.and_then(|record| match record {
                 Record::Waiting(entry) => Some(Known::Waiting(Arc::new(entry.head(id)?))),
-                Record::Told { at } | Record::GivenUp { at } => Some(Known::Ended(at, None)),
+                Record::Told { at } => Some(Known::Ended(Ended { at, end: End::Told, is_marked: true })),
+                Record::GivenUp { at } => Some(Known::Ended(Ended { at, end: End::GivenUp, is_marked: true })),
             });
             match read {
                 Some(one) => drop(known.insert(id.to_owned(), one)),
@@ -118,6 +128,14 @@ impl Queue {
         drop(known);
         self.changes.send_modify(|number| *number += 1);
         Ok(true)
+    }
+
+    /// What has become of a delivery; `None`: it was never taken in, or ended long ago.
+    pub(super) fn standing(&self, id: &str) -> Option<Result<Arc<Head>, Ended>> {
+        self.known().get(id).map(|known| match known {
+            Known::Waiting(head) => Ok(Arc::clone(head)),
+            Known::Ended(ended) => Err(*ended),
+        })
     }
 
     /// Hears of every delivery that is taken in.
@@ -187,11 +205,10 @@ impl Queue {
     /// it could not, so that is tried again with every [`Queue::tidy`].
     pub(super) fn end(&self, id: &str, end: End, at: i64) {
         let mut known = self.known();
-        let unwritten = self.mark(id, end, at).err().map(|error| {
+        let marked = self.mark(id, end, at).inspect_err(|error| {
             tracing::error!(%error, "a notice was told, and that could not be noted: if the edge is started before it can, it is told again");
-            end
         });
-        known.insert(id.to_owned(), Known::Ended(at, unwritten));
+        known.insert(id.to_owned(), Known::Ended(Ended { at, end, is_marked: marked.is_ok() }));
     }
 
     fn mark(&self, id: &str, end: End, at: i64) -> Result<(), StoreError> {
@@ -206,13 +223,14 @@ impl Queue {
     pub(super) fn tidy(&self, now: i64) {
         let mut known = self.known();
         for (id, known) in known.iter_mut() {
-            if let Known::Ended(at, unwritten @ Some(_)) = known
-                && unwritten.is_some_and(|end| self.mark(id, end, *at).is_ok())
+            if let Known::Ended(ended) = known
+                && !ended.is_marked
             {
-                *unwritten = None;
+                ended.is_marked = self.mark(id, ended.end, ended.at).is_ok();
             }
         }
-        let is_old = |known: &Known| matches!(known, Known::Ended(at, None) if now - *at > MARKED_FOR);
+        let is_old =
+            |known: &Known| matches!(known, Known::Ended(ended) if ended.is_marked && now - ended.at > MARKED_FOR);
         let old: Vec<_> = known.iter().filter(|(_, known)| is_old(known)).map(|(id, _)| id.clone()).collect();
         for id in old {
             match self.store.delete(&key(&id)) {
@@ -236,7 +254,7 @@ impl Known {
     const fn waiting(&self) -> Option<&Arc<Head>> {
         match self {
             Self::Waiting(head) => Some(head),
-            Self::Ended(..) => None,
+            Self::Ended(_) => None,
         }
     }
 }

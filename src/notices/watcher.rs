@@ -1,5 +1,6 @@
 //! Looks at the overview again and again, and has those told who want to hear what has changed.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,24 +10,23 @@ use tokio::time::Instant;
 
 use super::bulletin::bulletin;
 use super::condition::{conditions, serving};
-use super::contact::{Contact, Scope};
+use super::contact::{Contact, Scope, Way};
 use super::event::Event;
 use super::memory::{Gathering, Memory};
 use super::message::{List, Message, Recipient};
+use super::owners::{AskOwners, Owners};
 use super::{Notices, now};
+use crate::mail_address::MailAddress;
 use crate::overview::Overview;
 use crate::shutdown::{Lifecycle, Stage};
 use crate::store::{Expected, Key, Store, StoreError};
-
-/// Says which organisation a site belongs to, by the site's name.
-pub type OrganisationOf = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
 /// Who watches.
 pub struct Watcher {
     store: Store,
     notices: Notices,
     look: Box<dyn Fn() -> Overview + Send + Sync>,
-    organisation_of: OrganisationOf,
+    owners: AskOwners,
     told: Told,
     gathering: Gathering,
 }
@@ -47,6 +47,9 @@ struct Told {
 #[serde(deny_unknown_fields)]
 struct Bulletin {
     contact: String,
+    /// Of whom an organisation names: where to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    mail: Option<String>,
     identity: String,
     subject: String,
     text: String,
@@ -65,7 +68,7 @@ impl Watcher {
         store: Store,
         notices: Notices,
         look: Box<dyn Fn() -> Overview + Send + Sync>,
-        organisation_of: OrganisationOf,
+        owners: AskOwners,
     ) -> Result<Self, StoreError> {
         let mut told = match store.read(&key())? {
             None => Told::default(),
@@ -82,7 +85,7 @@ impl Watcher {
             }
             told.origin = origin.iter().map(|octet| format!("{octet:02x}")).collect();
         }
-        let watcher = Self { store, notices, look, organisation_of, told, gathering: Gathering::since(Instant::now()) };
+        let watcher = Self { store, notices, look, owners, told, gathering: Gathering::since(Instant::now()) };
         watcher.hand_over(&watcher.told.last)?;
         Ok(watcher)
     }
@@ -116,8 +119,9 @@ impl Watcher {
         let overview = (self.look)();
         let (conditions, serving) = (conditions(&overview), serving(&overview));
         *self.notices.0.lasting() = conditions.keys().cloned().collect();
-        let (contacts, organisation_of) = (self.notices.contacts(), &self.organisation_of);
-        let wanted = |event: &Event| contacts.iter().any(|contact| concerns(contact, event, organisation_of));
+        let owners = (self.owners)();
+        let contacts = self.notices.contacts_with(&owners);
+        let wanted = |event: &Event| contacts.iter().any(|contact| concerns(contact, event, &owners));
         let (memory, events) = self.told.memory.consider(&conditions, &serving, &mut self.gathering, at, &wanted);
         if events.is_empty() {
             if memory != self.told.memory {
@@ -127,19 +131,14 @@ impl Watcher {
         }
         let now = now();
         let terms = Arc::clone(&self.notices.0.terms.borrow());
-        let of_contact = |contact: &Contact| {
-            let is_theirs = |(_, event): &&(String, Event)| concerns(contact, event, organisation_of);
-            let theirs: Vec<&(String, Event)> = events.iter().filter(is_theirs).collect();
-            if theirs.is_empty() {
-                return None;
-            }
+        let of_contact = |(contact, theirs): (&Contact, Vec<&(String, Event)>)| {
             let identity = format!("events/{}/{}", self.told.origin, memory.batch);
             let (about, theirs) =
                 theirs.into_iter().map(|(id, event)| (id.clone(), event)).unzip::<_, _, Vec<_>, Vec<_>>();
             let message = bulletin(contact, &theirs, identity, about, &terms, now);
-            Some(Bulletin::of(contact, message))
+            Bulletin::of(contact, message)
         };
-        let last: Vec<Bulletin> = contacts.iter().filter_map(of_contact).collect();
+        let last: Vec<Bulletin> = shared_out(&contacts, &events, &owners).into_iter().map(of_contact).collect();
         self.keep(Told { memory, last, origin: self.told.origin.clone() })?;
         self.hand_over(&self.told.last)
     }
@@ -154,20 +153,50 @@ impl Watcher {
 
     fn hand_over(&self, bulletins: &[Bulletin]) -> Result<(), StoreError> {
         for bulletin in bulletins {
-            let to = Recipient::Contact(bulletin.contact.clone());
-            self.notices.send(&[to], &bulletin.message())?;
+            self.notices.send(&[bulletin.recipient()], &bulletin.message())?;
         }
         Ok(())
     }
 }
 
+/// Whom to tell what. Who is there in two roles, such as for all and for an organisation, gets one mail with what is for either.
+fn shared_out<'a>(
+    contacts: &'a [Contact],
+    events: &'a [(String, Event)],
+    owners: &Owners,
+) -> Vec<(&'a Contact, Vec<&'a (String, Event)>)> {
+    let mut parts: Vec<(&Contact, Vec<usize>)> = Vec::new();
+    let mut by_address: HashMap<&MailAddress, usize> = HashMap::new();
+    for contact in contacts {
+        let is_theirs = |place: &usize| concerns(contact, &events[*place].1, owners);
+        let theirs: Vec<usize> = (0..events.len()).filter(is_theirs).collect();
+        if theirs.is_empty() {
+            continue;
+        }
+        let known = match &contact.way {
+            Way::Mail(address) => *by_address.entry(address).or_insert(parts.len()),
+            Way::Webhook(_) => parts.len(),
+        };
+        match parts.get_mut(known) {
+            Some((_, part)) => part.extend(theirs),
+            None => parts.push((contact, theirs)),
+        }
+    }
+    let ordered = |(contact, mut places): (&'a Contact, Vec<usize>)| {
+        places.sort_unstable();
+        places.dedup();
+        (contact, places.into_iter().map(|place| &events[place]).collect())
+    };
+    parts.into_iter().map(ordered).collect()
+}
+
 /// Whether a contact wants to hear of it.
-fn concerns(contact: &Contact, event: &Event, organisation_of: &OrganisationOf) -> bool {
+fn concerns(contact: &Contact, event: &Event, owners: &Owners) -> bool {
     contact.wants(event.kind)
         && match (&contact.scope, &event.site) {
             (Scope::Everything, _) => true,
             (Scope::Site(wanted), Some(site)) => wanted == site,
-            (Scope::Organisation(wanted), Some(site)) => organisation_of(site).as_ref() == Some(wanted),
+            (Scope::Organisation(wanted), Some(site)) => owners.of_site.get(site) == Some(wanted),
             (Scope::Site(_) | Scope::Organisation(_), None) => false,
         }
 }
@@ -175,11 +204,20 @@ fn concerns(contact: &Contact, event: &Event, organisation_of: &OrganisationOf) 
 impl Bulletin {
     fn of(contact: &Contact, message: Message) -> Self {
         let Message { identity, subject, text, html, data, due, about, list: _ } = message;
-        Self { contact: contact.id.clone(), identity, subject, text, html, data, due, about }
+        let mail = match contact.recipient() {
+            Recipient::Mail(address) => Some(address.to_string()),
+            Recipient::Contact(_) => None,
+        };
+        Self { contact: contact.id.clone(), mail, identity, subject, text, html, data, due, about }
+    }
+
+    fn recipient(&self) -> Recipient {
+        let mail = self.mail.as_deref().and_then(|mail| MailAddress::parse(mail).ok());
+        mail.map_or_else(|| Recipient::Contact(self.contact.clone()), Recipient::Mail)
     }
 
     fn message(&self) -> Message {
-        let Self { identity, subject, text, html, data, due, about, contact: _ } = self.clone();
+        let Self { identity, subject, text, html, data, due, about, contact: _, mail: _ } = self.clone();
         Message { identity, subject, text, html, data, due, about, list: List::Notices }
     }
 }

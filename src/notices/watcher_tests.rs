@@ -8,7 +8,8 @@ use tokio::sync::watch;
 use super::*;
 use crate::live::Provision;
 use crate::mail_address::MailAddress;
-use crate::notices::{EventKind, NoticeTerms, Way};
+use crate::notices::condition::Condition;
+use crate::notices::{EventKind, Member, NoticeTerms, Way};
 use crate::overview::{Alert, AlertCode, Band, Mend, Reason, ReasonCode, Served, SiteState, State};
 use crate::words::Language;
 
@@ -37,8 +38,16 @@ impl World {
         let notices = Notices::open(&store, terms.subscribe()).expect("open");
         let shown = Arc::clone(&seen);
         let look = Box::new(move || shown.lock().expect("whole").clone());
-        let organisation_of: OrganisationOf = Box::new(|site| site.starts_with("acme").then(|| "acme-corp".to_owned()));
-        let watcher = Watcher::open(store.clone(), notices.clone(), look, organisation_of).expect("open");
+        let shown = Arc::clone(&seen);
+        let owners: AskOwners = Box::new(move || {
+            let seen = shown.lock().expect("whole");
+            let acme = seen.sites.iter().filter(|site| site.name.starts_with("acme"));
+            Owners {
+                of_site: acme.map(|site| (site.name.to_string(), "acme-corp".to_owned())).collect(),
+                ..Owners::default()
+            }
+        });
+        let watcher = Watcher::open(store.clone(), notices.clone(), look, owners).expect("open");
         Self { store, seen, notices, watcher, at: Instant::now(), _terms: terms }
     }
 
@@ -323,3 +332,60 @@ fn a_bulletin_says_what_happened_in_the_language_of_whoever_reads_it() {
 
 /// 2026-11-22T00:00:00Z
 const TODAY: i64 = 1_795_305_600;
+
+#[test]
+fn whom_an_organisation_names_is_told_of_its_sites_alone_and_nobody_twice() {
+    let mail = |address: &str| MailAddress::parse(address).expect("an address");
+    let contact = |address: &str, scope| Contact {
+        id: "config:ops".into(),
+        name: "ops".into(),
+        scope,
+        way: Way::Mail(mail(address)),
+        language: Language::En,
+        events: Some(vec![EventKind::Expired]),
+    };
+    let member = |organisation: &str, address: &str| {
+        let member = Member { organisation: organisation.into(), name: "Anna".into(), mail: mail(address) };
+        member.contact(Language::De)
+    };
+    let event = |kind, site: &str| {
+        let condition = Condition {
+            id: site.to_owned(),
+            kind,
+            subject: site.to_owned(),
+            site: Some(site.to_owned()),
+            step: None,
+            not_after: None,
+            was_due: None,
+            detail: None,
+            path: String::new(),
+            bound: None,
+        };
+        (site.to_owned(), Event::began(&condition))
+    };
+    let contacts = [
+        contact("ops@shop.example", Scope::Everything),
+        member("acme", "ops@shop.example"),
+        member("acme", "anna@acme.example"),
+        member("other", "anna@acme.example"),
+        member("other", "otto@other.example"),
+    ];
+    let events = [
+        event(EventKind::Issued, "acme.example"),
+        event(EventKind::Expired, "other.example"),
+        event(EventKind::Expired, "nobodys.example"),
+    ];
+    let of_site = ["acme", "other"].map(|name| (format!("{name}.example"), name.to_owned()));
+    let owners = Owners { of_site: of_site.into(), members: Vec::new() };
+    let told: Vec<(Recipient, Vec<&str>)> = shared_out(&contacts, &events, &owners)
+        .into_iter()
+        .map(|(contact, theirs)| (contact.recipient(), theirs.into_iter().map(|(id, _)| id.as_str()).collect()))
+        .collect();
+    let expected = [
+        // For all it wants to hear of what expired alone, for acme of everything.
+        (Recipient::Contact("config:ops".into()), vec!["acme.example", "other.example", "nobodys.example"]),
+        (Recipient::Mail(mail("anna@acme.example")), vec!["acme.example", "other.example"]),
+        (Recipient::Mail(mail("otto@other.example")), vec!["other.example"]),
+    ];
+    assert_eq!(told, expected);
+}

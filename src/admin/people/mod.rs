@@ -2,6 +2,7 @@
 
 pub(super) mod cookie;
 mod organisations;
+mod owners;
 mod password;
 mod second_factors;
 mod sessions;
