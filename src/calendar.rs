@@ -154,6 +154,14 @@ impl fmt::Display for Schedule {
     }
 }
 
+/// The Monday of the week of a date, such as `2026-11-28`; `None`: that is no date.
+#[must_use]
+pub fn monday_of(date: &str) -> Option<String> {
+    let date: Date = date.parse().ok()?;
+    let days = i64::from(date.weekday().to_monday_zero_offset());
+    date.checked_sub(jiff::Span::new().days(days)).ok().map(|monday| monday.to_string())
+}
+
 /// Of a text without a day.
 #[must_use]
 pub fn daily(day: &str) -> Option<Rhythm> {
@@ -267,6 +275,19 @@ mod tests {
         );
         let days = told("10:00-10:30", daily, "UTC", "2028-02-28T11:00:00Z", "2028-03-01T11:00:00Z");
         assert_eq!(days.iter().map(|day| &day[..10]).collect::<Vec<_>>(), ["2028-02-29", "2028-03-01"]);
+    }
+
+    #[test]
+    fn the_days_of_a_week_have_one_monday() {
+        for (date, expected) in [
+            ("2026-11-23", Some("2026-11-23")),
+            ("2026-11-29", Some("2026-11-23")),
+            ("2026-11-30", Some("2026-11-30")),
+            ("2027-01-01", Some("2026-12-28")),
+            ("2026-11", None),
+        ] {
+            assert_eq!(monday_of(date).as_deref(), expected, "{date}");
+        }
     }
 
     #[test]

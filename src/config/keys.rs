@@ -120,6 +120,7 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
         &[
             "time_zone",
             "recipients",
+            "organisations",
             "managed",
             "daily",
             "daily_days",

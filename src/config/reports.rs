@@ -14,6 +14,8 @@ pub struct ReportsConfig {
     pub time_zone: Zone,
     /// Who gets them; none: the contacts that are told of everything by mail.
     pub recipients: Vec<MailAddress>,
+    /// Whether the contacts of an organisation, and those whom it names, get a report of its sites.
+    pub organisations: bool,
     /// Whether certificates that renew themselves are listed although they are not late.
     pub managed: bool,
     /// What has to be done today.
@@ -44,6 +46,7 @@ pub(super) fn reports(section: &Section<'_>) -> ReportsConfig {
     ReportsConfig {
         time_zone: section.value_or("time_zone", zone, Zone::default()),
         recipients: recipients.into_iter().map(|placed| placed.value).collect(),
+        organisations: section.value_or("organisations", value::switch, true),
         managed: section.value_or("managed", value::switch, false),
         daily: report(given("daily", every_day), DAILY.parse(), section.value_or("daily_days", days, (0, 3))),
         weekly: report(given("weekly", every_week), None, section.value_or("weekly_days", days, (4, 30))),

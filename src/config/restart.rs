@@ -23,8 +23,6 @@ pub(super) const RESTART_KEYS: &[(&str, Differs)] = &[
     // Those who have signed in were told when that ends.
     ("admin.session_idle", |old, new| old.admin.session_idle != new.admin.session_idle),
     ("admin.session_lifetime", |old, new| old.admin.session_lifetime != new.admin.session_lifetime),
-    // What was due under other terms is not made under these.
-    ("reports", |old, new| old.reports != new.reports),
     // The subscriber is installed once for the process.
     ("log.format", |old, new| old.log.format != new.log.format),
     ("log.level", |old, new| old.log.level != new.log.level),

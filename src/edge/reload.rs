@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio::sync::{Notify, watch};
 
-use super::{looked_into, tables, telling};
+use super::{looked_into, reporting, tables, telling};
 use crate::acme::AcmeTerms;
 use crate::certs::Terms;
 use crate::config::{Config, Draft, Loaded, Mistakes, Origins, SiteOrder, SiteOrders, Standing, Trouble};
@@ -16,6 +16,7 @@ use crate::levers::Levers;
 use crate::live::{Publisher, RouteTable};
 use crate::notices::NoticeTerms;
 use crate::proxy::TlsPolicy;
+use crate::reports::ReportTerms;
 use crate::store::Store;
 use crate::telemetry::set_log_level;
 
@@ -83,6 +84,7 @@ pub(super) struct Reloader {
     terms: watch::Sender<Arc<Terms>>,
     acme: watch::Sender<Arc<AcmeTerms>>,
     notices: watch::Sender<Arc<NoticeTerms>>,
+    reports: watch::Sender<Arc<ReportTerms>>,
     drain_timeout: watch::Sender<Duration>,
     standing: watch::Sender<Standing>,
     origins: watch::Sender<Origins>,
@@ -95,6 +97,9 @@ type Read = Result<(Loaded, Option<Outcome>), Vec<String>>;
 /// What a configuration comes to, beside the routes.
 pub(super) type Outcome = (TlsPolicy, Terms, AcmeTerms, NoticeTerms);
 
+/// Where those hear of what is new who order, tell and report.
+type Tellers = (watch::Sender<Arc<AcmeTerms>>, watch::Sender<Arc<NoticeTerms>>, watch::Sender<Arc<ReportTerms>>);
+
 impl Reloader {
     pub(super) fn new(
         path: Option<PathBuf>,
@@ -102,7 +107,7 @@ impl Reloader {
         https_port: u16,
         (routes, policy): (Publisher<RouteTable>, Publisher<TlsPolicy>),
         terms: watch::Sender<Arc<Terms>>,
-        (acme, notices): (watch::Sender<Arc<AcmeTerms>>, watch::Sender<Arc<NoticeTerms>>),
+        (acme, notices, reports): Tellers,
         levers: Levers,
     ) -> Self {
         let drain_timeout = watch::Sender::new(serving.config.edge.drain_timeout);
@@ -122,6 +127,7 @@ impl Reloader {
             terms,
             acme,
             notices,
+            reports,
             drain_timeout,
             standing,
             origins,
@@ -279,6 +285,7 @@ impl Reloader {
             self.terms.send_replace(Arc::new(terms));
             self.acme.send_replace(Arc::new(acme));
             self.notices.send_replace(Arc::new(notices));
+            self.reports.send_replace(Arc::new(reporting::report_terms(&next.config)));
             self.drain_timeout.send_replace(next.config.edge.drain_timeout);
             self.publish_routes(&next.config);
             self.origins.send_replace(Origins::of(&next));
@@ -339,7 +346,8 @@ mod tests {
         let policy = tables::policy(&serving.config, None).expect("a policy");
         let routes = tables::routes(&UpstreamStates::default(), &serving.config, 443, &Pulled::default());
         let (routes, policy) = (table(routes).0, table(policy).0);
-        let (terms, acme) = (watch::Sender::default(), (watch::Sender::default(), watch::Sender::default()));
+        let reports = watch::Sender::new(Arc::new(reporting::report_terms(&serving.config)));
+        let (terms, acme) = (watch::Sender::default(), (watch::Sender::default(), watch::Sender::default(), reports));
         let levers = Levers::open(Store::in_memory()).expect("open");
         Reloader::new(Some("v.toml".into()), serving, 443, (routes, policy), terms, acme, levers)
     }

@@ -38,6 +38,8 @@ impl Edge {
         let terms = watch::Sender::new(Arc::new(terms(&config).map_err(mistaken)?));
         let acme = watch::Sender::new(Arc::new(tables::acme(&config).map_err(mistaken)?));
         let told = watch::Sender::new(Arc::new(notices(&config).map_err(mistaken)?));
+        let reported = watch::Sender::new(Arc::new(reporting::report_terms(&config)));
+        let report_terms = reported.subscribe();
         let room = descriptors::raise();
         let sockets = Sockets::bind(&config.edge.https, &config.edge.http, config.edge.workers)?;
         let https_port = sockets.https().first().map_or(443, SocketAddr::port);
@@ -126,7 +128,7 @@ impl Edge {
             https_port,
             (routes_publisher, policy_publisher),
             terms,
-            (acme, told),
+            (acme, told, reported),
             levers.clone(),
         );
         let listeners = door::listeners(&config, &control)?;
@@ -150,7 +152,8 @@ impl Edge {
             own,
         };
         let seen = (&certificates_live, &routes, &intake, &ordering, &truth, reloader.standing(), &audit);
-        let reports = reporting::desk(&config, (&store, &notices), seen);
+        let people = door::people(&config.admin, &state_directory, store.clone())?;
+        let reports = reporting::desk(report_terms, (&store, &notices, &people), seen);
         let sources = admin::Sources {
             certificates: certificates_live,
             routes,
@@ -172,7 +175,7 @@ impl Edge {
             access_log,
             audit,
             tokens: Tokens::open(store.clone()).map_err(door::unusable)?,
-            people: door::people(&config.admin, &state_directory, store.clone())?,
+            people,
             allowed_hosts: config.admin.allowed_hosts.clone(),
         };
         let watcher = telling::watcher(store.clone(), notices.clone(), &sources).map_err(door::unusable)?;

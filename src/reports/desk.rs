@@ -5,26 +5,29 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use tokio::sync::watch;
+
+use super::audience::{Reader, audience};
 use super::kind::{ReportKind, ReportTerms, Term};
 use super::letter;
 use super::report::{Known, Report};
 use super::watched::{self, Unwatched};
-use crate::calendar::Occurrence;
-use crate::notices::{Notices, Recipient, Scope, Way};
+use crate::calendar::{Occurrence, monday_of};
+use crate::notices::{AskOwners, Notices};
 use crate::overview::Lookout;
 use crate::shutdown::Lifecycle;
 use crate::store::{Expected, Key, Store, StoreError};
-use crate::words::Language;
 
 /// Whoever makes reports. Clones are the same.
 #[derive(Clone)]
-pub struct Reports(Arc<Desk>);
+pub struct Reports(pub(super) Arc<Desk>);
 
-struct Desk {
+pub(super) struct Desk {
     store: Store,
-    terms: ReportTerms,
+    pub(super) terms: watch::Receiver<Arc<ReportTerms>>,
     lookout: Lookout,
-    notices: Notices,
+    pub(super) notices: Notices,
+    owners: AskOwners,
     /// Held by whoever makes or changes something.
     turn: Mutex<()>,
 }
@@ -61,12 +64,18 @@ impl From<StoreError> for Unmade {
 impl Reports {
     /// A desk that has made nothing yet.
     #[must_use]
-    pub fn new(store: Store, terms: ReportTerms, lookout: Lookout, notices: Notices) -> Self {
-        Self(Arc::new(Desk { store, terms, lookout, notices, turn: Mutex::default() }))
+    pub fn new(
+        store: Store,
+        terms: watch::Receiver<Arc<ReportTerms>>,
+        lookout: Lookout,
+        (notices, owners): (Notices, AskOwners),
+    ) -> Self {
+        Self(Arc::new(Desk { store, terms, lookout, notices, owners, turn: Mutex::default() }))
     }
 
     /// Makes reports when they are due, until the edge drains.
     pub async fn run(self, mut lifecycle: Lifecycle) {
+        let mut terms = self.0.terms.clone();
         loop {
             let desk = self.clone();
             match tokio::task::spawn_blocking(move || desk.catch_up(unix())).await {
@@ -76,6 +85,7 @@ impl Reports {
             }
             tokio::select! {
                 () = tokio::time::sleep(LOOK) => {}
+                Ok(()) = terms.changed() => {}
                 _ = lifecycle.draining() => return,
             }
         }
@@ -88,22 +98,22 @@ impl Reports {
     pub fn catch_up(&self, now: i64) -> Result<usize, StoreError> {
         let desk = &self.0;
         let _turn = desk.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let begun = desk.begin(now)?;
-        let made = desk.store.names(&folder())?;
+        let terms = desk.terms();
+        let begun = desk.begin(&terms, now)?;
+        let mut made = desk.store.names(&folder())?;
         let mut count = 0;
-        for term in &desk.terms.terms {
+        for term in &terms.terms {
             let (Some(schedule), Some(since)) = (&term.schedule, begun.get(term.kind.word())) else { continue };
-            for Occurrence { name, due, late } in schedule.between(&desk.terms.zone, (*since).max(now - LOOK_BACK), now)
-            {
-                let id = format!("{}-{name}", term.kind.word());
-                if made.contains(&file(&id)) {
+            for Occurrence { name, due, late } in schedule.between(&terms.zone, (*since).max(now - LOOK_BACK), now) {
+                if is_made(&made, term.kind, &name) {
                     continue;
                 }
-                let report = desk.report(term, id, (due, late), now)?;
+                let report = desk.report(&terms, term, format!("{}-{name}", term.kind.word()), (due, late), now)?;
                 // Told first: a kill in between has it told once more, and whoever has it does not get it again.
-                desk.tell(&report)?;
+                let report = desk.tell(&terms, report)?;
                 desk.keep(&report)?;
                 tracing::info!(report = report.id, lines = report.lines.len(), "a report was made");
+                made.push(file(&report.id));
                 count += 1;
             }
         }
@@ -116,12 +126,12 @@ impl Reports {
     /// # Errors
     /// [`Unmade`]
     pub fn make(&self, kind: &str, now: i64) -> Result<Report, Unmade> {
-        let known = ReportKind::of_word(kind).and_then(|known| self.0.terms.of(known));
-        let term = known.ok_or_else(|| Unmade::Unknown(kind.to_owned()))?;
-        let _turn = self.0.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let report = self.0.report(term, format!("asked-{}-{now}", term.kind.word()), (now, now), now)?;
-        self.0.tell(&report)?;
-        self.0.keep(&report)?;
+        let (desk, terms) = (&self.0, self.0.terms());
+        let term = terms.of_word(kind)?;
+        let _turn = desk.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let report = desk.report(&terms, term, format!("asked-{}-{now}", term.kind.word()), (now, now), now)?;
+        let report = desk.tell(&terms, report)?;
+        desk.keep(&report)?;
         Ok(report)
     }
 
@@ -175,12 +185,12 @@ impl Reports {
 
 impl Desk {
     /// Since when each kind has been wanted: what was due before is not made.
-    fn begin(&self, now: i64) -> Result<BTreeMap<String, i64>, StoreError> {
+    fn begin(&self, terms: &ReportTerms, now: i64) -> Result<BTreeMap<String, i64>, StoreError> {
         let key = Key::known(&["reports", BEGUN]);
         let item = self.store.read(&key)?;
         let before: BTreeMap<String, i64> =
             item.and_then(|item| serde_json::from_slice(&item.content).ok()).unwrap_or_default();
-        let wanted = self.terms.terms.iter().filter(|term| term.schedule.is_some());
+        let wanted = terms.terms.iter().filter(|term| term.schedule.is_some());
         // A clock that was ahead is put right: what it promised for later than now begins now.
         let since = |kind: ReportKind| before.get(kind.word()).copied().unwrap_or(now).min(now);
         let begun: BTreeMap<String, i64> = wanted.map(|term| (term.kind.word().to_owned(), since(term.kind))).collect();
@@ -190,14 +200,32 @@ impl Desk {
         Ok(begun)
     }
 
-    fn report(&self, term: &Term, id: String, due: (i64, i64), now: i64) -> Result<Report, StoreError> {
+    /// What the operator wants now.
+    pub(super) fn terms(&self) -> Arc<ReportTerms> {
+        Arc::clone(&self.terms.borrow())
+    }
+
+    /// Everybody who gets reports now.
+    pub(super) fn audience(&self, terms: &ReportTerms) -> Vec<Reader> {
+        audience(terms, &self.notices, &(self.owners)())
+    }
+
+    pub(super) fn report(
+        &self,
+        terms: &ReportTerms,
+        term: &Term,
+        id: String,
+        due: (i64, i64),
+        now: i64,
+    ) -> Result<Report, StoreError> {
         let (index, routes) = (self.lookout.certificates.snapshot(), self.lookout.routes.snapshot());
         let known = Known {
             overview: &self.lookout.look_at(now),
             index: &index,
             routes: &routes,
             unwatched: &watched::read(&self.store)?,
-            lists_managed: self.terms.lists_managed,
+            lists_managed: terms.lists_managed,
+            owners: &(self.owners)(),
         };
         Ok(Report::of(&known, term, id, due))
     }
@@ -207,24 +235,17 @@ impl Desk {
         self.store.put(&key, &serde_json::to_vec_pretty(report).unwrap_or_default(), Expected::Anything).map(drop)
     }
 
-    /// Has it told to everybody who gets reports, each in his language.
-    fn tell(&self, report: &Report) -> Result<(), StoreError> {
-        let mut by_language: BTreeMap<Language, Vec<Recipient>> = BTreeMap::new();
-        if self.terms.recipients.is_empty() {
-            let everything = self.notices.contacts().into_iter();
-            let everything =
-                everything.filter(|contact| contact.scope == Scope::Everything && matches!(contact.way, Way::Mail(_)));
-            for contact in everything {
-                by_language.entry(contact.language).or_default().push(Recipient::Contact(contact.id));
-            }
-        } else {
-            let named = self.terms.recipients.iter().cloned().map(Recipient::Mail);
-            by_language.insert(self.notices.language(), named.collect());
+    /// Has it told to everybody who gets reports, each in his language, and notes to whom it went.
+    fn tell(&self, terms: &ReportTerms, mut report: Report) -> Result<Report, StoreError> {
+        let mut told = Vec::new();
+        for reader in self.audience(terms) {
+            let Some(part) = reader.part(&report) else { continue };
+            let message = letter::message(&part, &terms.zone, reader.language);
+            self.notices.send(std::slice::from_ref(&reader.recipient), &message)?;
+            told.push(reader.told());
         }
-        for (language, recipients) in by_language {
-            self.notices.send(&recipients, &letter::message(report, &self.terms.zone, language))?;
-        }
-        Ok(())
+        report.told = told;
+        Ok(report)
     }
 
     /// Forgets what is older than anybody asks for. What might still be made again is younger by far.
@@ -264,6 +285,16 @@ fn file(id: &str) -> String {
 fn is_report(id: &str) -> bool {
     let kind = id.strip_prefix("asked-").unwrap_or(id).split('-').next().unwrap_or_default();
     ReportKind::of_word(kind).is_some() && id.contains('-')
+}
+
+/// Whether there is one of its day, its month, or its week already.
+fn is_made(made: &[String], kind: ReportKind, name: &str) -> bool {
+    let id = format!("{}-{name}", kind.word());
+    let Some(monday) = monday_of(name).filter(|_| kind == ReportKind::Weekly) else {
+        return made.contains(&file(&id));
+    };
+    let dates = made.iter().filter_map(|one| one.strip_prefix("weekly-")?.strip_suffix(".json"));
+    dates.filter_map(monday_of).any(|one| one == monday)
 }
 
 fn unix() -> i64 {

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::desk::Unmade;
 use crate::calendar::{Schedule, Zone};
 use crate::mail_address::MailAddress;
 
@@ -58,13 +59,22 @@ pub struct ReportTerms {
     pub terms: Vec<Term>,
     /// Who gets them; none: the contacts that are told of everything by mail.
     pub recipients: Vec<MailAddress>,
+    /// Whether the contacts of an organisation, and those whom it names, get a report of its sites.
+    pub tells_organisations: bool,
     /// Whether those that renew by themselves are listed although they are not late.
     pub lists_managed: bool,
 }
 
 impl ReportTerms {
+    /// Those of a kind's word.
+    pub(super) fn of_word(&self, word: &str) -> Result<&Term, Unmade> {
+        let known = ReportKind::of_word(word).and_then(|kind| self.of(kind));
+        known.ok_or_else(|| Unmade::Unknown(word.to_owned()))
+    }
+
     /// Those of a kind.
-    pub(super) fn of(&self, kind: ReportKind) -> Option<&Term> {
+    #[must_use]
+    pub fn of(&self, kind: ReportKind) -> Option<&Term> {
         self.terms.iter().find(|term| term.kind == kind)
     }
 }

@@ -14,7 +14,7 @@ pub(super) fn message(report: &Report, zone: &Zone, language: Language) -> Messa
     let kind = words.kind[report.kind as usize];
     let date = zone.told(report.due);
     Message {
-        identity: format!("report/{}", report.id),
+        identity: identity(&report.id),
         subject: (words.subject)(kind, &date, counts),
         text: text(report, zone, words),
         html: html(report, zone, words),
@@ -23,6 +23,11 @@ pub(super) fn message(report: &Report, zone: &Zone, language: Language) -> Messa
         due: report.due,
         about: Vec::new(),
     }
+}
+
+/// What tells the mails of a report from all others.
+pub(super) fn identity(id: &str) -> String {
+    format!("report/{id}")
 }
 
 fn text(report: &Report, zone: &Zone, words: &ReportWords) -> String {
@@ -150,12 +155,14 @@ mod tests {
             urls: 7,
             unwatched: 2,
             lists_managed: false,
+            shares: std::collections::BTreeMap::new(),
+            told: Vec::new(),
         }
     }
 
     fn line(site: &str, state: LineState, not_after: Option<i64>) -> Line {
         let (site, source) = (site.to_owned(), "uploaded".to_owned());
-        Line { not_after, url: format!("https://{site}"), site, source, state, is_late: true }
+        Line { not_after, url: format!("https://{site}"), site, source, state, is_late: true, organisation: None }
     }
 
     #[test]

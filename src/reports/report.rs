@@ -1,6 +1,6 @@
 //! What a report says.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -8,6 +8,7 @@ use super::kind::{ReportKind, Term};
 use super::watched::Unwatched;
 use crate::live::{CertIndex, Provision, RouteTable};
 use crate::name::HostPattern;
+use crate::notices::Owners;
 use crate::overview::Overview;
 
 /// A report, as it is kept.
@@ -33,6 +34,32 @@ pub struct Report {
     pub unwatched: usize,
     /// Whether those that renew by themselves are listed although they are not late.
     pub lists_managed: bool,
+    /// What of it was whose when it was made, by the ids of organisations.
+    #[serde(default)]
+    pub shares: BTreeMap<String, Share>,
+    /// Whom it was sent to; nobody, while it is only looked at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub told: Vec<Told>,
+}
+
+/// What of a report is an organisation's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Share {
+    /// How many of its URLs were looked at.
+    pub urls: usize,
+    /// How many of them nobody wants to hear of.
+    pub unwatched: usize,
+}
+
+/// Somebody to whom a report was sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// As [`crate::notices::Recipient::text`] has it.
+    pub recipient: String,
+    /// As people call him.
+    pub to: String,
+    /// The organisations whose part he got; `None`: he got all of it.
+    pub organisations: Option<BTreeSet<String>>,
 }
 
 /// A URL with the certificate that ends first among those that serve it.
@@ -50,6 +77,9 @@ pub struct Line {
     pub state: LineState,
     /// Whether its renewal is late by more than a day.
     pub is_late: bool,
+    /// The organisation that owned it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub organisation: Option<String>,
 }
 
 /// Why a URL is listed.
@@ -95,21 +125,27 @@ pub(super) struct Known<'a> {
     /// By host as the site has it.
     pub(super) unwatched: &'a BTreeMap<String, Unwatched>,
     pub(super) lists_managed: bool,
+    pub(super) owners: &'a Owners,
 }
 
 impl Report {
     /// The one of this id and kind, of what is known at the overview's moment.
     pub(super) fn of(known: &Known<'_>, term: &Term, id: String, (due, late): (i64, i64)) -> Self {
-        let (mut lines, mut urls, mut unwatched) = (Vec::new(), 0, 0);
+        let (mut lines, mut all) = (Vec::new(), Share::default());
+        let mut shares: BTreeMap<String, Share> = BTreeMap::new();
         let now = known.overview.at;
         let states: BTreeMap<&str, _> = known.overview.sites.iter().map(|site| (&*site.name, site)).collect();
         for site in known.routes.sites() {
             let Some(state) = states.get(&*site.name) else { continue };
+            let owner = known.owners.of_site.get(&*site.name);
             let renews_itself = state.source != Provision::Uploaded && !state.is_late && !known.lists_managed;
             for host in &site.hosts {
-                urls += 1;
-                if known.unwatched.contains_key(&host.to_string()) {
-                    unwatched += 1;
+                let is_unwatched = known.unwatched.contains_key(&host.to_string());
+                all.count(is_unwatched);
+                if let Some(owner) = owner {
+                    shares.entry(owner.clone()).or_default().count(is_unwatched);
+                }
+                if is_unwatched {
                     continue;
                 }
                 let not_after = first_end(known.index, host);
@@ -127,6 +163,7 @@ impl Report {
                         source: state.source.word().to_owned(),
                         state: why,
                         is_late: state.is_late,
+                        organisation: owner.cloned(),
                     });
                 }
             }
@@ -140,10 +177,37 @@ impl Report {
             made: now,
             days: term.days,
             lines,
-            urls,
-            unwatched,
+            urls: all.urls,
+            unwatched: all.unwatched,
             lists_managed: known.lists_managed,
+            shares,
+            told: Vec::new(),
         }
+    }
+
+    /// What of it is these organisations'; `None`: nothing was when it was made.
+    #[must_use]
+    pub fn part_of(&self, organisations: &BTreeSet<String>) -> Option<Self> {
+        let shares: BTreeMap<String, Share> = self
+            .shares
+            .iter()
+            .filter(|(id, _)| organisations.contains(*id))
+            .map(|(id, one)| (id.clone(), *one))
+            .collect();
+        if shares.is_empty() {
+            return None;
+        }
+        let is_theirs = |line: &&Line| line.organisation.as_ref().is_some_and(|owner| organisations.contains(owner));
+        // Whoever got all of it is nobody of theirs.
+        let is_told = |told: &&Told| told.organisations.as_ref().is_some_and(|whose| !whose.is_disjoint(organisations));
+        Some(Self {
+            lines: self.lines.iter().filter(is_theirs).cloned().collect(),
+            urls: shares.values().map(|share| share.urls).sum(),
+            unwatched: shares.values().map(|share| share.unwatched).sum(),
+            told: self.told.iter().filter(is_told).cloned().collect(),
+            shares,
+            ..self.clone()
+        })
     }
 
     /// Whether it was made when it was to be there already.
@@ -155,6 +219,13 @@ impl Report {
     /// The URLs that are listed for this reason.
     pub fn of_state(&self, state: LineState) -> impl Iterator<Item = &Line> {
         self.lines.iter().filter(move |line| line.state == state)
+    }
+}
+
+impl Share {
+    fn count(&mut self, is_unwatched: bool) {
+        self.urls += 1;
+        self.unwatched += usize::from(is_unwatched);
     }
 }
 

@@ -18,7 +18,6 @@ fn each_key_that_needs_a_restart_is_named_and_no_other() {
         ("admin.allowed_hosts", "[admin]\nallowed_hosts = [\"a.example\"]"),
         ("admin.session_idle", "[admin]\nsession_idle = \"5m\""),
         ("admin.session_lifetime", "[admin]\nsession_lifetime = \"5m\""),
-        ("reports", "[reports]\nmanaged = true"),
         ("log.format", "[log]\nformat = \"json\""),
         ("log.level", "[log]\nlevel = \"debug\""),
         ("access_log", "[access_log]\nto = \"stdout\""),
@@ -34,7 +33,7 @@ fn each_key_that_needs_a_restart_is_named_and_no_other() {
 fn everything_else_applies_live() {
     let next = "[edge]\ndrain_timeout = \"1s\"\ntrusted_proxies = [\"10.0.0.0/8\"]\n[tls]\nmin_version = \
     \"1.3\"\n[limits]\n\
-                headers = 5\n[[site]]\n\
+                headers = 5\n[reports]\nmanaged = true\ndaily = \"08:00-09:00\"\n[[site]]\n\
                 hosts = [\"b.example\"]\nupstreams = [\"http://b\"]\n";
     assert_eq!(good("").config.restart_needed(&good(next).config), Vec::<String>::new());
 }

@@ -110,7 +110,7 @@ fn the_reference_tells_which_keys_need_a_restart() {
 /// The access log is changed as a whole, and so are the folders.
 fn key_or_section(cell: &str) -> String {
     let key = cell.trim_matches('`');
-    let whole = ["access_log", "certificates.drop", "reports"].into_iter();
+    let whole = ["access_log", "certificates.drop"].into_iter();
     whole.into_iter().find(|section| key.starts_with(&format!("{section}."))).unwrap_or(key).to_owned()
 }
 
