@@ -70,7 +70,7 @@ fn what_is_foreign_is_not_there_on_any_route() {
             let realm = operation["x-vitrine-realm"].as_str().expect("a realm");
             *seen.entry(realm.to_owned()).or_default() += 1;
             let value = |name: &str| match (realm, name) {
-                ("site", _) => "theirs.example",
+                ("site" | "host", _) => "theirs.example",
                 ("certificate", _) => &foreign,
                 ("request", _) => &request,
                 ("organisation", _) => &houses.theirs,
@@ -96,6 +96,12 @@ fn what_is_foreign_is_not_there_on_any_route() {
                         assert!(!answer.text().contains(other), "{other}: {place}");
                     }
                 }
+                "part" => {
+                    assert!(matches!(answer.status, 200 | 404), "{place}");
+                    for other in ["theirs", &*houses.theirs, "nobodys"] {
+                        assert!(!answer.text().contains(other), "{other}: {place}");
+                    }
+                }
                 "explanation" => {
                     let ask = |host: &str| format!("{target}?url=https://{host}/");
                     let answers = ["ours.example", "theirs.example", "nowhere.example"];
@@ -112,7 +118,9 @@ fn what_is_foreign_is_not_there_on_any_route() {
             }
         }
     }
-    for realm in ["edge", "site", "certificate", "request", "object", "organisation", "hidden", "list", "sent"] {
+    for realm in
+        ["edge", "site", "certificate", "request", "object", "organisation", "hidden", "host", "part", "list", "sent"]
+    {
         assert!(seen.contains_key(realm), "{realm}: {seen:?}");
     }
 }

@@ -35,6 +35,7 @@ mod traffic;
 mod upstreams;
 mod users;
 mod versions;
+mod watched;
 
 use std::sync::Arc;
 
@@ -149,6 +150,7 @@ static RESOURCES: &[&Resource] = &[
     &requests::RESOURCE,
     &contacts::RESOURCE,
     &reports::RESOURCE,
+    &watched::RESOURCE,
     &tokens::RESOURCE,
     &session::RESOURCE,
     &second_factor::RESOURCE,

@@ -16,7 +16,7 @@ use super::{Call, Conditions, Content, Query, RESOURCES, TOTAL};
 use crate::admin::Sources;
 use crate::admin::problem::{Answer, Kind, Problem, json};
 use crate::admin::rights::{Caller, Right};
-use crate::live::RouteTable;
+use crate::live::{RouteTable, Site};
 use crate::name::HostPattern;
 
 /// What an operation is about. Each says so: one that does not is for nobody but those who have a role for the edge.
@@ -46,6 +46,10 @@ pub(super) enum Realm {
     Sent,
     /// An answer that says which site it is about.
     Explanation,
+    /// The sites that have the host of `{host}`.
+    Host,
+    /// An answer of which whoever asks gets what is his organisations'; the operation looks for itself, with [`Scope`].
+    Part,
 }
 
 /// What tells whose an item of a list is.
@@ -78,6 +82,8 @@ impl Realm {
             Self::List(_) => "list",
             Self::Sent => "sent",
             Self::Explanation => "explanation",
+            Self::Host => "host",
+            Self::Part => "part",
         }
     }
 }
@@ -102,6 +108,11 @@ impl Scope {
         let changed = sources.people.sites_of(roles.iter().filter(|(_, operates)| *operates).map(|(id, _)| *id));
         let organisations = roles.iter().map(|(id, _)| (*id).to_owned()).collect();
         Some(Self { organisations, seen, changed, routes: sources.routes.snapshot() })
+    }
+
+    /// The organisations themselves.
+    pub(super) fn organisations(&self) -> &BTreeSet<String> {
+        &self.organisations
     }
 
     /// Whether a site may be looked at.
@@ -135,6 +146,13 @@ impl Scope {
         sites.filter(|site| site.hosts.iter().any(serves)).map(|site| site.name.to_string()).collect()
     }
 
+    /// The sites that have this host.
+    fn having(&self, host: &str) -> BTreeSet<String> {
+        let host = HostPattern::parse(host).ok();
+        let has = |site: &&Arc<Site>| host.as_ref().is_some_and(|host| site.hosts.contains(host));
+        self.routes.sites().iter().filter(has).map(|site| site.name.to_string()).collect()
+    }
+
     /// Refuses something new that is not for their sites alone.
     pub(super) fn demand_new(&self, sites: &BTreeSet<String>) -> Result<(), Problem> {
         if self.changes(sites) {
@@ -150,7 +168,7 @@ impl Scope {
 pub(super) async fn guard(operation: &Operation, call: &Call) -> Result<(), Problem> {
     let Some(scope) = Scope::of(&call.caller, &call.sources) else { return Ok(()) };
     let sites = match operation.realm {
-        Some(Realm::Open | Realm::List(_) | Realm::Sent | Realm::Explanation) => return Ok(()),
+        Some(Realm::Open | Realm::List(_) | Realm::Sent | Realm::Explanation | Realm::Part) => return Ok(()),
         None | Some(Realm::Edge) => return Err(Problem::new(Kind::NotAllowed, FOR_THE_EDGE)),
         Some(Realm::Hidden) => return Err(not_there()),
         Some(Realm::Organisation) => {
@@ -159,6 +177,7 @@ pub(super) async fn guard(operation: &Operation, call: &Call) -> Result<(), Prob
         }
         Some(Realm::Site(parameter)) => BTreeSet::from([call.parameter(parameter).to_owned()]),
         Some(Realm::Levers) => BTreeSet::from([call.parameter("site").to_owned()]),
+        Some(Realm::Host) => scope.having(call.parameter("host")),
         Some(Realm::Certificate) => certificate(call, &scope).await?,
         Some(Realm::Request) => told(call, "requests/{id}", &scope, |request| &request["request"]).await?,
         Some(Realm::Object) => told(call, "objects/{id}", &scope, |object| object).await?,

@@ -1,33 +1,101 @@
-//! Reports that were made, reports to be made now, and the URLs that nobody wants to hear of.
+//! Reports that were made, reports to be made now, and those that would go out now.
+
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::realm::{Item, Realm};
+use super::realm::{Realm, Scope};
 use super::recorded::Note;
+use super::standing::Part;
 use super::{Call, Operation, Resource, Takes, aside, now, timestamp, unwritten};
 use crate::admin::problem::{Answer, Kind, Problem, created, json, table};
-use crate::name::HostPattern;
-use crate::reports::{Report, Unmade, Unwatched, csv};
+use crate::notices::Fate;
+use crate::reports::{NEXT, Report, ReportKind, Told, Unmade, csv};
+use crate::words::Language;
 
-/// `reports` and `watched`
+/// `reports`
 pub(super) static RESOURCE: Resource = Resource {
     operations: &[
-        Operation::get("reports", |call| Box::pin(aside(call, list))).about(Realm::Edge),
+        Operation::get("reports", |call| Box::pin(aside(call, list))).about(Realm::Part).asking(&["offset", "limit"]),
         Operation::post("reports", |call| Box::pin(aside(call, make)))
             .about(Realm::Edge)
             .taking(Takes::Json)
             .even_frozen(),
-        Operation::get("reports/{id}", |call| Box::pin(aside(call, |call| Ok(json(&Entry::of(&find(call)?))))))
-            .about(Realm::Hidden),
-        Operation::get("reports/{id}/csv", |call| Box::pin(aside(call, as_table))).about(Realm::Hidden),
-        Operation::get("watched", |call| Box::pin(aside(call, watched))).about(Realm::List(Item::OfSite)),
-        Operation::post("watched/{host}", |call| Box::pin(aside(call, watch)))
-            .about(Realm::Hidden)
-            .taking(Takes::Json)
-            .even_frozen(),
+        Operation::get("reports/terms", |call| Box::pin(aside(call, |call| Ok(json(&Terms::of(call))))))
+            .about(Realm::Part),
+        Operation::get("reports/{id}", |call| Box::pin(aside(call, |call| Ok(json(&Entry::of(call, &find(call)?))))))
+            .about(Realm::Part),
+        Operation::get("reports/{id}/csv", |call| Box::pin(aside(call, as_table))).about(Realm::Part),
+        Operation::get("reports/{id}/mail", |call| Box::pin(aside(call, as_mail)))
+            .about(Realm::Part)
+            .asking(&["language"]),
     ],
     description: include_str!("reports.json"),
 };
+
+/// What is wanted of reports.
+#[derive(Serialize)]
+struct Terms {
+    time_zone: String,
+    managed: bool,
+    organisations: bool,
+    kinds: Vec<Kinds>,
+    recipients: Vec<Recipient>,
+}
+
+#[derive(Serialize)]
+struct Kinds {
+    kind: &'static str,
+    schedule: Option<String>,
+    next: Option<String>,
+    from_days: i64,
+    until_days: i64,
+}
+
+#[derive(Serialize)]
+struct Recipient {
+    to: String,
+    organisations: Option<BTreeSet<String>>,
+}
+
+impl Terms {
+    fn of(call: &Call) -> Self {
+        let (reports, scope) = (&call.sources.reports, Scope::of(&call.caller, &call.sources));
+        let terms = reports.terms();
+        let kind = |kind: ReportKind| {
+            let term = terms.of(kind)?;
+            let next = term.schedule.as_ref().and_then(|schedule| schedule.next(&terms.zone, now()));
+            Some(Kinds {
+                kind: kind.word(),
+                schedule: term.schedule.as_ref().map(ToString::to_string),
+                next: next.map(|next| timestamp(next.due)),
+                from_days: term.days.0,
+                until_days: term.days.1,
+            })
+        };
+        let is_theirs = |organisations: &Option<BTreeSet<String>>| match (&scope, organisations) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(scope), Some(whose)) => !whose.is_disjoint(scope.organisations()),
+        };
+        let readers = reports.audience().into_iter().filter(|reader| is_theirs(&reader.organisations));
+        Self {
+            time_zone: terms.zone.name().to_owned(),
+            managed: terms.lists_managed,
+            organisations: terms.tells_organisations,
+            kinds: ReportKind::ALL.into_iter().filter_map(kind).collect(),
+            recipients: readers
+                .map(|reader| Recipient { to: reader.to, organisations: ours(reader.organisations, scope.as_ref()) })
+                .collect(),
+        }
+    }
+}
+
+/// Of several organisations, those that whoever asks may know of.
+fn ours(organisations: Option<BTreeSet<String>>, scope: Option<&Scope>) -> Option<BTreeSet<String>> {
+    let is_known = |id: &String| scope.is_none_or(|scope| scope.organisations().contains(id));
+    organisations.map(|all| all.into_iter().filter(is_known).collect())
+}
 
 /// A report without its lines.
 #[derive(Serialize)]
@@ -42,6 +110,9 @@ struct Head {
     urls: usize,
     unwatched: usize,
     listed: usize,
+    told: usize,
+    waiting: usize,
+    given_up: usize,
 }
 
 /// A report.
@@ -50,6 +121,7 @@ struct Entry {
     #[serde(flatten)]
     head: Head,
     lines: Vec<LineEntry>,
+    deliveries: Vec<Delivery>,
 }
 
 #[derive(Serialize)]
@@ -63,8 +135,21 @@ struct LineEntry {
     renewal_late: bool,
 }
 
+/// What has become of a report for one who gets it.
+#[derive(Serialize)]
+struct Delivery {
+    to: String,
+    organisations: Option<BTreeSet<String>>,
+    state: &'static str,
+    at: Option<String>,
+    attempts: Option<u32>,
+    last_error: Option<String>,
+}
+
 impl Head {
-    fn of(report: &Report) -> Self {
+    fn of(call: &Call, report: &Report) -> Self {
+        let fates: Vec<Fate> = report.told.iter().map(|told| call.sources.reports.fate(&report.id, told)).collect();
+        let count = |wanted: fn(&Fate) -> bool| fates.iter().filter(|fate| wanted(fate)).count();
         Self {
             id: report.id.clone(),
             kind: report.kind.word(),
@@ -76,12 +161,15 @@ impl Head {
             urls: report.urls,
             unwatched: report.unwatched,
             listed: report.lines.len(),
+            told: count(|fate| matches!(fate, Fate::Told { .. })),
+            waiting: count(|fate| matches!(fate, Fate::Waiting { .. })),
+            given_up: count(|fate| matches!(fate, Fate::GivenUp { .. })),
         }
     }
 }
 
 impl Entry {
-    fn of(report: &Report) -> Self {
+    fn of(call: &Call, report: &Report) -> Self {
         let line = |line: &crate::reports::Line| LineEntry {
             url: line.url.clone(),
             site: line.site.clone(),
@@ -91,19 +179,59 @@ impl Entry {
             source: line.source.clone(),
             renewal_late: line.is_late,
         };
-        Self { head: Head::of(report), lines: report.lines.iter().map(line).collect() }
+        let scope = Scope::of(&call.caller, &call.sources);
+        let delivery = |told: &Told| Delivery::of(told, call.sources.reports.fate(&report.id, told), scope.as_ref());
+        Self {
+            head: Head::of(call, report),
+            lines: report.lines.iter().map(line).collect(),
+            deliveries: report.told.iter().map(delivery).collect(),
+        }
+    }
+}
+
+impl Delivery {
+    fn of(told: &Told, fate: Fate, scope: Option<&Scope>) -> Self {
+        let state = fate.word();
+        let (at, attempts, last_error) = match fate {
+            Fate::Waiting { attempts, last_error } => (None, Some(attempts), last_error),
+            Fate::Told { at } | Fate::GivenUp { at } => (Some(timestamp(at)), None, None),
+            Fate::Unknown => (None, None, None),
+        };
+        let organisations = ours(told.organisations.clone(), scope);
+        Self { to: told.to.clone(), organisations, state, at, attempts, last_error }
+    }
+}
+
+/// What of a report whoever asks may see.
+fn seen(call: &Call, report: Report) -> Option<Report> {
+    match Scope::of(&call.caller, &call.sources) {
+        None => Some(report),
+        Some(scope) => report.part_of(scope.organisations()),
     }
 }
 
 fn list(call: &Call) -> Result<Answer, Problem> {
+    let part = Part::read(&call.query)?;
     let all = call.sources.reports.list().map_err(|error| unwritten(&error))?;
-    Ok(json(&all.iter().map(Head::of).collect::<Vec<_>>()))
+    let all: Vec<Report> = all.into_iter().filter_map(|report| seen(call, report)).collect();
+    let total = all.len();
+    let mut answer = json(&part.of(all).iter().map(|report| Head::of(call, report)).collect::<Vec<_>>());
+    answer.headers_mut().insert(super::TOTAL, total.into());
+    Ok(answer)
 }
 
 fn find(call: &Call) -> Result<Report, Problem> {
     let id = call.parameter("id");
-    let found = call.sources.reports.find(id).map_err(|error| unwritten(&error))?;
-    found.ok_or_else(|| {
+    let found = match id.strip_prefix(NEXT) {
+        Some(kind) => call.sources.reports.preview(kind, now()).map(Some),
+        None => call.sources.reports.find(id).map_err(Unmade::from),
+    };
+    let found = match found {
+        Ok(found) => found,
+        Err(Unmade::Unknown(_)) => None,
+        Err(Unmade::State(error)) => return Err(unwritten(&error)),
+    };
+    found.and_then(|report| seen(call, report)).ok_or_else(|| {
         Problem::new(Kind::NotFound, format!("there is no report {id:?}; `vitrine reports list` shows those there are"))
     })
 }
@@ -111,6 +239,26 @@ fn find(call: &Call) -> Result<Report, Problem> {
 fn as_table(call: &Call) -> Result<Answer, Problem> {
     let report = find(call)?;
     Ok(table(&report.id, csv(&report)))
+}
+
+/// A report as it is read in a mail.
+#[derive(Serialize)]
+struct Mail {
+    subject: String,
+    text: String,
+    html: String,
+}
+
+fn as_mail(call: &Call) -> Result<Answer, Problem> {
+    let language = match call.query.value("language") {
+        None => call.sources.notices.language(),
+        Some(tag) => Language::ALL.into_iter().find(|language| language.tag() == tag).ok_or_else(|| {
+            let all = Language::ALL.map(Language::tag).join(", ");
+            Problem::malformed(format!("language: expected one of {all}, found {tag:?}"))
+        })?,
+    };
+    let letter = call.sources.reports.letter(&find(call)?, language);
+    Ok(json(&Mail { subject: letter.subject, text: letter.text, html: letter.html }))
 }
 
 #[derive(Deserialize)]
@@ -125,80 +273,5 @@ fn make(call: &Call) -> Result<Answer, Problem> {
         Unmade::Unknown(_) => Problem::malformed(unmade.to_string()),
         Unmade::State(error) => unwritten(&error),
     })?;
-    Ok(Note::of(format!("reports/{}", report.id), "").on(created(&Entry::of(&report))))
+    Ok(Note::of(format!("reports/{}", report.id), "").on(created(&Entry::of(call, &report))))
 }
-
-/// A host, and whether reports list it.
-#[derive(Serialize)]
-struct Watched {
-    host: String,
-    site: String,
-    url: String,
-    watched: bool,
-    reason: Option<String>,
-    by: Option<String>,
-    since: Option<String>,
-}
-
-impl Watched {
-    fn of(host: String, site: &str, unwatched: Option<&Unwatched>) -> Self {
-        Self {
-            url: format!("https://{host}"),
-            host,
-            site: site.to_owned(),
-            watched: unwatched.is_none(),
-            reason: unwatched.map(|one| one.reason.clone()),
-            by: unwatched.map(|one| one.by.clone()),
-            since: unwatched.map(|one| timestamp(one.at)),
-        }
-    }
-}
-
-fn watched(call: &Call) -> Result<Answer, Problem> {
-    let unwatched = call.sources.reports.unwatched().map_err(|error| unwritten(&error))?;
-    let routes = call.sources.routes.snapshot();
-    let hosts = routes.sites().iter().flat_map(|site| site.hosts.iter().map(|host| (host.to_string(), &*site.name)));
-    let all = hosts.map(|(host, site)| {
-        let one = unwatched.get(&host);
-        Watched::of(host, site, one)
-    });
-    Ok(json(&all.collect::<Vec<_>>()))
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Watching {
-    watched: bool,
-    reason: Option<String>,
-}
-
-fn watch(call: &Call) -> Result<Answer, Problem> {
-    let given = call.parameter("host");
-    let Watching { watched, reason } = call.json()?;
-    let routes = call.sources.routes.snapshot();
-    let pattern = HostPattern::parse(given).ok();
-    let site = routes.sites().iter().find(|site| pattern.as_ref().is_some_and(|host| site.hosts.contains(host)));
-    let (Some(host), Some(site)) = (&pattern, site) else {
-        let text = format!("no site has the host {given:?}; `vitrine sites list` shows those there are");
-        return Err(Problem::new(Kind::NotFound, text));
-    };
-    let reason = reason.map(|reason| reason.trim().to_owned()).filter(|reason| !reason.is_empty());
-    let unwatched = match (watched, reason) {
-        (true, _) => None,
-        (false, Some(reason)) if reason.chars().count() <= LONGEST_REASON && !reason.contains(char::is_control) => {
-            Some(Unwatched { reason, by: call.caller.name(), at: now() })
-        }
-        (false, Some(_)) => {
-            return Err(Problem::malformed(format!("reason: expected one line of at most {LONGEST_REASON} letters")));
-        }
-        (false, None) => {
-            return Err(Problem::malformed("reason: is needed: why nobody wants to hear of this URL any more"));
-        }
-    };
-    call.sources.reports.watch(&host.to_string(), unwatched.clone()).map_err(|error| unwritten(&error))?;
-    let detail = unwatched.as_ref().map_or("watched".to_owned(), |one| format!("not watched: {}", one.reason));
-    let answer = json(&Watched::of(host.to_string(), &site.name, unwatched.as_ref()));
-    Ok(Note::of(format!("watched/{host}"), detail).on(answer))
-}
-
-const LONGEST_REASON: usize = 500;
