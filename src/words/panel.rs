@@ -1,6 +1,7 @@
 //! The texts of the panel's pages, a struct for each page.
 
 pub(crate) use super::bringing::{AddWords, CertificatesWords, RequestsWords};
+use super::report::ReportsWords;
 
 /// All texts of the panel.
 pub(crate) struct PanelWords {
@@ -16,6 +17,7 @@ pub(crate) struct PanelWords {
     pub(crate) add: AddWords,
     pub(crate) certificates: CertificatesWords,
     pub(crate) requests: RequestsWords,
+    pub(crate) reports: ReportsWords,
     pub(crate) timeline: TimelineWords,
     pub(crate) traffic: TrafficWords,
     pub(crate) serving: ServingWords,
@@ -188,6 +190,9 @@ pub(crate) struct DoneWords {
     pub(crate) contact_made: &'static str,
     pub(crate) contact_told: &'static str,
     pub(crate) contact_removed: &'static str,
+    pub(crate) report_made: &'static str,
+    pub(crate) watched: &'static str,
+    pub(crate) unwatched: &'static str,
 }
 
 /// *Site*

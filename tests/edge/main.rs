@@ -81,6 +81,7 @@ mod proxy_upstreams;
 mod reach;
 mod reload;
 mod renewals;
+mod report_pages;
 mod reports;
 mod requests;
 mod revocation;

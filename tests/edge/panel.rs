@@ -170,7 +170,7 @@ fn a_request_is_made_left_and_completed_with_what_the_authority_sends() {
 }
 
 /// Goes on a journey through the panel, which is a function in `journeys.mjs`, and gives what it tells at its end.
-fn journey(edge: &Edge, name: &str, told: &Value) -> Value {
+pub(crate) fn journey(edge: &Edge, name: &str, told: &Value) -> Value {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let output = Command::new("node")
         .arg(here.join("tests/edge/panel/journeys.mjs"))

@@ -103,7 +103,7 @@ fn what_nobody_wants_to_hear_of_is_left_out_with_a_reason_that_is_on_record() {
 }
 
 /// One URL that ends within days, one that has ended, one without anything, one that is well, and one that renews itself.
-fn shops(origin: &Origin, mails: &Mails) -> Setup {
+pub(crate) fn shops(origin: &Origin, mails: &Mails) -> Setup {
     let mut setup = Setup::new();
     setup.site(&["soon.example"], &[origin]).site(&["old.example"], &[origin]).site(&["none.example"], &[origin]);
     setup.site(&["fine.example"], &[origin]);
@@ -119,7 +119,7 @@ fn shops(origin: &Origin, mails: &Mails) -> Setup {
 }
 
 /// A report that is made now.
-fn ask(edge: &Edge, kind: &str) -> Value {
+pub(crate) fn ask(edge: &Edge, kind: &str) -> Value {
     // Names are taken from the second.
     let known = made_ids(edge);
     eventually("a report of its own", || {
@@ -141,30 +141,30 @@ fn made_ids(edge: &Edge) -> Vec<String> {
     edge.api("reports").iter().map(|report| text(&report["id"])).collect()
 }
 
-fn text(value: &Value) -> String {
+pub(crate) fn text(value: &Value) -> String {
     value.as_str().expect("a text").to_owned()
 }
 
 /// A real mail server.
-struct Mails {
-    server: Speaker,
+pub(crate) struct Mails {
+    pub(crate) server: Speaker,
 }
 
 impl Mails {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self { server: Speaker::start("take_mail.py") }
     }
 
-    fn taken(&self) -> Vec<Value> {
+    pub(crate) fn taken(&self) -> Vec<Value> {
         self.server.said().iter().map(|line| serde_json::from_str(line).expect("JSON")).collect()
     }
 }
 
 /// The wall clock of an edge; what measures time goes on as ever.
-struct Clock(PathBuf);
+pub(crate) struct Clock(PathBuf);
 
 impl Clock {
-    fn of(setup: &mut Setup) -> Self {
+    pub(crate) fn of(setup: &mut Setup) -> Self {
         let clock = Self(setup.folder.path().join("clock"));
         replace_file(&clock.0, "+0");
         setup.environment("LD_PRELOAD", "/usr/$LIB/faketime/libfaketimeMT.so.1");
@@ -180,7 +180,7 @@ impl Clock {
     }
 
     /// Moves it, and has the edge look at its sites.
-    fn moved(&self, edge: &Edge, hours: i64) {
+    pub(crate) fn moved(&self, edge: &Edge, hours: i64) {
         self.set(hours);
         let before = edge.log().len();
         edge.signal(Signal::HUP);

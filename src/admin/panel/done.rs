@@ -51,6 +51,12 @@ deeds! {
     ContactTold = "contact-told" contact_told,
     /// Somebody is told nothing any more.
     ContactRemoved = "contact-removed" contact_removed,
+    /// A report was made.
+    ReportMade = "report-made" report_made,
+    /// Reports list a URL again.
+    Watched = "watched" watched,
+    /// Reports leave a URL out.
+    Unwatched = "unwatched" unwatched,
 }
 
 impl Done {

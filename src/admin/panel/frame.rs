@@ -73,6 +73,7 @@ const NAVIGATION: &[Place] = &[
     Place { path: "/certificates/add", text: |words| words.add.title },
     Place { path: "/requests", text: |words| words.requests.title },
     Place { path: "/timeline", text: |words| words.timeline.title },
+    Place { path: "/reports", text: |words| words.reports.title },
     Place { path: "/traffic", text: |words| words.traffic.title },
     Place { path: "/contacts", text: |words| words.contacts.title },
     Place { path: "/alerts", text: |words| words.alerts.title },

@@ -17,6 +17,7 @@ mod moment;
 mod page;
 mod people;
 mod rejected;
+mod reports;
 mod requests;
 mod site;
 mod sites;
@@ -138,6 +139,7 @@ static PAGES: &[&[Page]] = &[
     certificates::PAGES,
     add::PAGES,
     requests::PAGES,
+    reports::PAGES,
     timeline::PAGES,
     traffic::PAGES,
     contacts::PAGES,

@@ -1,6 +1,7 @@
 //! The panel in German.
 
 use super::bringing::{ADD, CERTIFICATES, REQUESTS};
+use super::report::REPORTS;
 use crate::words::panel::{
     AlertWords, AuditWords, ContactsWords, DoneWords, FrameWords, PanelWords, RejectedWords, ServingWords, SiteWords,
     SitesWords, StandingWords, TimelineWords, TrafficWords, TroubleWords,
@@ -201,6 +202,9 @@ pub(in crate::words) static PANEL: PanelWords = PanelWords {
         contact_made: "Erledigt: Der Kontakt wird ab jetzt benachrichtigt",
         contact_told: "Erledigt: Die Probe ist angekommen",
         contact_removed: "Erledigt: Der Kontakt wird nicht mehr benachrichtigt",
+        report_made: "Der Bericht ist erstellt und unterwegs.",
+        watched: "Berichte führen die URL wieder auf.",
+        unwatched: "Berichte lassen die URL von nun an aus.",
     },
     site: SiteWords {
         standing: "Stand",
@@ -258,6 +262,7 @@ pub(in crate::words) static PANEL: PanelWords = PanelWords {
     add: ADD,
     certificates: CERTIFICATES,
     requests: REQUESTS,
+    reports: REPORTS,
     timeline: TimelineWords {
         title: "Zeitachse",
         about: "Was die nächsten 90 Tage bringen, nach Tagen in UTC. Was sich selbst erneuert, ist geplant; alles andere muss jemand ersetzen.",

@@ -1,6 +1,7 @@
 //! The panel in English.
 
 use super::bringing::{ADD, CERTIFICATES, REQUESTS};
+use super::report::REPORTS;
 use crate::words::panel::{
     AlertWords, AuditWords, ContactsWords, DoneWords, FrameWords, PanelWords, RejectedWords, ServingWords, SiteWords,
     SitesWords, StandingWords, TimelineWords, TrafficWords, TroubleWords,
@@ -201,6 +202,9 @@ pub(in crate::words) static PANEL: PanelWords = PanelWords {
         contact_made: "Done: the contact is told from now on",
         contact_told: "Done: the test has arrived",
         contact_removed: "Done: the contact is told nothing any more",
+        report_made: "The report is made, and on its way.",
+        watched: "Reports list the URL again.",
+        unwatched: "Reports leave the URL out from now on.",
     },
     site: SiteWords {
         standing: "Standing",
@@ -258,6 +262,7 @@ pub(in crate::words) static PANEL: PanelWords = PanelWords {
     add: ADD,
     certificates: CERTIFICATES,
     requests: REQUESTS,
+    reports: REPORTS,
     timeline: TimelineWords {
         title: "Timeline",
         about: "What the next 90 days bring, by day in UTC. What renews itself is planned; what does not is for somebody to replace.",

@@ -14,6 +14,9 @@ const PAGES = {
   alerts: '/alerts',
   rejected: '/rejected',
   timeline: '/timeline',
+  reports: '/reports',
+  'reports-watched': '/reports/watched',
+  'reports-next': '/reports/next-daily',
   traffic: '/traffic',
   audit: '/audit',
   nowhere: '/nowhere',
@@ -141,6 +144,44 @@ async function switching(panel, { site }) {
   return { switched, back: await source() };
 }
 
+// Reports without a script: as they would go out, one that is made now, the switch of a URL with its reason, the downloads.
+async function reports(panel, { host }) {
+  const page = await panel.visitor({ javaScriptEnabled: false });
+  await page.goto('/reports');
+  const listed = async () => (await page.innerText('table[aria-labelledby=next] tbody tr >> nth=0')).trim();
+  const before = await listed();
+  await page.click('nav a[href="/reports"]');
+  await page.click('a[href="/reports/watched"]');
+  await page.fill('#q', host);
+  await page.click('form.filter button');
+  const row = () => page.locator('tbody tr', { hasText: host });
+  assert.equal(await page.locator('tbody tr').count(), 1);
+  await row().locator('input[name=reason]').fill('  ');
+  await row().locator('form.row button').click();
+  assert.match(await page.innerText('.trouble'), /reason/);
+  await row().locator('input[name=reason]').fill('moved to <b>another</b> provider');
+  await row().locator('form.row button').click();
+  assert.match(await page.innerText('.notice'), /leave the URL out/);
+  assert.match(await row().innerText(), /moved to <b>another<\/b> provider/);
+  await panel.shot(page, 'reports-switched');
+  await page.goto('/reports');
+  const after = await listed();
+  await page.locator('table[aria-labelledby=next] tr', { hasText: 'Daily' }).locator('button').click();
+  assert.match(await page.innerText('.notice'), /on its way/);
+  await panel.shot(page, 'report-made');
+  const made = { url: new URL(page.url()).pathname, lines: await page.innerText('table[aria-labelledby=lines]'), mail: await page.innerText('pre') };
+  const downloads = {};
+  for (const kind of ['csv', 'json']) {
+    const answer = await page.request.get(`${made.url}/${kind}`);
+    assert.match(answer.headers()['content-disposition'], new RegExp(`attachment; filename="[a-z0-9-]+\\.${kind}"`));
+    downloads[kind] = await answer.text();
+  }
+  await page.goto('/reports/watched');
+  await row().locator('form.row button').click();
+  assert.match(await page.innerText('.notice'), /again/);
+  return { before, after, made, downloads };
+}
+
 async function request(panel, { site, company }) {
   const page = await panel.visitor();
   await page.goto('/requests');
@@ -189,4 +230,4 @@ async function prefilled(panel, { site }) {
   return told;
 }
 
-await run({ tour, upload, apart, paste, rollback, switch: switching, request, answer, prefilled });
+await run({ tour, upload, apart, paste, rollback, switch: switching, request, answer, prefilled, reports });
