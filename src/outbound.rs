@@ -1,8 +1,10 @@
-//! The control plane's clients: one speaks to the edge itself, over the Unix socket in the state folder, which is how the command
-//! line asks and orders; one to authorities, over HTTPS; one to name servers, and upon it one that finds hosts as the system does;
+//! The control plane's clients: one speaks to the edge itself, over the Unix socket in the state folder or from elsewhere, which is how the
+//! command line asks and orders; one to authorities, over HTTPS; one to name servers, and upon it one that finds hosts as the system does;
 //! one to mail servers, and one that posts wherever somebody wants it.
 
+mod call_error;
 pub mod dns;
+mod elsewhere;
 mod escape;
 mod form;
 mod glimpse;
@@ -14,26 +16,22 @@ mod post;
 mod trust;
 mod unix;
 
-use std::fmt;
-use std::future::Future;
 use std::io;
-use std::path::{Path, PathBuf};
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Method, Request, StatusCode, Uri, header};
+use http::{Method, Request, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::client::legacy::Client;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use tokio::net::UnixStream;
-use tower_service::Service;
 use zeroize::Zeroizing;
 
+pub use call_error::CallError;
+use elsewhere::ToEdge;
+pub use elsewhere::{EdgeTrust, Elsewhere};
 pub use escape::escaped;
 pub use form::FormPart;
 use form::form;
@@ -44,11 +42,11 @@ pub use names::{HostNames, Unlocated};
 pub use post::{NotPosted, PostAddress, PostClient, Posted};
 pub use unix::connect_unix;
 
-/// A running edge, reached through its socket.
+/// A running edge, reached through its socket; or through its admin listener, from elsewhere.
 #[derive(Clone, Debug)]
 pub struct EdgeSocket {
-    path: Arc<Path>,
-    client: Client<ToSocket, Full<Bytes>>,
+    way: ToEdge,
+    client: Client<ToEdge, Full<Bytes>>,
     patience: Duration,
 }
 
@@ -56,12 +54,19 @@ impl EdgeSocket {
     /// The edge that listens on the socket at `path`; nothing is connected yet.
     #[must_use]
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        let path: Arc<Path> = path.into().into();
-        let client = Client::builder(TokioExecutor::new())
-            .timer(TokioTimer::new())
-            .pool_max_idle_per_host(0)
-            .build(ToSocket(Arc::clone(&path)));
-        Self { path, client, patience: PATIENCE }
+        Self::by(ToEdge::Socket(path.into().into()))
+    }
+
+    /// The edge whose admin listener is elsewhere; nothing is connected yet.
+    #[must_use]
+    pub fn at(elsewhere: Elsewhere) -> Self {
+        Self::by(ToEdge::Elsewhere(elsewhere))
+    }
+
+    fn by(way: ToEdge) -> Self {
+        let client =
+            Client::builder(TokioExecutor::new()).timer(TokioTimer::new()).pool_max_idle_per_host(0).build(way.clone());
+        Self { way, client, patience: PATIENCE }
     }
 
     /// The same edge with another bound on a whole call.
@@ -149,15 +154,22 @@ impl EdgeSocket {
         // One deadline for connecting, asking and the whole answer.
         match tokio::time::timeout(self.patience, self.exchange(method, target, content)).await {
             Ok(answer) => answer,
-            Err(_) => Err(CallError::Late { socket: self.path.to_path_buf(), patience: self.patience }),
+            Err(_) => Err(CallError::Late { socket: self.place(), patience: self.patience }),
         }
     }
 
     async fn exchange(&self, method: Method, target: &str, content: Option<Content>) -> Result<Bytes, CallError> {
+        let (origin, authorization) = match &self.way {
+            ToEdge::Socket(_) => ("http://localhost", None),
+            ToEdge::Elsewhere(elsewhere) => (&*elsewhere.origin, Some(&elsewhere.authorization)),
+        };
         let mut request = Request::builder()
             .method(&method)
-            .uri(format!("http://localhost{target}"))
+            .uri(format!("{origin}{target}"))
             .header(header::ACCEPT, "application/json");
+        if let Some(authorization) = authorization {
+            request = request.header(header::AUTHORIZATION, authorization);
+        }
         if method == Method::PATCH {
             request = request.header(header::IF_MATCH, "*");
         }
@@ -183,7 +195,12 @@ impl EdgeSocket {
 
     /// What became of a request without an answer: the connector's error lies somewhere below the client's.
     fn unreachable(&self, error: &hyper_util::client::legacy::Error) -> CallError {
-        let socket = self.path.to_path_buf();
+        let innermost = std::iter::successors(Some(error as &dyn std::error::Error), |above| above.source()).last();
+        let words = innermost.map_or_else(|| error.to_string(), ToString::to_string);
+        if let ToEdge::Elsewhere(elsewhere) = &self.way {
+            return CallError::Unreachable { origin: elsewhere.origin.to_string(), why: words };
+        }
+        let socket = self.place();
         let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
         while let Some(below) = cause {
             match below.downcast_ref::<io::Error>().map(io::Error::kind) {
@@ -193,87 +210,20 @@ impl EdgeSocket {
                 _ => cause = below.source(),
             }
         }
-        let innermost = std::iter::successors(Some(error as &dyn std::error::Error), |above| above.source()).last();
-        CallError::Broken(innermost.map_or_else(|| error.to_string(), ToString::to_string))
+        CallError::Broken(words)
+    }
+
+    /// Where it is.
+    fn place(&self) -> PathBuf {
+        match &self.way {
+            ToEdge::Socket(path) => path.to_path_buf(),
+            ToEdge::Elsewhere(elsewhere) => PathBuf::from(&*elsewhere.origin),
+        }
     }
 }
 
 /// What is sent along: its Content-Type, and itself.
 type Content = (String, Bytes);
-
-/// Why a call brought no answer, or not the one that was asked for.
-#[derive(Debug)]
-pub enum CallError {
-    /// There is no socket.
-    NoSocket {
-        /// Where it was expected.
-        socket: PathBuf,
-    },
-    /// The socket is there and nobody listens on it.
-    NobodyThere {
-        /// Where it is.
-        socket: PathBuf,
-    },
-    /// The socket belongs to somebody else.
-    NotAllowed {
-        /// Where it is.
-        socket: PathBuf,
-    },
-    /// The answer did not come in time.
-    Late {
-        /// Where it was asked for.
-        socket: PathBuf,
-        /// The time allowed.
-        patience: Duration,
-    },
-    /// The edge said no.
-    Refused {
-        /// How.
-        status: StatusCode,
-        /// Its words.
-        detail: String,
-    },
-    /// What was meant is not there.
-    NotFound(String),
-    /// The exchange broke off or brought something else.
-    Broken(String),
-    /// What was to be sent, or to be done with the answer, is at fault here.
-    Own(String),
-}
-
-impl fmt::Display for CallError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoSocket { socket } => write!(
-                f,
-                "no edge runs here: {} does not exist; start one with `vitrine run`, or name the running one's \
-                 configuration with --config",
-                socket.display()
-            ),
-            Self::NobodyThere { socket } => write!(
-                f,
-                "no edge runs here: nobody listens on {}, which an edge that was killed left behind; start one with \
-                 `vitrine run`",
-                socket.display()
-            ),
-            Self::NotAllowed { socket } => {
-                write!(f, "{} is not open to this user: use the account that runs the edge, or root", socket.display())
-            }
-            Self::Late { socket, patience } => write!(
-                f,
-                "the edge at {} did not answer within {} s: see its log",
-                socket.display(),
-                patience.as_secs_f64()
-            ),
-            Self::Refused { status, detail } => write!(f, "the edge refused with {status}: {detail}"),
-            Self::NotFound(what) => f.write_str(what),
-            Self::Broken(what) => write!(f, "the edge's answer cannot be used: {what}"),
-            Self::Own(what) => f.write_str(what),
-        }
-    }
-}
-
-impl std::error::Error for CallError {}
 
 /// The words of a problem document (RFC 9457), or nothing.
 fn detail(content: &[u8]) -> String {
@@ -289,25 +239,6 @@ fn detail(content: &[u8]) -> String {
     }
 }
 
-/// Connects every request to one Unix socket, whatever its URI says.
-#[derive(Clone, Debug)]
-struct ToSocket(Arc<Path>);
-
-impl Service<Uri> for ToSocket {
-    type Response = TokioIo<UnixStream>;
-    type Error = io::Error;
-    type Future = Pin<Box<dyn Future<Output = io::Result<Self::Response>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, _: Uri) -> Self::Future {
-        let path = Arc::clone(&self.0);
-        Box::pin(async move { UnixStream::connect(&*path).await.map(TokioIo::new) })
-    }
-}
-
 /// Everything the socket answers lies in memory; an edge that takes longer is in trouble.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// A password of the longest kind, each letter of it escaped, and some words.
@@ -317,6 +248,8 @@ const ANSWER_SIZE: usize = 64 * 1024 * 1024;
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::UnixListener;
 

@@ -85,7 +85,16 @@ struct Door {
 const DOORS: &[Door] = &[
     Door {
         crates: &["rustls", "tokio_rustls"],
-        rooms: &["proxy/tls", "proxy/upstream/transport.rs", "live", "certs/bundle", "certs/truth", "outbound", "acme"],
+        rooms: &[
+            "proxy/tls",
+            "proxy/upstream/transport.rs",
+            "live",
+            "certs/bundle",
+            "certs/truth",
+            "outbound",
+            "acme",
+            "admin/tls.rs",
+        ],
     },
     Door { crates: &["h2"], rooms: &["proxy/http", "proxy/pulse.rs", "proxy/upstream", "outbound/glimpse"] },
     Door {

@@ -13,6 +13,7 @@ use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::guard::Door;
+use super::tls::Place;
 use crate::telemetry::RateLimited;
 
 /// A listener and the door it is.
@@ -27,7 +28,16 @@ pub(super) trait Entrance {
 /// A connection's part of what is scarce; it goes back when dropped, after the connection.
 pub(super) struct Stay {
     _room: Option<OwnedSemaphorePermit>,
+    _place: Option<Place>,
     reserve: Reserve,
+}
+
+impl Stay {
+    /// The same, with its network's place.
+    pub(super) fn holding(mut self, place: Place) -> Self {
+        self._place = Some(place);
+        self
+    }
 }
 
 /// Hands every connection to `attend`, for ever.
@@ -44,7 +54,9 @@ pub(super) async fn open<E: Entrance>(entrance: &E, reserve: &Reserve, attend: i
             }
         };
         match accepted {
-            Ok(Some((stream, door))) => attend(stream, door, Stay { _room: permit, reserve: reserve.clone() }),
+            Ok(Some((stream, door))) => {
+                attend(stream, door, Stay { _room: permit, _place: None, reserve: reserve.clone() })
+            }
             Ok(None) => reserve.refill(),
             // What was given up is for the next try.
             Err(error) if reserve.give(&error) => {}
@@ -66,7 +78,7 @@ impl Drop for Stay {
 }
 
 /// `admin.listen` or `admin.metrics_listen`, with the door for the addresses a connection was made to and from.
-pub(super) struct Tcp<'a>(pub(super) &'a TcpListener, pub(super) fn(IpAddr, IpAddr) -> Door);
+pub(super) struct Tcp<'a>(pub(super) &'a TcpListener, pub(super) &'a (dyn Fn(IpAddr, IpAddr) -> Door + Sync));
 
 impl Entrance for Tcp<'_> {
     type Stream = TcpStream;
@@ -200,7 +212,7 @@ mod tests {
             RESERVED
         );
         assert_eq!(kept(), 0);
-        drop(Stay { _room: None, reserve: reserve.clone() });
+        drop(Stay { _room: None, _place: None, reserve: reserve.clone() });
         assert_eq!(kept(), RESERVED);
     }
 }

@@ -12,6 +12,7 @@ use http::request::Parts;
 use http::uri::Authority;
 
 use super::problem::{Kind, Problem};
+use super::rights::Way;
 use crate::name::{HostName, NameBuffer};
 
 /// The way a request came in.
@@ -23,6 +24,8 @@ pub(super) enum Door {
         local: IpAddr,
         /// The address it comes from.
         peer: IpAddr,
+        /// Whether it speaks TLS.
+        is_encrypted: bool,
     },
     /// `admin.metrics_listen`: metrics and health alone. Behind a container's mapped port the address it is called by is none
     /// of its own; so any literal will do, which no stranger can point anywhere.
@@ -35,6 +38,30 @@ pub(super) enum Door {
     },
 }
 
+impl Door {
+    /// The address on the other side of the network.
+    pub(super) const fn peer(self) -> Option<IpAddr> {
+        match self {
+            Self::Admin { peer, .. } => Some(peer),
+            Self::Metrics | Self::Socket { .. } => None,
+        }
+    }
+
+    /// Whether nobody on the way can read along.
+    pub(super) const fn is_encrypted(self) -> bool {
+        matches!(self, Self::Admin { is_encrypted: true, .. })
+    }
+
+    /// The way to the API and the panel, if it is one.
+    pub(super) const fn way(self) -> Option<Way> {
+        match self {
+            Self::Admin { peer, is_encrypted, .. } => Some(Way::Network { peer, is_encrypted }),
+            Self::Socket { user } => Some(Way::Socket(user)),
+            Self::Metrics => None,
+        }
+    }
+}
+
 /// Refuses what a page elsewhere may have made a browser send.
 pub(super) fn admit(door: Door, request: &Parts, allowed_hosts: &[HostName]) -> Result<(), Problem> {
     let host = host(request)?;
@@ -44,7 +71,7 @@ pub(super) fn admit(door: Door, request: &Parts, allowed_hosts: &[HostName]) -> 
             host.as_str()
         )));
     }
-    same_site(&request.headers)
+    same_site(&request.headers, door)
 }
 
 /// The one name the request gives, wherever it gives it (RFC 9112 §3.2).
@@ -79,14 +106,16 @@ fn is_ours(host: &Authority, door: Door, allowed_hosts: &[HostName]) -> bool {
     }
 }
 
-fn same_site(headers: &HeaderMap) -> Result<(), Problem> {
+fn same_site(headers: &HeaderMap, door: Door) -> Result<(), Problem> {
     let is_foreign = |value: &[u8]| !matches!(value, b"same-origin" | b"none");
     if headers.get_all(SEC_FETCH_SITE).iter().any(|value| is_foreign(value.as_bytes())) {
         return Err(refused("the request comes from a page of another site".into()));
     }
     let own = headers.get(header::HOST).map_or(&b""[..], |host| host.as_bytes());
     let is_own = |origin: &[u8]| {
-        let authority = origin.strip_prefix(b"http://").or_else(|| origin.strip_prefix(b"https://"));
+        // Behind a proxy that speaks TLS the listener does not know of it; a page that came without is no page of one that does.
+        let unencrypted = || origin.strip_prefix(b"http://").filter(|_| !door.is_encrypted());
+        let authority = origin.strip_prefix(b"https://").or_else(unencrypted);
         authority.is_some_and(|authority| !own.is_empty() && authority.eq_ignore_ascii_case(own))
     };
     if headers.get_all(header::ORIGIN).iter().any(|origin| !is_own(origin.as_bytes())) {
@@ -110,7 +139,7 @@ mod tests {
     const LOOPBACK: Door = at(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST));
 
     const fn at(local: IpAddr) -> Door {
-        Door::Admin { local, peer: local }
+        Door::Admin { local, peer: local, is_encrypted: false }
     }
 
     fn admitted(door: Door, target: &str, fields: &[(&str, &str)]) -> bool {

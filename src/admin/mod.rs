@@ -5,6 +5,7 @@ mod entrance;
 mod failures;
 mod guard;
 mod health;
+mod hsts;
 mod panel;
 mod people;
 mod problem;
@@ -16,6 +17,7 @@ mod sign_in;
 mod socket;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod tokens;
 mod traffic;
 mod upload;
@@ -28,6 +30,7 @@ use tokio::sync::watch;
 pub use people::{People, SessionTerms};
 pub use server::{Listeners, serve};
 pub use socket::AdminSocket;
+pub use tls::AdminTls;
 pub use tokens::Tokens;
 pub use traffic::Traffic;
 
@@ -89,7 +92,7 @@ pub struct Sources {
     pub tokens: Tokens,
     /// Who signs in.
     pub people: People,
-    /// `admin.allowed_hosts`
+    /// The names by which the listeners may be called: `admin.allowed_hosts` and `admin.host`.
     pub allowed_hosts: Vec<HostName>,
 }
 

@@ -53,8 +53,13 @@ pub(super) struct Caller {
 pub(super) enum Way {
     /// `admin.sock`, by this user of the machine.
     Socket(u32),
-    /// `admin.listen`, from this address.
-    Network(IpAddr),
+    /// `admin.listen`
+    Network {
+        /// From this address.
+        peer: IpAddr,
+        /// Over TLS.
+        is_encrypted: bool,
+    },
 }
 
 /// What says who somebody is.
@@ -99,7 +104,7 @@ impl Caller {
         match (&self.proof, self.way) {
             _ if right == Right::Anyone => true,
             (Proof::Nothing(_), Way::Socket(_)) => right != Right::Account,
-            (Proof::Nothing(_), Way::Network(_)) => false,
+            (Proof::Nothing(_), Way::Network { .. }) => false,
             (Proof::Token(Bearer { role, .. }), way) => match right {
                 Right::Anyone | Right::Read => true,
                 Right::Operate => *role == Role::Operate,
@@ -137,8 +142,13 @@ impl Caller {
     pub(super) fn is_here(&self) -> bool {
         match self.way {
             Way::Socket(_) => true,
-            Way::Network(peer) => peer.to_canonical().is_loopback(),
+            Way::Network { peer, .. } => peer.to_canonical().is_loopback(),
         }
+    }
+
+    /// Whether the edge itself made the way private. What the cookie is called hangs on it.
+    pub(super) fn is_encrypted(&self) -> bool {
+        matches!(self.way, Way::Network { is_encrypted: true, .. })
     }
 
     /// Whoever has signed in.
@@ -155,7 +165,7 @@ impl Caller {
             (Proof::Token(Bearer { id, name, .. }), _) => format!("token {name:?} ({id})"),
             (Proof::Session(person), _) => person.user.words(),
             (Proof::Nothing(_), Way::Socket(user)) => format!("user {user}"),
-            (Proof::Nothing(_), Way::Network(_)) => "nobody".into(),
+            (Proof::Nothing(_), Way::Network { .. }) => "nobody".into(),
         }
     }
 
@@ -169,7 +179,7 @@ impl Caller {
     pub(super) fn door(&self) -> String {
         match self.way {
             Way::Socket(_) => "admin.sock".into(),
-            Way::Network(peer) => peer.to_canonical().to_string(),
+            Way::Network { peer, .. } => peer.to_canonical().to_string(),
         }
     }
 
@@ -191,7 +201,7 @@ impl Caller {
     /// Refuses who comes over the network and says nothing of who he is.
     pub(super) fn known(&self) -> Result<(), Problem> {
         match (&self.proof, self.way) {
-            (Proof::Nothing(why), Way::Network(_)) => Err(Problem::unauthorized(why)),
+            (Proof::Nothing(why), Way::Network { .. }) => Err(Problem::unauthorized(why)),
             _ => Ok(()),
         }
     }
@@ -276,7 +286,8 @@ mod tests {
 
     #[test]
     fn nobody_may_more_than_the_table_says() {
-        let (socket, network) = (Way::Socket(0), Way::Network(IpAddr::from([10, 0, 0, 7])));
+        let (socket, network) =
+            (Way::Socket(0), Way::Network { peer: IpAddr::from([10, 0, 0, 7]), is_encrypted: true });
         for (way, role, allowed) in [
             (socket, None, [true, false, true, true, true, true]),
             (socket, Some(Role::Read), [true, false, true, false, false, false]),
@@ -306,7 +317,7 @@ mod tests {
 
     #[test]
     fn a_change_by_somebody_who_has_signed_in_shows_the_token_of_the_session() {
-        let way = Way::Network(IpAddr::from([10, 0, 0, 7]));
+        let way = Way::Network { peer: IpAddr::from([10, 0, 0, 7]), is_encrypted: true };
         let person = Person::called("anna", UserRole::Admin);
         let csrf = person.csrf.as_str().to_owned();
         let caller = Caller { way, proof: Proof::Session(Box::new(person)), agent: String::new() };

@@ -1,6 +1,7 @@
 //! The listeners of the control plane: connections in, answers out.
 
 use std::convert::Infallible;
+use std::future::Future;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,10 +18,11 @@ use tokio::sync::Semaphore;
 
 use super::entrance::{self, Entrance, Reserve, Stay, Tcp};
 use super::guard::{self, Door};
+use super::hsts::Hsts;
 use super::panel::Drafts;
 use super::problem::{Answer, Problem};
-use super::rights::Way;
 use super::sign_in::SignIn;
+use super::tls::{AdminTls, Tls};
 use super::upload::Upload;
 use super::{AdminSocket, Sources, api, health, panel, scrape};
 
@@ -29,6 +31,8 @@ use super::{AdminSocket, Sources, api, health, panel, scrape};
 pub struct Listeners {
     /// `admin.listen`
     pub admin: TcpListener,
+    /// How it speaks TLS; `None`: it does not.
+    pub tls: Option<AdminTls>,
     /// `admin.metrics_listen`
     pub metrics: Option<TcpListener>,
     /// `admin.sock` in the state folder.
@@ -43,18 +47,22 @@ pub async fn serve(listeners: Listeners, sources: Sources) -> io::Result<()> {
     let mut lifecycle = sources.lifecycle.clone();
     let sign_in = SignIn::new(sources.tokens.clone(), sources.people.clone());
     let (drafts, scrape) = (Drafts::default(), Arc::new(Semaphore::new(1)));
-    let office = Office { sources: Arc::new(sources), sign_in, drafts, scrape };
-    let desk = Desk { office: Arc::new(office), connections: GracefulShutdown::new() };
+    let tls = listeners.tls.as_ref().map(|terms| Tls::new(terms, &sources.allowed_hosts, sources.certificates.clone()));
+    let hsts = listeners.tls.as_ref().and_then(Hsts::of);
+    let office = Office { sources: Arc::new(sources), sign_in, drafts, scrape, hsts };
+    let desk =
+        Desk { office: Arc::new(office), connections: GracefulShutdown::new(), tls: tls.transpose()?.map(Arc::new) };
     let socket = listeners.socket.listener()?;
-    let (reserve, admin) = (Reserve::new(), Tcp(&listeners.admin, |local, peer| Door::Admin { local, peer }));
+    let (reserve, is_encrypted) = (Reserve::new(), listeners.tls.is_some());
+    let admin = Tcp(&listeners.admin, &|local, peer| Door::Admin { local, peer, is_encrypted });
     let metrics = async {
         match &listeners.metrics {
-            Some(listener) => desk.open(&Tcp(listener, |_, _| Door::Metrics), &reserve).await,
+            Some(listener) => desk.open(&Tcp(listener, &|_, _| Door::Metrics), &reserve).await,
             None => std::future::pending().await,
         }
     };
     tokio::select! {
-        () = desk.open(&admin, &reserve) => {}
+        () = desk.open_admin(&admin, &reserve) => {}
         () = metrics => {}
         () = desk.open(&socket, &reserve) => {}
         () = lifecycle.stopping() => {}
@@ -69,6 +77,8 @@ pub async fn serve(listeners: Listeners, sources: Sources) -> io::Result<()> {
 struct Desk {
     office: Arc<Office>,
     connections: GracefulShutdown,
+    /// Where the admin listener speaks it.
+    tls: Option<Arc<Tls>>,
 }
 
 /// What every request needs.
@@ -78,33 +88,52 @@ struct Office {
     drafts: Drafts,
     /// One scrape at a time: a page is work, and two scrapers at once are enough for a shortage.
     scrape: Arc<Semaphore>,
+    /// Whether browsers are told to come over HTTPS alone.
+    hsts: Option<Hsts>,
 }
 
 impl Desk {
     async fn open<E: Entrance>(&self, entrance: &E, reserve: &Reserve) {
-        entrance::open(entrance, reserve, |stream, door, stay| self.attend(stream, door, stay)).await;
+        entrance::open(entrance, reserve, |stream, door, stay| self.attend(async { Some(stream) }, door, stay)).await;
+    }
+
+    /// The same of the admin listener, whose connections may have to be made private first.
+    async fn open_admin(&self, entrance: &Tcp<'_>, reserve: &Reserve) {
+        let Some(tls) = &self.tls else { return self.open(entrance, reserve).await };
+        entrance::open(entrance, reserve, |stream, door, stay| {
+            let Some(place) = door.peer().and_then(|peer| tls.enter(peer)) else {
+                tracing::debug!("a connection to the admin listener was closed: its network has too many");
+                return;
+            };
+            let tls = Arc::clone(tls);
+            self.attend(async move { tls.accept(stream).await }, door, stay.holding(place));
+        })
+        .await;
     }
 
     /// Serves one connection, which carries one request: an operator's tools ask seldom, and nothing idles here.
-    fn attend<S>(&self, stream: S, door: Door, stay: Stay)
+    fn attend<S>(&self, arriving: impl Future<Output = Option<S>> + Send + 'static, door: Door, stay: Stay)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let office = Arc::clone(&self.office);
-        let service = service_fn(move |request| {
-            let office = Arc::clone(&office);
-            async move { Ok::<_, Infallible>(answer(door, request, &office).await) }
-        });
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEADER_TIMEOUT)
-            .keep_alive(false)
-            .max_buf_size(HEAD_SIZE)
-            .serve_connection(TokioIo::new(stream), service);
-        let connection = self.connections.watch(connection);
+        let (office, connections) = (Arc::clone(&self.office), self.connections.watcher());
+        let exchange = async move {
+            let Some(stream) = arriving.await else { return Ok(()) };
+            let service = service_fn(move |request| {
+                let office = Arc::clone(&office);
+                async move { Ok::<_, Infallible>(answer(door, request, &office).await) }
+            });
+            let connection = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(HEADER_TIMEOUT)
+                .keep_alive(false)
+                .max_buf_size(HEAD_SIZE)
+                .serve_connection(TokioIo::new(stream), service);
+            connections.watch(connection).await
+        };
         tokio::spawn(async move {
             // One deadline for all of it. What a peer does wrong is its own affair.
-            if let Ok(Err(error)) = tokio::time::timeout(CONNECTION_TIMEOUT, connection).await {
+            if let Ok(Err(error)) = tokio::time::timeout(CONNECTION_TIMEOUT, exchange).await {
                 tracing::debug!(%error, "a connection to the admin listener broke off");
             }
             drop(stay);
@@ -113,7 +142,7 @@ impl Desk {
 }
 
 async fn answer(door: Door, request: Request<Incoming>, office: &Office) -> Answer {
-    let Office { sources, sign_in, drafts, scrape } = office;
+    let Office { sources, sign_in, drafts, scrape, hsts } = office;
     let (head, body) = request.into_parts();
     let mut upload = Upload::behind(&head, body);
     let result = async {
@@ -125,28 +154,20 @@ async fn answer(door: Door, request: Request<Incoming>, office: &Office) -> Answ
                 reading(&head.method)?;
                 scrape::answer(sources, scrape).await
             }
-            path if path == "/api" || path.starts_with("/api/") => match door {
-                Door::Socket { user } => {
-                    let caller = sign_in.caller(Way::Socket(user), &head.headers)?;
-                    api::answer(caller, &head, &mut upload, sources).await
-                }
-                Door::Admin { peer, .. } => {
-                    let caller = sign_in.caller(Way::Network(peer), &head.headers)?;
-                    api::answer(caller, &head, &mut upload, sources).await
-                }
-                Door::Metrics => Err(Problem::unknown(path)),
-            },
             path => {
-                let way = match door {
-                    Door::Socket { user } => Way::Socket(user),
-                    Door::Admin { peer, .. } => Way::Network(peer),
-                    Door::Metrics => return Err(Problem::unknown(path)),
-                };
-                panel::answer(sign_in.caller(way, &head.headers), &head, &mut upload, (sources, drafts)).await
+                let way = door.way().ok_or_else(|| Problem::unknown(path))?;
+                let caller = sign_in.caller(way, &head.headers);
+                match path == "/api" || path.starts_with("/api/") {
+                    true => api::answer(caller?, &head, &mut upload, sources).await,
+                    false => panel::answer(caller, &head, &mut upload, (sources, drafts)).await,
+                }
             }
         }
     };
-    let answer = result.await.unwrap_or_else(Answer::from);
+    let mut answer = result.await.unwrap_or_else(Answer::from);
+    if let Some(hsts) = hsts.as_ref().filter(|_| door.is_encrypted()) {
+        hsts.tell(&head, &sources.routes.load(), &mut answer);
+    }
     upload.pass().await;
     answer
 }

@@ -38,7 +38,7 @@ impl SignIn {
         let mut shown = headers.get_all(header::AUTHORIZATION).iter();
         let token = match (shown.next(), shown.next(), way) {
             (None, _, Way::Socket(_)) => return Ok(Proof::Nothing(MISSING)),
-            (None, _, Way::Network(_)) => return Ok(self.session(headers)),
+            (None, _, Way::Network { is_encrypted, .. }) => return Ok(self.session(headers, is_encrypted)),
             (Some(_), Some(_), _) => return Err(Problem::unauthorized("one Authorization is needed, found several")),
             (Some(value), None, _) => bearer(value).ok_or_else(|| Problem::unauthorized(NO_BEARER))?,
         };
@@ -49,13 +49,13 @@ impl SignIn {
             Shown::Unknown => "the token is not known, or was revoked; `vitrine token list` shows those that hold",
         };
         match way {
-            Way::Network(peer) => Err(self.failed(peer, detail)),
+            Way::Network { peer, .. } => Err(self.failed(peer, detail)),
             Way::Socket(_) => Err(Problem::unauthorized(detail)),
         }
     }
 
-    fn session(&self, headers: &HeaderMap) -> Proof {
-        let Some(secret) = cookie::secret(headers, false) else { return Proof::Nothing(MISSING) };
+    fn session(&self, headers: &HeaderMap, is_encrypted: bool) -> Proof {
+        let Some(secret) = cookie::secret(headers, is_encrypted) else { return Proof::Nothing(MISSING) };
         match self.people.of_session(secret) {
             Some((user, session, csrf)) => Proof::Session(Box::new(Person { user, session, csrf })),
             None => Proof::Nothing(OVER),

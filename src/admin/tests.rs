@@ -50,6 +50,7 @@ impl Plane {
         let (conductor, lifecycle) = lifecycle();
         let listeners = Listeners {
             admin: TcpListener::bind("127.0.0.1:0").await.expect("a port"),
+            tls: None,
             metrics: Some(TcpListener::bind("127.0.0.1:0").await.expect("a port")),
             socket: AdminSocket::bind(&folder.path().join("admin.sock")).expect("a socket"),
         };

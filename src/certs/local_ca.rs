@@ -1,5 +1,6 @@
 //! A certification authority in memory: for the demo and for tests, where nobody else could issue anything.
 
+use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -96,12 +97,25 @@ impl LocalCa {
 /// # Errors
 /// As [`LocalCa::issue`].
 pub(super) fn self_signed(names: &[HostPattern], validity: Range<i64>) -> Result<Issued, LocalCaError> {
+    self_signed_for(names, &[], validity)
+}
+
+/// The same for addresses besides.
+///
+/// # Errors
+/// As [`LocalCa::issue`].
+pub(super) fn self_signed_for(
+    names: &[HostPattern],
+    addresses: &[IpAddr],
+    validity: Range<i64>,
+) -> Result<Issued, LocalCaError> {
     let first = names.first().ok_or(LocalCaError::NoName)?;
     let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
     let mut params = params(&first.to_string(), validity)?;
     for name in names {
         params.subject_alt_names.push(rcgen::SanType::DnsName(name.to_string().try_into()?));
     }
+    params.subject_alt_names.extend(addresses.iter().copied().map(rcgen::SanType::IpAddress));
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     let certificate = params.self_signed(&key)?;

@@ -10,7 +10,7 @@ use super::{exit, output};
 use time::OffsetDateTime;
 
 use crate::certs::{self, Circumstances, NoticeState, Sites, Survey, warnings};
-use crate::config::{Config, Loaded};
+use crate::config::{AdminConfig, Config, Loaded};
 use crate::edge;
 use crate::live::{CertIndex, SiteSpec, UpstreamAddress};
 use crate::store::StateKey;
@@ -63,6 +63,7 @@ impl Report {
         report.warnings.extend(loaded.warnings.iter().map(ToString::to_string));
         report.files(sites, survey);
         report.hosts(sites, survey);
+        report.admin(&loaded.config.admin, survey);
         report.upstreams(sites);
         report.state_key(loaded.config.certificates.state_key_file.as_deref());
         report.found =
@@ -104,6 +105,19 @@ impl Report {
                 ));
             }
         }
+    }
+
+    /// Without a certificate for its name the admin listener shows one that nobody knows.
+    fn admin(&mut self, admin: &AdminConfig, survey: &Survey) {
+        let what = match &admin.host {
+            _ if !admin.tls => return,
+            None => "is not given".to_owned(),
+            Some(host) if survey.certificates.iter().any(|served| served.covers(host.as_str())) => return,
+            Some(host) => format!("no certificate covers {host}"),
+        };
+        self.warnings.push(format!(
+            "admin.host: {what}; the admin listener shows a certificate of its own, which browsers warn of, unless one was uploaded"
+        ));
     }
 
     /// Without its key the edge does not start.
@@ -218,6 +232,20 @@ mod tests {
         let report = report(folder.path(), SHOP);
         assert_eq!((report.errors.len(), report.warnings), (1, Vec::new()));
         assert!(report.errors[0].contains("bad.pem: "), "{:?}", report.errors);
+    }
+
+    #[test]
+    fn an_admin_listener_that_nobody_knows_is_a_warning() {
+        let folder = folder_with(&["shop.example", "late.example", "edge.example"]);
+        let warned = |admin: &str| {
+            let report = report(folder.path(), &format!("[admin]\n{admin}\n{SHOP}"));
+            report.warnings.iter().filter(|warning| warning.starts_with("admin.host: ")).count()
+        };
+        let beyond = "listen = \"10.0.0.7:9180\"\n";
+        assert_eq!(warned(&format!("{beyond}host = \"edge.example\"")), 0);
+        assert_eq!(warned(&format!("{beyond}host = \"other.example\"")), 1);
+        assert_eq!(warned(beyond), 1);
+        assert_eq!(warned(""), 0);
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod output;
 mod probe;
 mod reports;
 mod run;
+mod running;
 mod sites;
 mod state;
 mod tokens;
@@ -30,10 +31,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use running::Running;
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 
 use crate::config::{Config, Loaded};
-use crate::outbound::EdgeSocket;
 
 /// Does what the arguments of the process say.
 #[must_use]
@@ -147,17 +148,6 @@ struct Configuration {
     config: PathBuf,
 }
 
-/// How to find the running edge.
-#[derive(Args, Clone, Debug)]
-struct Running {
-    /// The running edge's configuration file, which names its state folder
-    #[arg(long, value_name = "FILE", default_value = CONFIG)]
-    config: PathBuf,
-    /// The running edge's admin.sock; the configuration is not read then
-    #[arg(long, value_name = "SOCKET", conflicts_with = "config")]
-    socket: Option<PathBuf>,
-}
-
 /// How to find the state folder itself.
 #[derive(Args, Debug)]
 struct StateFolder {
@@ -250,43 +240,6 @@ impl Command {
             Self::Backup(backing_up) => backing_up.obey(),
             Self::Restore(restoring) => restoring.obey(),
             Self::State(command) => command.obey(),
-        }
-    }
-}
-
-impl Running {
-    /// Where its socket is.
-    ///
-    /// # Errors
-    /// Why the configuration does not tell.
-    fn socket_path(&self) -> Result<PathBuf, String> {
-        if let Some(socket) = &self.socket {
-            return Ok(socket.clone());
-        }
-        let loaded = Config::load(&self.config)
-            .map_err(|mistakes| format!("{mistakes}\nname the running edge's admin.sock with --socket instead"))?;
-        Ok(loaded.config.certificates.state_directory.join("admin.sock"))
-    }
-
-    /// Asks the running edge something and prints the answer, or why there is none.
-    fn ask(&self, question: impl AsyncFnOnce(&EdgeSocket) -> Result<String, crate::outbound::CallError>) -> ExitCode {
-        let socket = match self.socket_path() {
-            Ok(socket) => socket,
-            Err(mistakes) => {
-                output::complain(&mistakes);
-                return exit::configuration();
-            }
-        };
-        let Some(runtime) = runtime() else { return exit::FAILURE };
-        match runtime.block_on(question(&EdgeSocket::new(socket))) {
-            Ok(answer) => {
-                output::tell(&answer);
-                ExitCode::SUCCESS
-            }
-            Err(error) => {
-                output::complain(&error.to_string());
-                exit::FAILURE
-            }
         }
     }
 }

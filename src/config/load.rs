@@ -12,7 +12,7 @@ use super::remark::{Mistakes, Rejected, Remark};
 use super::site::Ground;
 use super::sites::{MainSites, Sites};
 use super::{
-    AcmeConfig, CertificatesConfig, Challenge, Config, Draft, UnknownName, acme, bounds, certificates, notices,
+    AcmeConfig, CertificatesConfig, Challenge, Config, Draft, UnknownName, acme, admin, bounds, certificates, notices,
     recorded, reports, sections,
 };
 use crate::live::{SiteSpec, Upstream, UpstreamAddress, is_own_listener};
@@ -137,7 +137,7 @@ fn settings(
 ) -> Config {
     let mut listeners = Vec::new();
     let edge = sections::edge(&top.table("edge"), &mut listeners);
-    let admin = sections::admin(&top.table("admin"), &mut listeners);
+    let admin = admin::admin(&top.table("admin"), &mut listeners);
     sections::check_listeners(top, listeners);
 
     let (tls, default_line) = sections::tls(&top.table("tls"));

@@ -1,6 +1,7 @@
 //! What the operator said, typed and valid: whoever holds a [`Config`] holds the proof that nothing in it is wrong.
 
 mod acme;
+mod admin;
 mod balance;
 mod bounds;
 mod budgets;
@@ -41,6 +42,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+pub use admin::AdminConfig;
 pub use budgets::Budgets;
 pub use dns::{DnsConfig, DnsWriter};
 pub use load::{Loaded, Origins};
@@ -299,25 +301,6 @@ pub struct ExternalAccount {
     pub key_id: String,
     /// Holds the key that goes with it, base64url.
     pub hmac_key_file: PathBuf,
-}
-
-/// `[admin]`
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AdminConfig {
-    /// Address of metrics, health and the API.
-    pub listen: SocketAddr,
-    /// A second address for `/metrics`, `/livez` and `/readyz` alone.
-    pub metrics_listen: Option<SocketAddr>,
-    /// Values of `Host` allowed besides the listener's own address and `localhost`.
-    pub allowed_hosts: Vec<HostName>,
-    /// Whether private keys may leave at all.
-    pub export: bool,
-    /// Where people reach the panel, without a slash at its end.
-    pub public_url: Option<String>,
-    /// How long a session holds without a request.
-    pub session_idle: Duration,
-    /// How long a session holds in all.
-    pub session_lifetime: Duration,
 }
 
 /// `[log]`

@@ -18,6 +18,10 @@ pub(super) const RESTART_KEYS: &[(&str, Differs)] = &[
     // The store holds the key from its opening on.
     ("certificates.state_key_file", |old, new| old.certificates.state_key_file != new.certificates.state_key_file),
     ("admin.listen", |old, new| old.admin.listen != new.admin.listen),
+    // Who comes by it was told which certificate to expect.
+    ("admin.tls", |old, new| old.admin.tls != new.admin.tls),
+    ("admin.host", |old, new| old.admin.host != new.admin.host),
+    ("admin.hsts", |old, new| old.admin.hsts != new.admin.hsts),
     ("admin.metrics_listen", |old, new| old.admin.metrics_listen != new.admin.metrics_listen),
     ("admin.allowed_hosts", |old, new| old.admin.allowed_hosts != new.admin.allowed_hosts),
     // Those who have signed in were told when that ends.

@@ -7,16 +7,16 @@ use ipnet::IpNet;
 
 use super::reader::{Placed, Section};
 use super::{
-    AccessLogConfig, AccessLogTarget, AdminConfig, EdgeConfig, LogConfig, LogFormat, LogLevel, TlsConfig, TlsVersion,
-    UnknownName, place, preflight, value,
+    AccessLogConfig, AccessLogTarget, EdgeConfig, LogConfig, LogFormat, LogLevel, TlsConfig, TlsVersion, UnknownName,
+    place, preflight, value,
 };
 
 /// A listen address, to find two that collide.
 pub(super) struct Listener {
-    key: &'static str,
-    address: SocketAddr,
+    pub(super) key: &'static str,
+    pub(super) address: SocketAddr,
     /// `None` for a default.
-    line: Option<usize>,
+    pub(super) line: Option<usize>,
 }
 
 /// `[edge]`
@@ -90,34 +90,6 @@ pub(super) fn tls(section: &Section<'_>) -> (TlsConfig, usize) {
     (TlsConfig { min_version, unknown_name }, line)
 }
 
-/// `[admin]`
-pub(super) fn admin(section: &Section<'_>, listeners: &mut Vec<Listener>) -> AdminConfig {
-    let listen = section.value("listen", place::private_listener);
-    let metrics = section.value("metrics_listen", place::private_listener);
-    let hosts = section.list("allowed_hosts", place::host).map(|list| list.value).unwrap_or_default();
-    let idle = section.bounded("session_idle", value::duration, SESSION_IDLE, SHORTEST_SESSION..=LONGEST_SESSION);
-    let lifetime =
-        section.bounded("session_lifetime", value::duration, SESSION_LIFETIME, SHORTEST_SESSION..=LONGEST_SESSION);
-    if let Some(listen) = listen.as_ref().filter(|listen| !listen.value.ip().to_canonical().is_loopback()) {
-        let text = format!("expected a loopback address, found \"{}\"; {ADMIN_IS_LOCAL}", listen.value);
-        section.pad.mistake(listen.line, "admin.listen", text);
-    }
-    listeners.push(match &listen {
-        Some(listen) => Listener::given("admin.listen", listen),
-        None => Listener { key: "admin.listen", address: ADMIN, line: None },
-    });
-    listeners.extend(metrics.iter().map(|metrics| Listener::given("admin.metrics_listen", metrics)));
-    AdminConfig {
-        listen: listen.map_or(ADMIN, |listen| listen.value),
-        metrics_listen: metrics.map(|metrics| metrics.value),
-        allowed_hosts: hosts.into_iter().map(|host| host.value).collect(),
-        export: section.value_or("export", value::switch, false),
-        public_url: section.value("public_url", place::public_url).map(|url| url.value),
-        session_idle: idle.value,
-        session_lifetime: lifetime.value,
-    }
-}
-
 /// `[log]`
 pub(super) fn log(section: &Section<'_>) -> LogConfig {
     let format = section.word("format", &[("text", LogFormat::Text), ("json", LogFormat::Json)]);
@@ -163,7 +135,7 @@ enum Mode {
 }
 
 impl Listener {
-    fn given(key: &'static str, address: &Placed<SocketAddr>) -> Self {
+    pub(super) fn given(key: &'static str, address: &Placed<SocketAddr>) -> Self {
         Self { key, address: address.value, line: Some(address.line) }
     }
 }
@@ -195,21 +167,11 @@ fn collide(one: SocketAddr, other: SocketAddr) -> bool {
 const EVERYBODY_INTRODUCES: &str = "is everybody: any client can then claim any address, and who says nothing is shut out; \
                                     name the balancers alone";
 const EVERYBODY_TRUSTED: &str = "trusts everybody: any client can then claim any address; name your proxies' networks";
-const ADMIN_IS_LOCAL: &str = "beyond loopback it needs TLS and credentials, which are not in this version; \
-                              for metrics and health alone use admin.metrics_listen";
 
 /// Dual stack: IPv4 comes in on the same socket.
 const HTTPS: SocketAddr = SocketAddr::new(std::net::IpAddr::V6(std::net::Ipv6Addr::UNSPECIFIED), 443);
 /// Redirects, well-known objects, later ACME's http-01.
 const HTTP: SocketAddr = SocketAddr::new(std::net::IpAddr::V6(std::net::Ipv6Addr::UNSPECIFIED), 80);
-/// Operators on this machine; tunnel or `metrics_listen` for others.
-const ADMIN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 9180);
-/// Somebody who has left his desk for lunch signs in again.
-const SESSION_IDLE: Duration = Duration::from_secs(3600);
-/// A day's work.
-const SESSION_LIFETIME: Duration = Duration::from_secs(12 * 3600);
-const SHORTEST_SESSION: Duration = Duration::from_secs(60);
-const LONGEST_SESSION: Duration = Duration::from_secs(30 * 24 * 3600);
 /// More threads than any machine's CPUs are a slip of the keyboard.
 const MAX_WORKERS: u64 = 1024;
 /// A checkout page ends in this time; systemd kills after 90 s.

@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use tokio::runtime::Runtime;
 
-use super::StartError;
+use super::{StartError, admin_tls};
 use crate::admin::{self, AdminSocket, People, SessionTerms};
 use crate::config::{AdminConfig, Config};
 use crate::store::{StateKey, Store, StoreError, Trouble};
 
 /// Binds everything the operator is answered on.
-pub(super) fn listeners(config: &Config, control: &Runtime) -> Result<admin::Listeners, StartError> {
+pub(super) fn listeners(config: &Config, control: &Runtime, store: &Store) -> Result<admin::Listeners, StartError> {
     let bind = |address: SocketAddr, key: &str| {
         control.block_on(tokio::net::TcpListener::bind(address)).map_err(|error| {
             StartError::Configuration(format!("{key}: cannot listen on {address}: {error}; choose another address"))
@@ -24,6 +24,7 @@ pub(super) fn listeners(config: &Config, control: &Runtime) -> Result<admin::Lis
     let socket = config.certificates.state_directory.join("admin.sock");
     Ok(admin::Listeners {
         admin: bind(config.admin.listen, "admin.listen")?,
+        tls: admin_tls::terms(config, store)?,
         metrics: config.admin.metrics_listen.map(|address| bind(address, "admin.metrics_listen")).transpose()?,
         socket: AdminSocket::bind(&socket)
             .map_err(|error| StartError::Configuration(format!("certificates.state_directory: {error}")))?,

@@ -1,5 +1,6 @@
 //! Builds, wires, spawns, supervises and stops everything, in order; the only place that knows all.
 
+mod admin_tls;
 mod descriptors;
 mod door;
 mod error;

@@ -10,7 +10,8 @@ use tokio::sync::{Notify, Semaphore, watch};
 use super::error::{mistaken, system};
 use super::reload::{self, Reloader};
 use super::{
-    Addresses, Certificates, Edge, StartError, descriptors, door, folders, memory, notices, prepare_upstreams,
+    Addresses, Certificates, Edge, StartError, admin_tls, descriptors, door, folders, memory, notices,
+    prepare_upstreams,
 };
 use super::{readiness, reporting, signals, sticky_key, tables, telling, terms, upstream_checks, upstream_names};
 use crate::access_log::AccessLog;
@@ -131,7 +132,7 @@ impl Edge {
             (acme, told, reported),
             levers.clone(),
         );
-        let listeners = door::listeners(&config, &control)?;
+        let listeners = door::listeners(&config, &control, &store)?;
         let addresses = Addresses {
             https,
             http,
@@ -176,7 +177,7 @@ impl Edge {
             audit,
             tokens: Tokens::open(store.clone()).map_err(door::unusable)?,
             people,
-            allowed_hosts: config.admin.allowed_hosts.clone(),
+            allowed_hosts: admin_tls::names(&config.admin),
         };
         let watcher = telling::watcher(store.clone(), notices.clone(), &sources).map_err(door::unusable)?;
         let admin = control.spawn(admin::serve(listeners, sources));

@@ -6,6 +6,7 @@ mod access_log;
 mod accounts;
 mod added_sites;
 mod admin;
+mod admin_tls;
 mod answers;
 mod audit;
 mod backup;

@@ -99,7 +99,8 @@ struct Order {
 
 async fn begin(call: Call) -> Result<Answer, Problem> {
     let Order { user: name, password, code } = call.json()?;
-    let (Proof::Nothing(_) | Proof::Session(_), Way::Network(peer)) = (&call.caller.proof, call.caller.way) else {
+    let (Proof::Nothing(_) | Proof::Session(_), Way::Network { peer, .. }) = (&call.caller.proof, call.caller.way)
+    else {
         return Err(Problem::new(Kind::Conflict, "nobody signs in through admin.sock or with a token; just ask"));
     };
     let agent = call.caller.agent.clone();
@@ -111,11 +112,12 @@ async fn begin(call: Call) -> Result<Answer, Problem> {
         let _ = tokio::task::spawn_blocking(move || people.sign_out(&user, &session)).await;
     }
     let note = Note::of(format!("sessions/{}", signed_in.session.id), String::new()).by(signed_in.user.words());
-    Ok(note.on(shown(&call.sources, &signed_in, StatusCode::CREATED)))
+    Ok(note.on(shown(&call, &signed_in, StatusCode::CREATED)))
 }
 
 /// The answer that brings the cookie.
-pub(super) fn shown(sources: &Sources, signed_in: &SignedIn, status: StatusCode) -> Answer {
+pub(super) fn shown(call: &Call, signed_in: &SignedIn, status: StatusCode) -> Answer {
+    let sources = &call.sources;
     let SignedIn { user, session, secret } = signed_in;
     let csrf = CsrfToken::of(secret);
     let shown = Shown {
@@ -124,7 +126,7 @@ pub(super) fn shown(sources: &Sources, signed_in: &SignedIn, status: StatusCode)
         csrf: csrf.as_str(),
     };
     let mut answer = if status == StatusCode::CREATED { created(&shown) } else { json(&shown) };
-    set_cookie(&mut answer, cookie::carrying(secret, false));
+    set_cookie(&mut answer, cookie::carrying(secret, call.caller.is_encrypted()));
     answer
 }
 
@@ -189,17 +191,17 @@ fn show(call: &Call) -> Result<Answer, Problem> {
 fn end(call: &Call) -> Result<Answer, Problem> {
     let Person { user, session, .. } = person(call)?;
     call.sources.people.sign_out(&user.id, &session.id);
-    Ok(ended(&format!("sessions/{}", session.id), 1))
+    Ok(ended(call, &format!("sessions/{}", session.id), 1))
 }
 
 fn end_all(call: &Call) -> Result<Answer, Problem> {
     let Person { user, .. } = person(call)?;
-    Ok(ended("sessions", call.sources.people.sign_out_everywhere(&user.id)))
+    Ok(ended(call, "sessions", call.sources.people.sign_out_everywhere(&user.id)))
 }
 
-fn ended(object: &str, number: usize) -> Answer {
+fn ended(call: &Call, object: &str, number: usize) -> Answer {
     let mut answer = json(&serde_json::json!({ "ended": number }));
-    set_cookie(&mut answer, cookie::gone(false));
+    set_cookie(&mut answer, cookie::gone(call.caller.is_encrypted()));
     Note::of(object, format!("sessions ended: {number}")).on(answer)
 }
 
@@ -219,7 +221,7 @@ fn end_one(call: &Call) -> Result<Answer, Problem> {
     }
     let mut answer = json(&serde_json::json!({ "ended": 1 }));
     if session.id == id {
-        set_cookie(&mut answer, cookie::gone(false));
+        set_cookie(&mut answer, cookie::gone(call.caller.is_encrypted()));
     }
     Ok(Note::of(format!("sessions/{id}"), "sessions ended: 1").on(answer))
 }
@@ -246,5 +248,5 @@ async fn replace_password(call: Call) -> Result<Answer, Problem> {
         NotReplaced::Broken => Problem::new(Kind::Internal, "the password could not be looked at; see the log"),
     })?;
     let note = Note::of(format!("users/{}", signed_in.user.id), "his own password");
-    Ok(note.on(shown(&call.sources, &signed_in, StatusCode::OK)))
+    Ok(note.on(shown(&call, &signed_in, StatusCode::OK)))
 }

@@ -58,7 +58,7 @@ async fn make(call: Call) -> Result<Answer, Problem> {
     if let Some(flaw) = password_flaw(&password, name.as_str()) {
         return Err(Problem::malformed(format!("password: {flaw}")));
     }
-    let Way::Network(peer) = call.caller.way else {
+    let Way::Network { peer, .. } = call.caller.way else {
         return Err(Problem::new(
             Kind::Conflict,
             "through admin.sock it is done with `vitrine user add NAME --role admin`",
@@ -77,7 +77,7 @@ async fn make(call: Call) -> Result<Answer, Problem> {
     })?;
     let detail = format!("{:?}, role admin, the first", signed_in.user.name.as_str());
     let note = Note::of(format!("users/{}", signed_in.user.id), detail).by(signed_in.user.words());
-    Ok(note.on(shown(&call.sources, &signed_in, StatusCode::CREATED)))
+    Ok(note.on(shown(&call, &signed_in, StatusCode::CREATED)))
 }
 
 fn closed() -> Problem {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::super::{Running, exit, output};
+use super::super::Running;
 use crate::certs::{Onlooker, Roots};
 use crate::name::HostName;
 use crate::outbound::{EdgeSocket, HostNames};
@@ -137,16 +137,6 @@ impl Eyes {
         let Self { at, servers, patience, time, at_once, least_days } = self;
         let onlooker = Onlooker::new(roots)?;
         Ok(Probe { onlooker, names: HostNames::system(), servers, at, patience, at_once, time, least_days })
-    }
-}
-
-impl Running {
-    /// The running edge.
-    fn edge(&self) -> Result<EdgeSocket, ExitCode> {
-        self.socket_path().map(EdgeSocket::new).map_err(|mistakes| {
-            output::complain(&mistakes);
-            exit::configuration()
-        })
     }
 }
 

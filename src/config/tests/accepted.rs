@@ -40,6 +40,9 @@ fn an_almost_empty_file_has_every_default() {
         config.admin,
         AdminConfig {
             listen: "127.0.0.1:9180".parse().expect("an address"),
+            tls: false,
+            host: None,
+            hsts: None,
             metrics_listen: None,
             allowed_hosts: Vec::new(),
             export: false,
@@ -100,7 +103,7 @@ fn every_other_setting_is_read() {
                 unknown_name = \"default\"\ndefault_site = \"SHOP.example.\"\n[certificates]\ndrop_directory = \
                 \"a\"\n\
                 state_directory = \"/var/lib/vitrine\"\n\
-                state_key_file = \"$CREDENTIALS_DIRECTORY/key\"\nlocal_ca_suffixes = [\".corp.example\"]\n[admin]\nlisten = \"[::1]:1\"\nmetrics_listen = \
+                state_key_file = \"$CREDENTIALS_DIRECTORY/key\"\nlocal_ca_suffixes = [\".corp.example\"]\n[admin]\nlisten = \"[::1]:1\"\ntls = true\nhost = \"edge.example\"\nhsts = false\nmetrics_listen = \
                 \"0.0.0.0:2\"\n\
                 allowed_hosts = [\"ops.example\"]\nexport = true\nsession_idle = \"5m\"\nsession_lifetime = \"1d\"\n[log]\nformat = \"json\"\nlevel = \"debug\"\n[access_log]\n\
                 to = \"access.log\"\nmode = \"sampled\"\nsample = 0.5\nquery = true\ntruncate_client = true\n";
@@ -135,6 +138,9 @@ fn every_other_setting_is_read() {
         config.admin,
         AdminConfig {
             listen: address("[::1]:1"),
+            tls: true,
+            host: Some(HostName::parse("edge.example").expect("a name")),
+            hsts: Some(false),
             metrics_listen: Some(address("0.0.0.0:2")),
             allowed_hosts: vec![HostName::parse("ops.example").expect("a name")],
             export: true,

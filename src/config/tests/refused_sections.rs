@@ -129,10 +129,10 @@ fn every_kind_of_wrong_value_is_told_with_line_key_and_mend() {
         ("[edge]\nhttps = []", "v.toml:2: edge.https: expected at least one, found an empty list"),
         ("[edge]\nhttps = \"[::]:443\"", "v.toml:2: edge.https: expected a list, found \"[::]:443\"; put it in [ ]"),
         (
-            "[admin]\nlisten = \"0.0.0.0:9180\"",
-            "v.toml:2: admin.listen: expected a loopback address, found \"0.0.0.0:9180\"; beyond loopback it \
-             needs TLS and \
-             credentials, which are not in this version; for metrics and health alone use admin.metrics_listen",
+            "[admin]\nlisten = \"0.0.0.0:9180\"\ntls = false",
+            "v.toml:3: admin.tls: expected true beside listen = \"0.0.0.0:9180\", found false; passwords and keys go over it: leave \
+             the key out, or listen on a loopback address and let a proxy on this machine speak TLS; for metrics and health alone \
+             there is admin.metrics_listen",
         ),
         // networks
         (
