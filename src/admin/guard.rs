@@ -6,10 +6,10 @@
 
 use std::net::IpAddr;
 
-use http::HeaderName;
 use http::header::{self, HeaderMap};
 use http::request::Parts;
 use http::uri::Authority;
+use http::{HeaderName, Method};
 
 use super::problem::{Kind, Problem};
 use super::rights::Way;
@@ -71,7 +71,20 @@ pub(super) fn admit(door: Door, request: &Parts, allowed_hosts: &[HostName]) -> 
             host.as_str()
         )));
     }
-    same_site(&request.headers, door)
+    if is_visit(request) { Ok(()) } else { same_site(&request.headers, door) }
+}
+
+/// Whether somebody comes to a page by a link of another site, such as that of a mail or of whoever signs people in. What is looked at
+/// changes nothing, and the page that leads here sees nothing of it.
+fn is_visit(request: &Parts) -> bool {
+    let path = request.uri.path();
+    let says = |name, wanted: &[u8]| request.headers.get(name).is_some_and(|value| value.as_bytes() == wanted);
+    request.method == Method::GET
+        && !request.headers.contains_key(header::ORIGIN)
+        && path != "/api"
+        && !path.starts_with("/api/")
+        && says(SEC_FETCH_MODE, b"navigate")
+        && says(SEC_FETCH_DEST, b"document")
 }
 
 /// The one name the request gives, wherever it gives it (RFC 9112 §3.2).
@@ -128,6 +141,8 @@ fn refused(detail: String) -> Problem {
     Problem::new(Kind::Foreign, detail)
 }
 
+const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 #[cfg(test)]
@@ -212,6 +227,18 @@ mod tests {
         }
         let twice = [("host", "localhost"), ("origin", "http://localhost"), ("origin", "http://evil.example")];
         assert!(!admitted(LOOPBACK, "/metrics", &twice));
+    }
+
+    #[test]
+    fn a_link_of_another_site_leads_to_pages_and_to_nothing_else() {
+        let link = [("host", "localhost"), ("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate")];
+        let with = |more: &[(&'static str, &'static str)]| [&link[..], more].concat();
+        let document = ("sec-fetch-dest", "document");
+        assert!(admitted(LOOPBACK, "/certificates?x=1", &with(&[document])));
+        assert!(!admitted(LOOPBACK, "/api/v1/sites", &with(&[document])));
+        assert!(!admitted(LOOPBACK, "/certificates", &with(&[("sec-fetch-dest", "iframe")])));
+        assert!(!admitted(LOOPBACK, "/certificates", &link));
+        assert!(!admitted(LOOPBACK, "/certificates", &with(&[document, ("origin", "http://evil.example")])));
     }
 
     #[test]

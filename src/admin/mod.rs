@@ -20,6 +20,7 @@ mod tests;
 mod tls;
 mod tokens;
 mod traffic;
+mod trusted_header;
 mod upload;
 
 use std::sync::Arc;
@@ -33,6 +34,7 @@ pub use socket::AdminSocket;
 pub use tls::AdminTls;
 pub use tokens::Tokens;
 pub use traffic::Traffic;
+pub use trusted_header::TrustedHeader;
 
 use crate::access_log::AccessLog;
 use crate::acme::{AcmeHandle, Authorities};
@@ -92,6 +94,8 @@ pub struct Sources {
     pub tokens: Tokens,
     /// Who signs in.
     pub people: People,
+    /// Who else says who somebody is.
+    pub trusted_header: Option<Arc<TrustedHeader>>,
     /// The names by which the listeners may be called: `admin.allowed_hosts` and `admin.host`.
     pub allowed_hosts: Vec<HostName>,
 }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::people::{CsrfToken, Session, User, UserRole};
+use super::people::{CsrfToken, Grants, Session, User, UserRole};
 use super::problem::{Kind, Problem};
 
 /// What a token was made for.
@@ -71,6 +71,8 @@ pub(super) enum Proof {
     Token(Bearer),
     /// The cookie of a session.
     Session(Box<Person>),
+    /// The word of a proxy, by `admin.trusted_header`.
+    Vouched(Box<Vouched>),
 }
 
 /// Whoever shows a token.
@@ -97,6 +99,15 @@ pub(super) struct Person {
     pub(super) csrf: CsrfToken,
 }
 
+/// Whoever a proxy says it is. There is no session: that is the proxy's affair, as are passwords and second factors.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Vouched {
+    /// Who.
+    pub(super) user: User,
+    /// What changes need, since browsers send along by themselves what the proxy knows somebody by.
+    pub(super) csrf: CsrfToken,
+}
+
 impl Caller {
     /// Whether the caller may. Who comes through the socket without a token is the edge's own user, to whom the state folder
     /// lies open anyway; with one, the token says how far it goes.
@@ -115,21 +126,29 @@ impl Caller {
                 Right::Anyone | Right::Account => true,
                 // Until he has a password of his own, somebody else knows his.
                 _ if person.user.one_time_until.is_some() => false,
-                Right::Read => person.user.grants.highest().is_some(),
-                Right::Operate => person.user.grants.highest() >= Some(UserRole::Operate),
-                Right::Export | Right::Own => person.user.grants.role == Some(UserRole::Admin),
+                right => person.user.grants.allow(right),
             },
+            (Proof::Vouched(vouched), _) => right != Right::Account && vouched.user.grants.allow(right),
+        }
+    }
+
+    /// The user, by whatever he is known.
+    pub(super) fn user(&self) -> Option<&User> {
+        match &self.proof {
+            Proof::Session(person) => Some(&person.user),
+            Proof::Vouched(vouched) => Some(&vouched.user),
+            Proof::Nothing(_) | Proof::Token(_) => None,
         }
     }
 
     /// The organisations that the caller has a role for, each with whether something of it may be changed; `None`: the role is for
     /// the edge.
     pub(super) fn organisations(&self) -> Option<Vec<(&str, bool)>> {
+        if let Some(user) = self.user().filter(|user| user.grants.role.is_none()) {
+            let each = user.grants.organisations.iter();
+            return Some(each.map(|(id, role)| (id.as_str(), *role >= UserRole::Operate)).collect());
+        }
         match &self.proof {
-            Proof::Session(person) if person.user.grants.role.is_none() => {
-                let each = person.user.grants.organisations.iter();
-                Some(each.map(|(id, role)| (id.as_str(), *role >= UserRole::Operate)).collect())
-            }
             Proof::Token(token) if !token.organisations.is_empty() => {
                 let operates = token.role == Role::Operate;
                 Some(token.organisations.iter().map(|id| (id.as_str(), operates)).collect())
@@ -155,7 +174,7 @@ impl Caller {
     pub(super) fn person(&self) -> Option<&Person> {
         match &self.proof {
             Proof::Session(person) => Some(person),
-            Proof::Nothing(_) | Proof::Token(_) => None,
+            Proof::Nothing(_) | Proof::Token(_) | Proof::Vouched(_) => None,
         }
     }
 
@@ -164,6 +183,7 @@ impl Caller {
         match (&self.proof, self.way) {
             (Proof::Token(Bearer { id, name, .. }), _) => format!("token {name:?} ({id})"),
             (Proof::Session(person), _) => person.user.words(),
+            (Proof::Vouched(vouched), _) => format!("{} by admin.trusted_header", vouched.user.words()),
             (Proof::Nothing(_), Way::Socket(user)) => format!("user {user}"),
             (Proof::Nothing(_), Way::Network { .. }) => "nobody".into(),
         }
@@ -172,7 +192,15 @@ impl Caller {
     /// What a form of the panel must hold, so that no page elsewhere can have a browser send it. `None`: the caller is known by
     /// nothing that a browser sends along by itself.
     pub(super) fn form_token(&self) -> Option<&str> {
-        self.person().map(|person| person.csrf.as_str())
+        self.csrf().map(CsrfToken::as_str)
+    }
+
+    fn csrf(&self) -> Option<&CsrfToken> {
+        match &self.proof {
+            Proof::Session(person) => Some(&person.csrf),
+            Proof::Vouched(vouched) => Some(&vouched.csrf),
+            Proof::Nothing(_) | Proof::Token(_) => None,
+        }
     }
 
     /// Which way it came, for the audit trail.
@@ -194,6 +222,10 @@ impl Caller {
             Proof::Token(token) => format!("; the token {:?} has the role {}", token.name, token.role.word()),
             Proof::Session(person) if person.user.one_time_until.is_some() => CHOOSE_FIRST.into(),
             Proof::Session(person) => format!("; {} has {}", person.user.name, person.user.grants.words()),
+            Proof::Vouched(_) if right == Right::Account => {
+                "; who comes by admin.trusted_header has no session here: passwords and signing out are the proxy's affair".into()
+            }
+            Proof::Vouched(vouched) => format!("; {} has {}", vouched.user.name, vouched.user.grants.words()),
         };
         Err(Problem::new(Kind::NotAllowed, format!("{}{who}", right.terms())))
     }
@@ -209,11 +241,21 @@ impl Caller {
     /// Refuses what a page elsewhere may have made the browser of somebody send who has signed in: a change shows the
     /// session's token, in a header field or a form.
     pub(super) fn demand_csrf(&self, shown: Option<&[u8]>) -> Result<(), Problem> {
-        match &self.proof {
-            Proof::Session(person) if !shown.is_some_and(|shown| person.csrf.is(shown)) => {
-                Err(Problem::new(Kind::Foreign, NO_CSRF))
-            }
+        match self.csrf() {
+            Some(csrf) if !shown.is_some_and(|shown| csrf.is(shown)) => Err(Problem::new(Kind::Foreign, NO_CSRF)),
             _ => Ok(()),
+        }
+    }
+}
+
+impl Grants {
+    /// Whether a user with these may, whose sign-in is beyond doubt.
+    fn allow(&self, right: Right) -> bool {
+        match right {
+            Right::Anyone | Right::Account => true,
+            Right::Read => self.highest().is_some(),
+            Right::Operate => self.highest() >= Some(UserRole::Operate),
+            Right::Export | Right::Own => self.role == Some(UserRole::Admin),
         }
     }
 }
@@ -311,7 +353,13 @@ mod tests {
         ] {
             let mut person = Person::called("anna", role);
             person.user.one_time_until = one_time_until;
+            let Person { user, csrf, .. } = person.clone();
             check(&Caller { way: network, proof: Proof::Session(Box::new(person)), agent: String::new() }, allowed);
+            // By the word of a proxy a password for one time is no matter, and there is no session to look after.
+            let may = |least: UserRole| role >= least;
+            let (operate, admin) = (may(UserRole::Operate), may(UserRole::Admin));
+            let proof = Proof::Vouched(Box::new(Vouched { user, csrf }));
+            check(&Caller { way: network, proof, agent: String::new() }, [true, false, true, operate, admin, admin]);
         }
     }
 

@@ -45,7 +45,7 @@ pub struct Listeners {
 /// When the Unix socket cannot be taken over by the runtime.
 pub async fn serve(listeners: Listeners, sources: Sources) -> io::Result<()> {
     let mut lifecycle = sources.lifecycle.clone();
-    let sign_in = SignIn::new(sources.tokens.clone(), sources.people.clone());
+    let sign_in = SignIn::new(&sources);
     let (drafts, scrape) = (Drafts::default(), Arc::new(Semaphore::new(1)));
     let tls = listeners.tls.as_ref().map(|terms| Tls::new(terms, &sources.allowed_hosts, sources.certificates.clone()));
     let hsts = listeners.tls.as_ref().and_then(Hsts::of);

@@ -1,29 +1,40 @@
 //! Who a request comes from: the door it took, and the token or the cookie it shows.
 
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime};
 
 use http::header::{self, HeaderMap, HeaderValue};
 use time::OffsetDateTime;
 
+use super::Sources;
 use super::failures::Failures;
 use super::people::{People, cookie};
 use super::problem::{Kind, Problem};
-use super::rights::{Caller, Person, Proof, Way};
+use super::rights::{Caller, Person, Proof, Vouched, Way};
 use super::tokens::{Shown, Tokens};
+use super::trusted_header::{Said, TrustedHeader};
+use crate::store::audit::Audit;
 use crate::telemetry::RateLimited;
 
 /// Lets callers in.
 pub(super) struct SignIn {
     tokens: Tokens,
     people: People,
+    trusted: Option<Arc<TrustedHeader>>,
+    audit: Audit,
     failures: Mutex<(Failures<IpAddr>, RateLimited)>,
 }
 
 impl SignIn {
-    pub(super) fn new(tokens: Tokens, people: People) -> Self {
-        Self { tokens, people, failures: Mutex::new((Failures::by_address(), RateLimited::new("wrong tokens", 1))) }
+    pub(super) fn new(sources: &Sources) -> Self {
+        Self {
+            tokens: sources.tokens.clone(),
+            people: sources.people.clone(),
+            trusted: sources.trusted_header.clone(),
+            audit: sources.audit.clone(),
+            failures: Mutex::new((Failures::by_address(), RateLimited::new("wrong tokens", 1))),
+        }
     }
 
     /// Who this is. Through the socket a token may be shown, which then says how far the caller goes; over the network a token, or
@@ -35,6 +46,9 @@ impl SignIn {
     }
 
     fn proof(&self, way: Way, headers: &HeaderMap) -> Result<Proof, Problem> {
+        if let Some(proof) = self.vouched(way, headers)? {
+            return Ok(proof);
+        }
         let mut shown = headers.get_all(header::AUTHORIZATION).iter();
         let token = match (shown.next(), shown.next(), way) {
             (None, _, Way::Socket(_)) => return Ok(Proof::Nothing(MISSING)),
@@ -51,6 +65,28 @@ impl SignIn {
         match way {
             Way::Network { peer, .. } => Err(self.failed(peer, detail)),
             Way::Socket(_) => Err(Problem::unauthorized(detail)),
+        }
+    }
+
+    /// Who somebody is by the word of a proxy. One who is named and not proven is nobody, whatever else there is.
+    fn vouched(&self, way: Way, headers: &HeaderMap) -> Result<Option<Proof>, Problem> {
+        let Some(trusted) = &self.trusted else { return Ok(None) };
+        let why = match trusted.look(way, headers) {
+            Said::Nothing => return Ok(None),
+            Said::Name(name) => match name.and_then(|name| self.people.user_called(&name)) {
+                Some(user) => {
+                    let csrf = trusted.csrf(&user);
+                    return Ok(Some(Proof::Vouched(Box::new(Vouched { user, csrf }))));
+                }
+                None => "the edge has no user of this name; `vitrine user add` makes one",
+            },
+            Said::Unproven(why) => why,
+        };
+        trusted.tell(way, why, &self.audit);
+        match way {
+            Way::Network { .. } => Ok(Some(Proof::Nothing(NOT_BELIEVED))),
+            // Nothing to show is everything there.
+            Way::Socket(_) => Err(Problem::unauthorized(NOT_BELIEVED)),
         }
     }
 
@@ -86,5 +122,7 @@ fn bearer(value: &HeaderValue) -> Option<&str> {
 
 const MISSING: &str = "a token is needed here: Authorization: Bearer vit_…, as `vitrine token new` makes it; or sign in, with POST \
                        /api/v1/session; or ask through admin.sock in the state folder, as the vitrine command does";
+const NOT_BELIEVED: &str =
+    "the request names a user by admin.trusted_header, and that is not believed; the edge's log says why";
 const OVER: &str = "the session has ended; sign in again, with POST /api/v1/session";
 const NO_BEARER: &str = "expected Authorization: Bearer and a token, found something else";

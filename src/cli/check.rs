@@ -25,6 +25,7 @@ pub(super) fn look(path: &Path) -> bool {
     let report = match Config::load_with(path, &edge::looked_into()) {
         Ok(loaded) => match edge::prepare_upstreams(&loaded.config)
             .and_then(|()| edge::notices(&loaded.config))
+            .and_then(|_| edge::trusted_header(&loaded.config))
             .and_then(|_| edge::terms(&loaded.config))
         {
             Ok(terms) => Report::of(&loaded, &certs::survey(edge::folders(&loaded.config), Arc::new(terms))),

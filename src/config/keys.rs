@@ -112,6 +112,7 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
             "tls",
             "host",
             "hsts",
+            "trusted_header",
             "metrics_listen",
             "allowed_hosts",
             "export",
@@ -120,6 +121,7 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
             "session_lifetime",
         ],
     ),
+    ("admin.trusted_header", &["header", "secret_header", "secret_file", "networks"]),
     ("mail", &["server", "security", "user", "password_file", "from"]),
     ("notices", &["language", "webhook_networks", "contact"]),
     (

@@ -42,7 +42,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-pub use admin::AdminConfig;
+pub use admin::{AdminConfig, TrustedHeaderConfig};
 pub use budgets::Budgets;
 pub use dns::{DnsConfig, DnsWriter};
 pub use load::{Loaded, Origins};

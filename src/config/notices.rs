@@ -196,7 +196,7 @@ fn contact<'a>(section: &Section<'a>, table: &'a Spanned<DeValue<'a>>) -> Option
 }
 
 /// What others can read is no secret any more.
-fn owner_only(section: &Section<'_>, key: &str, file: &Placed<PathBuf>) {
+pub(super) fn owner_only(section: &Section<'_>, key: &str, file: &Placed<PathBuf>) {
     if fs::metadata(&file.value).is_ok_and(|facts| facts.mode() & 0o077 != 0) {
         let text = format!("{}: may be read or written by others than its owner; chmod 0600", file.value.display());
         section.pad.mistake(file.line, key, text);

@@ -22,6 +22,8 @@ pub(super) const RESTART_KEYS: &[(&str, Differs)] = &[
     ("admin.tls", |old, new| old.admin.tls != new.admin.tls),
     ("admin.host", |old, new| old.admin.host != new.admin.host),
     ("admin.hsts", |old, new| old.admin.hsts != new.admin.hsts),
+    // What a proxy says holds for whole sessions of people.
+    ("admin.trusted_header", |old, new| old.admin.trusted_header != new.admin.trusted_header),
     ("admin.metrics_listen", |old, new| old.admin.metrics_listen != new.admin.metrics_listen),
     ("admin.allowed_hosts", |old, new| old.admin.allowed_hosts != new.admin.allowed_hosts),
     // Those who have signed in were told when that ends.

@@ -14,6 +14,7 @@ mod start;
 mod sticky_key;
 mod tables;
 mod telling;
+mod trusted_header;
 mod upstream_checks;
 mod upstream_names;
 mod upstream_tls;
@@ -37,6 +38,7 @@ use crate::shutdown::{Conductor, Lifecycle, Signals};
 pub use error::StartError;
 pub use tables::{folders, terms};
 pub use telling::notices;
+pub use trusted_header::trusted_header;
 pub use upstream_tls::{looked_into, prepare_upstreams};
 
 /// An edge that is serving.

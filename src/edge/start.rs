@@ -41,6 +41,7 @@ impl Edge {
         let told = watch::Sender::new(Arc::new(notices(&config).map_err(mistaken)?));
         let reported = watch::Sender::new(Arc::new(reporting::report_terms(&config)));
         let report_terms = reported.subscribe();
+        let trusted_header = super::trusted_header(&config).map_err(mistaken)?;
         let room = descriptors::raise();
         let sockets = Sockets::bind(&config.edge.https, &config.edge.http, config.edge.workers)?;
         let https_port = sockets.https().first().map_or(443, SocketAddr::port);
@@ -177,6 +178,7 @@ impl Edge {
             audit,
             tokens: Tokens::open(store.clone()).map_err(door::unusable)?,
             people,
+            trusted_header,
             allowed_hosts: admin_tls::names(&config.admin),
         };
         let watcher = telling::watcher(store.clone(), notices.clone(), &sources).map_err(door::unusable)?;

@@ -112,6 +112,7 @@ mod stopping;
 mod tls;
 mod tls_upstreams;
 mod tokens;
+mod trusted_header;
 mod trusted_roots;
 mod truth;
 mod unix_upstreams;

@@ -20,6 +20,8 @@ pub(in crate::admin) struct Frame {
     pub(in crate::admin) notice: Option<&'static str>,
     /// What every form has to hold, if the visitor's browser sends along by itself who he is.
     pub(in crate::admin) form_token: Option<String>,
+    /// Whether there is a session to end and to look after.
+    pub(in crate::admin) has_session: bool,
     pub(in crate::admin) who: String,
 }
 
@@ -56,6 +58,7 @@ impl Frame {
             alerts: visit.alerts.clone(),
             notice: Done::of(visit.asked("done"), &words.done),
             form_token: visit.caller.form_token().map(str::to_owned),
+            has_session: visit.caller.person().is_some(),
             who: (words.frame.signed_in_as)(&visit.caller.name()),
         }
     }

@@ -149,6 +149,11 @@ impl People {
         self.0.users.by_id(id)
     }
 
+    /// The user of a name.
+    pub(super) fn user_called(&self, name: &UserName) -> Option<User> {
+        self.0.users.by_name(name)
+    }
+
     /// Adds a user with a password of his own, or with one for one time, which is given back.
     pub(super) async fn add(
         &self,

@@ -134,6 +134,15 @@ fn every_kind_of_wrong_value_is_told_with_line_key_and_mend() {
              the key out, or listen on a loopback address and let a proxy on this machine speak TLS; for metrics and health alone \
              there is admin.metrics_listen",
         ),
+        (
+            "[admin.trusted_header]\nheader = \"Cookie\"\nsecret_file = \"x\"\nnetworks = [\"10.0.0.5/32\"]",
+            "v.toml:2: admin.trusted_header.header: expected a header field such as \"X-Remote-User\", found \"Cookie\"; that one has a \
+             meaning already",
+        ),
+        (
+            "[admin.trusted_header]\nheader = \"X-A\"\nsecret_header = \"x-a\"\nsecret_file = \"x\"\nnetworks = [\"10.0.0.5/32\"]",
+            "v.toml:2: admin.trusted_header.header: expected another field than that of the secret, found \"x-a\" for both",
+        ),
         // networks
         (
             "[edge]\ntrusted_proxies = [\"10.0.0.1\"]",

@@ -17,6 +17,10 @@ fn each_key_that_needs_a_restart_is_named_and_no_other() {
         ("admin.tls", "[admin]\ntls = true"),
         ("admin.host", "[admin]\nhost = \"a.example\""),
         ("admin.hsts", "[admin]\nhsts = true"),
+        (
+            "admin.trusted_header",
+            "[admin.trusted_header]\nheader = \"X-U\"\nsecret_file = \"x\"\nnetworks = [\"10.0.0.5/32\"]",
+        ),
         ("admin.metrics_listen", "[admin]\nmetrics_listen = \"127.0.0.1:1\""),
         ("admin.allowed_hosts", "[admin]\nallowed_hosts = [\"a.example\"]"),
         ("admin.session_idle", "[admin]\nsession_idle = \"5m\""),

@@ -68,6 +68,7 @@ fn the_reader_asks_for_every_known_key_and_every_one_is_shipped_and_explained() 
         "acme.dns",
         "acme.issuer",
         "admin",
+        "admin.trusted_header",
         "mail",
         "notices",
         "notices.contact",
@@ -110,7 +111,7 @@ fn the_reference_tells_which_keys_need_a_restart() {
 /// The access log is changed as a whole, and so are the folders.
 fn key_or_section(cell: &str) -> String {
     let key = cell.trim_matches('`');
-    let whole = ["access_log", "certificates.drop"].into_iter();
+    let whole = ["access_log", "admin.trusted_header", "certificates.drop"].into_iter();
     whole.into_iter().find(|section| key.starts_with(&format!("{section}."))).unwrap_or(key).to_owned()
 }
 
