@@ -39,7 +39,8 @@ fn begin(buffer: &mut BytesMut) {
     buffer.advance(INSET);
 }
 
-const INSET: usize = 512;
+/// How far content begins behind the beginning of its block.
+pub(super) const INSET: usize = 512;
 /// The least that is copied the slow way.
 const LARGE: usize = 4096;
 

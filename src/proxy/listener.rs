@@ -230,7 +230,15 @@ async fn secure(
     let policy = std::sync::Arc::clone(worker.policy.borrow_mut().load());
     let sni = OnceCell::new();
     let outcome = alarm
-        .guard(tls::accept(socket, &policy, &worker.certificates, &worker.challenges, &sni, permit.is_own()))
+        .guard(tls::accept(
+            socket,
+            &policy,
+            &worker.certificates,
+            &worker.challenges,
+            &sni,
+            &worker.scratch,
+            permit.is_own(),
+        ))
         .await;
     let sni = sni.into_inner();
     drop(handshaking);

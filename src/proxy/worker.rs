@@ -16,7 +16,7 @@ use super::alarm::Alarms;
 use super::listener::{self, Bound};
 use super::permits::Permit;
 use super::request_id::{RequestId, RequestIds};
-use super::tls::TlsPolicy;
+use super::tls::{Scratch, TlsPolicy};
 use super::upstream::{GroupState, Pools};
 use crate::live::{Cached, CertIndex, Challenges, OwnCheck, RouteTable, UpstreamGroup, WellKnown};
 use crate::shutdown::Lifecycle;
@@ -33,6 +33,8 @@ pub(super) struct Worker {
     pub(super) challenges: RefCell<Cached<Challenges>>,
     pub(super) policy: RefCell<Cached<TlsPolicy>>,
     own_check: RefCell<Cached<OwnCheck>>,
+    /// Where TLS is taken apart and put together.
+    pub(super) scratch: Rc<Scratch>,
     /// A buffer that waits for the next connection that gathers small writes.
     pub(super) spare: Cell<BytesMut>,
     /// What the next head of a response over HTTP/1 is written into.
@@ -123,6 +125,7 @@ impl Worker {
             view: RefCell::new(view),
             alarms: Alarms::new(),
             pools: Pools::default(),
+            scratch: Rc::default(),
             spare: Cell::default(),
             head_room: Cell::default(),
             handshake_log: RateLimited::new("handshake", HANDSHAKE_LINES),

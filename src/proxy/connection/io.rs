@@ -34,7 +34,7 @@ impl AsyncRead for Io {
             return Poll::Pending;
         };
         connection.heard.set(connection.worker.alarms.now());
-        connection.end_turn_in_time(cx);
+        connection.end_turn_in_time(buffer.filled().len() - before, cx);
         match result {
             Ok(()) if buffer.filled().len() == before => connection.read_ended.set(true),
             // HTTP/2 has more to say than requests: none of it makes a connection less idle, nor more.
@@ -93,18 +93,18 @@ impl Connection {
     /// A new turn of HTTP/2's driver, in which it may read.
     pub(in crate::proxy) fn begin_turn(&self) {
         self.dry.set(false);
-        self.reads.set(0);
+        self.read.set(0);
     }
 
     /// Whoever sends without end has its turn like all others, and the next after them: a frame costs its sender a few octets, and may
     /// cost us a thousand instructions.
-    fn end_turn_in_time(&self, cx: &Context<'_>) {
+    fn end_turn_in_time(&self, read: usize, cx: &Context<'_>) {
         if self.protocol != Protocol::Http2 {
             return;
         }
-        let reads = self.reads.get() + 1;
-        self.reads.set(reads);
-        if reads == READS {
+        let read = self.read.get() + read;
+        self.read.set(read);
+        if read >= TURN {
             self.dry.set(true);
             cx.waker().wake_by_ref();
         }
@@ -168,8 +168,8 @@ impl Connection {
     }
 }
 
-/// What one turn of an HTTP/2 connection reads, of 4 KiB each at most.
-const READS: u32 = 8;
+/// What one turn of an HTTP/2 connection reads, octets: it ends with the read that comes to as much.
+const TURN: usize = 32 * 1024;
 /// One TLS record.
 const GATHERED: usize = 16 * 1024;
 /// A larger write goes out by itself: copying it would cost more than the record it saves.

@@ -44,8 +44,8 @@ pub(super) struct Connection {
     pub(super) read_ended: Cell<bool>,
     /// HTTP/2 has read all there is, in this turn of its driver: h2 asks again after each request it hands out.
     pub(super) dry: Cell<bool>,
-    /// How often it was read from in this turn of HTTP/2's driver.
-    reads: Cell<u32>,
+    /// How many octets were read in this turn of HTTP/2's driver.
+    read: Cell<usize>,
     /// A response broke off: the connection must not end as if it were complete.
     pub(super) cut_short: Cell<bool>,
     /// Streams of HTTP/2 that are being answered.
@@ -145,7 +145,7 @@ impl Connection {
             alarm,
             read_ended: Cell::new(false),
             dry: Cell::new(false),
-            reads: Cell::new(0),
+            read: Cell::new(0),
             cut_short: Cell::new(false),
             active: Cell::new(0),
             abandoned: Cell::new(0),

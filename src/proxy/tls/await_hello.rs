@@ -9,63 +9,68 @@ use std::task::{Poll, ready};
 
 use rustls::server::{Accepted, Acceptor};
 use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
-use tokio_rustls::{LazyConfigAcceptor, StartHandshake};
 
 use crate::proxy::socket::Socket;
 
+/// A hello that has come.
+pub(super) struct Hello {
+    pub(super) accepted: Accepted,
+    /// As it came, for whoever answers it.
+    pub(super) octets: Vec<u8>,
+    pub(super) socket: Socket,
+}
+
 /// Waits until the hello is there, and has rustls read it. What rustls has to say against it is sent.
-pub(super) async fn await_hello(mut socket: Socket) -> io::Result<StartHandshake<Socket>> {
-    let mut read = Vec::new();
-    let accepted = poll_fn(|cx| {
+pub(super) async fn await_hello(mut socket: Socket) -> io::Result<Hello> {
+    let (mut octets, mut acceptor) = (Vec::new(), None::<Box<Acceptor>>);
+    let looked = poll_fn(|cx| {
         loop {
             let mut room = [const { MaybeUninit::uninit() }; ROOM];
             let mut buffer = ReadBuf::uninit(&mut room);
             ready!(Pin::new(&mut socket).poll_read(cx, &mut buffer))?;
-            let octets = buffer.filled();
-            if octets.is_empty() {
-                return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
+            let read = buffer.filled();
+            if read.is_empty() {
+                return Poll::Ready(Err(io::Error::from(io::ErrorKind::UnexpectedEof)));
             }
-            // Nearly always it is all here, and need not be kept.
-            if read.is_empty() && is_for_rustls(octets) {
-                return Poll::Ready(look(octets));
-            }
-            read.extend_from_slice(octets);
-            if is_for_rustls(&read) {
-                return Poll::Ready(look(&std::mem::take(&mut read)));
+            octets.extend_from_slice(read);
+            let looked = match &mut acceptor {
+                // It has all that came before, and knows better what is missing.
+                Some(acceptor) => look(acceptor, read)?,
+                None if is_for_rustls(&octets) => look(acceptor.insert(Box::default()), &octets)?,
+                None => continue,
+            };
+            match looked {
+                Looked::Wanting => {}
+                looked => return Poll::Ready(Ok(looked)),
             }
         }
     })
     .await?;
-    match accepted {
-        Looked::Accepted(accepted) => Ok(StartHandshake::from_parts(*accepted, socket)),
-        // It knows better what is missing.
-        Looked::Wanting(acceptor) => LazyConfigAcceptor::new(*acceptor, socket).await,
+    match looked {
+        Looked::Accepted(accepted) => Ok(Hello { accepted: *accepted, octets, socket }),
         Looked::Refused(error, alert) => {
             // Best effort: the peer may be gone, and the refusal stands either way.
             let _ = socket.write_all(&alert).await;
             Err(io::Error::new(io::ErrorKind::InvalidData, error))
         }
+        Looked::Wanting => Err(io::ErrorKind::UnexpectedEof.into()),
     }
 }
 
 /// What rustls makes of a beginning.
 enum Looked {
     Accepted(Box<Accepted>),
-    Wanting(Box<Acceptor>),
+    Wanting,
     /// With the alert that says why.
     Refused(rustls::Error, Vec<u8>),
 }
 
-fn look(mut octets: &[u8]) -> io::Result<Looked> {
-    let mut acceptor = Acceptor::default();
-    loop {
+fn look(acceptor: &mut Acceptor, mut octets: &[u8]) -> io::Result<Looked> {
+    while !octets.is_empty() {
         // It takes some KiB at a time, and reads on only behind what it has understood.
         acceptor.read_tls(&mut octets)?;
         match acceptor.accept() {
-            Ok(Some(accepted)) if octets.is_empty() => return Ok(Looked::Accepted(Box::new(accepted))),
-            // Nothing may follow a hello before it is answered, but for early data, which is not taken.
-            Ok(Some(_)) => return Ok(Looked::Refused(rustls::Error::General(BEYOND.into()), Vec::new())),
-            Ok(None) if octets.is_empty() => return Ok(Looked::Wanting(Box::new(acceptor))),
+            Ok(Some(accepted)) => return Ok(Looked::Accepted(Box::new(accepted))),
             Ok(None) => {}
             Err((error, mut alert)) => {
                 let mut said = Vec::new();
@@ -74,6 +79,7 @@ fn look(mut octets: &[u8]) -> io::Result<Looked> {
             }
         }
     }
+    Ok(Looked::Wanting)
 }
 
 /// Whether a hello is there whole, or something that none is (RFC 8446 §4, §5.1). In which records it comes is the client's choice.
@@ -113,7 +119,6 @@ const HEADER: usize = 4;
 const LARGEST_RECORD: usize = 1 << 14;
 /// A longer one is gathered by rustls, which has a limit of its own.
 const MOST: usize = 16 * 1024;
-const BEYOND: &str = "octets behind the ClientHello";
 
 #[cfg(test)]
 mod tests {

@@ -3,28 +3,28 @@
 use std::cell::{OnceCell, RefCell};
 use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use rustls::{AlertDescription, HandshakeKind as RustlsKind, ProtocolVersion, ServerConnection};
+use rustls::{AlertDescription, CommonState, HandshakeKind as RustlsKind, ProtocolVersion};
 use tokio::io::AsyncWriteExt;
-use tokio_rustls::StartHandshake;
-use tokio_rustls::server::TlsStream;
 
-use super::await_hello::await_hello;
+use super::await_hello::{Hello, await_hello};
 use super::hello::{self, Served};
 use super::identity::{self, Identity};
 use super::own_policy::OwnPolicy;
 use super::policy::{H2, TlsPolicy};
 use super::resolver::Pinned;
+use super::scratch::Scratch;
+use super::tls_stream::TlsStream;
 use crate::live::{Cached, CertIndex, Challenges, ServedCert};
 use crate::proxy::socket::Socket;
 use crate::telemetry::{HandshakeFailure, HandshakeKind};
 
 /// An open TLS stream and what was agreed on.
 pub(in crate::proxy) struct Accepted {
-    pub(in crate::proxy) stream: TlsStream<Socket>,
+    pub(in crate::proxy) stream: TlsStream,
     /// The certificate the client was shown; it decides which names may be asked for on this connection.
     pub(in crate::proxy) certificate: Arc<ServedCert>,
     /// The client's name is nobody's and it got the default certificate.
@@ -55,23 +55,26 @@ pub(in crate::proxy) async fn accept(
     index: &RefCell<Cached<CertIndex>>,
     challenges: &RefCell<Cached<Challenges>>,
     sni: &OnceCell<Box<str>>,
+    scratch: &Rc<Scratch>,
     is_own_check: bool,
 ) -> Result<Option<Accepted>, Refused> {
-    let start = await_hello(socket).await.map_err(|error| refused(&error))?;
+    let hello = await_hello(socket).await.map_err(|error| refused(&error))?;
     // Boxed: whoever never comes to the end of a hello does not hold the room that the rest takes.
-    Box::pin(answer(start, policy, index, challenges, sni, is_own_check)).await
+    Box::pin(answer(hello, policy, index, challenges, sni, scratch, is_own_check)).await
 }
 
 /// Decides about a hello that has come, and finishes the handshake.
 async fn answer(
-    mut start: StartHandshake<Socket>,
+    hello: Hello,
     policy: &TlsPolicy,
     index: &RefCell<Cached<CertIndex>>,
     challenges: &RefCell<Cached<Challenges>>,
     sni: &OnceCell<Box<str>>,
+    scratch: &Rc<Scratch>,
     is_own_check: bool,
 ) -> Result<Option<Accepted>, Refused> {
-    let hello = start.client_hello();
+    let Hello { accepted, octets, mut socket } = hello;
+    let hello = accepted.client_hello();
     if let Some(name) = hello.server_name() {
         sni.get_or_init(|| name.into());
     }
@@ -80,9 +83,10 @@ async fn answer(
         false => None,
     };
     if let Some(config) = answer {
-        let mut stream = start.into_stream(config).await.map_err(|error| refused(&error))?;
+        let mut stream = TlsStream::new(socket, config, octets, Rc::clone(scratch)).map_err(|error| refused(&error))?;
+        poll_fn(|cx| stream.poll_handshake(cx)).await.map_err(|error| refused(&error))?;
         // It has seen what it wanted; no request is read (RFC 8737 §3).
-        let _ = stream.shutdown().await;
+        let _ = poll_fn(|cx| stream.poll_shutdown(cx)).await;
         return Ok(None);
     }
     let decided = hello::decide(&hello, index.borrow_mut().load(), policy);
@@ -90,8 +94,8 @@ async fn answer(
         Ok(served) => served,
         Err(reason) => {
             // Best effort: the peer may be gone, and the refusal stands either way.
-            let _ = start.io.write_all(&alert(reason)).await;
-            let _ = start.io.shutdown().await;
+            let _ = socket.write_all(&alert(reason)).await;
+            let _ = socket.shutdown().await;
             return Err(Refused { reason, detail: None });
         }
     };
@@ -99,12 +103,11 @@ async fn answer(
     let mut pinned = Some(Pinned::new(choice));
     let own = own.filter(|_| !is_own_check);
     let config = Arc::clone(own.as_ref().map_or(&policy.config, |own| &own.config));
-    let mut handshake = Pinned::lend(&mut pinned, || start.into_stream(config));
-    let stream = poll_fn(|cx| Pinned::lend(&mut pinned, || Pin::new(&mut handshake).poll(cx)))
-        .await
-        .map_err(|error| refused(&error))?;
+    drop(accepted);
+    let mut stream = TlsStream::new(socket, config, octets, Rc::clone(scratch)).map_err(|error| refused(&error))?;
+    poll_fn(|cx| Pinned::lend(&mut pinned, || stream.poll_handshake(cx))).await.map_err(|error| refused(&error))?;
 
-    let session = stream.get_ref().1;
+    let session = stream.agreed();
     let (http2, kind) = (session.alpn_protocol() == Some(H2), kind(session));
     let client_fields = match own.as_ref().filter(|own| own.knows_clients()) {
         Some(own) => introduced(own, session)?,
@@ -118,7 +121,7 @@ async fn answer(
 
 /// What the shop is told of the client, if it is told anything. A session is resumed without a look at the certificate, which may have
 /// ended since it began.
-fn introduced(own: &OwnPolicy, session: &ServerConnection) -> Result<Option<Box<[u8]>>, Refused> {
+fn introduced(own: &OwnPolicy, session: &CommonState) -> Result<Option<Box<[u8]>>, Refused> {
     let Some(certificate) = session.peer_certificates().and_then(<[_]>::first) else {
         return Ok(own.introduces().then(identity::fields_of_nobody));
     };
@@ -130,7 +133,7 @@ fn introduced(own: &OwnPolicy, session: &ServerConnection) -> Result<Option<Box<
     Ok(own.introduces().then(|| identity.fields()))
 }
 
-fn kind(session: &ServerConnection) -> HandshakeKind {
+fn kind(session: &CommonState) -> HandshakeKind {
     let tls13 = session.protocol_version() == Some(ProtocolVersion::TLSv1_3);
     match (tls13, session.handshake_kind()) {
         (false, Some(RustlsKind::Resumed)) => HandshakeKind::Resumed12,

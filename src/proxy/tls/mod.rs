@@ -7,13 +7,17 @@ mod identity;
 mod own_policy;
 mod policy;
 mod resolver;
+mod scratch;
+mod session;
 mod stream;
 mod tickets;
+mod tls_stream;
 mod upstream;
 
 pub(super) use handshake::{Accepted, Refused, accept};
 pub(super) use own_policy::OwnPolicy;
 pub use policy::{TlsPolicy, TlsPolicyError, UnknownName};
+pub(super) use scratch::Scratch;
 pub(super) use stream::Stream;
 pub use tickets::rotate_ticket_keys;
 pub use upstream::UpstreamClient;

@@ -5,14 +5,14 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio_rustls::server::TlsStream;
 
+use super::tls_stream::TlsStream;
 use crate::proxy::socket::Socket;
 
 /// A byte stream to a client.
 pub(in crate::proxy) enum Stream {
     Plain(Socket),
-    Tls(Box<TlsStream<Socket>>),
+    Tls(Box<TlsStream>),
 }
 
 impl Stream {
@@ -23,14 +23,14 @@ impl Stream {
     ) -> Poll<io::Result<()>> {
         match self {
             Self::Plain(socket) => Pin::new(socket).poll_read(cx, buffer),
-            Self::Tls(tls) => Pin::new(tls).poll_read(cx, buffer),
+            Self::Tls(tls) => tls.poll_read(cx, buffer),
         }
     }
 
     pub(in crate::proxy) fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match self {
             Self::Plain(socket) => Pin::new(socket).poll_write(cx, bytes),
-            Self::Tls(tls) => Pin::new(tls).poll_write(cx, bytes),
+            Self::Tls(tls) => tls.poll_write_vectored(cx, &[io::IoSlice::new(bytes)]),
         }
     }
 
@@ -41,35 +41,35 @@ impl Stream {
     ) -> Poll<io::Result<usize>> {
         match self {
             Self::Plain(socket) => Pin::new(socket).poll_write_vectored(cx, slices),
-            Self::Tls(tls) => Pin::new(tls).poll_write_vectored(cx, slices),
+            Self::Tls(tls) => tls.poll_write_vectored(cx, slices),
         }
     }
 
     pub(in crate::proxy) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             Self::Plain(socket) => Pin::new(socket).poll_flush(cx),
-            Self::Tls(tls) => Pin::new(tls).poll_flush(cx),
+            Self::Tls(tls) => tls.poll_flush(cx),
         }
     }
 
     pub(in crate::proxy) fn socket(&self) -> &Socket {
         match self {
             Self::Plain(socket) => socket,
-            Self::Tls(tls) => tls.get_ref().0,
+            Self::Tls(tls) => tls.socket(),
         }
     }
 
     pub(in crate::proxy) fn socket_mut(&mut self) -> &mut Socket {
         match self {
             Self::Plain(socket) => socket,
-            Self::Tls(tls) => tls.get_mut().0,
+            Self::Tls(tls) => tls.socket_mut(),
         }
     }
 
     pub(in crate::proxy) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             Self::Plain(socket) => Pin::new(socket).poll_shutdown(cx),
-            Self::Tls(tls) => Pin::new(tls).poll_shutdown(cx),
+            Self::Tls(tls) => tls.poll_shutdown(cx),
         }
     }
 }
