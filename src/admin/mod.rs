@@ -6,6 +6,7 @@ mod failures;
 mod guard;
 mod health;
 mod hsts;
+mod links;
 mod panel;
 mod people;
 mod problem;
@@ -28,6 +29,7 @@ use std::sync::Arc;
 use time::OffsetDateTime;
 use tokio::sync::watch;
 
+pub use links::Links;
 pub use people::{People, SessionTerms};
 pub use server::{Listeners, serve};
 pub use socket::AdminSocket;
@@ -94,6 +96,8 @@ pub struct Sources {
     pub tokens: Tokens,
     /// Who signs in.
     pub people: People,
+    /// By what customers hand in certificates.
+    pub links: Links,
     /// Who else says who somebody is.
     pub trusted_header: Option<Arc<TrustedHeader>>,
     /// The names by which the listeners may be called: `admin.allowed_hosts` and `admin.host`.

@@ -71,6 +71,8 @@ pub(super) enum Proof {
     Token(Bearer),
     /// The cookie of a session.
     Session(Box<Person>),
+    /// A one-time link, by its words: what it allows is looked at by itself, and nothing else is allowed.
+    Link(String),
     /// The word of a proxy, by `admin.trusted_header`.
     Vouched(Box<Vouched>),
 }
@@ -116,6 +118,7 @@ impl Caller {
             _ if right == Right::Anyone => true,
             (Proof::Nothing(_), Way::Socket(_)) => right != Right::Account,
             (Proof::Nothing(_), Way::Network { .. }) => false,
+            (Proof::Link(_), _) => false,
             (Proof::Token(Bearer { role, .. }), way) => match right {
                 Right::Anyone | Right::Read => true,
                 Right::Operate => *role == Role::Operate,
@@ -137,7 +140,7 @@ impl Caller {
         match &self.proof {
             Proof::Session(person) => Some(&person.user),
             Proof::Vouched(vouched) => Some(&vouched.user),
-            Proof::Nothing(_) | Proof::Token(_) => None,
+            Proof::Nothing(_) | Proof::Token(_) | Proof::Link(_) => None,
         }
     }
 
@@ -174,7 +177,7 @@ impl Caller {
     pub(super) fn person(&self) -> Option<&Person> {
         match &self.proof {
             Proof::Session(person) => Some(person),
-            Proof::Nothing(_) | Proof::Token(_) | Proof::Vouched(_) => None,
+            Proof::Nothing(_) | Proof::Token(_) | Proof::Link(_) | Proof::Vouched(_) => None,
         }
     }
 
@@ -183,6 +186,7 @@ impl Caller {
         match (&self.proof, self.way) {
             (Proof::Token(Bearer { id, name, .. }), _) => format!("token {name:?} ({id})"),
             (Proof::Session(person), _) => person.user.words(),
+            (Proof::Link(words), _) => words.clone(),
             (Proof::Vouched(vouched), _) => format!("{} by admin.trusted_header", vouched.user.words()),
             (Proof::Nothing(_), Way::Socket(user)) => format!("user {user}"),
             (Proof::Nothing(_), Way::Network { .. }) => "nobody".into(),
@@ -199,7 +203,7 @@ impl Caller {
         match &self.proof {
             Proof::Session(person) => Some(&person.csrf),
             Proof::Vouched(vouched) => Some(&vouched.csrf),
-            Proof::Nothing(_) | Proof::Token(_) => None,
+            Proof::Nothing(_) | Proof::Token(_) | Proof::Link(_) => None,
         }
     }
 
@@ -218,7 +222,7 @@ impl Caller {
         }
         self.known()?;
         let who = match &self.proof {
-            Proof::Nothing(_) => String::new(),
+            Proof::Nothing(_) | Proof::Link(_) => String::new(),
             Proof::Token(token) => format!("; the token {:?} has the role {}", token.name, token.role.word()),
             Proof::Session(person) if person.user.one_time_until.is_some() => CHOOSE_FIRST.into(),
             Proof::Session(person) => format!("; {} has {}", person.user.name, person.user.grants.words()),

@@ -78,6 +78,7 @@ impl Plane {
             audit: Audit::open(Store::in_memory()),
             tokens: Tokens::open(Store::in_memory()).expect("open"),
             people: People::open(Store::in_memory(), SESSION_TERMS).expect("open"),
+            links: Links::open(Store::in_memory()).expect("open"),
             trusted_header: None,
             allowed_hosts: vec![HostName::parse("edge.internal").expect("a name")],
         };

@@ -1,5 +1,5 @@
 //! The command line: `vitrine run`, `check`, `demo`, `inspect`, `import`, `certs`, `csr`, `sites`, `upstreams`, `explain`, `levers`, `deny`,
-//! `admit`, `freeze`, `log-level`, `acme`, `objects`, `contacts`, `probe`, `reports`, `token`, `user`, `audit`, `backup`, `restore`, `state`.
+//! `admit`, `freeze`, `log-level`, `acme`, `objects`, `links`, `contacts`, `probe`, `reports`, `token`, `user`, `audit`, `backup`, `restore`, `state`.
 
 mod acme;
 mod audit;
@@ -15,6 +15,7 @@ mod import;
 mod inspect;
 mod lasting;
 mod levers;
+mod links;
 mod objects;
 mod output;
 mod probe;
@@ -113,6 +114,9 @@ enum Command {
     /// What is kept and is no certificate of a server: Apple Pay's domain association file, which sites show, and its certificates
     #[command(subcommand)]
     Objects(objects::Command),
+    /// One-time links, by which somebody without an account hands in a certificate
+    #[command(subcommand)]
+    Links(links::Command),
     /// Who is told by a running edge what happens
     #[command(subcommand)]
     Contacts(contacts::Command),
@@ -231,6 +235,7 @@ impl Command {
             Self::LogLevel(logging) => logging.obey(),
             Self::Acme(command) => command.obey(),
             Self::Objects(command) => command.obey(),
+            Self::Links(command) => command.obey(),
             Self::Contacts(command) => command.obey(),
             Self::Probe(probing) => probing.obey(),
             Self::Reports(command) => command.obey(),

@@ -178,6 +178,7 @@ impl Edge {
             audit,
             tokens: Tokens::open(store.clone()).map_err(door::unusable)?,
             people,
+            links: admin::Links::open(store.clone()).map_err(door::unusable)?,
             trusted_header,
             allowed_hosts: admin_tls::names(&config.admin),
         };

@@ -6,11 +6,13 @@
 mod bringing;
 mod de;
 mod en;
+pub(crate) mod links;
 pub(crate) mod mail;
 pub(crate) mod panel;
 pub(crate) mod people;
 pub(crate) mod report;
 
+use links::LinkWords;
 use mail::MailWords;
 use panel::PanelWords;
 use people::PeopleWords;
@@ -84,6 +86,14 @@ impl Language {
         match self {
             Self::En => &en::PEOPLE,
             Self::De => &de::PEOPLE,
+        }
+    }
+
+    /// The texts of one-time links.
+    pub(crate) const fn links(self) -> &'static LinkWords {
+        match self {
+            Self::En => &en::LINKS,
+            Self::De => &de::LINKS,
         }
     }
 

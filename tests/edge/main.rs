@@ -55,6 +55,7 @@ mod levers;
 mod library;
 mod limited_folders;
 mod limits;
+mod links;
 mod lost_orders;
 mod many_orders;
 mod memory;

@@ -101,7 +101,7 @@ fn relay(client: &TcpStream, edge: &UnixStream) -> io::Result<()> {
 }
 
 /// How one becomes somebody.
-const WAYS_IN: [&str; 3] = ["POST /session", "GET /setup", "POST /setup"];
+const WAYS_IN: [&str; 5] = ["POST /session", "GET /setup", "POST /setup", "POST /hand-in", "POST /hand-in/open"];
 
 /// As `scripts/test packages` installs it.
 fn program() -> PathBuf {

@@ -11,7 +11,9 @@ mod contacts;
 mod explain;
 mod export;
 mod form;
+mod hand_in;
 mod levers;
+mod links;
 mod objects;
 mod openapi;
 mod orders;
@@ -148,6 +150,8 @@ static RESOURCES: &[&Resource] = &[
     &alerts::RESOURCE,
     &traffic::RESOURCE,
     &requests::RESOURCE,
+    &links::RESOURCE,
+    &hand_in::RESOURCE,
     &contacts::RESOURCE,
     &reports::RESOURCE,
     &watched::RESOURCE,

@@ -38,6 +38,8 @@ pub(super) enum Realm {
     Object,
     /// The organisation of `{id}`.
     Organisation,
+    /// The one-time link of `{id}`, by its sites.
+    Link,
     /// Something that is there for the edge alone, though a path names it.
     Hidden,
     /// A list, of which each item is somebody's, as the words of `item` say.
@@ -78,6 +80,7 @@ impl Realm {
             Self::Request => "request",
             Self::Object => "object",
             Self::Organisation => "organisation",
+            Self::Link => "link",
             Self::Hidden => "hidden",
             Self::List(_) => "list",
             Self::Sent => "sent",
@@ -132,18 +135,7 @@ impl Scope {
 
     /// The sites that something is for which has these names: those it can serve.
     pub(super) fn touched<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> BTreeSet<String> {
-        let names: Vec<HostPattern> = names.into_iter().filter_map(|name| HostPattern::parse(name).ok()).collect();
-        let serves = |host: &HostPattern| {
-            names.iter().any(|name| match host {
-                HostPattern::Exact(exact) => name.covers(exact.as_str()),
-                // The names below a wildcard are those of the site, each by itself too.
-                HostPattern::Wildcard(_) => {
-                    name == host || matches!(name, HostPattern::Exact(exact) if host.covers(exact.as_str()))
-                }
-            })
-        };
-        let sites = self.routes.sites().iter();
-        sites.filter(|site| site.hosts.iter().any(serves)).map(|site| site.name.to_string()).collect()
+        touched(&self.routes, names)
     }
 
     /// The sites that have this host.
@@ -164,6 +156,22 @@ impl Scope {
     }
 }
 
+/// The sites that something is for which has these names: those it can serve.
+pub(super) fn touched<'a>(routes: &RouteTable, names: impl IntoIterator<Item = &'a str>) -> BTreeSet<String> {
+    let names: Vec<HostPattern> = names.into_iter().filter_map(|name| HostPattern::parse(name).ok()).collect();
+    let serves = |host: &HostPattern| {
+        names.iter().any(|name| match host {
+            HostPattern::Exact(exact) => name.covers(exact.as_str()),
+            // The names below a wildcard are those of the site, each by itself too.
+            HostPattern::Wildcard(_) => {
+                name == host || matches!(name, HostPattern::Exact(exact) if host.covers(exact.as_str()))
+            }
+        })
+    };
+    let sites = routes.sites().iter();
+    sites.filter(|site| site.hosts.iter().any(serves)).map(|site| site.name.to_string()).collect()
+}
+
 /// Refuses what is not the caller's, before anything is done.
 pub(super) async fn guard(operation: &Operation, call: &Call) -> Result<(), Problem> {
     let Some(scope) = Scope::of(&call.caller, &call.sources) else { return Ok(()) };
@@ -180,6 +188,7 @@ pub(super) async fn guard(operation: &Operation, call: &Call) -> Result<(), Prob
         Some(Realm::Host) => scope.having(call.parameter("host")),
         Some(Realm::Certificate) => certificate(call, &scope).await?,
         Some(Realm::Request) => told(call, "requests/{id}", &scope, |request| &request["request"]).await?,
+        Some(Realm::Link) => told(call, "links/{id}", &scope, |link| link).await?,
         Some(Realm::Object) => told(call, "objects/{id}", &scope, |object| object).await?,
     };
     if !scope.sees(&sites) {
@@ -266,12 +275,16 @@ fn redact(found: &mut Value, scope: &Scope) {
 
 /// The sites that something is for, by those it names and those its names can serve.
 fn sites_in(found: &Value, scope: &Scope) -> BTreeSet<String> {
+    sites_by(found, &scope.routes)
+}
+
+fn sites_by(found: &Value, routes: &RouteTable) -> BTreeSet<String> {
     let texts = |name: &str| {
         let list = found[name].as_array().map(Vec::as_slice).unwrap_or_default();
         list.iter().filter_map(Value::as_str).map(str::to_owned).collect::<Vec<_>>()
     };
     let (sites, names) = (texts("sites"), texts("names"));
-    let mut all = scope.touched(names.iter().map(String::as_str));
+    let mut all = touched(routes, names.iter().map(String::as_str));
     all.extend(sites);
     all
 }
@@ -303,6 +316,18 @@ async fn certificate(call: &Call, scope: &Scope) -> Result<BTreeSet<String>, Pro
 
 /// The sites of what a question at `path` tells of the same object.
 async fn told(call: &Call, path: &str, scope: &Scope, part: fn(&Value) -> &Value) -> Result<BTreeSet<String>, Problem> {
+    let found = asked(call, path, call.parameters.clone()).await.map_err(|_| not_there())?;
+    Ok(sites_in(part(&found), scope))
+}
+
+/// The sites of a request.
+pub(super) async fn request_sites(call: &Call, id: &str) -> Result<BTreeSet<String>, Problem> {
+    let found = asked(call, "requests/{id}", vec![("id", id.to_owned())]).await?;
+    Ok(sites_by(&found["request"], &call.sources.routes.snapshot()))
+}
+
+/// What a question tells.
+async fn asked(call: &Call, path: &str, parameters: Vec<(&'static str, String)>) -> Result<Value, Problem> {
     let mut operations = RESOURCES.iter().flat_map(|resource| resource.operations);
     let question = operations.find(|operation| operation.path == path && operation.method == Method::GET);
     let question = question.ok_or_else(not_there)?;
@@ -310,15 +335,14 @@ async fn told(call: &Call, path: &str, scope: &Scope, part: fn(&Value) -> &Value
         caller: call.caller.clone(),
         sources: Arc::clone(&call.sources),
         query: Query::default(),
-        parameters: call.parameters.clone(),
+        parameters,
         content: Content::None,
         conditions: Conditions::default(),
     };
-    let answer = (question.run)(asked).await.map_err(|_| not_there())?;
-    Ok(sites_in(part(&read(answer).await?), scope))
+    read((question.run)(asked).await?).await
 }
 
-async fn read(answer: Answer) -> Result<Value, Problem> {
+pub(super) async fn read(answer: Answer) -> Result<Value, Problem> {
     let Ok(content) = answer.into_body().collect().await;
     serde_json::from_slice(&content.to_bytes()).map_err(|error| {
         tracing::error!(%error, "an answer of the API is no JSON, and whose it is cannot be told");

@@ -252,7 +252,7 @@ fn discard(call: &Call) -> Result<Answer, Problem> {
 }
 
 /// Whoever sends the wrong certificate changes nothing: the request waits on, with its key.
-async fn complete(call: Call) -> Result<Answer, Problem> {
+pub(super) async fn complete(call: Call) -> Result<Answer, Problem> {
     let (sources, id) = (Arc::clone(&call.sources), call.parameter("id").to_owned());
     let requests = keeper(&sources)?;
     let known = requests.find(&id).map_err(refused)?.request;

@@ -58,7 +58,7 @@ pub(super) struct FileFlaw {
     mend: String,
 }
 
-async fn upload(call: Call) -> Result<Answer, Problem> {
+pub(super) async fn upload(call: Call) -> Result<Answer, Problem> {
     let (only_look, intake) = (switch(&call, "dry_run")?, intake(&call)?.clone());
     let form = call.form()?;
     let named = |(at, file): (usize, super::form::FormFile<'_>)| {
@@ -217,7 +217,7 @@ pub(super) fn intake(call: &Call) -> Result<&IntakeHandle, Problem> {
     call.sources.intake.as_ref().ok_or_else(fixed)
 }
 
-fn switch(call: &Call, name: &str) -> Result<bool, Problem> {
+pub(super) fn switch(call: &Call, name: &str) -> Result<bool, Problem> {
     match call.query.value(name) {
         None | Some("false") => Ok(false),
         Some("true") => Ok(true),

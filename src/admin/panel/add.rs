@@ -130,11 +130,11 @@ struct Arrived {
 }
 
 #[derive(Deserialize)]
-struct Certificate {
-    fingerprint: String,
-    subject: String,
-    issuer: String,
-    names: Vec<String>,
+pub(super) struct Certificate {
+    pub(super) fingerprint: String,
+    pub(super) subject: String,
+    pub(super) issuer: String,
+    pub(super) names: Vec<String>,
     key_type: String,
     not_before: String,
     not_after: String,
@@ -142,15 +142,15 @@ struct Certificate {
     band: String,
     level: Option<String>,
     verdict: String,
-    warnings: Vec<Flaw>,
+    pub(super) warnings: Vec<Flaw>,
 }
 
 impl Certificate {
-    fn ends(&self) -> String {
+    pub(super) fn ends(&self) -> String {
         day(&self.not_after)
     }
 
-    fn begins(&self) -> String {
+    pub(super) fn begins(&self) -> String {
         day(&self.not_before)
     }
 
@@ -161,11 +161,11 @@ impl Certificate {
 }
 
 #[derive(Deserialize)]
-struct Flaw {
+pub(super) struct Flaw {
     #[serde(default)]
     file: String,
-    reason: String,
-    mend: String,
+    pub(super) reason: String,
+    pub(super) mend: String,
 }
 
 /// A site that could be served.

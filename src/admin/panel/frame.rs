@@ -3,6 +3,7 @@
 use super::assets::{ASSETS, Assets};
 use super::done::Done;
 use super::page::Visit;
+use crate::admin::rights::Right;
 use crate::words::Language;
 use crate::words::panel::PanelWords;
 
@@ -54,7 +55,7 @@ impl Frame {
             title,
             assets: &ASSETS,
             place: visit.place.clone(),
-            entries: NAVIGATION.iter().map(entry).collect(),
+            entries: NAVIGATION.iter().map(entry).chain(office(visit)).collect(),
             alerts: visit.alerts.clone(),
             notice: Done::of(visit.asked("done"), &words.done),
             form_token: visit.caller.form_token().map(str::to_owned),
@@ -83,6 +84,22 @@ const NAVIGATION: &[Place] = &[
     Place { path: "/rejected", text: |words| words.rejected.title },
     Place { path: "/audit", text: |words| words.audit.title },
 ];
+
+/// What comes last in it, for whoever may.
+fn office(visit: &Visit) -> impl Iterator<Item = Entry> {
+    let is_here = |path| visit.place.split('?').next() == Some(path);
+    let offered = OFFICE.iter().filter(|room| visit.caller.may(room.right));
+    offered.map(move |room| Entry { path: room.path, text: (room.text)(visit.language), is_here: is_here(room.path) })
+}
+
+/// A page that is for some.
+struct Room {
+    path: &'static str,
+    right: Right,
+    text: fn(Language) -> &'static str,
+}
+
+const OFFICE: &[Room] = &[Room { path: "/links", right: Right::Read, text: |language| language.links().links.title }];
 
 /// A page that the navigation leads to.
 struct Place {

@@ -12,7 +12,9 @@ mod contacts;
 mod done;
 mod drafts;
 mod frame;
+mod hand_in;
 mod language;
+mod links;
 mod moment;
 mod page;
 mod people;
@@ -142,6 +144,8 @@ static PAGES: &[&[Page]] = &[
     reports::PAGES,
     timeline::PAGES,
     traffic::PAGES,
+    links::PAGES,
+    hand_in::PAGES,
     contacts::PAGES,
     alerts::PAGES,
     rejected::PAGES,

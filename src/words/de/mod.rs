@@ -1,11 +1,13 @@
 //! What is written in German.
 
 mod bringing;
+mod links;
 mod mail;
 mod panel;
 mod people;
 mod report;
 
+pub(super) use links::LINKS;
 pub(super) use mail::MAIL;
 pub(super) use panel::PANEL;
 pub(super) use people::PEOPLE;

@@ -12,10 +12,11 @@ const require = createRequire(join(process.env.NODE_PACKAGES, 'package.json'));
 const { chromium } = require('playwright-core');
 const axe = require('axe-core');
 
-// A port that leads to a socket in the file system.
+// A port that leads to a socket in the file system, or to an address.
 function forward(socket) {
+  const [, host, port] = socket.match(/^([\d.]+):(\d+)$/) || [];
   const server = createServer((client) => {
-    const edge = connect(socket);
+    const edge = host ? connect(Number(port), host) : connect(socket);
     client.pipe(edge).pipe(client);
     for (const end of [client, edge]) end.on('error', () => { client.destroy(); edge.destroy(); });
   });

@@ -11,6 +11,7 @@ const PAGES = {
   'requests-new': '/requests/new',
   'requests-details': '/requests/new?step=details',
   contacts: '/contacts',
+  links: '/links',
   alerts: '/alerts',
   rejected: '/rejected',
   timeline: '/timeline',

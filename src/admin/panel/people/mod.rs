@@ -34,7 +34,7 @@ pub(in crate::admin) struct Front {
 }
 
 impl Front {
-    fn of(visit: &Visit, title: &'static str, trouble: Option<String>) -> Self {
+    pub(in crate::admin::panel) fn of(visit: &Visit, title: &'static str, trouble: Option<String>) -> Self {
         let form_token = visit.caller.form_token().unwrap_or_default().to_owned();
         Self { language: visit.language, assets: &ASSETS, title, trouble, form_token }
     }
