@@ -15,7 +15,7 @@
 //! 4  cli
 //! 3  edge
 //! 2  proxy | admin -> certs, levers, overview, notices | notices -> overview | overview -> certs, acme | peers -> certs | probe -> certs
-//!    reports -> overview, notices
+//!    reports -> overview, notices | overview -> elsewhere | elsewhere -> probe
 //! 1  live   config   store
 //! 0  calendar   name   mail_address   limits   telemetry   shutdown   access_log   folder_watch   outbound   words
 //! ```
@@ -28,6 +28,7 @@ pub mod certs;
 pub mod cli;
 pub mod config;
 pub mod edge;
+pub mod elsewhere;
 pub mod folder_watch;
 pub mod levers;
 pub mod limits;

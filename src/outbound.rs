@@ -39,6 +39,7 @@ pub use glimpse::{Glimpse, Unseen, connect, glimpse, glimpse_in_http2, glimpse_o
 pub use https::{HttpsClient, NoAnswer};
 pub use mail_stream::{MailDoor, MailServer, MailStream, NoMailServer};
 pub use names::{HostNames, Unlocated};
+pub use networks::is_inside;
 pub use post::{NotPosted, PostAddress, PostClient, Posted};
 pub use unix::connect_unix;
 

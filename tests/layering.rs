@@ -44,18 +44,23 @@ const HOUSE: &[Module] = &[
     module(3, "edge"),
     // the hot path reads tables; what the operator wrote and where state lies is not its business
     Module { never: &["config", "store"], ..module(2, "proxy") },
-    Module { beside: &["certs", "acme", "levers", "overview", "notices", "reports"], ..module(2, "admin") },
+    Module {
+        beside: &["certs", "acme", "levers", "overview", "notices", "reports", "elsewhere"],
+        ..module(2, "admin")
+    },
     Module { beside: &["certs"], ..module(2, "acme") },
     // what follows from all that certificates and orders are
-    Module { beside: &["certs", "acme"], ..module(2, "overview") },
+    Module { beside: &["certs", "acme", "elsewhere"], ..module(2, "overview") },
+    // what others serve is looked at as what the edge serves
+    Module { beside: &["certs", "probe"], ..module(2, "elsewhere") },
     module(2, "certs"),
     module(2, "levers"),
     // what happened is what two overviews differ in
-    Module { beside: &["overview"], ..module(2, "notices") },
+    Module { beside: &["overview", "elsewhere"], ..module(2, "notices") },
     // what a certificate that lies at a peer is for, certs says
     Module { beside: &["certs"], ..module(2, "peers") },
     // what sites are like is derived in one place, and told by one office
-    Module { beside: &["overview", "notices"], ..module(2, "reports") },
+    Module { beside: &["overview", "notices", "elsewhere"], ..module(2, "reports") },
     // what somebody shows is read and trusted as what is brought here
     Module { beside: &["certs"], ..module(2, "probe") },
     // the configuration's last step is a plain value that a table is built from

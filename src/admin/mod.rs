@@ -42,6 +42,7 @@ use crate::access_log::AccessLog;
 use crate::acme::{AcmeHandle, Authorities};
 use crate::certs::{IntakeHandle, Truth};
 use crate::config::{Origins, SiteDesk, Standing};
+use crate::elsewhere::Elsewhere;
 use crate::levers::Levers;
 use crate::live::{CertIndex, Live, RouteTable, WellKnown};
 use crate::name::HostName;
@@ -88,6 +89,8 @@ pub struct Sources {
     pub notices: Notices,
     /// Who makes reports.
     pub reports: Reports,
+    /// What others serve and somebody wants to hear of.
+    pub elsewhere: Elsewhere,
     /// For what it could not write.
     pub access_log: AccessLog,
     /// Who did what.
@@ -116,6 +119,7 @@ impl Sources {
             truth: self.truth.clone(),
             configuration: self.configuration.clone(),
             audit: self.audit.clone(),
+            elsewhere: self.elsewhere.clone(),
         }
     }
 }

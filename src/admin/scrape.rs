@@ -12,12 +12,13 @@ use super::problem::{Answer, Kind, Problem, exposition};
 use crate::acme::EndedOrders;
 use crate::certs::{AlarmCode, Choice, End, IntakeHandle, Ledger, NoticeState, Object};
 use crate::config::{Reloads, Standing};
+use crate::elsewhere::{Elsewhere, ForeignState};
 use crate::levers::Levers;
 use crate::live::{CertFacts, CertIndex, Condition, RouteTable, ServedCert, Site};
 use crate::notices::Notices;
 use crate::telemetry::{
-    CertificateFacts, ConfigurationFacts, IntakeFacts, Lasting, NoticeFacts, OrderFacts, Scrape, SiteFacts, TruthFacts,
-    render,
+    CertificateFacts, ConfigurationFacts, ElsewhereFacts, IntakeFacts, Lasting, NoticeFacts, OrderFacts, Scrape,
+    SiteFacts, TruthFacts, render,
 };
 
 /// Renders the page, one at a time, where blocking is allowed.
@@ -84,8 +85,19 @@ fn page(sources: &Sources) -> String {
         intake: ledger.as_deref().map(|ledger| intake(ledger, now)),
         configuration: configuration(&sources.configuration.borrow(), &sources.levers),
         notices: notices(&sources.notices, now),
+        elsewhere: elsewhere(&sources.elsewhere, now),
         now,
     })
+}
+
+fn elsewhere(elsewhere: &Elsewhere, now: i64) -> ElsewhereFacts {
+    let all = elsewhere.list();
+    let count = |state: ForeignState| all.iter().filter(|url| url.state(now) == state).count();
+    let watched = all.iter().filter(|url| url.unwatched.is_none());
+    ElsewhereFacts {
+        states: ForeignState::ALL.into_iter().map(|state| (state.word(), count(state))).collect(),
+        not_after: watched.filter_map(|url| url.seen.as_ref()?.not_after).min(),
+    }
 }
 
 fn notices(notices: &Notices, now: i64) -> NoticeFacts {

@@ -15,6 +15,7 @@ use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::task::JoinHandle;
 
 use super::*;
+use crate::elsewhere::Elsewhere;
 use crate::limits::Limits;
 use crate::live::{Publisher, SiteSpec, Upstream, ValidationLevel, table};
 use crate::name::HostPattern;
@@ -74,6 +75,7 @@ impl Plane {
             levers: Levers::open(Store::in_memory()).expect("open"),
             notices: Notices::open(&Store::in_memory(), watch::Sender::default().subscribe()).expect("open"),
             reports: Reports::of_nothing(),
+            elsewhere: Elsewhere::of_nothing(&Store::in_memory()),
             access_log: AccessLog::off(),
             audit: Audit::open(Store::in_memory()),
             tokens: Tokens::open(Store::in_memory()).expect("open"),

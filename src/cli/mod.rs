@@ -9,6 +9,7 @@ mod check;
 mod contacts;
 mod csr;
 mod demo;
+mod elsewhere;
 mod exit;
 mod explain;
 mod import;
@@ -126,6 +127,9 @@ enum Command {
     /// What is told of certificates at regular times
     #[command(subcommand)]
     Reports(reports::Command),
+    /// URLs that others serve, which a running edge looks at
+    #[command(subcommand)]
+    Elsewhere(elsewhere::Command),
     /// Tokens for programs that ask a running edge from elsewhere
     #[command(subcommand)]
     Token(tokens::Command),
@@ -239,6 +243,7 @@ impl Command {
             Self::Contacts(command) => command.obey(),
             Self::Probe(probing) => probing.obey(),
             Self::Reports(command) => command.obey(),
+            Self::Elsewhere(command) => command.obey(),
             Self::Token(command) => command.obey(),
             Self::User(command) => command.obey(),
             Self::Audit(command) => command.obey(),

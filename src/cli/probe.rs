@@ -18,7 +18,7 @@ pub(super) use arguments::{HELP, Probing};
 use super::{exit, output};
 use crate::certs::Roots;
 use crate::outbound::HttpsClient;
-use crate::probe::{Sight, prometheus};
+use crate::probe::{Sight, Target, prometheus};
 
 impl Probing {
     pub(super) fn obey(self) -> ExitCode {
@@ -50,6 +50,9 @@ impl Order {
             None => (hosts, None),
             Some(edge) => expected::all(edge, port).await.map_err(|error| error.to_string())?,
         };
+        // What others serve is not at the address of the edge.
+        let targets: Vec<_> =
+            targets.into_iter().filter(|one| !is_elsewhere(one, edge.is_some() && probe.is_led())).collect();
         let probe = probe.trusting(&ca_files, own_root.as_deref())?;
         let progress = stderr().is_terminal();
         let sights = probe
@@ -73,6 +76,11 @@ impl Order {
         }
         Ok(sights.iter().all(Sight::is_well))
     }
+}
+
+/// Whether a host is not looked at, as all are looked at where the edge is.
+fn is_elsewhere(target: &Target, is_led: bool) -> bool {
+    is_led && target.published.is_none()
 }
 
 /// Tells whoever raises an alarm when nobody tells him anything.

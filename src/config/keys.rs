@@ -133,6 +133,7 @@ pub(super) const KEYS: &[(&str, &[&str])] = &[
         &[
             "time_zone",
             "recipients",
+            "networks",
             "organisations",
             "managed",
             "daily",

@@ -1,7 +1,9 @@
 //! `[reports]`: what is told of certificates at regular times.
 
+use ipnet::IpNet;
 use toml::de::DeValue;
 
+use super::place;
 use super::reader::Section;
 use super::value::{self, expected};
 use crate::calendar::{Rhythm, Schedule, Zone, daily, monthly, weekly};
@@ -16,6 +18,8 @@ pub struct ReportsConfig {
     pub recipients: Vec<MailAddress>,
     /// Whether the contacts of an organisation, and those whom it names, get a report of its sites.
     pub organisations: bool,
+    /// Networks of one's own in which URLs that others serve are looked at all the same.
+    pub networks: Vec<IpNet>,
     /// Whether certificates that renew themselves are listed although they are not late.
     pub managed: bool,
     /// What has to be done today.
@@ -38,6 +42,7 @@ pub struct ReportConfig {
 /// `[reports]`
 pub(super) fn reports(section: &Section<'_>) -> ReportsConfig {
     let recipients = section.list("recipients", address).map(|list| list.value).unwrap_or_default();
+    let networks = section.list("networks", place::network).map(|list| list.value).unwrap_or_default();
     let report = |schedule: Option<Option<Schedule>>, usual: Option<Schedule>, days| ReportConfig {
         schedule: schedule.unwrap_or(usual),
         days,
@@ -46,6 +51,7 @@ pub(super) fn reports(section: &Section<'_>) -> ReportsConfig {
     ReportsConfig {
         time_zone: section.value_or("time_zone", zone, Zone::default()),
         recipients: recipients.into_iter().map(|placed| placed.value).collect(),
+        networks: networks.into_iter().map(|network| network.value).collect(),
         organisations: section.value_or("organisations", value::switch, true),
         managed: section.value_or("managed", value::switch, false),
         daily: report(given("daily", every_day), DAILY.parse(), section.value_or("daily_days", days, (0, 3))),

@@ -42,6 +42,7 @@ impl Edge {
         let reported = watch::Sender::new(Arc::new(reporting::report_terms(&config)));
         let report_terms = reported.subscribe();
         let trusted_header = super::trusted_header(&config).map_err(mistaken)?;
+        let trusted = terms.subscribe();
         let room = descriptors::raise();
         let sockets = Sockets::bind(&config.edge.https, &config.edge.http, config.edge.workers)?;
         let https_port = sockets.https().first().map_or(443, SocketAddr::port);
@@ -153,7 +154,8 @@ impl Edge {
             default_host: Box::new(move || policy.load().default_host().cloned()),
             own,
         };
-        let seen = (&certificates_live, &routes, &intake, &ordering, &truth, reloader.standing(), &audit);
+        let elsewhere = reporting::elsewhere(store.clone(), trusted, report_terms.clone()).map_err(door::unusable)?;
+        let seen = (&certificates_live, &routes, &intake, &ordering, &truth, reloader.standing(), &audit, &elsewhere);
         let people = door::people(&config.admin, &state_directory, store.clone())?;
         let reports = reporting::desk(report_terms, (&store, &notices, &people), seen);
         let sources = admin::Sources {
@@ -174,6 +176,7 @@ impl Edge {
             levers: levers.clone(),
             notices: notices.clone(),
             reports: reports.clone(),
+            elsewhere: elsewhere.clone(),
             access_log,
             audit,
             tokens: Tokens::open(store.clone()).map_err(door::unusable)?,
@@ -219,6 +222,7 @@ impl Edge {
         edge.control.spawn(notices.run(edge.lifecycle.clone()));
         edge.control.spawn(watcher.run(edge.lifecycle.clone()));
         edge.control.spawn(reports.run(edge.lifecycle.clone()));
+        edge.control.spawn(elsewhere.run(edge.lifecycle.clone()));
         edge.control.spawn(levers.run(edge.lifecycle.clone()));
         edge.control.spawn(memory::watch(Arc::clone(&edge.shared), edge.lifecycle.clone()));
         edge.control.spawn(upstream_checks::run(edge.shared.routes.clone(), edge.lifecycle.clone()));

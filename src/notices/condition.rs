@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::event::EventKind;
+use crate::elsewhere::Foreign;
 use crate::live::Provision;
 use crate::outbound::escaped;
 use crate::overview::{Alert, AlertCode, Mend, Overview, Served, SiteState};
@@ -63,7 +64,8 @@ pub(super) fn conditions(overview: &Overview) -> BTreeMap<String, Condition> {
     let ending = overview.sites.iter().filter_map(|site| ending(site, overview.at));
     let told = overview.alerts.iter().filter_map(|alert| told(alert, &sites));
     let mut all = BTreeMap::new();
-    for condition in ending.chain(told) {
+    let elsewhere = overview.elsewhere.iter().filter_map(|url| ending_elsewhere(url, overview.at));
+    for condition in ending.chain(elsewhere).chain(told) {
         all.entry(condition.id.clone()).or_insert(condition);
     }
     all
@@ -91,6 +93,29 @@ fn ending(site: &SiteState, now: i64) -> Option<Condition> {
     })
 }
 
+/// The same of what others serve.
+fn ending_elsewhere(url: &Foreign, now: i64) -> Option<Condition> {
+    let seen = url.seen.as_ref()?;
+    let (not_after, fingerprint) = (seen.not_after?, seen.fingerprint.as_deref()?);
+    let left = not_after - now;
+    if left < 0 || url.unwatched.is_some() {
+        return None;
+    }
+    let step = STEPS.iter().copied().filter(|days| left <= days * DAY).min()?;
+    Some(Condition {
+        id: format!("expiring/{}/{fingerprint}", url.address()),
+        kind: EventKind::Expiring,
+        subject: url.address(),
+        site: None,
+        step: Some(step),
+        not_after: Some(not_after),
+        was_due: None,
+        detail: None,
+        path: ELSEWHERE.into(),
+        bound: Some(fingerprint.to_owned()),
+    })
+}
+
 fn told(alert: &Alert, sites: &BTreeMap<&str, &SiteState>) -> Option<Condition> {
     let site = alert.site.as_deref().and_then(|name| sites.get(name).copied());
     let managed = site.is_some_and(|site| site.source == Provision::Managed);
@@ -105,6 +130,7 @@ fn told(alert: &Alert, sites: &BTreeMap<&str, &SiteState>) -> Option<Condition> 
         AlertCode::ExpiresNow | AlertCode::ExpiresSoon => return None,
         AlertCode::OrdersFail => EventKind::RenewalFailing,
         AlertCode::FileRejected => EventKind::Rejected,
+        AlertCode::Unreachable => EventKind::Unusable,
         AlertCode::AuditUnwritten
         | AlertCode::Alarm
         | AlertCode::ConfigurationRefused
@@ -130,12 +156,13 @@ fn told(alert: &Alert, sites: &BTreeMap<&str, &SiteState>) -> Option<Condition> 
         step: None,
         not_after: site.and_then(|site| site.not_after).filter(|_| ended),
         was_due: site.and_then(|site| site.renewal).filter(|_| kind == EventKind::RenewalLate),
-        detail: (!ended).then(|| alert.text.clone()),
+        detail: (!ended || site.is_none()).then(|| alert.text.clone()),
         path: match &alert.mend {
             Mend::Site(name) => at_site(name),
             Mend::Certificates => "/certificates".into(),
             Mend::Rejected => "/rejected".into(),
             Mend::Requests => "/requests".into(),
+            Mend::Urls => ELSEWHERE.into(),
             Mend::Elsewhere => "/alerts".into(),
         },
         bound,
@@ -146,6 +173,8 @@ pub(super) fn at_site(name: &str) -> String {
     format!("/sites/{}", escaped(name))
 }
 
+/// Where URLs that others serve are looked after.
+const ELSEWHERE: &str = "/elsewhere";
 /// Days before the end of what people bring at which they are told.
 const STEPS: [i64; 7] = [45, 30, 14, 10, 7, 3, 1];
 pub(super) const DAY: i64 = 86_400;

@@ -27,7 +27,7 @@ impl World {
     fn new() -> Self {
         Self::on(
             Store::in_memory(),
-            Arc::new(Mutex::new(Overview { at: TODAY, sites: Vec::new(), alerts: Vec::new() })),
+            Arc::new(Mutex::new(Overview { at: TODAY, sites: Vec::new(), elsewhere: Vec::new(), alerts: Vec::new() })),
         )
     }
 
@@ -286,7 +286,7 @@ async fn a_kill_between_what_was_said_and_the_queue_neither_loses_nor_doubles() 
 
 #[test]
 fn a_bulletin_says_what_happened_in_the_language_of_whoever_reads_it() {
-    let mut overview = Overview { at: TODAY, sites: Vec::new(), alerts: Vec::new() };
+    let mut overview = Overview { at: TODAY, sites: Vec::new(), elsewhere: Vec::new(), alerts: Vec::new() };
     overview.sites.push(site("shop", Provision::Uploaded, "a", 6));
     overview.sites.push(SiteState {
         renewal: Some(TODAY - 3 * 86_400),

@@ -4,7 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Whether it may be a machine that only the operator's own network reaches: this one, a neighbour, a cloud's own services. What
 /// somebody wrote into a form must not lead there.
-pub(super) fn is_inside(address: IpAddr) -> bool {
+#[must_use]
+pub fn is_inside(address: IpAddr) -> bool {
     match address.to_canonical() {
         IpAddr::V4(address) => is_inside_v4(address),
         IpAddr::V6(address) => is_inside_v6(address),

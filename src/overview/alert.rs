@@ -4,6 +4,7 @@ use super::band::{Band, DAY};
 use super::site::{Served, SiteState, State};
 use super::{Known, Wrong};
 use crate::certs::{AlarmCode, NoticeState};
+use crate::elsewhere::{Foreign, ForeignState};
 use crate::live::Provision;
 
 macro_rules! codes {
@@ -52,6 +53,8 @@ codes! {
     Alarm = "alarm" Critical,
     /// A host that is to be served has no certificate.
     NoCertificate = "no-certificate" Warning,
+    /// Nobody shows a certificate at a URL that others serve.
+    Unreachable = "unreachable" Warning,
     /// Orders for a site come to nothing again and again.
     OrdersFail = "orders-fail" Warning,
     /// A file of the drop folder cannot be used.
@@ -128,6 +131,8 @@ pub enum Mend {
     Rejected,
     /// At the requests.
     Requests,
+    /// At the URLs that others serve.
+    Urls,
     /// In the configuration, or on the machine; nothing but words helps.
     Elsewhere,
 }
@@ -141,6 +146,7 @@ impl Mend {
             Self::Certificates => "certificates",
             Self::Rejected => "rejected",
             Self::Requests => "requests",
+            Self::Urls => "urls",
             Self::Elsewhere => "elsewhere",
         }
     }
@@ -176,6 +182,7 @@ pub(super) fn of(known: &Known<'_>, sites: &[SiteState]) -> Vec<Alert> {
     if let Some(wrong) = &known.audit {
         alerts.push(told_by(AlertCode::AuditUnwritten, "audit.jsonl", wrong, Mend::Elsewhere));
     }
+    alerts.extend(known.elsewhere.iter().filter_map(|url| of_foreign(url, known.now)));
     // Of the same code, sites stay in the order of the configuration.
     alerts.sort_by_key(|alert| alert.code);
     alerts
@@ -205,6 +212,31 @@ const fn of_alarm(code: AlarmCode) -> (AlertCode, Mend) {
         | AlarmCode::ScanFailed
         | AlarmCode::StateNotWritten => (AlertCode::Alarm, Mend::Elsewhere),
     }
+}
+
+/// What others serve is mended by others; somebody here asks them to.
+fn of_foreign(url: &Foreign, now: i64) -> Option<Alert> {
+    let (seen, state) = (url.seen.as_ref()?, url.state(now));
+    let detail = || seen.detail.clone().unwrap_or_default();
+    let days = seen.not_after.map_or(0, |end| (end - now).div_euclid(DAY));
+    let (code, text) = match (state, Band::by_days(seen.not_after.unwrap_or(now), now)) {
+        (ForeignState::Expired, _) => {
+            (AlertCode::Expired, "the certificate that others serve there has expired".to_owned())
+        }
+        (ForeignState::Wrong, _) => (AlertCode::ServedOtherwise, detail()),
+        (ForeignState::Unreachable, _) => (AlertCode::Unreachable, detail()),
+        (ForeignState::Expiring, Band::Now) => (
+            AlertCode::ExpiresNow,
+            format!("the certificate ends in {days} days; ask whoever serves it for the next one"),
+        ),
+        (ForeignState::Expiring, _) => (
+            AlertCode::ExpiresSoon,
+            format!("the certificate ends in {days} days; ask whoever serves it for the next one"),
+        ),
+        _ => return None,
+    };
+    let since = if state == ForeignState::Expired { seen.not_after } else { seen.since };
+    Some(Alert { code, subject: url.address(), site: None, text, since, mend: Mend::Urls })
 }
 
 fn of_site(site: &SiteState, known: &Known<'_>) -> Vec<Alert> {

@@ -9,6 +9,7 @@ use super::{Known, Overview, Wrong};
 use crate::acme::AcmeHandle;
 use crate::certs::{Contradiction, IntakeHandle, Truth};
 use crate::config::Standing;
+use crate::elsewhere::Elsewhere;
 use crate::live::{CertIndex, Live, RouteTable};
 use crate::store::audit::Audit;
 
@@ -29,6 +30,8 @@ pub struct Lookout {
     pub configuration: watch::Receiver<Standing>,
     /// Who did what.
     pub audit: Audit,
+    /// What others serve and somebody wants to hear of.
+    pub elsewhere: Elsewhere,
 }
 
 impl Lookout {
@@ -50,6 +53,7 @@ impl Lookout {
             truth: Truth::default(),
             configuration: watch::Sender::new(Standing::default()).subscribe(),
             audit: Audit::open(store.clone()),
+            elsewhere: Elsewhere::of_nothing(store),
         }
     }
 
@@ -75,6 +79,7 @@ impl Lookout {
             not_shown: &wrong(self.truth.hidden()),
             configuration: &configuration,
             audit: self.audit.trouble().map(|trouble| Wrong { text: trouble.text, since: trouble.since }),
+            elsewhere: &self.elsewhere.list(),
             now,
         })
     }

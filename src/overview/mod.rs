@@ -24,6 +24,7 @@ pub use site::{Action, Served, SiteState, State};
 use crate::acme::SiteStanding;
 use crate::certs::{Ledger, ListedRequest};
 use crate::config::Standing;
+use crate::elsewhere::Foreign;
 use crate::live::{CertIndex, RouteTable};
 use site::Derivation;
 
@@ -47,6 +48,8 @@ pub struct Known<'a> {
     pub configuration: &'a Standing,
     /// Why the audit trail cannot be written, if it cannot.
     pub audit: Option<Wrong>,
+    /// What others serve and somebody wants to hear of.
+    pub elsewhere: &'a [Foreign],
     /// Seconds since the Unix epoch.
     pub now: i64,
 }
@@ -67,6 +70,8 @@ pub struct Overview {
     pub at: i64,
     /// Every site, in the order of the configuration.
     pub sites: Vec<SiteState>,
+    /// What others serve and somebody wants to hear of, by name.
+    pub elsewhere: Vec<Foreign>,
     /// What needs somebody, the gravest first.
     pub alerts: Vec<Alert>,
 }
@@ -78,7 +83,7 @@ impl Overview {
         let derivation = Derivation::of(known);
         let sites: Vec<SiteState> = known.routes.sites().iter().map(|site| derivation.site(site)).collect();
         let alerts = alert::of(known, &sites);
-        Self { at: known.now, sites, alerts }
+        Self { at: known.now, sites, elsewhere: known.elsewhere.to_vec(), alerts }
     }
 
     /// How many sites are in each state, every state there is included.

@@ -68,6 +68,7 @@ impl World {
             not_shown: &self.not_shown,
             configuration: &self.configuration,
             audit: self.audit.clone(),
+            elsewhere: &[],
             now: NOW,
         })
     }

@@ -29,11 +29,13 @@ pub enum FaultCode {
     AppleFile,
     /// It was not looked at: the time was over.
     Late,
+    /// It leads inside the operator's own network, where nobody looks unless that is allowed.
+    Inside,
 }
 
 impl FaultCode {
     /// Every code there is.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Unresolved,
         Self::Unreachable,
         Self::NoCertificate,
@@ -46,6 +48,7 @@ impl FaultCode {
         Self::ExpiresSoon,
         Self::AppleFile,
         Self::Late,
+        Self::Inside,
     ];
 
     /// Its name, stable, for programs.
@@ -64,6 +67,7 @@ impl FaultCode {
             Self::ExpiresSoon => "expires_soon",
             Self::AppleFile => "apple_file",
             Self::Late => "late",
+            Self::Inside => "inside",
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The looks themselves: bounded in number, each bounded in time, and all together.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -13,7 +13,7 @@ use super::fault::{Fault, FaultCode};
 use super::sight::{Sight, judge};
 use super::{APPLE_PATH, AppleFile, Probe, Target};
 use crate::certs::Offer;
-use crate::outbound::{Unseen, glimpse_over};
+use crate::outbound::{Unseen, glimpse_over, is_inside};
 use crate::store::Revision;
 
 impl Probe {
@@ -73,9 +73,18 @@ impl Probe {
         }
         match self.names.look_up(target.host.as_str(), &self.servers).await {
             Ok(found) if found.addresses.is_empty() => Err(Fault::new(FaultCode::Unresolved, NO_ADDRESS)),
-            Ok(found) => Ok(found.addresses.into_iter().map(|address| SocketAddr::new(address, port)).collect()),
+            Ok(found) => match found.addresses.iter().find(|address| !self.admits(**address)) {
+                None => Ok(found.addresses.into_iter().map(|address| SocketAddr::new(address, port)).collect()),
+                Some(inside) => Err(Fault::new(FaultCode::Inside, format!("it leads to {inside}, {MEND_INSIDE}"))),
+            },
             Err(error) => Err(Fault::new(FaultCode::Unresolved, format!("{error}; {MEND_DNS}"))),
         }
+    }
+
+    /// What somebody wrote into a form does not lead to machines that only the operator's own network reaches.
+    fn admits(&self, address: IpAddr) -> bool {
+        let Some(allowed) = &self.allowed else { return true };
+        !is_inside(address) || allowed.iter().any(|network| network.contains(&address.to_canonical()))
     }
 
     async fn at_address(
@@ -131,6 +140,7 @@ fn unix() -> i64 {
 }
 
 const NO_ADDRESS: &str = "it has no address; add an A or AAAA record that leads to the edge";
+const MEND_INSIDE: &str = "inside a network of one's own; allow that with reports.networks";
 const MEND_DNS: &str = "add an A or AAAA record that leads to the edge";
 
 #[cfg(test)]
@@ -156,6 +166,7 @@ mod tests {
             names: HostNames::system(),
             servers: Vec::new(),
             at: Some(Ipv4Addr::LOCALHOST.into()),
+            allowed: None,
             patience: Duration::from_secs(3600),
             at_once: 2,
             time: Duration::from_secs(60),

@@ -11,6 +11,8 @@ mod text;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use ipnet::IpNet;
+
 pub use fault::{Fault, FaultCode};
 pub use sight::Sight;
 pub use text::prometheus;
@@ -64,6 +66,8 @@ pub struct Probe {
     pub servers: Vec<SocketAddr>,
     /// Looked at in place of whatever the names lead to.
     pub at: Option<IpAddr>,
+    /// Networks of one's own that are looked at; `None`: whatever names lead to is, and so are all of them.
+    pub allowed: Option<Vec<IpNet>>,
     /// For one look, from connecting to the last octet.
     pub patience: Duration,
     /// How many hosts are looked at at once.

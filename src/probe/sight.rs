@@ -132,6 +132,7 @@ mod tests {
             names: HostNames::system(),
             servers: Vec::new(),
             at: None,
+            allowed: None,
             patience: Duration::from_secs(1),
             at_once: 1,
             time: Duration::from_secs(1),

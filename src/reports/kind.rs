@@ -1,5 +1,6 @@
 //! Which reports there are, and what the operator wants of them.
 
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::desk::Unmade;
@@ -61,6 +62,8 @@ pub struct ReportTerms {
     pub recipients: Vec<MailAddress>,
     /// Whether the contacts of an organisation, and those whom it names, get a report of its sites.
     pub tells_organisations: bool,
+    /// Networks of one's own in which URLs that others serve are looked at all the same.
+    pub networks: Vec<IpNet>,
     /// Whether those that renew by themselves are listed although they are not late.
     pub lists_managed: bool,
 }

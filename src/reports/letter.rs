@@ -93,7 +93,11 @@ fn sections<'a>(report: &'a Report, words: &ReportWords) -> Vec<(String, Vec<&'a
 fn cells(line: &Line, report: &Report, zone: &Zone, words: &ReportWords) -> [String; 4] {
     let end = line.not_after.map(|end| zone.told(end)).unwrap_or_default();
     let days = line.days_left(report.made).map(|days| (words.days)(days)).unwrap_or_default();
-    let remark = if line.is_late { words.renewal_late.to_owned() } else { String::new() };
+    let remark = match (&line.detail, line.is_late) {
+        (Some(detail), _) => detail.clone(),
+        (None, true) => words.renewal_late.to_owned(),
+        (None, false) => String::new(),
+    };
     [line.url.clone(), end, days, remark]
 }
 
@@ -162,7 +166,16 @@ mod tests {
 
     fn line(site: &str, state: LineState, not_after: Option<i64>) -> Line {
         let (site, source) = (site.to_owned(), "uploaded".to_owned());
-        Line { not_after, url: format!("https://{site}"), site, source, state, is_late: true, organisation: None }
+        Line {
+            not_after,
+            url: format!("https://{site}"),
+            site,
+            source,
+            state,
+            is_late: true,
+            detail: None,
+            organisation: None,
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::kind::{ReportKind, Term};
 use super::watched::Unwatched;
+use crate::elsewhere::{Foreign, ForeignState};
 use crate::live::{CertIndex, Provision, RouteTable};
 use crate::name::HostPattern;
 use crate::notices::Owners;
@@ -69,14 +70,17 @@ pub struct Line {
     pub not_after: Option<i64>,
     /// Where people go.
     pub url: String,
-    /// The site that answers there.
+    /// The site that answers there; empty: others serve it.
     pub site: String,
-    /// Where its certificates come from.
+    /// Where its certificates come from; `elsewhere`: others serve it.
     pub source: String,
     /// Why it is listed.
     pub state: LineState,
     /// Whether its renewal is late by more than a day.
     pub is_late: bool,
+    /// What else is wrong with what others serve.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
     /// The organisation that owned it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub organisation: Option<String>,
@@ -163,10 +167,15 @@ impl Report {
                         source: state.source.word().to_owned(),
                         state: why,
                         is_late: state.is_late,
+                        detail: None,
                         organisation: owner.cloned(),
                     });
                 }
             }
+        }
+        for url in &known.overview.elsewhere {
+            all.count(url.unwatched.is_some());
+            lines.extend(elsewhere(url, term.days, now));
         }
         lines.sort();
         Self {
@@ -234,6 +243,27 @@ fn first_end(index: &CertIndex, host: &HostPattern) -> Option<i64> {
     choice.iter().map(|served| served.facts.not_after).min()
 }
 
+/// A URL that others serve: with the certificate that it showed last, or with what is wrong with it.
+fn elsewhere(url: &Foreign, days: (i64, i64), now: i64) -> Option<Line> {
+    let (seen, state) = (url.seen.as_ref()?, url.state(now));
+    let why = match state {
+        ForeignState::Unwatched | ForeignState::Unknown => return None,
+        // No certificate that clients take is as good as none.
+        ForeignState::Wrong | ForeignState::Unreachable => LineState::Missing,
+        _ => why(seen.not_after, days, now)?,
+    };
+    Some(Line {
+        not_after: seen.not_after.filter(|_| why != LineState::Missing),
+        url: url.address(),
+        site: String::new(),
+        source: ELSEWHERE.into(),
+        state: why,
+        is_late: false,
+        detail: seen.detail.clone().filter(|_| why == LineState::Missing),
+        organisation: None,
+    })
+}
+
 /// Why a URL is listed whose certificate ends then; `None`: it is not.
 fn why(not_after: Option<i64>, (from, until): (i64, i64), now: i64) -> Option<LineState> {
     match not_after.map(|end| end - now) {
@@ -244,6 +274,8 @@ fn why(not_after: Option<i64>, (from, until): (i64, i64), now: i64) -> Option<Li
     }
 }
 
+/// The source of what others serve.
+const ELSEWHERE: &str = "elsewhere";
 const DAY: i64 = 86_400;
 
 #[cfg(test)]

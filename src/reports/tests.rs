@@ -32,6 +32,7 @@ fn terms(weekly_too: bool) -> ReportTerms {
         ],
         recipients: vec![crate::mail_address::MailAddress::parse("ops@shop.example").expect("an address")],
         tells_organisations: true,
+        networks: Vec::new(),
         lists_managed: false,
     }
 }
@@ -119,6 +120,7 @@ fn an_organisation_gets_its_part_and_whoever_is_there_twice_gets_one_mail() {
         source: "uploaded".into(),
         state: LineState::Missing,
         is_late: false,
+        detail: None,
         organisation: organisation.map(str::to_owned),
     };
     let mail = |address: &str| crate::mail_address::MailAddress::parse(address).expect("an address");

@@ -149,6 +149,10 @@ catalogue! {
         "Notices that wait to be told.";
     NOTICES_OLDEST = Gauge "vitrine_notices_oldest_seconds" ["channel"]
         "For how long the oldest of them has waited; 0 when none does.";
+    ELSEWHERE = Gauge "vitrine_elsewhere_urls" ["state"]
+        "URLs that others serve and that are watched, by what they are like.";
+    ELSEWHERE_END = Gauge "vitrine_elsewhere_not_after_seconds" []
+        "The first end of their certificates, seconds since the Unix epoch; not there while none was seen.";
     ACCESS_LOG_DROPPED = Counter "vitrine_access_log_dropped_total" ["reason"]
         "Access records that were not written: the queue was full, or writing failed.";
     LOG_DROPPED = Counter "vitrine_log_lines_dropped_total" []

@@ -46,6 +46,7 @@ fn full_scrape(workers: &[Arc<WorkerCounters>]) -> Scrape<'_> {
         questions: vec![("yes", 2), ("no", 0)],
         upstreams: vec![("10.0.0.11:8080".into(), true), ("10.0.0.12:8080".into(), false)],
         unresolved: vec![("shop.internal:8080".into(), 3)],
+        elsewhere: ElsewhereFacts { states: vec![("well", 3), ("expired", 1)], not_after: Some(900) },
         notices: NoticeFacts { attempts: vec![("mail", "told", 2)], waiting: vec![("mail", 1, 90)] },
         truth: TruthFacts { age: Duration::from_millis(1_500), checks: vec![("match", 9), ("mismatch", 1)] },
         certificates: vec![certificate("shop.example", "certs/shop.pem"), certificate("", "certs/odd \"name\"\n.pem")],

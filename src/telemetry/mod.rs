@@ -4,6 +4,7 @@ mod catalogue;
 mod counters;
 #[cfg(test)]
 mod deploy_tests;
+mod elsewhere_series;
 mod exposition;
 mod labels;
 mod log_writer;
@@ -16,6 +17,7 @@ mod site_series;
 mod text;
 
 pub use counters::{BUCKETS, Count, Counts, Histogram, ResponseCounts, SiteCounts, WorkerCounters};
+pub use elsewhere_series::ElsewhereFacts;
 pub use exposition::{CertificateFacts, ConfigurationFacts, IntakeFacts, OrderFacts, Scrape, TruthFacts, render};
 pub use labels::{
     AcceptTrouble, GateRule, HandshakeFailure, HandshakeKind, Label, LocalAnswer, Protocol, Shed, StatusClass,

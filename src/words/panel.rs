@@ -91,6 +91,7 @@ pub(crate) struct AlertWords {
     pub(crate) expires_now: fn(usize) -> String,
     pub(crate) no_certificate: fn(usize) -> String,
     pub(crate) orders_fail: fn(usize) -> String,
+    pub(crate) unreachable: fn(usize) -> String,
     pub(crate) file_rejected: fn(usize) -> String,
     pub(crate) expires_soon: fn(usize) -> String,
     pub(crate) configuration: fn(usize) -> String,
@@ -111,6 +112,7 @@ pub(crate) struct AlertWords {
     pub(crate) to_site: &'static str,
     pub(crate) to_certificates: &'static str,
     pub(crate) to_requests: &'static str,
+    pub(crate) to_urls: &'static str,
     pub(crate) to_rejected: &'static str,
 }
 
@@ -193,6 +195,9 @@ pub(crate) struct DoneWords {
     pub(crate) report_made: &'static str,
     pub(crate) watched: &'static str,
     pub(crate) unwatched: &'static str,
+    pub(crate) url_added: &'static str,
+    pub(crate) url_seen: &'static str,
+    pub(crate) url_removed: &'static str,
 }
 
 /// *Site*
@@ -257,6 +262,7 @@ pub(crate) struct TimelineWords {
     pub(crate) picture: &'static str,
     pub(crate) end: &'static str,
     pub(crate) end_of_renewed: &'static str,
+    pub(crate) end_elsewhere: &'static str,
     pub(crate) renewal: &'static str,
     pub(crate) object: &'static str,
     pub(crate) rest: &'static str,

@@ -25,6 +25,7 @@ mod desync;
 mod disks;
 mod dns01;
 mod drop_folder;
+mod elsewhere;
 mod explain;
 mod export;
 mod fault_matrix;

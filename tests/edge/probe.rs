@@ -240,8 +240,8 @@ impl Looker {
 }
 
 /// A server of openssl's that shows one certificate to everybody.
-struct Server {
-    address: SocketAddr,
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
     _folder: TempDir,
     _peer: Peer,
 }
@@ -251,7 +251,7 @@ impl Server {
         Self::on(own_addresses().0, issued)
     }
 
-    fn on(address: SocketAddr, issued: &Issued) -> Self {
+    pub(crate) fn on(address: SocketAddr, issued: &Issued) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         fs::write(folder.path().join("both.pem"), issued.both()).expect("written");
         let address = match address.port() {

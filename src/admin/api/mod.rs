@@ -8,6 +8,7 @@ mod certificates;
 mod choices;
 mod conditions;
 mod contacts;
+mod elsewhere;
 mod explain;
 mod export;
 mod form;
@@ -155,6 +156,7 @@ static RESOURCES: &[&Resource] = &[
     &contacts::RESOURCE,
     &reports::RESOURCE,
     &watched::RESOURCE,
+    &elsewhere::RESOURCE,
     &tokens::RESOURCE,
     &session::RESOURCE,
     &second_factor::RESOURCE,

@@ -133,6 +133,7 @@ struct LineEntry {
     days_left: Option<i64>,
     source: String,
     renewal_late: bool,
+    detail: Option<String>,
 }
 
 /// What has become of a report for one who gets it.
@@ -178,6 +179,7 @@ impl Entry {
             days_left: line.days_left(report.made),
             source: line.source.clone(),
             renewal_late: line.is_late,
+            detail: line.detail.clone(),
         };
         let scope = Scope::of(&call.caller, &call.sources);
         let delivery = |told: &Told| Delivery::of(told, call.sources.reports.fate(&report.id, told), scope.as_ref());

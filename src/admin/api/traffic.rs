@@ -73,10 +73,12 @@ fn timeline(call: &Call) -> Result<Answer, Problem> {
     let ledger = call.sources.intake.as_ref().map(IntakeHandle::ledger).unwrap_or_default();
     let objects = ledger.objects.iter().filter_map(|object| Some((End::of(object, &index, &routes)?.at, object)));
     coming.extend(objects.map(|(at, object)| (at, OBJECT, object.id.clone())));
+    let watched = overview.elsewhere.iter().filter(|url| url.unwatched.is_none());
+    coming.extend(watched.filter_map(|url| Some((url.seen.as_ref()?.not_after?, ELSEWHERE, url.address()))));
     coming.retain(|(at, ..)| *at <= until);
     coming.sort();
     let told = |(at, kind, subject): (i64, &'static str, String)| {
-        let site = (kind != OBJECT).then(|| subject.clone());
+        let site = (kind != OBJECT && kind != ELSEWHERE).then(|| subject.clone());
         Coming { at: timestamp(at), kind, subject, site }
     };
     Ok(json(&coming.into_iter().map(told).collect::<Vec<_>>()))
@@ -84,6 +86,8 @@ fn timeline(call: &Call) -> Result<Answer, Problem> {
 
 /// What sites show, or nobody does.
 const OBJECT: &str = "object";
+/// What others serve ends.
+const ELSEWHERE: &str = "end-elsewhere";
 /// As long as one plans ahead.
 const USUAL_DAYS: u64 = 90;
 /// Certificates of servers last a year at most.

@@ -95,13 +95,15 @@ fn watch(call: &Call) -> Result<Answer, Problem> {
     Ok(Note::of(format!("watched/{host}"), detail).on(answer))
 }
 
-/// Why nobody wants to hear of a URL any more.
-fn because(reason: Option<String>) -> Result<String, Problem> {
+/// Why something is wanted of a URL, or is not any more.
+pub(super) fn because(reason: Option<String>) -> Result<String, Problem> {
     let reason = reason.map(|reason| reason.trim().to_owned()).filter(|reason| !reason.is_empty());
     match reason {
         Some(reason) if reason.chars().count() <= LONGEST_REASON && !reason.contains(char::is_control) => Ok(reason),
         Some(_) => Err(Problem::malformed(format!("reason: expected one line of at most {LONGEST_REASON} letters"))),
-        None => Err(Problem::malformed("reason: is needed: why nobody wants to hear of this URL any more")),
+        None => {
+            Err(Problem::malformed("reason: is needed: why somebody wants to hear of this URL, or nobody any more"))
+        }
     }
 }
 

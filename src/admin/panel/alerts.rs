@@ -54,6 +54,7 @@ fn line(alert: &Alert, words: &AlertWords) -> Line {
         Mend::Site(_) => Some(words.to_site),
         Mend::Certificates => Some(words.to_certificates),
         Mend::Requests => Some(words.to_requests),
+        Mend::Urls => Some(words.to_urls),
         Mend::Rejected => Some(words.to_rejected),
         Mend::Elsewhere => None,
     };
@@ -84,10 +85,14 @@ fn bar(alike: &[&Alert], words: &AlertWords) -> Bar {
     let text = told(code, words)(count);
     match alike {
         [one] => {
-            let about = matches!(one.mend, Mend::Site(_) | Mend::Rejected);
+            let about = matches!(one.mend, Mend::Site(_) | Mend::Rejected | Mend::Urls);
             let link = if one.mend == Mend::Elsewhere { "/alerts".to_owned() } else { link(&one.mend) };
             let text = if about { format!("{text}: {}", one.subject) } else { text };
             Bar { severity: code.severity().word(), text, link }
+        }
+        // Lists of sites do not have what others serve.
+        _ if alike.iter().any(|alert| alert.mend == Mend::Urls) => {
+            Bar { severity: code.severity().word(), text, link: "/alerts".into() }
         }
         _ => Bar { severity: code.severity().word(), text, link: link_to_all(code) },
     }
@@ -110,6 +115,7 @@ fn link(mend: &Mend) -> String {
         Mend::Certificates => "/certificates".into(),
         Mend::Rejected => "/rejected".into(),
         Mend::Requests => "/requests".into(),
+        Mend::Urls => "/elsewhere".into(),
         Mend::Elsewhere => "/alerts".into(),
     }
 }
@@ -126,6 +132,7 @@ fn told(code: AlertCode, words: &AlertWords) -> fn(usize) -> String {
         AlertCode::AuditUnwritten => words.audit,
         AlertCode::Alarm => words.alarms,
         AlertCode::NoCertificate => words.no_certificate,
+        AlertCode::Unreachable => words.unreachable,
         AlertCode::OrdersFail => words.orders_fail,
         AlertCode::FileRejected => words.file_rejected,
         AlertCode::ConfigurationRefused | AlertCode::ConfigurationRejected => words.configuration,

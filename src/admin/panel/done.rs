@@ -57,6 +57,12 @@ deeds! {
     Watched = "watched" watched,
     /// Reports leave a URL out.
     Unwatched = "unwatched" unwatched,
+    /// A URL that others serve is watched.
+    UrlAdded = "url-added" url_added,
+    /// It was looked at.
+    UrlSeen = "url-seen" url_seen,
+    /// It is watched no more.
+    UrlRemoved = "url-removed" url_removed,
 }
 
 impl Done {

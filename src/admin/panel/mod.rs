@@ -11,6 +11,7 @@ mod certificates;
 mod contacts;
 mod done;
 mod drafts;
+mod elsewhere;
 mod frame;
 mod hand_in;
 mod language;
@@ -142,6 +143,7 @@ static PAGES: &[&[Page]] = &[
     add::PAGES,
     requests::PAGES,
     reports::PAGES,
+    elsewhere::PAGES,
     timeline::PAGES,
     traffic::PAGES,
     links::PAGES,

@@ -146,6 +146,7 @@ struct Line {
     days_left: Option<i64>,
     source: String,
     renewal_late: bool,
+    detail: Option<String>,
 }
 
 impl Line {
@@ -165,8 +166,12 @@ impl Line {
         self.not_after.as_deref().map(minute).unwrap_or_default()
     }
 
-    fn source_text(&self, words: &StandingWords) -> &'static str {
-        source_text(&self.source, words)
+    fn source_text(&self, standing: &StandingWords, words: &ReportsWords) -> &'static str {
+        if self.source == "elsewhere" { words.elsewhere_title } else { source_text(&self.source, standing) }
+    }
+
+    fn link(&self) -> String {
+        if self.site.is_empty() { "/elsewhere".to_owned() } else { format!("/sites/{}", path(&[&self.site])) }
     }
 }
 

@@ -69,10 +69,14 @@ impl Thing {
             "end" => ("expiry", words.end),
             "renewal" => ("renewal", words.renewal),
             "object" => ("other", words.object),
+            "end-elsewhere" => ("expiry", words.end_elsewhere),
             _ => ("other", words.end_of_renewed),
         };
-        let is_site = coming.kind != "object";
-        let link = is_site.then(|| format!("/sites/{}", path(&[&coming.subject])));
+        let link = match coming.kind.as_str() {
+            "object" => None,
+            "end-elsewhere" => Some("/elsewhere".to_owned()),
+            _ => Some(format!("/sites/{}", path(&[&coming.subject]))),
+        };
         Self { class, kind, subject: coming.subject, link }
     }
 }

@@ -118,6 +118,11 @@ impl Order {
 }
 
 impl Eyes {
+    /// Whether everything is looked at at one address, wherever the names lead.
+    pub(super) fn is_led(&self) -> bool {
+        self.at.is_some()
+    }
+
     /// The probe that trusts the roots of the web, those in the files, and the edge's own, PEM.
     ///
     /// # Errors
@@ -136,7 +141,17 @@ impl Eyes {
         })?;
         let Self { at, servers, patience, time, at_once, least_days } = self;
         let onlooker = Onlooker::new(roots)?;
-        Ok(Probe { onlooker, names: HostNames::system(), servers, at, patience, at_once, time, least_days })
+        Ok(Probe {
+            onlooker,
+            names: HostNames::system(),
+            servers,
+            at,
+            allowed: None,
+            patience,
+            at_once,
+            time,
+            least_days,
+        })
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use crate::certs::Offer;
+use crate::elsewhere::ForeignUrl;
 use crate::name::{HostName, HostPattern};
 use crate::outbound::{CallError, EdgeSocket};
 use crate::probe::{AppleFile, Published, Target};
@@ -50,12 +51,19 @@ struct Version {
     sha256: String,
 }
 
+/// A URL that others serve.
+#[derive(Deserialize)]
+struct Foreign {
+    name: String,
+    state: String,
+}
+
 #[derive(Deserialize)]
 struct LocalCa {
     root_pem: String,
 }
 
-/// Every host of the edge, reached at `port`, and the root of the edge's own authority, if it issued for one of them.
+/// Every host of the edge, reached at `port`, every URL that others serve and that is watched, and the root of the edge's own authority, if it issued for one of them.
 pub(super) async fn all(edge: &EdgeSocket, port: u16) -> Result<(Vec<Target>, Option<String>), CallError> {
     let sites: Vec<Site> = edge.get("/api/v1/sites").await?;
     let objects: Vec<Object> = edge.get("/api/v1/objects").await?;
@@ -65,7 +73,17 @@ pub(super) async fn all(edge: &EdgeSocket, port: u16) -> Result<(Vec<Target>, Op
     };
     let files = Files::of(&objects);
     let targets = sites.iter().flat_map(|site| site.hosts.iter().filter_map(|host| target(site, host, &files, port)));
-    Ok((targets.collect(), own_root))
+    let others: Vec<Foreign> = edge.get("/api/v1/elsewhere").await?;
+    Ok((targets.chain(others.iter().filter_map(Foreign::target)).collect(), own_root))
+}
+
+impl Foreign {
+    /// Whatever clients take is right there; `None`: nobody wants to hear of it.
+    fn target(&self) -> Option<Target> {
+        let url = ForeignUrl::parse(&self.name).ok().filter(|_| self.state != "unwatched")?;
+        let (name, host, port) = (self.name.clone(), url.host().clone(), url.port());
+        Some(Target { name, host, port, published: None, apple_file: None })
+    }
 }
 
 impl Site {

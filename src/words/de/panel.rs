@@ -62,6 +62,11 @@ pub(in crate::words) static PANEL: PanelWords = PanelWords {
             1 => "1 Site liefert ein abgelaufenes Zertifikat aus".into(),
             n => format!("{n} Sites liefern abgelaufene Zertifikate aus"),
         },
+        unreachable: |n| match n {
+            1 => "1 URL anderswo zeigt kein Zertifikat".into(),
+            n => format!("{n} URLs anderswo zeigen kein Zertifikat"),
+        },
+        to_urls: "URLs anderswo",
         not_yet_valid: |n| match n {
             1 => "1 Site liefert ein noch nicht gültiges Zertifikat aus".into(),
             n => format!("{n} Sites liefern noch nicht gültige Zertifikate aus"),
@@ -205,6 +210,9 @@ pub(in crate::words) static PANEL: PanelWords = PanelWords {
         report_made: "Der Bericht ist erstellt und unterwegs.",
         watched: "Berichte führen die URL wieder auf.",
         unwatched: "Berichte lassen die URL von nun an aus.",
+        url_added: "Die URL wird von nun an überwacht.",
+        url_seen: "Die URL wurde angesehen.",
+        url_removed: "Die URL wird nicht mehr überwacht.",
     },
     site: SiteWords {
         standing: "Stand",
@@ -277,6 +285,7 @@ pub(in crate::words) static PANEL: PanelWords = PanelWords {
         none: "In den nächsten 90 Tagen kommt nichts.",
         day: "Tag",
         what: "Was kommt",
+        end_elsewhere: "Zertifikat, das andere ausliefern, endet",
     },
     traffic: TrafficWords {
         title: "Verkehr",

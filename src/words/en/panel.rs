@@ -62,6 +62,11 @@ pub(in crate::words) static PANEL: PanelWords = PanelWords {
             1 => "1 site serves an expired certificate".into(),
             n => format!("{n} sites serve expired certificates"),
         },
+        unreachable: |n| match n {
+            1 => "1 URL elsewhere shows no certificate".into(),
+            n => format!("{n} URLs elsewhere show no certificate"),
+        },
+        to_urls: "URLs elsewhere",
         not_yet_valid: |n| match n {
             1 => "1 site serves a certificate that is not valid yet".into(),
             n => format!("{n} sites serve certificates that are not valid yet"),
@@ -205,6 +210,9 @@ pub(in crate::words) static PANEL: PanelWords = PanelWords {
         report_made: "The report is made, and on its way.",
         watched: "Reports list the URL again.",
         unwatched: "Reports leave the URL out from now on.",
+        url_added: "The URL is watched from now on.",
+        url_seen: "The URL was looked at.",
+        url_removed: "The URL is watched no more.",
     },
     site: SiteWords {
         standing: "Standing",
@@ -277,6 +285,7 @@ pub(in crate::words) static PANEL: PanelWords = PanelWords {
         none: "Nothing comes in the next 90 days.",
         day: "Day",
         what: "What comes",
+        end_elsewhere: "certificate that others serve ends",
     },
     traffic: TrafficWords {
         title: "Traffic",

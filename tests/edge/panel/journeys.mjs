@@ -16,6 +16,7 @@ const PAGES = {
   rejected: '/rejected',
   timeline: '/timeline',
   reports: '/reports',
+  elsewhere: '/elsewhere',
   'reports-watched': '/reports/watched',
   'reports-next': '/reports/next-daily',
   traffic: '/traffic',
@@ -183,6 +184,36 @@ async function reports(panel, { host }) {
   return { before, after, made, downloads };
 }
 
+// A URL that others serve: a slip is told beside the form, one is added, looked at, left alone and forgotten, each with a reason.
+async function elsewhere(panel, { url, own }) {
+  const page = await panel.visitor({ javaScriptEnabled: false });
+  await page.goto('/reports');
+  await page.click('a[href="/elsewhere"]');
+  const add = async (address) => {
+    await page.fill('#url', address);
+    await page.fill('#reason', 'our <i>provider</i>');
+    await page.click('button.main');
+  };
+  await add(own);
+  assert.match(await page.innerText('.trouble'), /host of the site/);
+  assert.equal(await page.inputValue('#url'), own);
+  await add(url);
+  assert.match(await page.innerText('.notice'), /watched from now on/);
+  const row = () => page.locator('tbody tr', { hasText: url });
+  await row().locator('form[action$="/look"] button').click();
+  const state = (await row().locator('.mark').innerText()).trim();
+  assert.match(await row().innerText(), /our <i>provider<\/i>/);
+  await panel.shot(page, 'elsewhere');
+  await row().locator('input[name=reason]').fill('later');
+  await row().locator('button[formaction$="/watched"]').click();
+  assert.match(await row().innerText(), /left out/);
+  await row().locator('input[name=reason]').fill('for good');
+  await row().locator('button.danger').click();
+  assert.match(await page.innerText('.notice'), /no more/);
+  assert.equal(await row().count(), 0);
+  return { state };
+}
+
 async function request(panel, { site, company }) {
   const page = await panel.visitor();
   await page.goto('/requests');
@@ -231,4 +262,4 @@ async function prefilled(panel, { site }) {
   return told;
 }
 
-await run({ tour, upload, apart, paste, rollback, switch: switching, request, answer, prefilled, reports });
+await run({ tour, upload, apart, paste, rollback, switch: switching, request, answer, prefilled, reports, elsewhere });

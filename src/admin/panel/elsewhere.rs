@@ -1,0 +1,151 @@
+//! *URLs elsewhere*: what others serve and somebody here wants to hear of.
+
+use askama::Template;
+use http::Method;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::done::Done;
+use super::frame::Frame;
+use super::moment::minute;
+use super::page::{FORM_TOKEN, Page, Visit, document, path, query, shown_as};
+use crate::admin::api::Content;
+use crate::admin::problem::{Answer, Kind, Problem};
+use crate::admin::rights::Right;
+use crate::words::report::ReportsWords;
+
+/// `elsewhere`
+pub(super) static PAGES: &[Page] = &[
+    Page::get("elsewhere", |visit| Box::pin(page(visit, None))),
+    Page::post("elsewhere", &[FORM_TOKEN, "url", "reason"], |visit| Box::pin(add(visit))),
+    Page::post("elsewhere/{url}/watched", &[FORM_TOKEN, "watched", "reason"], |visit| Box::pin(watch(visit))),
+    Page::post("elsewhere/{url}/look", &[FORM_TOKEN], |visit| Box::pin(look(visit))),
+    Page::post("elsewhere/{url}/remove", &[FORM_TOKEN, "watched", "reason"], |visit| Box::pin(remove(visit))),
+];
+
+#[derive(Template)]
+#[template(path = "elsewhere.html")]
+struct Urls {
+    frame: Frame,
+    words: &'static ReportsWords,
+    urls: Vec<Url>,
+    trouble: Option<String>,
+    may_change: bool,
+    /// What was sent and refused.
+    given: (String, String),
+}
+
+/// A URL as the API tells of it.
+#[derive(Deserialize)]
+struct Url {
+    name: String,
+    url: String,
+    state: String,
+    added: Remark,
+    unwatched: Option<Remark>,
+    seen: Option<Seen>,
+}
+
+#[derive(Deserialize)]
+struct Remark {
+    reason: String,
+    by: String,
+}
+
+#[derive(Deserialize)]
+struct Seen {
+    at: String,
+    not_after: Option<String>,
+    days_left: Option<i64>,
+    issuer: Option<String>,
+    detail: Option<String>,
+}
+
+impl Url {
+    fn link(&self) -> String {
+        format!("/elsewhere/{}", path(&[&self.name]))
+    }
+
+    fn class(&self) -> &'static str {
+        match self.state.as_str() {
+            "well" => "good",
+            "expiring" | "unreachable" => "soon",
+            "expired" | "wrong" => "bad",
+            _ => "plain",
+        }
+    }
+
+    fn state_text(&self, words: &ReportsWords) -> &'static str {
+        match self.state.as_str() {
+            "well" => words.state_well,
+            "expiring" => words.expiring,
+            "unreachable" => words.state_unreachable,
+            "expired" => words.expired,
+            "wrong" => words.state_wrong,
+            "unwatched" => words.is_unwatched,
+            _ => words.state_unknown,
+        }
+    }
+}
+
+impl Seen {
+    fn at(&self) -> String {
+        minute(&self.at)
+    }
+
+    fn ends(&self) -> String {
+        self.not_after.as_deref().map(minute).unwrap_or_default()
+    }
+}
+
+async fn page(visit: Visit, problem: Option<Problem>) -> Result<Answer, Problem> {
+    let words = &visit.language.panel().reports;
+    let urls: Vec<Url> = visit.ask("elsewhere", "").await?;
+    let status = problem.as_ref().map_or(http::StatusCode::OK, |problem| problem.kind().status());
+    let trouble = problem.map(|problem| problem.detail().to_owned());
+    let may_change = visit.caller.may(Right::Operate);
+    let given = match &trouble {
+        None => (String::new(), String::new()),
+        Some(_) => {
+            (visit.field("url").unwrap_or_default().to_owned(), visit.field("reason").unwrap_or_default().to_owned())
+        }
+    };
+    let frame = visit.frame(words.elsewhere_title);
+    shown_as(status, &Urls { frame, words, urls, trouble, may_change, given })
+}
+
+/// Shows the list again where what was sent is refused.
+async fn ended(visit: Visit, done: Done, result: Result<Answer, Problem>) -> Result<Answer, Problem> {
+    match result {
+        Ok(_) => Ok(done.at("/elsewhere")),
+        Err(problem) if matches!(problem.kind(), Kind::Malformed | Kind::Conflict) => page(visit, Some(problem)).await,
+        Err(problem) => Err(problem),
+    }
+}
+
+async fn add(visit: Visit) -> Result<Answer, Problem> {
+    let order = document(&json!({ "url": visit.field("url")?, "reason": visit.field("reason")? }));
+    let result = visit.order(Method::POST, "elsewhere", "", order).await;
+    ended(visit, Done::UrlAdded, result).await
+}
+
+async fn watch(visit: Visit) -> Result<Answer, Problem> {
+    let is_watched = visit.field("watched")? == "true";
+    let order = document(&json!({ "watched": is_watched, "reason": visit.field("reason")? }));
+    let place = format!("elsewhere/{}/watched", path(&[visit.parameter("url")]));
+    let result = visit.order(Method::POST, &place, "", order).await;
+    ended(visit, if is_watched { Done::Watched } else { Done::Unwatched }, result).await
+}
+
+async fn look(visit: Visit) -> Result<Answer, Problem> {
+    let place = format!("elsewhere/{}/look", path(&[visit.parameter("url")]));
+    let result = visit.order(Method::POST, &place, "", Content::None).await;
+    ended(visit, Done::UrlSeen, result).await
+}
+
+async fn remove(visit: Visit) -> Result<Answer, Problem> {
+    let reason = query(&[("reason", visit.field("reason")?)]);
+    let place = format!("elsewhere/{}", path(&[visit.parameter("url")]));
+    let result = visit.order(Method::DELETE, &place, &reason, Content::None).await;
+    ended(visit, Done::UrlRemoved, result).await
+}
