@@ -69,7 +69,7 @@ fn who_signs_in_comes_to_where_he_wanted_and_nowhere_else() {
     let text = wrong.text();
     assert!(text.contains("is wrong") && text.contains("value=\"anna\"") && !text.contains("horse"), "{text}");
     assert_eq!(leads(&sign_in(PASSWORD, "/audit")), (303, "/audit"));
-    for back in ["https://evil.example/", "//evil.example", ""] {
+    for back in ["https://evil.example/", "//evil.example", "/\t/evil.example", "/\\evil.example", ""] {
         assert_eq!(leads(&sign_in(PASSWORD, back)), (303, "/sites"), "{back}");
     }
     assert_eq!(leads(&Browser::at(&edge).open("/setup")), (404, ""));

@@ -41,7 +41,9 @@ async fn choose(visit: Visit) -> Result<Answer, Problem> {
 
 /// A page of ours to come back to; whatever else is said is not followed.
 pub(super) fn back(place: &str) -> &str {
-    let is_ours = place.starts_with('/') && !place.starts_with("//") && !place.contains(['\\', '\r', '\n']);
+    let is_ours = place.starts_with('/')
+        && !place.starts_with("//")
+        && !place.contains(|letter: char| letter == '\\' || letter.is_control());
     if is_ours { place } else { "/sites" }
 }
 
