@@ -1,5 +1,5 @@
 //! The command line: `vitrine run`, `check`, `demo`, `inspect`, `import`, `certs`, `csr`, `sites`, `upstreams`, `explain`, `levers`, `deny`,
-//! `admit`, `freeze`, `log-level`, `acme`, `objects`, `links`, `contacts`, `probe`, `reports`, `token`, `user`, `audit`, `backup`, `restore`, `state`.
+//! `admit`, `freeze`, `log-level`, `acme`, `objects`, `links`, `contacts`, `probe`, `reports`, `token`, `organisations`, `user`, `audit`, `backup`, `restore`, `state`.
 
 mod acme;
 mod audit;
@@ -18,6 +18,7 @@ mod lasting;
 mod levers;
 mod links;
 mod objects;
+mod organisations;
 mod output;
 mod probe;
 mod reports;
@@ -133,6 +134,9 @@ enum Command {
     /// Tokens for programs that ask a running edge from elsewhere
     #[command(subcommand)]
     Token(tokens::Command),
+    /// Whose sites are whose at a running edge
+    #[command(subcommand)]
+    Organisations(organisations::Command),
     /// Who signs in at the panel of a running edge
     #[command(subcommand)]
     User(users::Command),
@@ -245,6 +249,7 @@ impl Command {
             Self::Reports(command) => command.obey(),
             Self::Elsewhere(command) => command.obey(),
             Self::Token(command) => command.obey(),
+            Self::Organisations(command) => command.obey(),
             Self::User(command) => command.obey(),
             Self::Audit(command) => command.obey(),
             Self::Backup(backing_up) => backing_up.obey(),

@@ -8,12 +8,14 @@ mod de;
 mod en;
 pub(crate) mod links;
 pub(crate) mod mail;
+pub(crate) mod office;
 pub(crate) mod panel;
 pub(crate) mod people;
 pub(crate) mod report;
 
 use links::LinkWords;
 use mail::MailWords;
+use office::OfficeWords;
 use panel::PanelWords;
 use people::PeopleWords;
 use report::ReportWords;
@@ -94,6 +96,14 @@ impl Language {
         match self {
             Self::En => &en::LINKS,
             Self::De => &de::LINKS,
+        }
+    }
+
+    /// The texts about users and organisations.
+    pub(crate) const fn office(self) -> &'static OfficeWords {
+        match self {
+            Self::En => &en::OFFICE,
+            Self::De => &de::OFFICE,
         }
     }
 

@@ -65,6 +65,7 @@ mod names;
 mod notices;
 mod notices_kept;
 mod objects;
+mod office;
 mod on_demand;
 mod one_of_three;
 mod openapi;

@@ -99,7 +99,11 @@ struct Room {
     text: fn(Language) -> &'static str,
 }
 
-const OFFICE: &[Room] = &[Room { path: "/links", right: Right::Read, text: |language| language.links().links.title }];
+const OFFICE: &[Room] = &[
+    Room { path: "/links", right: Right::Read, text: |language| language.links().links.title },
+    Room { path: "/organisations", right: Right::Read, text: |language| language.office().organisations.title },
+    Room { path: "/users", right: Right::Own, text: |language| language.office().users.title },
+];
 
 /// A page that the navigation leads to.
 struct Place {

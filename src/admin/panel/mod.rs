@@ -156,6 +156,8 @@ static PAGES: &[&[Page]] = &[
     people::SET_UP,
     people::ACCOUNT,
     people::SECOND_FACTOR,
+    people::USERS,
+    people::ORGANISATIONS,
     language::PAGES,
 ];
 

@@ -3,12 +3,14 @@
 mod bringing;
 mod links;
 mod mail;
+mod office;
 mod panel;
 mod people;
 mod report;
 
 pub(super) use links::LINKS;
 pub(super) use mail::MAIL;
+pub(super) use office::OFFICE;
 pub(super) use panel::PANEL;
 pub(super) use people::PEOPLE;
 pub(super) use report::REPORT;

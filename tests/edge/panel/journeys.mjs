@@ -12,6 +12,8 @@ const PAGES = {
   'requests-details': '/requests/new?step=details',
   contacts: '/contacts',
   links: '/links',
+  organisations: '/organisations',
+  users: '/users',
   alerts: '/alerts',
   rejected: '/rejected',
   timeline: '/timeline',

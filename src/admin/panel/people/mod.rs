@@ -1,14 +1,18 @@
-//! The pages about people: signing in, setting up, one's account.
+//! The pages about people: signing in, setting up, one's account; and for who looks after them.
 
 mod account;
+mod organisations;
 mod second_factor;
 mod set_up;
 mod sign_in;
+mod users;
 
 pub(super) use account::PAGES as ACCOUNT;
+pub(super) use organisations::PAGES as ORGANISATIONS;
 pub(super) use second_factor::PAGES as SECOND_FACTOR;
 pub(super) use set_up::PAGES as SET_UP;
 pub(super) use sign_in::PAGES as SIGN_IN;
+pub(super) use users::PAGES as USERS;
 
 use http::header;
 use serde_json::Value;

@@ -1,0 +1,55 @@
+//! The pages about users and organisations in English.
+
+use crate::words::office::{OfficeWords, OrganisationsWords, UsersWords};
+
+pub(in crate::words) static OFFICE: OfficeWords = OfficeWords {
+    users: UsersWords {
+        title: "Users",
+        about: "Whoever signs in here. A change of role ends the sessions of that user.",
+        none: "There is no user.",
+        one_time: |name| {
+            format!("{name} signs in with this within a day and chooses another password. It is not shown again:")
+        },
+        name: "User",
+        name_hint: "Letters, digits, dots, hyphens, underscores, plus and at signs.",
+        may: "May",
+        since: "Since",
+        password: "Password",
+        must_choose: "for one time",
+        chosen: "chosen",
+        second_factor: "second factor",
+        change: "Change",
+        actions: "Actions",
+        role: "Role",
+        role_hint: "read looks; operate changes what is served; admin says who may do what as well, and is for the edge.",
+        for_whom: "For",
+        edge: "the edge",
+        set: "Set",
+        sign_out: "Sign out everywhere",
+        reset: "New password",
+        remove: "Remove",
+        new: "New user",
+        add: "Add",
+    },
+    organisations: OrganisationsWords {
+        title: "Organisations",
+        about: "An organisation owns sites, and with them their certificates and requests. Its users see these and nothing else.",
+        none: "There is no organisation.",
+        name: "Name",
+        sites: "Sites",
+        sites_hint: "One on each line. A site has one owner at most.",
+        company: "Company",
+        company_hint: "What stands in its certificate signing requests, unless something else is said.",
+        organisation: "Organisation (O)",
+        unit: "Unit (OU)",
+        locality: "Locality (L)",
+        state: "State (ST)",
+        country: "Country (C), two letters",
+        contacts: "Contacts",
+        contacts_hint: "One on each line: name; mail; phone",
+        new: "New organisation",
+        change: "Change",
+        save: "Save",
+        remove: "Remove the organisation",
+    },
+};

@@ -1,0 +1,112 @@
+//! Users and organisations, looked after at the panel and with the command line.
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::support::command::{done, refused, said, vitrine};
+use crate::support::{Browser, Edge, Origin, PASSWORD, Setup};
+
+fn start(origin: &Origin) -> Edge {
+    let mut setup = Setup::shop(origin);
+    setup.site(&["other.example"], &[origin]);
+    setup.start()
+}
+
+#[test]
+fn somebody_with_the_role_admin_looks_after_people_in_a_browser() {
+    let origin = Origin::saying("hello");
+    let edge = start(&origin);
+    edge.user("anna", "admin");
+    let told = journey(&edge, "office", &json!({ "user": "anna", "password": PASSWORD }));
+    assert_eq!((&told["found"], &told["refused"]), (&json!([]), &json!([])));
+    // With the password that was shown once, Ben chooses his own.
+    let mut ben = Browser::signed_in(&edge, "ben", told["oneTime"].as_str().expect("a password"));
+    let change = json!({ "current": told["oneTime"], "new": "staple staple staple" });
+    assert_eq!(ben.ask("POST", "/api/v1/session/password", Some(&change)).status, 200);
+    let names =
+        |list: Value| list.as_array().expect("a list").iter().map(|one| one["name"].clone()).collect::<Vec<_>>();
+    assert_eq!(names(ben.get("/api/v1/sites").json()), ["shop.example"]);
+    let ours = &edge.api("organisations")[0];
+    assert_eq!((&ours["name"], &ours["company"]["country"]), (&json!("Shop AG"), &json!("CH")));
+    assert_eq!(ours["contacts"], json!([{ "name": "Anna", "mail": "anna@shop.example", "phone": "+41 1" }]));
+    assert_eq!(names(json!(edge.api("users"))), ["anna", "ben"]);
+}
+
+#[test]
+fn what_somebody_may_not_do_is_not_offered() {
+    let origin = Origin::saying("hello");
+    let edge = start(&origin);
+    let made = edge.order_api("POST", "/api/v1/organisations", &json!({ "name": "Shop", "sites": ["shop.example"] }));
+    let ours = made.json()["id"].as_str().expect("an id").to_owned();
+    let foreign =
+        edge.order_api("POST", "/api/v1/organisations", &json!({ "name": "Other", "sites": ["other.example"] }));
+    let foreign = foreign.json()["id"].as_str().expect("an id").to_owned();
+    let order = json!({ "name": "otto", "organisations": { &ours: "operate" }, "password": PASSWORD });
+    assert_eq!(edge.order_api("POST", "/api/v1/users", &order).status, 201);
+    let mut otto = Browser::signed_in(&edge, "otto", PASSWORD);
+    let mut rita = edge.user("rita", "read");
+    for browser in [&mut otto, &mut rita] {
+        let list = browser.open("/organisations").text();
+        assert!(list.contains("Shop") && !list.contains("action=\"/organisations"), "{list}");
+        assert!(!list.contains("href=\"/users\""), "{list}");
+        let one = browser.open(&format!("/organisations/{ours}"));
+        assert!(one.status == 200 && !one.text().contains("action=\"/organisations"), "{}", one.text());
+        let csrf = browser.csrf.clone();
+        assert_eq!(browser.open("/users").status, 403);
+        let form = [("csrf", &*csrf), ("name", "eve"), ("role", "admin"), ("organisation", "")];
+        assert_eq!(browser.submit("/users", &form).status, 403);
+        assert_eq!(browser.submit(&format!("/organisations/{ours}/remove"), &[("csrf", &csrf)]).status, 403);
+    }
+    assert!(!otto.open("/organisations").text().contains("Other"));
+    assert_eq!(otto.open(&format!("/organisations/{foreign}")).status, 404);
+    // The last who may say who may do what stays.
+    let mut anna = edge.user("anna", "admin");
+    let id = anna.get("/api/v1/session").json()["user"]["id"].as_str().expect("an id").to_owned();
+    anna.open("/users");
+    let csrf = anna.csrf.clone();
+    let kept = anna.submit(&format!("/users/{id}/remove"), &[("csrf", &csrf)]);
+    assert!(kept.status == 409 && kept.text().contains("nobody else has the role admin"), "{}", kept.text());
+}
+
+#[test]
+fn the_command_line_looks_after_organisations() {
+    let origin = Origin::saying("hello");
+    let edge = start(&origin);
+    assert!(done(vitrine(&edge, "organisations list")).contains("vitrine organisations add"));
+    let added = done(vitrine(
+        &edge,
+        "organisations add Shop --site shop.example --company Shop_GmbH --country DE --contact Anna;a@b.example",
+    ));
+    assert!(added.starts_with("added: Shop ("), "{added}");
+    assert!(refused(vitrine(&edge, "organisations add Shop")).contains("of that name"));
+    assert!(refused(vitrine(&edge, "organisations assign Shop slip.example")).contains("slip.example"));
+    let assigned = done(vitrine(&edge, "organisations assign shop other.example"));
+    assert!(assigned.contains("sites: other.example, shop.example"), "{assigned}");
+    let changed = done(vitrine(&edge, "organisations change Shop --locality Bonn --name Laden"));
+    assert!(
+        changed.contains("company: Shop_GmbH, Bonn, DE") && changed.contains("contact: Anna; a@b.example"),
+        "{changed}"
+    );
+    assert!(refused(vitrine(&edge, "organisations release Laden slip.example")).contains("slip.example"));
+    done(vitrine(&edge, "organisations release Laden other.example"));
+    let shown = done(vitrine(&edge, "organisations show Laden"));
+    assert!(shown.contains("sites: shop.example"), "{shown}");
+    assert!(done(vitrine(&edge, "organisations list")).contains("Laden"));
+    assert!(done(vitrine(&edge, "organisations remove Laden")).starts_with("removed: Laden"));
+    assert!(refused(vitrine(&edge, "organisations show Laden")).contains("there is no organisation"));
+}
+
+/// Goes on a journey of who looks after people, which is a function in `office.mjs`.
+fn journey(edge: &Edge, name: &str, told: &Value) -> Value {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let output = Command::new("node")
+        .arg(here.join("tests/edge/panel/office.mjs"))
+        .args([name, &edge.admin.to_string(), &told.to_string()])
+        .env("NODE_PACKAGES", here.join("target/npm"))
+        .output()
+        .expect("node is there; scripts/test packages installs it");
+    assert!(output.status.success(), "{name}: {}", said(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{name}: {error}: {}", said(&output.stdout)))
+}
