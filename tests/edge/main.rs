@@ -33,6 +33,7 @@ mod faults;
 mod forwarded;
 mod gate;
 mod grpc;
+mod guarded_pages;
 mod handshake_log;
 mod http2;
 mod http2_attacks;
