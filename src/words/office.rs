@@ -27,6 +27,7 @@ pub(crate) struct UsersWords {
     pub(crate) for_whom: &'static str,
     pub(crate) edge: &'static str,
     pub(crate) set: &'static str,
+    pub(crate) several: &'static str,
     pub(crate) sign_out: &'static str,
     pub(crate) reset: &'static str,
     pub(crate) remove: &'static str,

@@ -61,10 +61,16 @@ fn what_somebody_may_not_do_is_not_offered() {
     }
     assert!(!otto.open("/organisations").text().contains("Other"));
     assert_eq!(otto.open(&format!("/organisations/{foreign}")).status, 404);
+    // Who belongs to several loses none by a form that has room for one.
+    let both = json!({ "name": "sven", "organisations": { &ours: "read", &foreign: "operate" }, "password": PASSWORD });
+    assert_eq!(edge.order_api("POST", "/api/v1/users", &both).status, 201);
     // The last who may say who may do what stays.
     let mut anna = edge.user("anna", "admin");
     let id = anna.get("/api/v1/session").json()["user"]["id"].as_str().expect("an id").to_owned();
-    anna.open("/users");
+    let users = anna.open("/users").text();
+    let sven = edge.api("users").into_iter().find(|user| user["name"] == "sven").expect("a user");
+    let form = |user: &str| format!("action=\"/users/{user}/role\"");
+    assert!(users.contains(&form(&id)) && !users.contains(&form(sven["id"].as_str().expect("an id"))), "{users}");
     let csrf = anna.csrf.clone();
     let kept = anna.submit(&format!("/users/{id}/remove"), &[("csrf", &csrf)]);
     assert!(kept.status == 409 && kept.text().contains("nobody else has the role admin"), "{}", kept.text());

@@ -27,6 +27,7 @@ pub(in crate::words) static OFFICE: OfficeWords = OfficeWords {
         for_whom: "Für",
         edge: "die Edge",
         set: "Setzen",
+        several: "Eine Rolle für mehrere Organisationen wird mit vitrine user role geändert.",
         sign_out: "Überall abmelden",
         reset: "Neues Passwort",
         remove: "Entfernen",

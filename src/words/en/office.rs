@@ -25,6 +25,7 @@ pub(in crate::words) static OFFICE: OfficeWords = OfficeWords {
         for_whom: "For",
         edge: "the edge",
         set: "Set",
+        several: "A role for several organisations is changed with vitrine user role.",
         sign_out: "Sign out everywhere",
         reset: "New password",
         remove: "Remove",

@@ -78,6 +78,11 @@ impl User {
         self.role.as_deref().or_else(|| self.organisations.values().next().map(String::as_str)) == Some(role)
     }
 
+    /// One choice would take the others away.
+    fn is_in_several(&self) -> bool {
+        self.organisations.len() > 1
+    }
+
     fn belongs_to(&self, organisation: &str) -> bool {
         self.organisations.contains_key(organisation)
     }
