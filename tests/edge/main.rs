@@ -18,6 +18,7 @@ mod conditions;
 mod connection_age;
 mod dashboards;
 mod deactivated;
+mod dead_watch;
 mod demo;
 mod departed_orders;
 mod descriptors;
