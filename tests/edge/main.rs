@@ -85,6 +85,7 @@ mod protocols;
 mod proxy_protocol;
 mod proxy_upstreams;
 mod reach;
+mod rehearsal;
 mod reload;
 mod renewals;
 mod report_pages;

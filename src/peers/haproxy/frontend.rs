@@ -14,10 +14,10 @@ use crate::peers::upstream::Upstream;
 use crate::peers::upstream::is_route;
 
 /// A `use_backend`, or what holds when none of them does.
-struct Rule {
-    choices: Vec<Choice>,
-    backend: String,
-    place: Place,
+pub(super) struct Rule {
+    pub(super) choices: Vec<Choice>,
+    pub(super) backend: String,
+    pub(super) place: Place,
 }
 
 impl Reading<'_> {
@@ -102,12 +102,15 @@ impl Reading<'_> {
         tls
     }
 
-    fn rule(&mut self, line: &Line, acls: &Acls) -> Option<Rule> {
+    fn rule(&mut self, line: &Line, acls: &Acls) -> Vec<Rule> {
         let (backend, place) = (line.word(1), &line.place);
         if backend.contains("%[") {
+            if let Some(rules) = self.mapped(line) {
+                return rules;
+            }
             let text = format!("{:?} finds the backend per request", line.shown());
             self.plan.left_out(place, text, "write a site file for each name of the map");
-            return None;
+            return Vec::new();
         }
         let choices = match line.word(2) {
             "" => Some(vec![Choice::default()]),
@@ -117,9 +120,9 @@ impl Reading<'_> {
         let Some(choices) = choices else {
             let text = format!("{:?} chooses by more than hosts and path prefixes", line.shown());
             self.plan.left_out(place, text, "have the shop decide, or add a [[site]] or [[site.route]] that does it");
-            return None;
+            return Vec::new();
         };
-        Some(Rule { choices, backend: backend.to_owned(), place: place.clone() })
+        vec![Rule { choices, backend: backend.to_owned(), place: place.clone() }]
     }
 
     /// Each name with its ways; names that go the same ways are one site.

@@ -5,6 +5,7 @@ mod certificates;
 mod choice;
 mod frontend;
 mod lines;
+mod map;
 mod rules;
 mod server;
 
