@@ -4,12 +4,10 @@
 //! Every certificate has two names and a P-256 key of its own and lies there as two files, `<name>.crt` with the intermediate and
 //! `<name>.key`.
 
-use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -20,6 +18,7 @@ use asking::{BODY, ask, wait};
 use authority::Authority;
 use cargo::Cargo;
 use edge::{Client, Place, RunningEdge, issued_leaf, leaf};
+use stock::{Stock, await_library, host, issue, stem};
 use turns::{Samples, Turns};
 
 #[path = "support/asking.rs"]
@@ -32,6 +31,8 @@ mod cargo;
 mod edge;
 #[path = "support/origin.rs"]
 mod origin;
+#[path = "support/stock.rs"]
+mod stock;
 #[path = "support/turns.rs"]
 mod turns;
 
@@ -119,73 +120,12 @@ fn measure(arguments: &Arguments) -> io::Result<bool> {
     Ok(met || !real)
 }
 
-/// The certificates, and who issued them.
-struct Stock {
-    folder: PathBuf,
-    authority: Authority,
-}
-
-impl Stock {
-    fn open(folder: &Path, count: usize) -> io::Result<Self> {
-        let folder = folder.join(count.to_string());
-        fs::create_dir_all(&folder)?;
-        let stock = Self { authority: Authority::kept(&folder)?, folder };
-        if !stock.folder.join(COMPLETE).exists() {
-            let begun = Instant::now();
-            fs::create_dir_all(stock.certificates())?;
-            fill(&Place::with_drop_folder(stock.certificates())?, &stock.authority, count)?;
-            fs::write(stock.folder.join(COMPLETE), "")?;
-            println!("{count} certificates with keys of their own made in {:.1} s", begun.elapsed().as_secs_f64());
-        }
-        Ok(stock)
-    }
-
-    fn certificates(&self) -> PathBuf {
-        self.folder.join("certs")
-    }
-}
-
-fn fill(place: &Place, authority: &Authority, count: usize) -> io::Result<()> {
-    let next = AtomicUsize::new(0);
-    let work = || {
-        loop {
-            let number = next.fetch_add(1, Ordering::Relaxed);
-            if number >= count {
-                return Ok(());
-            }
-            place.put(&stem(number), &issue(authority, number)?)?;
-        }
-    };
-    let threads = thread::available_parallelism().map_or(1, usize::from);
-    thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        workers.into_iter().try_for_each(|worker| worker.join().expect("no panic"))
-    })
-}
-
 fn memory_with_one(stock: &Stock, client: &Client) -> io::Result<u64> {
     let place = Place::new()?;
     place.put(&stem(0), &issue(&stock.authority, 0)?)?;
     let (running, _) = RunningEdge::start(&place, SITE, client, &host(0))?;
     thread::sleep(SETTLED);
     running.memory("VmRSS")
-}
-
-/// Waits until the state folder has them all: a change is measured of an edge at rest.
-fn await_library(place: &Place, count: usize) -> io::Result<()> {
-    let (folder, begun) = (place.path("state").join("certificates"), Instant::now());
-    let kept = || fs::read_dir(&folder).map_or(0, Iterator::count);
-    let first = kept();
-    while kept() < count {
-        if begun.elapsed() > WRITTEN {
-            println!("the library had {} of {count} after {} s", kept(), WRITTEN.as_secs());
-            return Ok(());
-        }
-        thread::sleep(SETTLED);
-    }
-    let (written, took) = (count.saturating_sub(first), begun.elapsed().as_secs_f64());
-    println!("the library wrote the last {written} in {took:.1} s, {:.0} a second", written as f64 / took);
-    Ok(())
 }
 
 /// Replaces one certificate; gives the time from its rename to the first handshake that shows it.
@@ -287,18 +227,6 @@ fn keep_changing(
     Ok(changes)
 }
 
-fn issue(authority: &Authority, number: usize) -> io::Result<vitrine::certs::Issued> {
-    authority.issue(&[&host(number), &format!("www.{}", host(number))])
-}
-
-fn host(number: usize) -> String {
-    format!("{}.example", stem(number))
-}
-
-fn stem(number: usize) -> String {
-    format!("shop-{number:06}")
-}
-
 /// Certificates are served whether a site asks for them or not.
 const SITE: &str = "site = [{ hosts = [\"*.example.org\"], upstreams = [\"http://127.0.0.1:9\"] }]\n";
 /// Of ten thousand; with more, as many times `READY_EACH`.
@@ -311,13 +239,9 @@ const RATIO: f64 = 1.1;
 const GROWN_UP: Duration = Duration::from_secs(2);
 /// What was only needed for starting goes back to the system in this time, or does not at all.
 const SETTLED: Duration = Duration::from_secs(1);
-/// However slow the disk is.
-const WRITTEN: Duration = Duration::from_mins(5);
 const GIVEN_UP: Duration = Duration::from_secs(10);
 const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
 const TURN: Duration = Duration::from_secs(2);
 const CONNECTIONS: u32 = 200;
 /// From one request of a connection to its next.
 const PACE: Duration = Duration::from_millis(200);
-/// Says that all certificates were made.
-const COMPLETE: &str = "complete";

@@ -22,6 +22,7 @@ pub struct AcmeHandle {
     tally: Arc<Mutex<Tally>>,
     questions: Arc<[AtomicU64; Answer::WORDS.len()]>,
     progress: Progress,
+    changes: Arc<AtomicU64>,
     wishes: mpsc::Sender<Wish>,
     /// Whether every site was looked at once.
     looked: Arc<watch::Sender<bool>>,
@@ -36,9 +37,9 @@ impl AcmeHandle {
     #[must_use]
     pub fn new() -> (Self, mpsc::Receiver<Wish>) {
         let (wishes, received) = mpsc::channel(WISHES);
-        let (tally, questions, progress) = Default::default();
+        let (tally, questions, progress, changes) = Default::default();
         let looked = Arc::new(watch::Sender::new(false));
-        (Self { sites: Arc::default(), tally, questions, progress, wishes, looked }, received)
+        (Self { sites: Arc::default(), tally, questions, progress, changes, wishes, looked }, received)
     }
 
     /// How a site is doing, with two types of key the one that needs more attention; `None`: it is not managed.
@@ -89,6 +90,12 @@ impl AcmeHandle {
             }
         }
         all
+    }
+
+    /// How often anything of this has changed.
+    #[must_use]
+    pub fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Acquire).wrapping_add(self.progress.changes())
     }
 
     /// The orders that have ended, for every issuer and outcome.
@@ -149,7 +156,11 @@ impl AcmeHandle {
     }
 
     pub(super) fn replace(&self, sites: BTreeMap<Slot, Arc<SiteStanding>>) {
-        *self.sites.lock().unwrap_or_else(PoisonError::into_inner) = sites;
+        let mut known = self.sites.lock().unwrap_or_else(PoisonError::into_inner);
+        if *known != sites {
+            *known = sites;
+            self.changes.fetch_add(1, Ordering::Release);
+        }
     }
 }
 
@@ -181,8 +192,11 @@ mod tests {
         let (handle, _wishes) = AcmeHandle::new();
         let slot = Slot::new("shop.example", OrderedKey::Rsa);
         let ordering = SiteStanding { phase: Phase::Ordering, ..SiteStanding::default() };
-        handle.replace(BTreeMap::from([(slot.clone(), Arc::new(ordering))]));
-        let told = || {
+        let all = || BTreeMap::from([(slot.clone(), Arc::new(ordering.clone()))]);
+        let mut changes = handle.changes();
+        handle.replace(all());
+        let mut told = || {
+            assert_ne!(std::mem::replace(&mut changes, handle.changes()), handle.changes());
             let one = handle.of("shop.example").map(|standing| standing.phase);
             assert_eq!(handle.all().get("shop.example").map(|standing| standing.phase), one);
             one
@@ -194,5 +208,7 @@ mod tests {
         }
         handle.progress().enter(&slot, None);
         assert_eq!(told(), Some(Phase::Ordering));
+        handle.replace(all());
+        assert_eq!(handle.changes(), changes);
     }
 }

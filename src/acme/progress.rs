@@ -1,6 +1,7 @@
 //! How far orders under way have come, beyond being under way: what the tasks that carry them out tell.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::slot::Slot;
@@ -16,19 +17,28 @@ pub(super) enum Step {
 
 /// The steps of all orders under way, by what is ordered; clones are the same.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Progress(Arc<Mutex<BTreeMap<Slot, Step>>>);
+pub(super) struct Progress {
+    steps: Arc<Mutex<BTreeMap<Slot, Step>>>,
+    changes: Arc<AtomicU64>,
+}
 
 impl Progress {
     /// An order is at this step; `None`: at none that needs a word of its own.
     pub(super) fn enter(&self, slot: &Slot, step: Option<Step>) {
-        let mut steps = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
         match step {
             Some(step) => steps.insert(slot.clone(), step),
             None => steps.remove(slot),
         };
+        self.changes.fetch_add(1, Ordering::Release);
+    }
+
+    /// How often any has changed.
+    pub(super) fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
     }
 
     pub(super) fn of(&self, slot: &Slot) -> Option<Step> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(slot).copied()
+        self.steps.lock().unwrap_or_else(PoisonError::into_inner).get(slot).copied()
     }
 }

@@ -95,6 +95,8 @@ pub struct Sources {
     pub access_log: AccessLog,
     /// Who did what.
     pub audit: Audit,
+    /// Where all that is told of sites is seen.
+    pub lookout: Lookout,
     /// Who may ask from elsewhere.
     pub tokens: Tokens,
     /// Who signs in.
@@ -105,23 +107,6 @@ pub struct Sources {
     pub trusted_header: Option<Arc<TrustedHeader>>,
     /// The names by which the listeners may be called: `admin.allowed_hosts` and `admin.host`.
     pub allowed_hosts: Vec<HostName>,
-}
-
-impl Sources {
-    /// Where all that is told of sites is seen.
-    #[must_use]
-    pub fn lookout(&self) -> Lookout {
-        Lookout {
-            certificates: self.certificates.clone(),
-            routes: self.routes.clone(),
-            intake: self.intake.clone(),
-            ordering: self.ordering.clone(),
-            truth: self.truth.clone(),
-            configuration: self.configuration.clone(),
-            audit: self.audit.clone(),
-            elsewhere: self.elsewhere.clone(),
-        }
-    }
 }
 
 /// Seconds since the Unix epoch.

@@ -67,7 +67,7 @@ fn page(sources: &Sources) -> String {
         not_after: one.not_after,
     });
     let objects = ledger.as_deref().map(|ledger| ends(&ledger.objects, &index, &routes)).unwrap_or_default();
-    let states = sources.lookout().look_over(&index, &routes, now).counts();
+    let states = sources.lookout.look_over(&index, &routes, now).counts();
     render(&Scrape {
         workers: &sources.workers,
         access_records_lost: sources.access_log.lost(),

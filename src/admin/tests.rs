@@ -15,7 +15,6 @@ use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::task::JoinHandle;
 
 use super::*;
-use crate::elsewhere::Elsewhere;
 use crate::limits::Limits;
 use crate::live::{Publisher, SiteSpec, Upstream, ValidationLevel, table};
 use crate::name::HostPattern;
@@ -57,27 +56,35 @@ impl Plane {
         };
         let admin = listeners.admin.local_addr().expect("an address");
         let metrics = listeners.metrics.as_ref().expect("a listener").local_addr().expect("an address");
+        let lookout = Lookout {
+            certificates: certificates_live.clone(),
+            routes: table(routes()).1,
+            intake: intake.clone(),
+            configuration: configuration.subscribe(),
+            ..Lookout::of_nothing(&Store::in_memory())
+        };
         let sources = Sources {
             certificates: certificates_live,
-            routes: table(routes()).1,
+            routes: lookout.routes.clone(),
             well_known,
             lifecycle,
             workers: [Arc::default()].into(),
             intake,
-            ordering: AcmeHandle::new().0,
+            ordering: lookout.ordering.clone(),
             authorities: None,
             traffic: Traffic::default(),
             rotate_tickets: Box::new(|| Ok(())),
-            truth: Truth::default(),
+            truth: lookout.truth.clone(),
             configuration: configuration.subscribe(),
             origins: watch::Sender::new(Origins::default()).subscribe(),
             site_desk: crate::config::site_orders().0,
             levers: Levers::open(Store::in_memory()).expect("open"),
             notices: Notices::open(&Store::in_memory(), watch::Sender::default().subscribe()).expect("open"),
             reports: Reports::of_nothing(),
-            elsewhere: Elsewhere::of_nothing(&Store::in_memory()),
+            elsewhere: lookout.elsewhere.clone(),
             access_log: AccessLog::off(),
-            audit: Audit::open(Store::in_memory()),
+            audit: lookout.audit.clone(),
+            lookout,
             tokens: Tokens::open(Store::in_memory()).expect("open"),
             people: People::open(Store::in_memory(), SESSION_TERMS).expect("open"),
             links: Links::open(Store::in_memory()).expect("open"),

@@ -4,29 +4,14 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use crate::acme::AcmeHandle;
 use crate::admin::People;
-use crate::certs::{IntakeHandle, Terms, Truth};
-use crate::config::{Config, ReportConfig, Standing};
+use crate::certs::Terms;
+use crate::config::{Config, ReportConfig};
 use crate::elsewhere::{Elsewhere, Looking};
-use crate::live::{CertIndex, Live, RouteTable};
 use crate::notices::Notices;
 use crate::overview::Lookout;
 use crate::reports::{ReportKind, ReportTerms, Reports, Term};
-use crate::store::audit::Audit;
 use crate::store::{Store, StoreError};
-
-/// What reports are made of.
-type Seen<'a> = (
-    &'a Live<CertIndex>,
-    &'a Live<RouteTable>,
-    &'a Option<IntakeHandle>,
-    &'a AcmeHandle,
-    &'a Truth,
-    watch::Receiver<Standing>,
-    &'a Audit,
-    &'a Elsewhere,
-);
 
 /// What the operator wants of reports.
 pub(super) fn report_terms(config: &Config) -> ReportTerms {
@@ -63,19 +48,8 @@ pub(super) fn elsewhere(
 pub(super) fn desk(
     terms: watch::Receiver<Arc<ReportTerms>>,
     (store, notices, people): (&Store, &Notices, &People),
-    seen: Seen<'_>,
+    lookout: Lookout,
 ) -> Reports {
-    let (certificates, routes, intake, ordering, truth, configuration, audit, elsewhere) = seen;
-    let lookout = Lookout {
-        certificates: certificates.clone(),
-        routes: routes.clone(),
-        intake: intake.clone(),
-        ordering: ordering.clone(),
-        truth: truth.clone(),
-        configuration,
-        audit: audit.clone(),
-        elsewhere: elsewhere.clone(),
-    };
     let people = people.clone();
     Reports::new(store.clone(), terms, lookout, (notices.clone(), Box::new(move || people.owners())))
 }

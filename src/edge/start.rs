@@ -22,6 +22,7 @@ use crate::config::{Loaded, site_orders};
 use crate::levers::Levers;
 use crate::live::{self, CertIndex, Challenges, OwnCheck, WellKnown};
 use crate::notices::Notices;
+use crate::overview::{Kept, Lookout};
 use crate::proxy::{self, Permits, Rates, Shared, Shortage, Sockets};
 use crate::shutdown::{Signals, lifecycle};
 use crate::store::audit::Audit;
@@ -155,9 +156,19 @@ impl Edge {
             own,
         };
         let elsewhere = reporting::elsewhere(store.clone(), trusted, report_terms.clone()).map_err(door::unusable)?;
-        let seen = (&certificates_live, &routes, &intake, &ordering, &truth, reloader.standing(), &audit, &elsewhere);
         let people = door::people(&config.admin, &state_directory, store.clone())?;
-        let reports = reporting::desk(report_terms, (&store, &notices, &people), seen);
+        let lookout = Lookout {
+            certificates: certificates_live.clone(),
+            routes: routes.clone(),
+            intake: intake.clone(),
+            ordering: ordering.clone(),
+            truth: truth.clone(),
+            configuration: reloader.standing(),
+            audit: audit.clone(),
+            elsewhere: elsewhere.clone(),
+            kept: Kept::default(),
+        };
+        let reports = reporting::desk(report_terms, (&store, &notices, &people), lookout.clone());
         let sources = admin::Sources {
             certificates: certificates_live,
             routes,
@@ -179,6 +190,7 @@ impl Edge {
             elsewhere: elsewhere.clone(),
             access_log,
             audit,
+            lookout,
             tokens: Tokens::open(store.clone()).map_err(door::unusable)?,
             people,
             links: admin::Links::open(store.clone()).map_err(door::unusable)?,

@@ -56,7 +56,7 @@ pub fn notices(config: &Config) -> Result<NoticeTerms, Vec<String>> {
 /// # Errors
 /// When what was told before cannot be read.
 pub(super) fn watcher(store: Store, notices: Notices, sources: &Sources) -> Result<Watcher, StoreError> {
-    let (lookout, people) = (sources.lookout(), sources.people.clone());
+    let (lookout, people) = (sources.lookout.clone(), sources.people.clone());
     Watcher::open(store, notices, Box::new(move || lookout.look()), Box::new(move || people.owners()))
 }
 

@@ -25,7 +25,7 @@ use crate::store::{Expected, Key, Store, StoreError};
 pub struct Watcher {
     store: Store,
     notices: Notices,
-    look: Box<dyn Fn() -> Overview + Send + Sync>,
+    look: Box<dyn Fn() -> Arc<Overview> + Send + Sync>,
     owners: AskOwners,
     told: Told,
     gathering: Gathering,
@@ -67,7 +67,7 @@ impl Watcher {
     pub fn open(
         store: Store,
         notices: Notices,
-        look: Box<dyn Fn() -> Overview + Send + Sync>,
+        look: Box<dyn Fn() -> Arc<Overview> + Send + Sync>,
         owners: AskOwners,
     ) -> Result<Self, StoreError> {
         let mut told = match store.read(&key())? {

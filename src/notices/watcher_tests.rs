@@ -37,7 +37,7 @@ impl World {
         let terms = watch::Sender::new(Arc::new(terms));
         let notices = Notices::open(&store, terms.subscribe()).expect("open");
         let shown = Arc::clone(&seen);
-        let look = Box::new(move || shown.lock().expect("whole").clone());
+        let look = Box::new(move || Arc::new(shown.lock().expect("whole").clone()));
         let shown = Arc::clone(&seen);
         let owners: AskOwners = Box::new(move || {
             let seen = shown.lock().expect("whole");

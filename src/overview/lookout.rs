@@ -1,13 +1,15 @@
 //! Gathers what is known, from the published tables and from those who keep the rest.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use time::OffsetDateTime;
 use tokio::sync::watch;
 
+use super::kept::{Basis, Kept};
 use super::{Known, Overview, Wrong};
 use crate::acme::AcmeHandle;
-use crate::certs::{Contradiction, IntakeHandle, Truth};
+use crate::certs::{Contradiction, IntakeHandle, Ledger, Truth};
 use crate::config::Standing;
 use crate::elsewhere::Elsewhere;
 use crate::live::{CertIndex, Live, RouteTable};
@@ -32,12 +34,15 @@ pub struct Lookout {
     pub audit: Audit,
     /// What others serve and somebody wants to hear of.
     pub elsewhere: Elsewhere,
+    /// What was seen last.
+    pub kept: Kept,
 }
 
 impl Lookout {
-    /// What things are like now. With ten thousand sites this takes tens of milliseconds; so it belongs where blocking is allowed.
+    /// What things are like now. When something has changed, this takes tens of milliseconds with ten thousand sites; so it belongs
+    /// where blocking is allowed.
     #[must_use]
-    pub fn look(&self) -> Overview {
+    pub fn look(&self) -> Arc<Overview> {
         self.look_at(OffsetDateTime::now_utc().unix_timestamp())
     }
 
@@ -54,33 +59,47 @@ impl Lookout {
             configuration: watch::Sender::new(Standing::default()).subscribe(),
             audit: Audit::open(store.clone()),
             elsewhere: Elsewhere::of_nothing(store),
+            kept: Kept::default(),
         }
     }
 
     /// The same at another moment, in seconds since the Unix epoch.
     #[must_use]
-    pub fn look_at(&self, now: i64) -> Overview {
+    pub fn look_at(&self, now: i64) -> Arc<Overview> {
         self.look_over(&self.certificates.snapshot(), &self.routes.snapshot(), now)
     }
 
     /// The same of tables that somebody looks at already.
     #[must_use]
-    pub fn look_over(&self, index: &CertIndex, routes: &RouteTable, now: i64) -> Overview {
-        let ledger = self.intake.as_ref().map(IntakeHandle::ledger).unwrap_or_default();
-        let requests = self.intake.as_ref().map(|intake| intake.requests().list()).unwrap_or_default();
-        let configuration = self.configuration.borrow().clone();
-        Overview::of(&Known {
-            index,
-            routes,
-            ledger: &ledger,
-            ordering: &self.ordering.all(),
-            requests: &requests,
-            mismatches: &wrong(self.truth.contradicted()),
-            not_shown: &wrong(self.truth.hidden()),
-            configuration: &configuration,
+    pub fn look_over(&self, index: &Arc<CertIndex>, routes: &Arc<RouteTable>, now: i64) -> Arc<Overview> {
+        let ledger = self.intake.as_ref().map(IntakeHandle::ledger);
+        let basis = Basis {
+            index: Arc::downgrade(index),
+            routes: Arc::downgrade(routes),
+            ledger: ledger.as_ref().map(Arc::downgrade).unwrap_or_default(),
+            // Before they are looked at: what changes meanwhile is seen by the next who looks.
+            ordering: self.ordering.changes(),
+            requests: self.intake.as_ref().map(|intake| intake.requests().list()).unwrap_or_default(),
+            mismatches: wrong(self.truth.contradicted()),
+            not_shown: wrong(self.truth.hidden()),
+            configuration: self.configuration.borrow().clone(),
             audit: self.audit.trouble().map(|trouble| Wrong { text: trouble.text, since: trouble.since }),
-            elsewhere: &self.elsewhere.list(),
-            now,
+            elsewhere: self.elsewhere.list(),
+        };
+        self.kept.of(basis, now, |basis| {
+            Overview::of(&Known {
+                index,
+                routes,
+                ledger: ledger.as_deref().unwrap_or(&Ledger::default()),
+                ordering: &self.ordering.all(),
+                requests: &basis.requests,
+                mismatches: &basis.mismatches,
+                not_shown: &basis.not_shown,
+                configuration: &basis.configuration,
+                audit: basis.audit.clone(),
+                elsewhere: &basis.elsewhere,
+                now,
+            })
         })
     }
 }
@@ -88,4 +107,38 @@ impl Lookout {
 fn wrong(by_site: HashMap<String, Contradiction>) -> HashMap<String, Wrong> {
     let wrong = |told: Contradiction| Wrong { text: told.message, since: told.since };
     by_site.into_iter().map(|(site, told)| (site, wrong(told))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Trouble;
+    use crate::store::Store;
+
+    #[test]
+    fn whoever_looks_before_anything_has_changed_sees_what_was_seen_before() {
+        let (mut published, certificates) = crate::live::table(CertIndex::default());
+        let configuration = watch::Sender::new(Standing::default());
+        let lookout = Lookout {
+            certificates,
+            configuration: configuration.subscribe(),
+            ..Lookout::of_nothing(&Store::in_memory())
+        };
+        // Clones see the same.
+        let mut last = lookout.look_at(NOW);
+        let mut is_new = |now: i64| {
+            let looked = lookout.clone().look_at(now);
+            !Arc::ptr_eq(&std::mem::replace(&mut last, Arc::clone(&looked)), &looked)
+        };
+        assert!(!is_new(NOW) && !is_new(NOW + 1));
+        published.publish(CertIndex::default());
+        assert!(is_new(NOW + 1) && !is_new(NOW + 1));
+        let refused = vec![Trouble { text: "a.toml: x".into(), since: NOW }];
+        configuration.send_replace(Standing { refused, ..Standing::default() });
+        assert!(is_new(NOW + 1) && !is_new(NOW + 2));
+        // The time alone changes things too, forwards and backwards.
+        assert!(is_new(NOW + 3600) && is_new(NOW));
+    }
+
+    const NOW: i64 = 1_790_000_000;
 }

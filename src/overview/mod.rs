@@ -6,6 +6,7 @@
 
 mod alert;
 mod band;
+mod kept;
 mod lookout;
 mod reason;
 mod site;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 
 pub use alert::{Alert, AlertCode, Mend, Severity};
 pub use band::Band;
+pub use kept::Kept;
 pub use lookout::Lookout;
 pub use reason::{Reason, ReasonCode};
 pub use site::{Action, Served, SiteState, State};

@@ -4,9 +4,8 @@ use serde::Serialize;
 
 use super::realm::{Item, Realm, Scope};
 use super::{Call, Operation, Resource, aside, timestamp};
-use crate::admin::Sources;
 use crate::admin::problem::{Answer, Problem, json};
-use crate::overview::{Alert, Severity};
+use crate::overview::{Alert, Overview, Severity};
 
 /// `alerts`
 pub(super) static RESOURCE: Resource = Resource {
@@ -28,15 +27,15 @@ struct Entry {
     mend: &'static str,
 }
 
-impl From<Alert> for Entry {
-    fn from(alert: Alert) -> Self {
+impl From<&Alert> for Entry {
+    fn from(alert: &Alert) -> Self {
         Self {
             code: alert.code.as_str(),
             severity: alert.severity().word(),
             mend: alert.mend.word(),
-            subject: alert.subject,
-            site: alert.site.map(String::from),
-            text: alert.text,
+            subject: alert.subject.clone(),
+            site: alert.site.as_deref().map(str::to_owned),
+            text: alert.text.clone(),
             since: alert.since.map(timestamp),
         }
     }
@@ -51,20 +50,19 @@ fn list(call: &Call) -> Result<Answer, Problem> {
         })?),
     };
     let limit = call.query.number("limit", MOST)?.unwrap_or(MOST);
-    let wanted = visible(&call.sources, None)
-        .into_iter()
-        .filter(|alert| severity.is_none_or(|severity| alert.severity() == severity));
+    let overview = call.sources.lookout.look();
+    let wanted = visible(&overview, None).filter(|alert| severity.is_none_or(|severity| alert.severity() == severity));
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     Ok(json(&wanted.take(limit).map(Entry::from).collect::<Vec<_>>()))
 }
 
-/// All that are on now, the gravest first; those of sites within a scope, if there is one.
-pub(in crate::admin) fn visible(sources: &Sources, scope: Option<&Scope>) -> Vec<Alert> {
-    let mut alerts = sources.lookout().look().alerts;
-    if let Some(scope) = scope {
-        alerts.retain(|alert| alert.site.as_deref().is_some_and(|site| scope.sees_site(site)));
-    }
-    alerts
+/// All that are on, the gravest first; those of sites within a scope, if there is one.
+pub(in crate::admin) fn visible<'a>(
+    overview: &'a Overview,
+    scope: Option<&'a Scope>,
+) -> impl Iterator<Item = &'a Alert> {
+    let is_seen = |alert: &Alert, scope: &Scope| alert.site.as_deref().is_some_and(|site| scope.sees_site(site));
+    overview.alerts.iter().filter(move |alert| scope.is_none_or(|scope| is_seen(alert, scope)))
 }
 
 /// One for each of as many sites as an edge may have, and then some.

@@ -13,7 +13,7 @@ use crate::admin::Sources;
 use crate::admin::problem::{Answer, Kind, Problem, json};
 use crate::certs::{Circumstances, Flaw, HeldBack, Sites, Verdict, warnings};
 use crate::live::{CertIndex, Provision, RouteTable, ServedCert, Site, ValidationLevel};
-use crate::name::HostPattern;
+use crate::name::{HostPattern, parent};
 use crate::overview::Band;
 
 /// `certificates`
@@ -74,15 +74,20 @@ fn list(call: &Call) -> Result<Answer, Problem> {
         host.map_err(|_| Problem::malformed("host: expected a host name or a wildcard, found something else"))?;
     let band = word(query, "band", &Band::ALL, Band::word)?;
     let (index, routes) = (call.sources.certificates.snapshot(), call.sources.routes.snapshot());
-    let judge = Judge::new(&call.sources, &index, &routes, now());
+    let judge = |found: &[&Arc<ServedCert>]| Judge::new(&call.sources, &index, &routes, found, now());
     let is_wanted = |served: &&Arc<ServedCert>| {
         text.as_deref().is_none_or(|text| is_about(served, text))
             && host.as_ref().is_none_or(|host| is_for(served, host))
-            && band.is_none_or(|band| judge.band(served) == band)
     };
-    let found: Vec<_> = index.certificates().iter().filter(is_wanted).collect();
+    let mut found: Vec<_> = index.certificates().iter().filter(is_wanted).collect();
+    if let Some(band) = band {
+        let judge = judge(&found);
+        found.retain(|served| judge.band(served) == band);
+    }
     let total = found.len();
-    let told: Vec<_> = part.of(found).into_iter().map(|served| judge.told(served)).collect();
+    let part = part.of(found);
+    let judge = judge(&part);
+    let told: Vec<_> = part.into_iter().map(|served| judge.told(served)).collect();
     let mut answer = json(&told);
     answer.headers_mut().insert(TOTAL, total.into());
     Ok(answer)
@@ -107,7 +112,7 @@ fn one(call: &Call) -> Result<Answer, Problem> {
     let (index, routes) = (call.sources.certificates.snapshot(), call.sources.routes.snapshot());
     let served = index.certificates().iter().find(|served| *served.facts.fingerprint == *fingerprint);
     let served = served.ok_or_else(|| not_in_service(&fingerprint))?;
-    Ok(json(&Judge::new(&call.sources, &index, &routes, now()).told(served)))
+    Ok(json(&Judge::new(&call.sources, &index, &routes, &[served], now()).told(served)))
 }
 
 /// The fingerprint in the path, in any spelling that openssl, browsers or we write.
@@ -125,9 +130,9 @@ pub(super) fn not_in_service(fingerprint: &str) -> Problem {
     Problem::new(Kind::NotFound, text)
 }
 
-/// What is to be said of certificates, beside each other and the sites.
+/// What is to be said of some certificates beside the sites.
 pub(super) struct Judge<'a> {
-    serving: HashMap<String, BTreeSet<&'a str>>,
+    serving: HashMap<&'a str, BTreeSet<&'a str>>,
     known: Sites<'a>,
     /// The sites whose certificates renew themselves.
     renewed: HashSet<&'a str>,
@@ -135,13 +140,21 @@ pub(super) struct Judge<'a> {
 }
 
 impl<'a> Judge<'a> {
-    pub(super) fn new(sources: &Sources, index: &CertIndex, routes: &'a RouteTable, now: i64) -> Self {
-        let known = Sites::of(routes.sites().iter().map(Arc::as_ref)).served_by(index);
+    /// Of these certificates, which may be such as are not served yet.
+    pub(super) fn new(
+        sources: &Sources,
+        index: &'a CertIndex,
+        routes: &'a RouteTable,
+        certificates: &[&Arc<ServedCert>],
+        now: i64,
+    ) -> Self {
+        let concerned = concerned(routes, certificates);
+        let known = Sites::of(concerned.iter().copied()).served_by(index);
         let choices = choices::of(sources);
         let source = |site: &Site| choices.get(&*site.name).map_or(site.provision, |choice| choice.certificate);
-        let renewed = routes.sites().iter().filter(|site| source(site) != Provision::Uploaded);
+        let renewed = concerned.iter().filter(|site| source(site) != Provision::Uploaded);
         let renewed = renewed.map(|site| &*site.name).collect();
-        Self { serving: serving(index, routes), known, renewed, now }
+        Self { serving: serving(index, &concerned), known, renewed, now }
     }
 
     /// How near its end is: one that serves nothing but sites whose certificates renew themselves is judged as those are.
@@ -212,13 +225,37 @@ impl From<Flaw> for Warning {
     }
 }
 
+/// The sites that have a host for which one of these certificates is: no other can be served by one, or go by its names.
+fn concerned<'a>(routes: &'a RouteTable, certificates: &[&Arc<ServedCert>]) -> Vec<&'a Site> {
+    // A name leads to the site of the wildcard above it, and a wildcard to all sites beneath.
+    let (mut exact, mut above, mut bases) = (HashSet::new(), HashSet::new(), HashSet::new());
+    for name in certificates.iter().flat_map(|served| &served.names) {
+        match name {
+            HostPattern::Exact(name) => {
+                exact.insert(name.as_str());
+                above.extend(parent(name.as_str()));
+            }
+            HostPattern::Wildcard(base) => {
+                bases.insert(base.as_str());
+            }
+        }
+    }
+    let is_meant = |host: &HostPattern| match host {
+        HostPattern::Exact(name) => {
+            exact.contains(name.as_str()) || parent(name.as_str()).is_some_and(|parent| bases.contains(parent))
+        }
+        HostPattern::Wildcard(base) => above.contains(base.as_str()) || bases.contains(base.as_str()),
+    };
+    routes.sites().iter().map(Arc::as_ref).filter(|site| site.hosts.iter().any(is_meant)).collect()
+}
+
 /// The sites each certificate serves, by fingerprint, in order of their names.
-fn serving<'a>(index: &CertIndex, routes: &'a RouteTable) -> HashMap<String, BTreeSet<&'a str>> {
-    let mut serving: HashMap<String, BTreeSet<&str>> = HashMap::new();
-    for site in routes.sites() {
+fn serving<'a>(index: &'a CertIndex, sites: &[&'a Site]) -> HashMap<&'a str, BTreeSet<&'a str>> {
+    let mut serving: HashMap<&str, BTreeSet<&str>> = HashMap::new();
+    for site in sites {
         let choices = site.hosts.iter().filter_map(|host| index.find_pattern(host));
         for served in choices.flat_map(|choice| choice.iter()) {
-            serving.entry(served.facts.fingerprint.to_string()).or_default().insert(&*site.name);
+            serving.entry(&served.facts.fingerprint).or_default().insert(&site.name);
         }
     }
     serving

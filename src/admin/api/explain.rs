@@ -151,7 +151,7 @@ fn certificate(name: &str, sources: &Sources, site: Option<&Arc<Site>>) -> Optio
     let own = site.and_then(|site| site.hosts.iter().find(|known| known.covers(name)).cloned());
     let pattern = HostPattern::parse(name).ok()?;
     let pattern = own.filter(|_| index.standing_for_pattern(&pattern).is_none()).unwrap_or(pattern);
-    let found = host(&pattern, &index, &Candidates::of(&index), &sources.truth, asked);
+    let found = host(&pattern, &index, &Candidates::of(&index, [&pattern]), &sources.truth, asked);
     let choices = choices::of(sources);
     match site {
         Some(site) => Some(found.chosen_by(site, choices.get(&*site.name))),

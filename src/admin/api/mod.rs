@@ -59,6 +59,7 @@ use self::route::Found;
 use self::route::{Match, Operation, Resource};
 pub(super) use self::route::{Takes, parameters};
 pub(super) use self::sites::TOTAL;
+pub(super) use self::traffic::{Coming, ComingKind, coming};
 use super::problem::{Answer, Kind, Problem};
 use super::rights::{Caller, Right};
 use super::upload::Upload;

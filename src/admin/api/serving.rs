@@ -1,6 +1,6 @@
 //! Which certificate serves a host, why that one, and whether clients are shown it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -99,10 +99,16 @@ pub(super) fn host(
 pub(super) struct Candidates<'a>(HashMap<&'a HostPattern, Vec<&'a Arc<ServedCert>>>);
 
 impl<'a> Candidates<'a> {
-    pub(super) fn of(index: &'a CertIndex) -> Self {
+    /// For these hosts.
+    pub(super) fn of<'h>(index: &'a CertIndex, hosts: impl IntoIterator<Item = &'h HostPattern>) -> Self {
+        let mut meant: HashSet<HostPattern> = HashSet::new();
+        for host in hosts {
+            meant.extend(wildcard_of(host));
+            meant.insert(host.clone());
+        }
         let mut by_name: HashMap<_, Vec<_>> = HashMap::new();
         for served in index.certificates() {
-            for pattern in &served.names {
+            for pattern in served.names.iter().filter(|pattern| meant.contains(pattern)) {
                 by_name.entry(pattern).or_default().push(served);
             }
         }

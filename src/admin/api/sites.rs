@@ -87,12 +87,12 @@ fn scope(call: &Call, id: &str) -> Result<Scope, Problem> {
 /// Those of the sites that are wanted and meant, in their part of the list, and how many there are in all.
 fn entries(sources: &Sources, now: i64, wanted: &Wanted, is_meant: impl Fn(&Site) -> bool) -> (Vec<SiteEntry>, usize) {
     let (index, routes) = (sources.certificates.snapshot(), sources.routes.snapshot());
-    let overview = sources.lookout().look_over(&index, &routes, now);
+    let overview = sources.lookout.look_over(&index, &routes, now);
     let all = routes.sites().iter().zip(&overview.sites);
     let found: Vec<_> = all.filter(|(site, state)| is_meant(site) && wanted.takes(site, state)).collect();
     let total = found.len();
     let part = wanted.part(found);
-    let candidates = Candidates::of(&index);
+    let candidates = Candidates::of(&index, part.iter().flat_map(|(site, _)| &site.hosts));
     let choices = choices::of(sources);
     let host = |site: &Site, pattern: &HostPattern| {
         let asked = Asked { minimum: site.minimum_validation, now };

@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 
-use super::realm::{Item, Realm};
+use super::realm::{Item, Realm, Scope};
 use super::{Call, Operation, Resource, aside, now, timestamp};
+use crate::admin::Sources;
 use crate::admin::problem::{Answer, Problem, json};
 use crate::admin::traffic::Span;
 use crate::certs::{End, IntakeHandle};
@@ -22,7 +23,7 @@ pub(super) static RESOURCE: Resource = Resource {
 
 /// A span of some seconds.
 #[derive(Serialize)]
-struct Entry {
+struct SpanEntry {
     at: String,
     seconds: f64,
     requests: u64,
@@ -34,7 +35,7 @@ struct Entry {
 }
 
 fn traffic(call: &Call) -> Answer {
-    let entry = |Span { at, seconds, counted }: Span| Entry {
+    let entry = |Span { at, seconds, counted }: Span| SpanEntry {
         at: timestamp(at),
         seconds,
         requests: counted.requests,
@@ -49,7 +50,7 @@ fn traffic(call: &Call) -> Answer {
 
 /// Something that comes.
 #[derive(Serialize)]
-struct Coming {
+struct Entry {
     at: String,
     #[serde(rename = "type")]
     kind: &'static str,
@@ -58,36 +59,88 @@ struct Coming {
     site: Option<String>,
 }
 
-/// All ends and renewals from now on for so many days, and what is over already and still serves.
-fn timeline(call: &Call) -> Result<Answer, Problem> {
-    let (now, days) = (now(), call.query.number("days", MOST_DAYS)?.unwrap_or(USUAL_DAYS));
-    let until = now + i64::try_from(days).unwrap_or(0) * DAY;
-    let (index, routes) = (call.sources.certificates.snapshot(), call.sources.routes.snapshot());
-    let overview = call.sources.lookout().look_over(&index, &routes, now);
-    let mut coming: Vec<(i64, &'static str, String)> = Vec::new();
-    for site in &overview.sites {
-        let own_end = if site.source == Provision::Uploaded { "end" } else { "end-of-renewed" };
-        coming.extend(site.not_after.map(|at| (at, own_end, site.name.to_string())));
-        coming.extend(site.renewal.map(|at| (at.max(now), "renewal", site.name.to_string())));
+impl From<Coming> for Entry {
+    fn from(Coming { at, kind, subject }: Coming) -> Self {
+        let site = (!matches!(kind, ComingKind::Object | ComingKind::Elsewhere)).then(|| subject.clone());
+        Self { at: timestamp(at), kind: kind.word(), subject, site }
     }
-    let ledger = call.sources.intake.as_ref().map(IntakeHandle::ledger).unwrap_or_default();
-    let objects = ledger.objects.iter().filter_map(|object| Some((End::of(object, &index, &routes)?.at, object)));
-    coming.extend(objects.map(|(at, object)| (at, OBJECT, object.id.clone())));
-    let watched = overview.elsewhere.iter().filter(|url| url.unwatched.is_none());
-    coming.extend(watched.filter_map(|url| Some((url.seen.as_ref()?.not_after?, ELSEWHERE, url.address()))));
-    coming.retain(|(at, ..)| *at <= until);
-    coming.sort();
-    let told = |(at, kind, subject): (i64, &'static str, String)| {
-        let site = (kind != OBJECT && kind != ELSEWHERE).then(|| subject.clone());
-        Coming { at: timestamp(at), kind, subject, site }
-    };
-    Ok(json(&coming.into_iter().map(told).collect::<Vec<_>>()))
 }
 
-/// What sites show, or nobody does.
-const OBJECT: &str = "object";
-/// What others serve ends.
-const ELSEWHERE: &str = "end-elsewhere";
+fn timeline(call: &Call) -> Result<Answer, Problem> {
+    let days = call.query.number("days", MOST_DAYS)?.unwrap_or(USUAL_DAYS);
+    let coming = coming(&call.sources, None, now(), i64::try_from(days).unwrap_or(0));
+    Ok(json(&coming.into_iter().map(Entry::from).collect::<Vec<_>>()))
+}
+
+/// Something that ends or is to be renewed.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::admin) struct Coming {
+    /// Seconds since the Unix epoch.
+    pub(in crate::admin) at: i64,
+    pub(in crate::admin) kind: ComingKind,
+    /// A site, the id of an object, or the address of what others serve.
+    pub(in crate::admin) subject: String,
+}
+
+/// What comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::admin) enum ComingKind {
+    /// The end of a certificate that somebody has to replace.
+    End,
+    /// The end of one that replaces itself.
+    EndOfRenewed,
+    /// The end of what sites show, or nobody does.
+    Object,
+    /// The end of what others serve.
+    Elsewhere,
+    /// A renewal.
+    Renewal,
+}
+
+impl ComingKind {
+    /// Its name, stable, for programs.
+    const fn word(self) -> &'static str {
+        match self {
+            Self::End => "end",
+            Self::EndOfRenewed => "end-of-renewed",
+            Self::Object => "object",
+            Self::Elsewhere => "end-elsewhere",
+            Self::Renewal => "renewal",
+        }
+    }
+}
+
+/// All ends and renewals from `now` on for so many days, and what is over already and still serves, in the order in which it comes;
+/// within a scope, what is about sites of it.
+pub(in crate::admin) fn coming(sources: &Sources, scope: Option<&Scope>, now: i64, days: i64) -> Vec<Coming> {
+    let until = now + days * DAY;
+    let (index, routes) = (sources.certificates.snapshot(), sources.routes.snapshot());
+    let overview = sources.lookout.look_over(&index, &routes, now);
+    let mut coming: Vec<Coming> = Vec::new();
+    let mut add = |at: i64, kind: ComingKind, subject: &str| {
+        if at <= until {
+            coming.push(Coming { at, kind, subject: subject.to_owned() });
+        }
+    };
+    for site in overview.sites.iter().filter(|site| scope.is_none_or(|scope| scope.sees_site(&site.name))) {
+        let end = if site.source == Provision::Uploaded { ComingKind::End } else { ComingKind::EndOfRenewed };
+        site.not_after.into_iter().for_each(|at| add(at, end, &site.name));
+        site.renewal.into_iter().for_each(|at| add(at.max(now), ComingKind::Renewal, &site.name));
+    }
+    if scope.is_none() {
+        let ledger = sources.intake.as_ref().map(IntakeHandle::ledger).unwrap_or_default();
+        for object in ledger.objects.iter() {
+            End::of(object, &index, &routes).into_iter().for_each(|end| add(end.at, ComingKind::Object, &object.id));
+        }
+        for url in overview.elsewhere.iter().filter(|url| url.unwatched.is_none()) {
+            let end = url.seen.as_ref().and_then(|seen| seen.not_after);
+            end.into_iter().for_each(|at| add(at, ComingKind::Elsewhere, &url.address()));
+        }
+    }
+    coming.sort();
+    coming
+}
+
 /// As long as one plans ahead.
 const USUAL_DAYS: u64 = 90;
 /// Certificates of servers last a year at most.

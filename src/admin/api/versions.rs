@@ -113,7 +113,8 @@ pub(super) fn not_received(why: NotReceived) -> Problem {
 /// What is told of certificates that have come.
 fn told(sources: &Sources, arrivals: &[Arrival]) -> Vec<Arrived> {
     let (index, routes) = (sources.certificates.snapshot(), sources.routes.snapshot());
-    let judge = Judge::new(sources, &index, &routes, now());
+    let certificates: Vec<_> = arrivals.iter().map(|arrival| &arrival.certificate).collect();
+    let judge = Judge::new(sources, &index, &routes, &certificates, now());
     let told = |arrival: &Arrival| Arrived {
         id: arrival.id.clone(),
         certificate: judge.told(&arrival.certificate),

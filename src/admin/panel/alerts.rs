@@ -39,7 +39,7 @@ struct Line {
 async fn list(visit: Visit) -> Result<Answer, Problem> {
     let words = &visit.words().alerts;
     let alerts = aside(&visit.caller, &visit.sources, |alerts| {
-        alerts.into_iter().take(MOST).map(|alert| line(&alert, words)).collect()
+        alerts.iter().take(MOST).map(|alert| line(alert, words)).collect()
     });
     shown(&Alerts { frame: visit.frame(words.title), words, alerts: alerts.await })
 }
@@ -72,9 +72,9 @@ fn line(alert: &Alert, words: &AlertWords) -> Line {
 pub(super) async fn bars(caller: &Caller, sources: &Arc<Sources>, language: Language) -> Vec<Bar> {
     let words = &language.panel().alerts;
     aside(caller, sources, move |alerts| {
-        let of_code = |code: &AlertCode| alerts.iter().filter(|alert| alert.code == *code).collect::<Vec<_>>();
-        let codes = AlertCode::ALL.iter().filter(|code| code.severity() != Severity::Info);
-        codes.map(of_code).filter(|alike| !alike.is_empty()).map(|alike| bar(&alike, words)).collect()
+        // They come sorted by their codes.
+        let alike = alerts.chunk_by(|one, other| one.code == other.code);
+        alike.filter(|alike| alike[0].severity() != Severity::Info).map(|alike| bar(alike, words)).collect()
     })
     .await
 }
@@ -145,10 +145,14 @@ fn told(code: AlertCode, words: &AlertWords) -> fn(usize) -> String {
 async fn aside<T: Send + 'static>(
     caller: &Caller,
     sources: &Arc<Sources>,
-    make: impl FnOnce(Vec<Alert>) -> Vec<T> + Send + 'static,
+    make: impl FnOnce(&[&Alert]) -> Vec<T> + Send + 'static,
 ) -> Vec<T> {
     let (scope, sources) = (api::Scope::of(caller, sources), Arc::clone(sources));
-    let made = tokio::task::spawn_blocking(move || make(api::visible_alerts(&sources, scope.as_ref()))).await;
+    let made = tokio::task::spawn_blocking(move || {
+        let overview = sources.lookout.look();
+        make(&api::visible_alerts(&overview, scope.as_ref()).collect::<Vec<_>>())
+    });
+    let made = made.await;
     made.unwrap_or_else(|error| {
         tracing::error!(%error, "the alerts could not be looked up for a page");
         Vec::new()

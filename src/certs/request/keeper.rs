@@ -70,7 +70,12 @@ impl Requests {
     #[must_use]
     pub fn list(&self) -> Vec<ListedRequest> {
         let cases = self.cases();
-        let mut listed: Vec<ListedRequest> = cases.requests.values().map(|request| cases.listed(request)).collect();
+        let mut renewals: BTreeMap<&str, Vec<&Arc<Request>>> = BTreeMap::new();
+        for renewal in cases.requests.values() {
+            renewals.entry(renewal.renews.as_deref().unwrap_or_default()).or_default().push(renewal);
+        }
+        let of = |request: &Arc<Request>| listed(request, renewals.get(&*request.id).map_or(&[], Vec::as_slice));
+        let mut listed: Vec<ListedRequest> = cases.requests.values().map(of).collect();
         listed.sort_by(|one, other| {
             (other.request.created, &one.request.id).cmp(&(one.request.created, &other.request.id))
         });
@@ -239,12 +244,16 @@ impl Cases {
     pub(super) fn listed(&self, request: &Arc<Request>) -> ListedRequest {
         let renewals: Vec<&Arc<Request>> =
             self.requests.values().filter(|other| other.renews.as_ref() == Some(&request.id)).collect();
-        let completed = renewals.iter().filter(|renewal| !renewal.answers.is_empty()).count();
-        ListedRequest {
-            request: Arc::clone(request),
-            status: RequestStatus::of(request, renewals.len(), completed),
-            renewed_by: renewals.into_iter().max_by_key(|renewal| renewal.created).map(|renewal| renewal.id.clone()),
-        }
+        listed(request, &renewals)
+    }
+}
+
+fn listed(request: &Arc<Request>, renewals: &[&Arc<Request>]) -> ListedRequest {
+    let completed = renewals.iter().filter(|renewal| !renewal.answers.is_empty()).count();
+    ListedRequest {
+        request: Arc::clone(request),
+        status: RequestStatus::of(request, renewals.len(), completed),
+        renewed_by: renewals.iter().max_by_key(|renewal| renewal.created).map(|renewal| renewal.id.clone()),
     }
 }
 

@@ -143,7 +143,17 @@ impl Audit {
     /// [`StoreError`] when the trail cannot be read.
     pub fn lines(&self, after: Option<u64>, limit: usize) -> Result<Vec<Line>, StoreError> {
         let content = self.content()?;
-        let lines = content.split(|octet| *octet == b'\n').filter_map(|line| serde_json::from_slice::<Line>(line).ok());
+        let mut lines = content.split(|octet| *octet == b'\n');
+        let read = |line: &[u8]| serde_json::from_slice::<Line>(line).ok();
+        // Of an intact trail, line by line: what is not asked for is not read.
+        let skipped = after.and_then(|after| usize::try_from(after).ok()).filter(|after| {
+            let next = lines.clone().nth(*after).and_then(read);
+            next.is_some_and(|line| usize::try_from(line.number) == Ok(*after + 1))
+        });
+        if let Some(last) = skipped.and_then(|skipped| skipped.checked_sub(1)) {
+            lines.nth(last);
+        }
+        let lines = lines.filter_map(read);
         match after {
             Some(after) => Ok(lines.filter(|line| line.number > after).take(limit).collect()),
             None => {
