@@ -138,7 +138,7 @@ impl Panel {
             self.spoil()?;
         }
         for number in 0..self.count / 50 {
-            let request = json!({ "sites": [site(number)], "names": [host(number)], "common_name": host(number) });
+            let request = json!({ "request": { "sites": [site(number)], "names": [host(number)] } });
             self.post("/api/v1/requests", "application/json", request.to_string().as_bytes())?;
             let contact =
                 json!({ "name": site(number), "site": site(number), "webhook": { "url": "https://192.0.2.1/" } });

@@ -253,6 +253,7 @@ fn names(parsed: &X509Certificate<'_>) -> Result<Box<[HostPattern]>, Flaw> {
             format!("the certificate is for {shown:?}, which is not a host name"),
             "have the certificate issued again without that name",
         )
+        .about([format!("{shown:?}")])
     };
     let Ok(alternatives) = parsed.subject_alternative_name() else { return Err(bad("a name that cannot be read")) };
     let mut names: Vec<HostPattern> = Vec::new();

@@ -140,6 +140,7 @@ pub(super) fn name_not_allowed(outside: &[String]) -> Flaw {
         format!("this folder may not supply these names: {}", some_of(outside)),
         "put it into the folder that may, or add the names to the hosts of this [[certificates.drop]]",
     )
+    .about([some_of(outside)])
 }
 
 /// A link from somewhere else into a limited folder, or out of one.

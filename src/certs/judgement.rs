@@ -148,6 +148,7 @@ fn of_clients(facts: &CertFacts, now: i64) -> Vec<Flaw> {
                 format!("the certificate is valid for {days} days: when it was issued, browsers took {limit} from public authorities"),
                 "have it issued again for a shorter time; your own authority's may stay",
             )
+            .about([days.to_string(), limit.to_string()])
         }),
     ];
     found.into_iter().flatten().collect()

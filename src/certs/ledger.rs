@@ -52,6 +52,8 @@ pub struct Notice {
     pub reason: String,
     /// What to do.
     pub mend: String,
+    /// What is particular in these words.
+    pub about: Vec<String>,
     /// Seconds since the Unix epoch.
     pub since: i64,
 }
@@ -196,6 +198,7 @@ impl Notices {
                 code: finding.flaw.code,
                 reason: finding.flaw.reason.clone().into_owned(),
                 mend: finding.flaw.mend.clone().into_owned(),
+                about: finding.flaw.about.clone(),
                 since: *since,
             })
             .collect()
@@ -228,7 +231,7 @@ struct Told {
 
 impl Told {
     fn tell(&mut self, file: &Path, finding: &Finding) {
-        let (Flaw { code, reason, mend }, has_room) = (&finding.flaw, self.lines < MOST_LINES);
+        let (Flaw { code, reason, mend, .. }, has_room) = (&finding.flaw, self.lines < MOST_LINES);
         self.lines += 1;
         match finding.state {
             NoticeState::Waiting if has_room => {

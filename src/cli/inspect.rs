@@ -184,7 +184,7 @@ impl Certificate {
 }
 
 impl Remark {
-    fn of(Flaw { code, reason, mend }: &Flaw) -> Self {
+    fn of(Flaw { code, reason, mend, .. }: &Flaw) -> Self {
         Self { verdict: "", file: String::new(), code, reason: reason.to_string(), mend: mend.to_string() }
     }
 

@@ -166,6 +166,7 @@ impl Edge {
             configuration: reloader.standing(),
             audit: audit.clone(),
             elsewhere: elsewhere.clone(),
+            notices: telling::stuck(notices.clone()),
             kept: Kept::default(),
         };
         let reports = reporting::desk(report_terms, (&store, &notices, &people), lookout.clone());

@@ -1,6 +1,7 @@
 //! From what the operator said of notices to how they are told.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
@@ -11,6 +12,7 @@ use crate::notices::{
     Contact, EventKind, Format, MailTerms, NoticeTerms, Notices, Scope, Secret, Watcher, Way, Webhook,
 };
 use crate::outbound::{MailServer, PostAddress};
+use crate::overview::{Stuck, Wrong};
 use crate::store::{Store, StoreError};
 
 /// How notices are told.
@@ -48,6 +50,14 @@ pub fn notices(config: &Config) -> Result<NoticeTerms, Vec<String>> {
         language: config.notices.language,
         public_url: config.admin.public_url.clone(),
         edge: this_machine(),
+    })
+}
+
+/// Why mails wait and do not arrive, once that has lasted.
+pub(super) fn stuck(notices: Notices) -> Stuck {
+    Arc::new(move |now| {
+        let stuck = notices.stuck().filter(|stuck| stuck.since <= now - STUCK_FOR)?;
+        Some(Wrong { text: stuck.text, since: stuck.since })
     })
 }
 
@@ -133,3 +143,6 @@ fn first_line(key: &str, file: &Path) -> Result<Zeroizing<String>, String> {
 fn this_machine() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
+
+/// A mail server that is started anew is nothing to tell of, in seconds.
+const STUCK_FOR: i64 = 300;

@@ -11,6 +11,7 @@ use super::event::{Event, EventKind};
 use super::message::{List, Message};
 use super::terms::NoticeTerms;
 use super::trial::escaped;
+use crate::words::Language;
 use crate::words::mail::{KindWords, MailWords};
 
 /// The message for a contact. `events` is not empty.
@@ -32,7 +33,7 @@ pub(super) fn bulletin(
         let _ = writeln!(html, "<h2>{}</h2>\n<ul>", escaped(heading));
         let shown = part.len().min(room);
         for event in &part[..shown] {
-            let line = line(event, words, now);
+            let line = line(event, contact.language, now);
             let line = if line.is_empty() { line } else { format!(": {line}") };
             let _ = writeln!(text, "- {}{line}", one_line(&event.subject));
             let subject = escaped(&one_line(&event.subject));
@@ -110,7 +111,8 @@ const fn of_kind(words: &MailWords, kind: EventKind) -> &KindWords {
 }
 
 /// What there is to say of one event, on one line; may be empty.
-fn line(event: &Event, words: &MailWords, now: i64) -> String {
+fn line(event: &Event, language: Language, now: i64) -> String {
+    let words = language.mail();
     let mut said = Vec::new();
     if let Some(not_after) = event.not_after {
         let left = not_after - now;
@@ -121,7 +123,7 @@ fn line(event: &Event, words: &MailWords, now: i64) -> String {
         });
     }
     said.extend(event.was_due.map(|was_due| (words.was_due)(&day(was_due))));
-    said.extend(event.detail.as_deref().map(one_line));
+    said.extend(event.detail.as_ref().map(|detail| one_line(detail.of_language(language))));
     said.join("; ")
 }
 
@@ -135,7 +137,7 @@ fn data(events: &[&Event], link: &dyn Fn(&Event) -> Option<String>) -> serde_jso
             "within_days": event.step,
             "not_after": event.not_after.map(moment),
             "renewal_due": event.was_due.map(moment),
-            "detail": event.detail,
+            "detail": event.detail.as_ref().map(|detail| detail.of_language(Language::En)),
             "link": link(event),
         })
     };

@@ -6,7 +6,8 @@ use super::event::EventKind;
 use crate::elsewhere::Foreign;
 use crate::live::Provision;
 use crate::outbound::escaped;
-use crate::overview::{Alert, AlertCode, Mend, Overview, Served, SiteState};
+use crate::overview::{Alert, AlertCode, Mend, Overview, Said, Served, SiteState};
+use crate::words::Language;
 
 /// Something that lasts until somebody does something about it, or it passes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,11 +26,29 @@ pub(super) struct Condition {
     /// Of what is late: when it was due, seconds since the Unix epoch.
     pub(super) was_due: Option<i64>,
     /// What else there is to say.
-    pub(super) detail: Option<String>,
+    pub(super) detail: Option<Detail>,
     /// Where in the panel it is mended.
     pub(super) path: String,
     /// It is over with the certificate of this fingerprint, whatever the clock says meanwhile.
     pub(super) bound: Option<String>,
+}
+
+/// What else there is to say, in each language.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Detail([String; Language::ALL.len()]);
+
+impl Detail {
+    fn of(alert: &Alert) -> Self {
+        Self(Language::ALL.map(|language| {
+            let Said { text, quote } = alert.said(language);
+            Some(text).filter(|text| !text.is_empty()).into_iter().chain(quote).collect::<Vec<_>>().join(": ")
+        }))
+    }
+
+    /// In a language.
+    pub(super) fn of_language(&self, language: Language) -> &str {
+        &self.0[language as usize]
+    }
 }
 
 /// What serves a site.
@@ -136,6 +155,8 @@ fn told(alert: &Alert, sites: &BTreeMap<&str, &SiteState>) -> Option<Condition> 
         | AlertCode::ConfigurationRefused
         | AlertCode::ConfigurationRejected
         | AlertCode::Remark => EventKind::Edge,
+        // No mail tells that mails do not arrive.
+        AlertCode::NoticesStuck => return None,
     };
     let fingerprint = site.and_then(|site| site.fingerprint.as_deref());
     let bound = fingerprint.filter(|_| alert.code == AlertCode::Expired).map(str::to_owned);
@@ -156,7 +177,7 @@ fn told(alert: &Alert, sites: &BTreeMap<&str, &SiteState>) -> Option<Condition> 
         step: None,
         not_after: site.and_then(|site| site.not_after).filter(|_| ended),
         was_due: site.and_then(|site| site.renewal).filter(|_| kind == EventKind::RenewalLate),
-        detail: (!ended || site.is_none()).then(|| alert.text.clone()),
+        detail: (!ended || site.is_none()).then(|| Detail::of(alert)),
         path: match &alert.mend {
             Mend::Site(name) => at_site(name),
             Mend::Certificates => "/certificates".into(),

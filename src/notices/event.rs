@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::condition::Condition;
+use super::condition::{Condition, Detail};
 
 macro_rules! kinds {
     ($($(#[$doc:meta])* $name:ident = $word:literal,)+) => {
@@ -66,7 +66,7 @@ pub(super) struct Event {
     /// When its renewal was due, seconds since the Unix epoch.
     pub(super) was_due: Option<i64>,
     /// What else there is to say.
-    pub(super) detail: Option<String>,
+    pub(super) detail: Option<Detail>,
     /// Where in the panel it is mended.
     pub(super) path: String,
 }

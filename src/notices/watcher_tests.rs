@@ -10,7 +10,7 @@ use crate::live::Provision;
 use crate::mail_address::MailAddress;
 use crate::notices::condition::Condition;
 use crate::notices::{EventKind, Member, NoticeTerms, Way};
-use crate::overview::{Alert, AlertCode, Band, Mend, Reason, ReasonCode, Served, SiteState, State};
+use crate::overview::{Alert, AlertCode, Band, Matter, Mend, Reason, ReasonCode, Served, SiteState, State};
 use crate::words::Language;
 
 /// What there is to see, changed by each test; and who looks.
@@ -108,7 +108,7 @@ fn site(name: &str, source: Provision, fingerprint: &str, days: i64) -> SiteStat
 fn alert(code: AlertCode, subject: &str, site: Option<&str>) -> Alert {
     let mend = site.map_or(Mend::Elsewhere, |site| Mend::Site(site.into()));
     let (subject, text) = (subject.to_owned(), "something; mend it".to_owned());
-    Alert { code, subject, site: site.map(Into::into), text, since: None, mend }
+    Alert { code, subject, site: site.map(Into::into), text, since: None, matter: Matter::Plain, mend }
 }
 
 fn one(to: &str, subject: &str) -> Vec<(String, String)> {
@@ -314,7 +314,8 @@ fn a_bulletin_says_what_happened_in_the_language_of_whoever_reads_it() {
         "Laufen bald ab und erneuern sich nicht selbst\n\n\
          - shop.example: läuft binnen 6 Tagen ab, am 2026-11-28\n  https://edge.example/sites/shop\n\n\
          Nicht rechtzeitig erneuert\n\n\
-         - <b>evil</b>  Bcc: x@y.example: war fällig am 2026-11-19; something; mend it\n  https://edge.example/sites/other\n\n\
+         - <b>evil</b>  Bcc: x@y.example: war fällig am 2026-11-19; Das Zertifikat hätte vor mehr als einem Tag erneuert werden \
+         sollen\n  https://edge.example/sites/other\n\n\
          -- \nVon Vitrine auf edge-1, für den Kontakt ops. Tage sind in UTC.\n"
     );
     assert!(german.html.contains("&lt;b&gt;evil&lt;/b&gt;") && !german.html.contains("<b>"), "{}", german.html);

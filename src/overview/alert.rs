@@ -1,6 +1,7 @@
 //! What needs somebody: one list, from sites, files, alarms, the configuration and the record.
 
 use super::band::{Band, DAY};
+use super::said::Matter;
 use super::site::{Served, SiteState, State};
 use super::{Known, Wrong};
 use crate::certs::{AlarmCode, NoticeState};
@@ -57,6 +58,8 @@ codes! {
     Unreachable = "unreachable" Warning,
     /// Orders for a site come to nothing again and again.
     OrdersFail = "orders-fail" Warning,
+    /// Mails wait and do not arrive.
+    NoticesStuck = "notices-stuck" Warning,
     /// A file of the drop folder cannot be used.
     FileRejected = "file-rejected" Warning,
     /// Nothing of the configuration as it is written applies.
@@ -106,6 +109,8 @@ pub struct Alert {
     pub site: Option<Box<str>>,
     /// What is the matter and what to do.
     pub text: String,
+    /// What is particular in the text.
+    pub matter: Matter,
     /// Since when, seconds since the Unix epoch; `None`: since a moment that nobody noted.
     pub since: Option<i64>,
     /// Where it is mended.
@@ -167,20 +172,26 @@ pub(super) fn of(known: &Known<'_>, sites: &[SiteState]) -> Vec<Alert> {
         }
         let (code, mend) = of_alarm(alarm.code);
         let wrong = Wrong { text: alarm.message.clone(), since: alarm.since };
-        alerts.push(told_by(code, alarm.code.as_str(), &wrong, mend));
+        alerts.push(told_by(code, alarm.code.as_str(), &wrong, Matter::Alarm(alarm.code), mend));
     }
     for notice in known.ledger.rejected.iter().filter(|notice| notice.state == NoticeState::Rejected) {
         let wrong = Wrong { text: format!("{}; {}", notice.reason, notice.mend), since: notice.since };
-        alerts.push(told_by(AlertCode::FileRejected, &notice.file, &wrong, Mend::Rejected));
+        let matter = Matter::File(notice.code, notice.about.clone());
+        alerts.push(told_by(AlertCode::FileRejected, &notice.file, &wrong, matter, Mend::Rejected));
     }
     let (refused, rejected) = (&known.configuration.refused, &known.configuration.rejected);
     let lines = refused.iter().map(|line| (AlertCode::ConfigurationRefused, line));
     for (code, line) in lines.chain(rejected.iter().map(|line| (AlertCode::ConfigurationRejected, line))) {
         let wrong = Wrong { text: line.text.clone(), since: line.since };
-        alerts.push(told_by(code, CONFIGURATION, &wrong, Mend::Elsewhere));
+        alerts.push(told_by(code, CONFIGURATION, &wrong, Matter::Quoted(line.text.clone()), Mend::Elsewhere));
     }
     if let Some(wrong) = &known.audit {
-        alerts.push(told_by(AlertCode::AuditUnwritten, "audit.jsonl", wrong, Mend::Elsewhere));
+        let matter = Matter::Quoted(wrong.text.clone());
+        alerts.push(told_by(AlertCode::AuditUnwritten, "audit.jsonl", wrong, matter, Mend::Elsewhere));
+    }
+    if let Some(wrong) = &known.notices {
+        let matter = Matter::Quoted(wrong.text.clone());
+        alerts.push(told_by(AlertCode::NoticesStuck, "notices", wrong, matter, Mend::Elsewhere));
     }
     alerts.extend(known.elsewhere.iter().filter_map(|url| of_foreign(url, known.now)));
     // Of the same code, sites stay in the order of the configuration.
@@ -188,8 +199,9 @@ pub(super) fn of(known: &Known<'_>, sites: &[SiteState]) -> Vec<Alert> {
     alerts
 }
 
-fn told_by(code: AlertCode, subject: &str, wrong: &Wrong, mend: Mend) -> Alert {
-    Alert { code, subject: subject.to_owned(), site: None, text: wrong.text.clone(), since: Some(wrong.since), mend }
+fn told_by(code: AlertCode, subject: &str, wrong: &Wrong, matter: Matter, mend: Mend) -> Alert {
+    let (subject, text) = (subject.to_owned(), wrong.text.clone());
+    Alert { code, subject, site: None, text, matter, since: Some(wrong.since), mend }
 }
 
 const fn of_alarm(code: AlarmCode) -> (AlertCode, Mend) {
@@ -235,56 +247,62 @@ fn of_foreign(url: &Foreign, now: i64) -> Option<Alert> {
         ),
         _ => return None,
     };
+    let matter = Matter::Foreign(days, seen.detail.clone().filter(|_| state != ForeignState::Expired));
     let since = if state == ForeignState::Expired { seen.not_after } else { seen.since };
-    Some(Alert { code, subject: url.address(), site: None, text, since, mend: Mend::Urls })
+    Some(Alert { code, subject: url.address(), site: None, text, matter, since, mend: Mend::Urls })
 }
 
 fn of_site(site: &SiteState, known: &Known<'_>) -> Vec<Alert> {
     let mut alerts = Vec::new();
-    let mut say = |code: AlertCode, text: String, since: Option<i64>| {
+    let mut say = |code: AlertCode, text: String, matter: Matter, since: Option<i64>| {
         let name = site.name.clone();
         alerts.push(Alert {
             code,
             subject: name.to_string(),
             site: Some(name.clone()),
             text,
+            matter,
             since,
             mend: Mend::Site(name),
         });
     };
     let error = site.last_error.as_deref().unwrap_or("see the site");
+    let quoted = Matter::of(site.last_error.as_deref().unwrap_or_default());
     match site.served {
-        Served::Expired => say(AlertCode::Expired, site.reason.text(), site.not_after),
-        Served::NotYetValid => say(AlertCode::NotYetValid, site.reason.text(), None),
-        Served::Revoked => say(AlertCode::Revoked, site.reason.text(), None),
+        Served::Expired => say(AlertCode::Expired, site.reason.text(), Matter::of(&site.reason.detail), site.not_after),
+        Served::NotYetValid => say(AlertCode::NotYetValid, site.reason.text(), Matter::Plain, None),
+        Served::Revoked => say(AlertCode::Revoked, site.reason.text(), Matter::Plain, None),
         _ => {}
     }
     for (wrong, code) in [(known.mismatches, AlertCode::ServedOtherwise), (known.not_shown, AlertCode::NotShown)] {
         if let Some(wrong) = wrong.get(&site.label) {
-            say(code, wrong.text.clone(), Some(wrong.since));
+            say(code, wrong.text.clone(), Matter::Plain, Some(wrong.since));
         }
     }
     if site.is_late {
         let text = format!("the certificate should have been renewed more than a day ago: {error}");
-        say(AlertCode::RenewalLate, text, site.renewal.map(|at| at + DAY));
+        say(AlertCode::RenewalLate, text, quoted, site.renewal.map(|at| at + DAY));
     } else if site.failures >= MANY {
-        say(AlertCode::OrdersFail, format!("{} orders in a row came to nothing: {error}", site.failures), None);
+        let text = format!("{} orders in a row came to nothing: {error}", site.failures);
+        say(AlertCode::OrdersFail, text, Matter::Failures(site.failures, site.last_error.clone()), None);
     }
     if !site.uncovered.is_empty() && site.state == State::Configure {
         let text = format!("no certificate serves {}; bring one, or have it ordered", site.uncovered.join(", "));
-        say(AlertCode::NoCertificate, text, None);
+        say(AlertCode::NoCertificate, text, Matter::Hosts(site.uncovered.clone()), None);
     }
     let days = site.days_left.unwrap_or_default();
     match site.band {
         Band::Now if site.source == Provision::Uploaded => {
-            say(AlertCode::ExpiresNow, format!("the certificate ends in {days} days; bring the next one"), None);
+            let text = format!("the certificate ends in {days} days; bring the next one");
+            say(AlertCode::ExpiresNow, text, Matter::Days(days), None);
         }
         Band::Now if site.source == Provision::Managed && !site.is_late => {
             let text = format!("the certificate ends in {days} days and was not renewed: {error}");
-            say(AlertCode::ExpiresNow, text, None);
+            say(AlertCode::ExpiresNow, text, Matter::NotRenewed(days, site.last_error.clone()), None);
         }
         Band::Soon if site.source == Provision::Uploaded => {
-            say(AlertCode::ExpiresSoon, format!("the certificate ends in {days} days; see to the next one"), None);
+            let text = format!("the certificate ends in {days} days; see to the next one");
+            say(AlertCode::ExpiresSoon, text, Matter::Days(days), None);
         }
         _ => {}
     }

@@ -31,6 +31,7 @@ pub(super) struct Basis {
     pub(super) configuration: Standing,
     pub(super) audit: Option<Wrong>,
     pub(super) elsewhere: Vec<Foreign>,
+    pub(super) notices: Option<Wrong>,
 }
 
 impl Kept {
@@ -68,6 +69,7 @@ impl Basis {
             && self.configuration == other.configuration
             && self.audit == other.audit
             && self.elsewhere == other.elsewhere
+            && self.notices == other.notices
     }
 }
 

@@ -15,6 +15,9 @@ use crate::elsewhere::Elsewhere;
 use crate::live::{CertIndex, Live, RouteTable};
 use crate::store::audit::Audit;
 
+/// Tells at a moment, in seconds since the Unix epoch, why notices are stuck, if they are.
+pub type Stuck = Arc<dyn Fn(i64) -> Option<Wrong> + Send + Sync>;
+
 /// Where one sees everything. Clones see the same.
 #[derive(Clone)]
 pub struct Lookout {
@@ -34,6 +37,8 @@ pub struct Lookout {
     pub audit: Audit,
     /// What others serve and somebody wants to hear of.
     pub elsewhere: Elsewhere,
+    /// Tells why mails wait and do not arrive, if that lasts.
+    pub notices: Stuck,
     /// What was seen last.
     pub kept: Kept,
 }
@@ -59,6 +64,7 @@ impl Lookout {
             configuration: watch::Sender::new(Standing::default()).subscribe(),
             audit: Audit::open(store.clone()),
             elsewhere: Elsewhere::of_nothing(store),
+            notices: Arc::new(|_| None),
             kept: Kept::default(),
         }
     }
@@ -85,6 +91,7 @@ impl Lookout {
             configuration: self.configuration.borrow().clone(),
             audit: self.audit.trouble().map(|trouble| Wrong { text: trouble.text, since: trouble.since }),
             elsewhere: self.elsewhere.list(),
+            notices: (self.notices)(now),
         };
         self.kept.of(basis, now, |basis| {
             Overview::of(&Known {
@@ -98,6 +105,7 @@ impl Lookout {
                 configuration: &basis.configuration,
                 audit: basis.audit.clone(),
                 elsewhere: &basis.elsewhere,
+                notices: basis.notices.clone(),
                 now,
             })
         })

@@ -9,6 +9,7 @@ mod band;
 mod kept;
 mod lookout;
 mod reason;
+mod said;
 mod site;
 #[cfg(test)]
 mod tests;
@@ -19,8 +20,9 @@ use std::sync::Arc;
 pub use alert::{Alert, AlertCode, Mend, Severity};
 pub use band::Band;
 pub use kept::Kept;
-pub use lookout::Lookout;
+pub use lookout::{Lookout, Stuck};
 pub use reason::{Reason, ReasonCode};
+pub use said::{Matter, Said};
 pub use site::{Action, Served, SiteState, State};
 
 use crate::acme::SiteStanding;
@@ -52,6 +54,8 @@ pub struct Known<'a> {
     pub audit: Option<Wrong>,
     /// What others serve and somebody wants to hear of.
     pub elsewhere: &'a [Foreign],
+    /// Why mails wait and do not arrive, if that lasts.
+    pub notices: Option<Wrong>,
     /// Seconds since the Unix epoch.
     pub now: i64,
 }

@@ -25,6 +25,7 @@ struct World {
     not_shown: HashMap<String, Wrong>,
     configuration: Standing,
     audit: Option<Wrong>,
+    notices: Option<Wrong>,
 }
 
 impl World {
@@ -52,6 +53,7 @@ impl World {
             not_shown: HashMap::new(),
             configuration: Standing::default(),
             audit: None,
+            notices: None,
         }
     }
 
@@ -69,6 +71,7 @@ impl World {
             configuration: &self.configuration,
             audit: self.audit.clone(),
             elsewhere: &[],
+            notices: self.notices.clone(),
             now: NOW,
         })
     }
@@ -268,6 +271,7 @@ fn files_alarms_configuration_and_record_alert_too_the_gravest_first() {
         code: "garbage",
         reason: "nothing is in it".into(),
         mend: "copy it again".into(),
+        about: Vec::new(),
         since: NOW,
     };
     world.ledger.rejected = vec![notice(NoticeState::Rejected), notice(NoticeState::Waiting)];
@@ -276,19 +280,21 @@ fn files_alarms_configuration_and_record_alert_too_the_gravest_first() {
     let trouble = || Trouble { text: "vitrine.toml:3: site: wrong".into(), since: NOW };
     world.configuration = Standing { refused: vec![trouble()], rejected: vec![trouble()], ..Standing::default() };
     world.audit = Some(Wrong { text: "the disk is full".into(), since: NOW });
+    world.notices = Some(Wrong { text: "nobody answers".into(), since: NOW });
     let told: Vec<_> =
         world.overview().alerts.iter().map(|alert| (alert.code.as_str(), alert.severity().word())).collect();
     let expected = [
         ("expired", "critical"),
         ("audit-unwritten", "critical"),
         ("alarm", "critical"),
+        ("notices-stuck", "warning"),
         ("file-rejected", "warning"),
         ("configuration-refused", "warning"),
         ("configuration-rejected", "warning"),
         ("remark", "warning"),
     ];
     assert_eq!(told, expected);
-    let rejected = &world.overview().alerts[3];
+    let rejected = &world.overview().alerts[4];
     assert_eq!((&*rejected.subject, &*rejected.text), ("certs/a.pem", "nothing is in it; copy it again"));
     assert_eq!(rejected.mend, Mend::Rejected);
 }

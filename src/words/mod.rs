@@ -12,6 +12,7 @@ pub(crate) mod office;
 pub(crate) mod panel;
 pub(crate) mod people;
 pub(crate) mod report;
+pub(crate) mod said;
 
 use links::LinkWords;
 use mail::MailWords;
@@ -19,6 +20,7 @@ use office::OfficeWords;
 use panel::PanelWords;
 use people::PeopleWords;
 use report::ReportWords;
+use said::SaidWords;
 
 /// A language that all texts there are have been written in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -112,6 +114,14 @@ impl Language {
         match self {
             Self::En => &en::REPORT,
             Self::De => &de::REPORT,
+        }
+    }
+
+    /// What the interface says by codes; `None`: in this language it speaks itself.
+    pub(crate) const fn said(self) -> Option<&'static SaidWords> {
+        match self {
+            Self::En => None,
+            Self::De => Some(&de::SAID),
         }
     }
 

@@ -93,6 +93,7 @@ pub(crate) struct AlertWords {
     pub(crate) orders_fail: fn(usize) -> String,
     pub(crate) unreachable: fn(usize) -> String,
     pub(crate) file_rejected: fn(usize) -> String,
+    pub(crate) notices_stuck: fn(usize) -> String,
     pub(crate) expires_soon: fn(usize) -> String,
     pub(crate) configuration: fn(usize) -> String,
     pub(crate) audit: fn(usize) -> String,

@@ -78,6 +78,7 @@ mod orders_seen;
 mod organisations;
 mod own_listeners;
 mod panel;
+mod panel_words;
 mod plain;
 mod preflight;
 mod probe;

@@ -63,6 +63,8 @@ struct Warning {
     code: &'static str,
     reason: String,
     mend: String,
+    /// What is particular in these words.
+    about: Vec<String>,
 }
 
 /// The certificates of the index that are asked for, best first, with the sites each serves now; all, if nothing is.
@@ -220,8 +222,8 @@ async fn confirm_withdrawal(call: Call) -> Result<Answer, Problem> {
 }
 
 impl From<Flaw> for Warning {
-    fn from(Flaw { code, reason, mend }: Flaw) -> Self {
-        Self { code, reason: reason.into_owned(), mend: mend.into_owned() }
+    fn from(Flaw { code, reason, mend, about }: Flaw) -> Self {
+        Self { code, reason: reason.into_owned(), mend: mend.into_owned(), about }
     }
 }
 

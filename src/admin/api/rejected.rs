@@ -30,6 +30,7 @@ struct Rejected {
     code: &'static str,
     reason: String,
     mend: String,
+    about: Vec<String>,
     since: String,
 }
 
@@ -44,6 +45,7 @@ fn list(sources: &Sources) -> Vec<Rejected> {
         code: notice.code,
         reason: notice.reason.clone(),
         mend: notice.mend.clone(),
+        about: notice.about.clone(),
         since: timestamp(notice.since),
     };
     ledger(sources).rejected.iter().map(entry).collect()
@@ -76,8 +78,7 @@ fn alarms(sources: &Sources) -> Vec<Alarm> {
     let late =
         late.map(|(site, standing)| alarm(RENEWAL_LATE, &lateness(site, standing), standing.renewal.unwrap_or(0)));
     let of_sites = served.chain(hidden).chain(late);
-    let patience = now() - STUCK_FOR;
-    let stuck = sources.notices.stuck().filter(|stuck| stuck.since <= patience);
+    let stuck = (sources.lookout.notices)(now());
     let stuck = stuck.map(|stuck| alarm(NOTICES_STUCK, &stuck.text, stuck.since));
     refused.chain(rejected).chain(of_certificates).chain(of_sites).chain(audit).chain(stuck).collect()
 }
@@ -100,8 +101,6 @@ const NOT_RELOADED: &str = "config-not-reloaded";
 const UNRECORDED: &str = "audit-unwritten";
 /// Nobody hears of what happens by mail.
 const NOTICES_STUCK: &str = "notices-stuck";
-/// A mail server that is started anew is no alarm.
-const STUCK_FOR: i64 = 300;
 /// A managed site's certificate was not renewed in time.
 const RENEWAL_LATE: &str = "renewal-late";
 /// This part of an included file does not apply.

@@ -56,6 +56,7 @@ pub(super) struct FileFlaw {
     code: &'static str,
     reason: String,
     mend: String,
+    about: Vec<String>,
 }
 
 pub(super) async fn upload(call: Call) -> Result<Answer, Problem> {
@@ -240,7 +241,7 @@ pub(super) fn rejected(flaws: Vec<(String, Flaw)>) -> Problem {
 static OPENING: Semaphore = Semaphore::const_new(1);
 
 impl FileFlaw {
-    pub(super) fn of((file, Flaw { code, reason, mend }): (String, Flaw)) -> Self {
-        Self { file, code, reason: reason.into_owned(), mend: mend.into_owned() }
+    pub(super) fn of((file, Flaw { code, reason, mend, about }): (String, Flaw)) -> Self {
+        Self { file, code, reason: reason.into_owned(), mend: mend.into_owned(), about }
     }
 }

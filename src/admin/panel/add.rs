@@ -9,6 +9,7 @@ use super::drafts::Taken;
 use super::frame::Frame;
 use super::moment::day;
 use super::page::{FORM_TOKEN, Page, Visit, document, path, query, read, shown, shown_as};
+use super::said::FlawView;
 use super::standing::{HostView, SiteView};
 use super::trouble::Told;
 use crate::admin::api::{Content, Form};
@@ -67,7 +68,7 @@ async fn judge(visit: Visit) -> Result<Answer, Problem> {
         }
         // What is wrong is told beside the form, to be mended there.
         Err(problem) if matches!(problem.kind(), Kind::Rejected | Kind::Malformed | Kind::Conflict) => {
-            let (flaws, status) = (Told::of(&problem), problem.kind().status());
+            let (flaws, status) = (Told::of(&problem, visit.language), problem.kind().status());
             let trouble = if flaws.is_empty() { problem.detail() } else { words.rejected };
             let trouble = Some(trouble.to_owned());
             shown_as(status, &Add { frame: visit.frame(words.title), words, site, trouble, flaws })
@@ -112,7 +113,7 @@ struct Judgement {
     is_answer: bool,
     certificates: Vec<Arrived>,
     completed: Vec<String>,
-    left_over: Vec<Flaw>,
+    left_over: Vec<FlawView>,
     sites: Vec<Offered>,
 }
 
@@ -120,7 +121,7 @@ struct Judgement {
 struct Judged {
     certificates: Vec<Arrived>,
     completed: Vec<String>,
-    left_over: Vec<Flaw>,
+    left_over: Vec<FlawView>,
 }
 
 #[derive(Deserialize)]
@@ -142,7 +143,7 @@ pub(super) struct Certificate {
     band: String,
     level: Option<String>,
     verdict: String,
-    pub(super) warnings: Vec<Flaw>,
+    pub(super) warnings: Vec<FlawView>,
 }
 
 impl Certificate {
@@ -158,14 +159,6 @@ impl Certificate {
         let above = host.host.split_once('.').map(|(_, above)| format!("*.{above}"));
         self.names.iter().any(|name| *name == host.host || above.as_deref() == Some(name))
     }
-}
-
-#[derive(Deserialize)]
-pub(super) struct Flaw {
-    #[serde(default)]
-    file: String,
-    pub(super) reason: String,
-    pub(super) mend: String,
 }
 
 /// A site that could be served.

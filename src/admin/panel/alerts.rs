@@ -32,19 +32,21 @@ struct Line {
     severity: &'static str,
     subject: String,
     text: String,
+    quote: Option<String>,
     since: String,
     mend: Option<(String, &'static str)>,
 }
 
 async fn list(visit: Visit) -> Result<Answer, Problem> {
-    let words = &visit.words().alerts;
-    let alerts = aside(&visit.caller, &visit.sources, |alerts| {
-        alerts.iter().take(MOST).map(|alert| line(alert, words)).collect()
+    let (words, language) = (&visit.words().alerts, visit.language);
+    let alerts = aside(&visit.caller, &visit.sources, move |alerts| {
+        alerts.iter().take(MOST).map(|alert| line(alert, language)).collect()
     });
     shown(&Alerts { frame: visit.frame(words.title), words, alerts: alerts.await })
 }
 
-fn line(alert: &Alert, words: &AlertWords) -> Line {
+fn line(alert: &Alert, language: Language) -> Line {
+    let (words, said) = (&language.panel().alerts, alert.said(language));
     let (class, severity) = match alert.severity() {
         Severity::Critical => ("bad", words.critical),
         Severity::Warning => ("soon", words.warning),
@@ -62,7 +64,8 @@ fn line(alert: &Alert, words: &AlertWords) -> Line {
         class,
         severity,
         subject: alert.subject.clone(),
-        text: alert.text.clone(),
+        text: said.text,
+        quote: said.quote,
         since: alert.since.map(written).unwrap_or_default(),
         mend: mend.map(|text| (link(&alert.mend), text)),
     }
@@ -134,6 +137,7 @@ fn told(code: AlertCode, words: &AlertWords) -> fn(usize) -> String {
         AlertCode::NoCertificate => words.no_certificate,
         AlertCode::Unreachable => words.unreachable,
         AlertCode::OrdersFail => words.orders_fail,
+        AlertCode::NoticesStuck => words.notices_stuck,
         AlertCode::FileRejected => words.file_rejected,
         AlertCode::ConfigurationRefused | AlertCode::ConfigurationRejected => words.configuration,
         AlertCode::Remark => words.remarks,

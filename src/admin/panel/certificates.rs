@@ -9,6 +9,7 @@ use super::done::Done;
 use super::frame::Frame;
 use super::moment::{day, minute};
 use super::page::{FORM_TOKEN, Page, Visit, path, query, read_counted, secret_document, shown};
+use super::said::FlawView;
 use super::sites::{A_PAGE, Pages};
 use super::standing::band_class;
 use crate::admin::api::Content;
@@ -60,14 +61,8 @@ struct Certificate {
     band: String,
     level: Option<String>,
     verdict: String,
-    warnings: Vec<Warning>,
+    warnings: Vec<FlawView>,
     sites: Vec<String>,
-}
-
-#[derive(Deserialize)]
-struct Warning {
-    reason: String,
-    mend: String,
 }
 
 impl Certificate {

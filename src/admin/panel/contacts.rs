@@ -97,7 +97,7 @@ async fn list(visit: Visit) -> Result<Answer, Problem> {
 async fn page(visit: &Visit, [name, site, mail]: [String; 3], problem: Option<&Problem>) -> Result<Answer, Problem> {
     let (words, contacts) = (&visit.words().contacts, visit.ask("contacts", "").await?);
     let trouble = problem.map(|problem| {
-        let parts = Told::of(problem);
+        let parts = Told::of(problem, visit.language);
         if parts.is_empty() { problem.detail().to_owned() } else { parts.into_iter().map(|part| part.reason).collect() }
     });
     let status = problem.map_or(http::StatusCode::OK, |problem| problem.kind().status());

@@ -22,6 +22,7 @@ mod people;
 mod rejected;
 mod reports;
 mod requests;
+mod said;
 mod site;
 mod sites;
 mod standing;

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use super::frame::Frame;
 use super::moment::minute;
 use super::page::{Page, Visit, shown};
+use super::said::FlawView;
 use crate::admin::problem::{Answer, Problem};
 use crate::words::panel::RejectedWords;
 
@@ -22,11 +23,9 @@ struct Rejected {
 
 #[derive(Deserialize)]
 struct File {
-    file: String,
     state: String,
-    code: String,
-    reason: String,
-    mend: String,
+    #[serde(flatten)]
+    flaw: FlawView,
     since: String,
 }
 

@@ -16,6 +16,7 @@ use super::trouble::Told;
 use crate::admin::api::Content;
 use crate::admin::problem::{Answer, Kind, Problem, see};
 use crate::certs::{Draft, KeyAlgorithm, OrderDraft, RequestKind, ValidationFileDraft};
+use crate::words::Language;
 use crate::words::panel::{PanelWords, RequestsWords};
 
 /// `requests`
@@ -114,6 +115,11 @@ impl Request {
         }
     }
 
+    /// What to do now.
+    fn next_text<'t>(&self, told: &'t str, language: &Language) -> &'t str {
+        language.said().and_then(|words| (words.next)(&self.status)).unwrap_or(told)
+    }
+
     fn is_open(&self) -> bool {
         matches!(self.status.as_str(), "pending" | "renewing") && self.renewed_by.is_none()
     }
@@ -202,7 +208,7 @@ impl Details {
 
 fn details(visit: &Visit, draft: Draft, order: OrderDraft, problem: Option<&Problem>) -> Result<Answer, Problem> {
     let words = &visit.words().requests;
-    let mistakes = problem.map(Told::of).unwrap_or_default();
+    let mistakes = problem.map(|problem| Told::of(problem, visit.language)).unwrap_or_default();
     let trouble = problem.map(|problem| match mistakes.is_empty() {
         true => problem.detail().to_owned(),
         false => words.mistakes.to_owned(),

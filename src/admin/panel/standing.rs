@@ -5,6 +5,7 @@ use serde::Deserialize;
 use super::moment::{day, minute};
 use super::page::path;
 use crate::overview::{Action, Band, ReasonCode, Served, State};
+use crate::words::Language;
 use crate::words::panel::{PanelWords, StandingWords};
 
 /// A site.
@@ -240,6 +241,15 @@ fn reason_text(code: ReasonCode, words: &StandingWords) -> &'static str {
         ReasonCode::RenewalLate => words.renewal_late,
         ReasonCode::RenewalFailed => words.renewal_failed,
         ReasonCode::Serves => words.serves,
+    }
+}
+
+/// What clients are shown, where somebody has looked.
+pub(super) fn seen_text<'t>(told: &'t str, all: &'static PanelWords, language: &Language) -> &'t str {
+    let text = serving_text(told, all);
+    match language.said() {
+        Some(words) if text == told => words.seen_otherwise,
+        _ => text,
     }
 }
 

@@ -2,9 +2,11 @@
 
 use askama::Template;
 use http::header;
+use serde::Deserialize;
 
 use super::frame::Frame;
 use super::page::{Visit, shown_as};
+use super::said::FlawView;
 use crate::admin::problem::{Answer, Kind, Problem};
 use crate::words::Language;
 use crate::words::panel::TroubleWords;
@@ -19,6 +21,8 @@ pub(super) struct Outline {
 struct Trouble {
     frame: Frame,
     detail: String,
+    /// Whether that is the interface's English.
+    is_quoted: bool,
     flaws: Vec<Told>,
     back: String,
 }
@@ -32,14 +36,14 @@ pub(in crate::admin) struct Told {
 
 impl Told {
     /// What a problem has against each file or field.
-    pub(in crate::admin) fn of(problem: &Problem) -> Vec<Self> {
-        let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
-        let told = |one: &serde_json::Value| Self {
-            subject: text(if one["file"].is_null() { &one["field"] } else { &one["file"] }),
-            reason: text(&one["reason"]),
-            mend: text(&one["mend"]),
+    pub(in crate::admin) fn of(problem: &Problem, language: Language) -> Vec<Self> {
+        let told = |one: &serde_json::Value| {
+            let flaw = FlawView::deserialize(one).ok()?;
+            let field = one["field"].as_str().unwrap_or_default();
+            let subject = if flaw.file.is_empty() { field.to_owned() } else { flaw.file.clone() };
+            Some(Self { subject, reason: flaw.reason(&language), mend: flaw.mend(&language) })
         };
-        problem.parts().map(told).collect()
+        problem.parts().filter_map(told).collect()
     }
 }
 
@@ -52,11 +56,12 @@ impl Outline {
     pub(super) fn page(self, problem: &Problem) -> Result<Answer, Problem> {
         let mut frame = self.frame;
         title(problem.kind(), &frame.words.trouble).clone_into(&mut frame.title);
-        let flaws = Told::of(problem);
+        let flaws = Told::of(problem, frame.language);
         let detail =
             if flaws.is_empty() { problem.detail().to_owned() } else { frame.words.trouble.refused.to_owned() };
         let back = if frame.place.starts_with("/sites") { "/sites".to_owned() } else { frame.place.clone() };
-        let mut answer = shown_as(problem.kind().status(), &Trouble { frame, detail, flaws, back })?;
+        let is_quoted = flaws.is_empty() && frame.language.said().is_some();
+        let mut answer = shown_as(problem.kind().status(), &Trouble { frame, detail, is_quoted, flaws, back })?;
         problem.add_field(answer.headers_mut());
         Ok(answer)
     }

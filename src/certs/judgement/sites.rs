@@ -41,11 +41,13 @@ impl SiteDemands<'_> {
             || "does not say what was checked".into(),
             |level| format!("is {}", level.label().to_uppercase()),
         );
-        Some(Flaw::new(
+        let flaw = Flaw::new(
             "validation-too-low",
             format!("the site {} asks for {minimum} (minimum_validation), and the certificate {found}", self.name),
             format!("have one issued with {minimum}, or ask for less in the site's configuration"),
-        ))
+        );
+        let level = level.map(|level| level.label().to_uppercase());
+        Some(flaw.about([self.name.to_owned(), minimum].into_iter().chain(level)))
     }
 }
 
@@ -101,11 +103,12 @@ impl<'s> Sites<'s> {
     /// What is to be said of a certificate for some names of a site of which others have none.
     pub(super) fn uncovered(&self, site: &SiteDemands<'_>) -> Option<Flaw> {
         let uncovered = self.uncovered.get(site.name)?;
-        Some(Flaw::new(
+        let flaw = Flaw::new(
             "site-names-uncovered",
             format!("no certificate covers these names of the site {}: {}", site.name, some_of(uncovered)),
             "have one issued with them, or take them out of the site's hosts; their handshakes are refused until then",
-        ))
+        );
+        Some(flaw.about([site.name.to_owned(), some_of(uncovered)]))
     }
 
     /// The sites that go by some of these names.
@@ -124,6 +127,7 @@ impl<'s> Sites<'s> {
                 format!("no site goes by these names of the certificate: {}", some_of(&unused)),
                 "nothing if that is meant; else add the names to the hosts of a site",
             )
+            .about([some_of(&unused)])
         })
     }
 

@@ -155,6 +155,7 @@ fn strange(found: &[&Arc<Certificate>]) -> Flaw {
         format!("these certificates in it are not kept, since they are none of its issuers: {}", some_of(&found)),
         "leave them out; if its issuer's is missing, send that along: it is at apple.com/certificateauthority",
     )
+    .about([some_of(&found)])
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod office;
 mod panel;
 mod people;
 mod report;
+mod said;
 
 pub(super) use links::LINKS;
 pub(super) use mail::MAIL;
@@ -14,3 +15,4 @@ pub(super) use office::OFFICE;
 pub(super) use panel::PANEL;
 pub(super) use people::PEOPLE;
 pub(super) use report::REPORT;
+pub(super) use said::SAID;

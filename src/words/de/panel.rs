@@ -99,6 +99,7 @@ pub(in crate::words) static PANEL: PanelWords = PanelWords {
             1 => "Bestellungen für 1 Site scheitern immer wieder".into(),
             n => format!("Bestellungen für {n} Sites scheitern immer wieder"),
         },
+        notices_stuck: |_| "Nachrichten kommen nicht an".to_owned(),
         file_rejected: |n| match n {
             1 => "1 Datei wurde abgelehnt".into(),
             n => format!("{n} Dateien wurden abgelehnt"),

@@ -99,6 +99,7 @@ pub(in crate::words) static PANEL: PanelWords = PanelWords {
             1 => "Orders for 1 site keep failing".into(),
             n => format!("Orders for {n} sites keep failing"),
         },
+        notices_stuck: |_| "Notices do not arrive".to_owned(),
         file_rejected: |n| match n {
             1 => "1 file was rejected".into(),
             n => format!("{n} files were rejected"),

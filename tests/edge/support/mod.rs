@@ -22,6 +22,7 @@ mod setup;
 mod talk;
 mod tls;
 mod tls_front;
+mod walk;
 mod websocket;
 
 use std::net::SocketAddr;
@@ -38,6 +39,7 @@ pub(crate) use setup::{Setup, drop_file, replace_file, site};
 pub(crate) use talk::{Stream, Talk, dial, dial_from, is_timeout};
 pub(crate) use tls::{ClientTls, shop_client, shown};
 pub(crate) use tls_front::TlsFront;
+pub(crate) use walk::Walk;
 pub(crate) use websocket::{HANDSHAKE, SWITCHING};
 
 /// Tries until there is something, at most until the deadline; `what` is what did not come.

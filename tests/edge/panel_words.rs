@@ -1,0 +1,100 @@
+//! Pages in German: what the API says by codes and in English is said in German there.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::support::{KeyKind, Origin, Setup, Walk, authority, eventually};
+
+#[test]
+fn no_german_page_says_what_the_api_says_in_english() {
+    let origin = Origin::saying("hello");
+    let mut setup = Setup::new();
+    setup.site(&["late.example"], &[&origin]).site(&["half.example", "www.half.example"], &[&origin]);
+    setup.site(&["new.example"], &[&origin]).site(&["soon.example"], &[&origin]);
+    setup.raw_site(&format!(
+        "[[site]]\nhosts = [\"strict.example\"]\nminimum_validation = \"ev\"\nupstreams = [\"{}\"]\n",
+        origin.url()
+    ));
+    let issued = |names: &[&str], from: i64, until: i64| authority().issue_for(names, KeyKind::Ecdsa, from, until);
+    setup.certificate("late", &issued(&["late.example"], -100, -1));
+    setup.certificate("half", &issued(&["half.example", "unused.example"], -1, 2000));
+    setup.certificate("soon", &issued(&["soon.example"], -1, 100));
+    setup.certificate("strict", &issued(&["strict.example"], -1, 2000));
+    let file = |name: &str, content: &str| fs::write(setup.certs().join(name), content).expect("written");
+    file("garbage.pem", "garbage");
+    file("empty.crt", "");
+    file("alone.key", &issued(&["alone.example"], -1, 100).key);
+    file("alone.crt", &issued(&["waits.example"], -1, 100).chain);
+    let edge = setup.start();
+    eventually("all files", || (edge.api("rejected").len() == 4).then_some(()));
+    eventually("all certificates", || (edge.api("certificates").len() == 4).then_some(()));
+    let made = edge.order_api("POST", "/api/v1/requests", &json!({ "request": { "sites": ["new.example"] } }));
+    assert_eq!(made.status, 201, "{}", made.text());
+
+    let mut english: Vec<String> = Vec::new();
+    for list in ["certificates", "rejected", "alerts", "alarms", "requests", "sites"] {
+        edge.api(list).iter().for_each(|one| gather(one, &mut english));
+    }
+    for expected in ["the certificate is expired", "accepted with warnings", "the file is empty", "asks for EV"] {
+        assert!(english.iter().any(|text| text.contains(expected)), "{expected}: {english:?}");
+    }
+    let pages = Walk::in_language(&edge, "de").0;
+    for kind in ["/certificates/", "/requests/", "/sites/late.example", "/rejected", "/alerts"] {
+        assert!(pages.keys().any(|place| place.starts_with(kind)), "{kind}: {:?}", pages.keys());
+    }
+    let mut shown = String::new();
+    for (place, page) in &pages {
+        assert!(page.status == 200 || page.status == 303, "{place}: {}", page.text());
+        let text = without_quotes(&page.text());
+        for sentence in &english {
+            assert!(!text.contains(sentence.as_str()), "{place} says {sentence:?}");
+        }
+        shown += &text;
+    }
+    for german in [
+        "Das Zertifikat ist abgelaufen",
+        "angenommen mit Warnungen",
+        "Keine Site hat diese Namen des Zertifikats: unused.example",
+        "Kein Zertifikat deckt diese Namen der Site half.example ab: www.half.example",
+        "Die Site strict.example verlangt EV",
+        "Der private Schlüssel wartet auf sein Zertifikat",
+        "Kein Zertifikat deckt new.example ab",
+    ] {
+        assert!(shown.contains(german), "{german}");
+    }
+    // The same in English is there to be found: the walk would see it.
+    let pages = Walk::in_language(&edge, "en").0;
+    let all: String = pages.values().map(|page| without_quotes(&page.text())).collect();
+    assert!(all.contains("the certificate is expired: browsers show a warning instead of the shop"));
+}
+
+/// What the API says in words: not names, codes and times.
+fn gather(value: &Value, texts: &mut Vec<String>) {
+    match value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                match value {
+                    // A single word is a code.
+                    Value::String(text) if WORDS.contains(&name.as_str()) && text.contains(' ') => {
+                        // As pages write it.
+                        let text = text.replace('&', "&#38;").replace('\'', "&#39;").replace('"', "&#34;");
+                        texts.push(text.replace('<', "&#60;").replace('>', "&#62;"));
+                    }
+                    value => gather(value, texts),
+                }
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| gather(item, texts)),
+        _ => {}
+    }
+}
+
+/// Without what is marked as English, which others wrote.
+fn without_quotes(page: &str) -> String {
+    let mut parts = page.split("<q lang=\"en\">");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| text + part.split_once("</q>").map_or("", |(_, rest)| rest))
+}
+
+const WORDS: &[&str] = &["reason", "mend", "text", "message", "verdict", "next", "last_error", "rule"];
