@@ -7,7 +7,7 @@ use super::flaw::Flaw;
 use crate::live::{CertFacts, ServedCert};
 
 pub use minimums::Minimums;
-pub use sites::{SiteDemands, Sites};
+pub use sites::{ABOUT_A_SITE, SiteDemands, Sites};
 
 /// What was decided about a certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -75,7 +75,7 @@ pub use flaw::Flaw;
 pub use folders::{Folder, Folders};
 pub use inspect::{Authority, InspectedFile, Inspection, inspect};
 pub use intake::{Choosing, Intake, IntakeHandle};
-pub use judgement::{Circumstances, Minimums, SiteDemands, Sites, Verdict, warnings};
+pub use judgement::{ABOUT_A_SITE, Circumstances, Minimums, SiteDemands, Sites, Verdict, warnings};
 pub use kept::{Kept, NotFound};
 pub use ledger::{Alarm, HeldBack, Ledger, Loads, Notice, NoticeState};
 pub use library::{Revocation, Source, TurnedDown, Version, verify};

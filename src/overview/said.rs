@@ -76,9 +76,10 @@ impl Alert {
             (AlertCode::ExpiresSoon, Matter::Days(days)) => Some((texts.ends_soon)(*days)),
             (_, Matter::Days(days)) => Some((texts.ends_now)(*days)),
             (_, Matter::NotRenewed(days, _)) => Some((texts.not_renewed)(*days)),
-            (code, Matter::Plain | Matter::Quoted(_) | Matter::Hosts(_) | Matter::Failures(..) | Matter::Foreign(..)) => {
-                plain(code, words).map(str::to_owned)
-            }
+            (
+                code,
+                Matter::Plain | Matter::Quoted(_) | Matter::Hosts(_) | Matter::Failures(..) | Matter::Foreign(..),
+            ) => plain(code, words).map(str::to_owned),
         };
         match text {
             Some(text) => Said { text, quote },

@@ -171,10 +171,15 @@ fn a_request_is_made_left_and_completed_with_what_the_authority_sends() {
 
 /// Goes on a journey through the panel, which is a function in `journeys.mjs`, and gives what it tells at its end.
 pub(crate) fn journey(edge: &Edge, name: &str, told: &Value) -> Value {
+    journey_at(edge.setup.state().join("admin.sock").to_str().expect("a path"), name, told)
+}
+
+/// The same at a socket, or at an address over the network.
+pub(crate) fn journey_at(place: &str, name: &str, told: &Value) -> Value {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let output = Command::new("node")
         .arg(here.join("tests/edge/panel/journeys.mjs"))
-        .args([name, edge.setup.state().join("admin.sock").to_str().expect("a path"), &told.to_string()])
+        .args([name, place, &told.to_string()])
         .env("NODE_PACKAGES", here.join("target/npm"))
         .output()
         .expect("node is there; scripts/test packages installs it");
@@ -184,14 +189,14 @@ pub(crate) fn journey(edge: &Edge, name: &str, told: &Value) -> Value {
 
 /// Waits until the edge shows this certificate in its handshakes.
 #[track_caller]
-fn shows(edge: &Edge, host: &str, expected: &CertificateDer<'_>) {
+pub(crate) fn shows(edge: &Edge, host: &str, expected: &CertificateDer<'_>) {
     eventually("the certificate", || {
         let talk = shop_client().try_open(edge.https, host).ok()?;
         (shown(talk.session()) == *expected).then_some(())
     });
 }
 
-fn openssl(setup: &Setup, arguments: &[&str]) {
+pub(crate) fn openssl(setup: &Setup, arguments: &[&str]) {
     let output = Command::new("openssl").args(arguments).current_dir(setup.folder.path()).output().expect("openssl");
     assert!(output.status.success(), "{}", said(&output.stderr));
 }

@@ -54,6 +54,7 @@ use self::conditions::Conditions;
 pub(super) use self::form::Form;
 use self::query::Query;
 pub(super) use self::query::unescaped_pairs;
+use self::realm::Realm;
 pub(super) use self::realm::Scope;
 use self::route::Found;
 use self::route::{Match, Operation, Resource};
@@ -110,6 +111,22 @@ pub(super) async fn ask(
     let conditions = Conditions::whatever_is_there(operation.method == Method::PATCH);
     let (caller, sources) = (caller.clone(), Arc::clone(sources));
     run(operation, path, Call { caller, sources, query, parameters, content, conditions }).await
+}
+
+/// Whether somebody may do this, as far as that is known before anything is sent. `path` is the one below `/api/v1/`.
+pub(super) async fn lets(caller: &Caller, method: &Method, path: &str, sources: &Arc<Sources>) -> bool {
+    let Ok(Match { operation, parameters }) = find(method, path, path) else { return false };
+    let (query, content, conditions) = (Query::default(), Content::None, Conditions::default());
+    let call = Call { caller: caller.clone(), sources: Arc::clone(sources), query, parameters, content, conditions };
+    caller.may(operation.right) && realm::guard(operation, &call).await.is_ok()
+}
+
+/// Whether there is anything of which somebody may do this: what is not about one thing.
+pub(super) fn offers(caller: &Caller, method: &Method, path: &str) -> bool {
+    let Ok(Match { operation, .. }) = find(method, path, path) else { return false };
+    let is_scoped =
+        matches!(operation.realm, Some(Realm::Open | Realm::List(_) | Realm::Part | Realm::Sent | Realm::Explanation));
+    caller.may(operation.right) && (is_scoped || caller.organisations().is_none())
 }
 
 fn find(method: &Method, path: &str, below: &str) -> Result<Match, Problem> {

@@ -16,6 +16,7 @@ use super::{Call, Conditions, Content, Query, RESOURCES, TOTAL};
 use crate::admin::Sources;
 use crate::admin::problem::{Answer, Kind, Problem, json};
 use crate::admin::rights::{Caller, Right};
+use crate::certs::{ABOUT_A_SITE, Verdict};
 use crate::live::{RouteTable, Site};
 use crate::name::HostPattern;
 
@@ -121,6 +122,11 @@ impl Scope {
     /// Whether a site may be looked at.
     pub(in crate::admin) fn sees_site(&self, site: &str) -> bool {
         self.seen.contains(site)
+    }
+
+    /// Whether something of a site may be changed.
+    pub(in crate::admin) fn changes_site(&self, site: &str) -> bool {
+        self.changed.contains(site)
     }
 
     /// Whether something that is for these sites and names may be looked at: one of them is theirs.
@@ -270,6 +276,16 @@ fn is_theirs(found: &Value, item: Item, scope: &Scope) -> bool {
 fn redact(found: &mut Value, scope: &Scope) {
     if let Some(sites) = found.get_mut("sites").and_then(Value::as_array_mut) {
         sites.retain(|site| site.as_str().is_none_or(|site| scope.sees_site(site)));
+    }
+    if let Some(warnings) = found.get_mut("warnings").and_then(Value::as_array_mut) {
+        let is_about = |warning: &Value| {
+            let code = warning["code"].as_str().filter(|code| ABOUT_A_SITE.contains(code));
+            code.and_then(|_| warning["about"][0].as_str().map(str::to_owned))
+        };
+        warnings.retain(|warning| is_about(warning).is_none_or(|site| scope.sees_site(&site)));
+        if warnings.is_empty() && found["verdict"] == Verdict::AcceptedWithWarnings.words() {
+            found["verdict"] = Verdict::Accepted.words().into();
+        }
     }
 }
 

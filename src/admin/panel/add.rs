@@ -51,6 +51,7 @@ struct Add {
 }
 
 async fn ask(visit: Visit) -> Result<Answer, Problem> {
+    visit.demand(&Method::POST, "certificates")?;
     let words = &visit.words().add;
     let site = visit.asked("site").to_owned();
     shown(&Add { frame: visit.frame(words.title), words, site, trouble: None, flaws: Vec::new() })
@@ -173,7 +174,7 @@ async fn judgement(visit: Visit) -> Result<Answer, Problem> {
     let Taken { form, request } = visit.drafts.look(&visit.caller.name(), &draft)?;
     let judged = visit.order(Method::POST, "certificates", "dry_run=true", Content::Form(form)).await?;
     let Judged { certificates, completed, left_over } = read(judged).await?;
-    let wanted = visit.asked("site");
+    let (wanted, reach) = (visit.asked("site"), visit.reach());
     let mut sites: Vec<Offered> = Vec::new();
     let names = certificates.iter().flat_map(|arrived| &arrived.certificate.names).take(MOST_NAMES);
     for name in names {
@@ -181,7 +182,10 @@ async fn judgement(visit: Visit) -> Result<Answer, Problem> {
         let found: Vec<SiteView> = visit.ask("sites", &query(&[("q", text), ("limit", MOST_SITES)])).await?;
         for site in found {
             let is_for = |host: &HostView| certificates.iter().any(|arrived| arrived.certificate.is_for(host));
-            if site.hosts.iter().any(is_for) && !sites.iter().any(|known| known.site.name == site.name) {
+            if reach.changes(&site.name)
+                && site.hosts.iter().any(is_for)
+                && !sites.iter().any(|known| known.site.name == site.name)
+            {
                 // Where uploaded certificates serve, the best does by itself.
                 let is_ticked = site.name == wanted && site.certificate.effective != "uploaded";
                 sites.push(Offered { site, is_ticked });

@@ -14,7 +14,6 @@ use super::sites::{A_PAGE, Pages};
 use super::standing::band_class;
 use crate::admin::api::Content;
 use crate::admin::problem::{Answer, Kind, Problem};
-use crate::admin::rights::Right;
 use crate::overview::Band;
 use crate::words::panel::{CertificatesWords, PanelWords};
 
@@ -41,6 +40,7 @@ struct Certificates {
     told: String,
     pages: Pages,
     objects: Vec<Object>,
+    may_add: bool,
 }
 
 #[derive(Deserialize)]
@@ -135,8 +135,9 @@ async fn list(visit: Visit) -> Result<Answer, Problem> {
         true => all.certificates.none.to_owned(),
         false => (all.frame.shown_of)(pages.first, pages.last, total),
     };
-    let frame = visit.frame(all.certificates.title);
-    shown(&Certificates { frame, words: &all.certificates, all, text, band, certificates, told, pages, objects })
+    let (frame, words) = (visit.frame(all.certificates.title), &all.certificates);
+    let may_add = visit.offers(&Method::POST, "certificates");
+    shown(&Certificates { frame, words, all, text, band, certificates, told, pages, objects, may_add })
 }
 
 #[derive(Template)]
@@ -147,6 +148,7 @@ struct One {
     certificate: Certificate,
     versions: Vec<Version>,
     may_export: bool,
+    may_change: bool,
 }
 
 #[derive(Deserialize)]
@@ -195,9 +197,11 @@ async fn one(visit: Visit) -> Result<Answer, Problem> {
         Err(problem) if matches!(problem.kind(), Kind::NotFound | Kind::Conflict) => Vec::new(),
         Err(problem) => return Err(problem),
     };
-    let (words, may_export) = (&visit.words().certificates, visit.caller.may(Right::Export));
+    let words = &visit.words().certificates;
+    let may_export = visit.may(Method::POST, &format!("{place}/export")).await;
+    let may_change = visit.may(Method::DELETE, &place).await;
     let frame = visit.frame(certificate.title());
-    shown(&One { frame, words, certificate, versions, may_export })
+    shown(&One { frame, words, certificate, versions, may_export, may_change })
 }
 
 /// Where the API has it.

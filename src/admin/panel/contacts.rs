@@ -34,6 +34,7 @@ struct Contacts {
     site: String,
     mail: String,
     trouble: Option<String>,
+    may_change: bool,
 }
 
 /// A contact as the API tells of it.
@@ -101,7 +102,8 @@ async fn page(visit: &Visit, [name, site, mail]: [String; 3], problem: Option<&P
         if parts.is_empty() { problem.detail().to_owned() } else { parts.into_iter().map(|part| part.reason).collect() }
     });
     let status = problem.map_or(http::StatusCode::OK, |problem| problem.kind().status());
-    shown_as(status, &Contacts { frame: visit.frame(words.title), words, contacts, name, site, mail, trouble })
+    let (frame, may_change) = (visit.frame(words.title), visit.offers(&Method::POST, "contacts"));
+    shown_as(status, &Contacts { frame, words, contacts, name, site, mail, trouble, may_change })
 }
 
 /// A contact to be made; what is empty is left out.

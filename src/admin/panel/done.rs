@@ -31,6 +31,8 @@ deeds! {
     Ordered = "ordered" ordered,
     /// A file is shown.
     Shown = "shown" shown,
+    /// A file is shown no more.
+    Hidden = "hidden" hidden,
     /// A certificate came.
     Added = "added" added,
     /// An earlier version serves again.

@@ -1,5 +1,7 @@
 //! What stands around each page: where one is, what needs attention, who one is.
 
+use http::Method;
+
 use super::assets::{ASSETS, Assets};
 use super::done::Done;
 use super::page::Visit;
@@ -55,7 +57,12 @@ impl Frame {
             title,
             assets: &ASSETS,
             place: visit.place.clone(),
-            entries: NAVIGATION.iter().map(entry).chain(office(visit)).collect(),
+            entries: NAVIGATION
+                .iter()
+                .filter(|place| visit.offers(&place.asks.0, place.asks.1))
+                .map(entry)
+                .chain(office(visit))
+                .collect(),
             alerts: visit.alerts.clone(),
             notice: Done::of(visit.asked("done"), &words.done),
             form_token: visit.caller.form_token().map(str::to_owned),
@@ -72,17 +79,17 @@ impl Frame {
 
 /// What the navigation has, in its order.
 const NAVIGATION: &[Place] = &[
-    Place { path: "/sites", text: |words| words.sites.title },
-    Place { path: "/certificates", text: |words| words.certificates.title },
-    Place { path: "/certificates/add", text: |words| words.add.title },
-    Place { path: "/requests", text: |words| words.requests.title },
-    Place { path: "/timeline", text: |words| words.timeline.title },
-    Place { path: "/reports", text: |words| words.reports.title },
-    Place { path: "/traffic", text: |words| words.traffic.title },
-    Place { path: "/contacts", text: |words| words.contacts.title },
-    Place { path: "/alerts", text: |words| words.alerts.title },
-    Place { path: "/rejected", text: |words| words.rejected.title },
-    Place { path: "/audit", text: |words| words.audit.title },
+    Place { path: "/sites", asks: (Method::GET, "sites"), text: |words| words.sites.title },
+    Place { path: "/certificates", asks: (Method::GET, "certificates"), text: |words| words.certificates.title },
+    Place { path: "/certificates/add", asks: (Method::POST, "certificates"), text: |words| words.add.title },
+    Place { path: "/requests", asks: (Method::GET, "requests"), text: |words| words.requests.title },
+    Place { path: "/timeline", asks: (Method::GET, "timeline"), text: |words| words.timeline.title },
+    Place { path: "/reports", asks: (Method::GET, "reports"), text: |words| words.reports.title },
+    Place { path: "/traffic", asks: (Method::GET, "traffic"), text: |words| words.traffic.title },
+    Place { path: "/contacts", asks: (Method::GET, "contacts"), text: |words| words.contacts.title },
+    Place { path: "/alerts", asks: (Method::GET, "alerts"), text: |words| words.alerts.title },
+    Place { path: "/rejected", asks: (Method::GET, "rejected"), text: |words| words.rejected.title },
+    Place { path: "/audit", asks: (Method::GET, "audit"), text: |words| words.audit.title },
 ];
 
 /// What comes last in it, for whoever may.
@@ -108,5 +115,7 @@ const OFFICE: &[Room] = &[
 /// A page that the navigation leads to.
 struct Place {
     path: &'static str,
+    /// What of the API it takes; whoever may not is not led there.
+    asks: (Method, &'static str),
     text: fn(&PanelWords) -> &'static str,
 }

@@ -87,7 +87,7 @@ async fn opened(visit: &Visit) -> Result<Opened, Problem> {
 
 fn form(visit: &Visit, opened: Opened, problem: Option<&Problem>) -> Result<Answer, Problem> {
     let words = &visit.language.links().hand_in;
-    let flaws = problem.map(Told::of).unwrap_or_default();
+    let flaws = problem.map(|problem| Told::of(problem, visit.language)).unwrap_or_default();
     let trouble = problem.map(|problem| match flaws.is_empty() {
         true => format!("{} {}", words.not_taken, problem.detail()),
         false => words.not_taken.to_owned(),

@@ -16,7 +16,7 @@ use super::frame::{Bar, Frame};
 use crate::admin::Sources;
 use crate::admin::api::{self, Content, Form};
 use crate::admin::problem::{Answer, Kind, Problem, page};
-use crate::admin::rights::Caller;
+use crate::admin::rights::{Caller, Right};
 use crate::outbound::escaped;
 use crate::words::Language;
 use crate::words::panel::PanelWords;
@@ -101,6 +101,30 @@ impl Visit {
         self.form.files(name).filter_map(|file| std::str::from_utf8(file.content).ok()).map(str::trim)
     }
 
+    /// Whether the visitor may have something done, as the API will say.
+    pub(in crate::admin) async fn may(&self, method: Method, path: &str) -> bool {
+        api::lets(&self.caller, &method, path, &self.sources).await
+    }
+
+    /// Whether there is anything of which the visitor may have this done.
+    pub(in crate::admin) fn offers(&self, method: &Method, path: &str) -> bool {
+        api::offers(&self.caller, method, path)
+    }
+
+    /// Refuses a page that is for nothing but having something done which the visitor may not.
+    pub(in crate::admin) fn demand(&self, method: &Method, path: &str) -> Result<(), Problem> {
+        if self.offers(method, path) {
+            return Ok(());
+        }
+        self.caller.demand(Right::Operate)?;
+        Err(Problem::new(Kind::NotAllowed, "this takes a role for the edge; yours is for some organisations"))
+    }
+
+    /// Of which sites something may be changed.
+    pub(in crate::admin) fn reach(&self) -> Reach {
+        Reach { operates: self.caller.may(Right::Operate), scope: api::Scope::of(&self.caller, &self.sources) }
+    }
+
     /// What stands around a page.
     pub(in crate::admin) fn frame(&self, title: impl Into<String>) -> Frame {
         Frame::new(self, title.into())
@@ -126,6 +150,24 @@ impl Visit {
         content: Content,
     ) -> Result<Answer, Problem> {
         api::ask(&self.caller, &method, path, query, content, &self.sources).await
+    }
+}
+
+/// How far a visitor's orders go.
+pub(in crate::admin) struct Reach {
+    operates: bool,
+    scope: Option<api::Scope>,
+}
+
+impl Reach {
+    /// Whether something of this site may be changed.
+    pub(in crate::admin) fn changes(&self, site: &str) -> bool {
+        self.operates && self.scope.as_ref().is_none_or(|scope| scope.changes_site(site))
+    }
+
+    /// Whether it ends at the sites of some organisations.
+    pub(in crate::admin) const fn is_narrow(&self) -> bool {
+        self.scope.is_some()
     }
 }
 

@@ -135,12 +135,14 @@ struct Requests {
     frame: Frame,
     words: &'static RequestsWords,
     requests: Vec<Request>,
+    may_make: bool,
 }
 
 async fn list(visit: Visit) -> Result<Answer, Problem> {
     let words = &visit.words().requests;
     let requests = visit.ask("requests", "").await?;
-    shown(&Requests { frame: visit.frame(words.title), words, requests })
+    let may_make = visit.offers(&Method::POST, "requests");
+    shown(&Requests { frame: visit.frame(words.title), words, requests, may_make })
 }
 
 /// The first step: which sites. The second, once some are chosen or it is said that none is meant: the form.
@@ -154,16 +156,22 @@ async fn begin(visit: Visit) -> Result<Answer, Problem> {
         text: String,
         sites: Vec<SiteView>,
     }
-    let all = visit.words();
+    visit.demand(&Method::POST, "requests")?;
+    let (all, reach) = (visit.words(), visit.reach());
     let chosen: Vec<String> = visit
         .query
         .iter()
         .filter(|(name, value)| name == "site" && !value.is_empty())
         .map(|(_, site)| site.clone())
         .collect();
-    if chosen.is_empty() && visit.asked("step") != "details" {
+    if let Some(foreign) = chosen.iter().find(|site| reach.is_narrow() && !reach.changes(site)) {
+        return Err(Problem::new(Kind::NotAllowed, format!("your role for {foreign} is to look")));
+    }
+    // Whoever acts for some organisations asks for their sites.
+    if chosen.is_empty() && (reach.is_narrow() || visit.asked("step") != "details") {
         let text = visit.asked("q").trim().to_owned();
-        let sites = visit.ask("sites", &query(&[("q", &text), ("limit", MOST_OFFERED)])).await?;
+        let mut sites: Vec<SiteView> = visit.ask("sites", &query(&[("q", &text), ("limit", MOST_OFFERED)])).await?;
+        sites.retain(|site| reach.changes(&site.name));
         return shown(&Choose { frame: visit.frame(all.requests.new), words: &all.requests, all, text, sites });
     }
     let mut names = Vec::new();
@@ -260,12 +268,14 @@ struct One {
     words: &'static RequestsWords,
     request: Request,
     file: ValidationFileDraft,
+    may_change: bool,
 }
 
 async fn one(visit: Visit) -> Result<Answer, Problem> {
     let request: Request = visit.ask(&place(&visit), "").await?;
     let (words, file) = (&visit.words().requests, request.order.validation_file.clone().unwrap_or_default());
-    shown(&One { frame: visit.frame(request.id.clone()), words, request, file })
+    let may_change = visit.may(Method::PATCH, &place(&visit)).await;
+    shown(&One { frame: visit.frame(request.id.clone()), words, request, file, may_change })
 }
 
 /// Where the API has it.

@@ -13,7 +13,7 @@ use super::moment::{day, minute};
 use super::page::{FORM_TOKEN, Page, Visit, document, path, query, shown};
 use super::standing::{SiteView, source_text};
 use crate::admin::api::Content;
-use crate::admin::problem::{Answer, Problem};
+use crate::admin::problem::{Answer, Kind, Problem};
 use crate::live::Provision;
 use crate::words::panel::{PanelWords, SiteWords};
 
@@ -25,6 +25,7 @@ pub(super) static PAGES: &[Page] = &[
     Page::post("sites/{name}/unswitch", &[FORM_TOKEN], |visit| Box::pin(take_back(visit))),
     Page::post("sites/{name}/renew", &[FORM_TOKEN], |visit| Box::pin(renew(visit))),
     Page::post("sites/{name}/proof", &[FORM_TOKEN, "file", "expires"], |visit| Box::pin(bring_proof(visit))),
+    Page::post("sites/{name}/proof/remove", &[FORM_TOKEN, "id"], |visit| Box::pin(remove_proof(visit))),
 ];
 
 #[derive(Template)]
@@ -37,6 +38,10 @@ struct Site {
     ways: Vec<Way>,
     proofs: Vec<Object>,
     contacts: Vec<Contact>,
+    /// Whether the visitor may change something of the site.
+    may_change: bool,
+    /// Whether the visitor may say who is told.
+    may_tell: bool,
 }
 
 /// A way to certificates that a site can be switched to.
@@ -64,7 +69,9 @@ async fn one(visit: Visit) -> Result<Answer, Problem> {
     let all = visit.words();
     let ways = ways(all, &site.certificate.effective);
     let frame = visit.frame(site.name.clone());
-    shown(&Site { frame, words: &all.site, all, site, ways, proofs, contacts })
+    let may_change = visit.may(Method::POST, &format!("sites/{}/choice", path(&[&site.name]))).await;
+    let may_tell = visit.offers(&Method::POST, "contacts");
+    shown(&Site { frame, words: &all.site, all, site, ways, proofs, contacts, may_change, may_tell })
 }
 
 async fn look(visit: &Visit) -> Result<SiteView, Problem> {
@@ -132,7 +139,11 @@ impl Candidate {
 
 /// Shows what would be served; changes nothing.
 async fn preview(visit: Visit) -> Result<Answer, Problem> {
+    visit.demand(&Method::POST, "certificates")?;
     let site = look(&visit).await?;
+    if !visit.reach().changes(&site.name) {
+        return Err(Problem::new(Kind::NotAllowed, "your role for this site is to look"));
+    }
     let all = visit.words();
     let to = provision(visit.asked("to"))?;
     let mut candidates: Vec<Candidate> = Vec::new();
@@ -220,6 +231,13 @@ async fn bring_proof(visit: Visit) -> Result<Answer, Problem> {
     let form = crate::admin::api::Form::of(&parts);
     visit.order(Method::POST, "objects", "", Content::Form(form)).await?;
     Ok(Done::Shown.at(&format!("/sites/{}", path(&[name]))))
+}
+
+/// Has the site show it no more.
+async fn remove_proof(visit: Visit) -> Result<Answer, Problem> {
+    let object = format!("objects/{}", path(&[visit.field("id")?]));
+    visit.order(Method::DELETE, &object, "", Content::None).await?;
+    Ok(Done::Hidden.at(&format!("/sites/{}", path(&[visit.parameter("name")]))))
 }
 
 fn provision(word: &str) -> Result<Provision, Problem> {

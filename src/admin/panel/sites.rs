@@ -4,7 +4,7 @@ use askama::Template;
 
 use super::contacts::{self, Contact};
 use super::frame::Frame;
-use super::page::{Page, Visit, query, read_counted, shown};
+use super::page::{Page, Reach, Visit, query, read_counted, shown};
 use super::standing::SiteView;
 use crate::admin::problem::{Answer, Problem, see};
 use crate::overview::{Band, State};
@@ -25,6 +25,7 @@ struct Sites {
     contacts: Vec<Contact>,
     told: String,
     pages: Pages,
+    reach: Reach,
 }
 
 /// What is looked for.
@@ -80,7 +81,8 @@ async fn list(visit: Visit) -> Result<Answer, Problem> {
         true => all.sites.none.to_owned(),
         false => (all.frame.shown_of)(pages.first, pages.last, total),
     };
-    shown(&Sites { frame: visit.frame(all.sites.title), words: &all.sites, all, sites, filter, contacts, told, pages })
+    let (frame, reach) = (visit.frame(all.sites.title), visit.reach());
+    shown(&Sites { frame, words: &all.sites, all, sites, filter, contacts, told, pages, reach })
 }
 
 /// As many as fit on two screens.

@@ -143,6 +143,9 @@ impl<'s> Sites<'s> {
     }
 }
 
+/// The codes of what is said of a certificate for the sake of one site, whose name comes first among what is particular.
+pub const ABOUT_A_SITE: [&str; 2] = ["validation-too-low", "site-names-uncovered"];
+
 #[cfg(test)]
 mod tests {
     use super::*;

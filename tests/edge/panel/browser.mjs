@@ -24,15 +24,16 @@ function forward(socket) {
 }
 
 export class Panel {
-  constructor(browser, server, shots) {
-    Object.assign(this, { browser, server, shots, origin: `http://127.0.0.1:${server.address().port}`, slowest: 0 });
+  constructor(browser, server, shots, origin) {
+    Object.assign(this, { browser, server, shots, origin });
   }
 
   static async open(socket, shots) {
-    const server = await forward(socket);
+    // Over the network, where one signs in, as an address.
+    const server = socket.startsWith('http://') ? undefined : await forward(socket);
     const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox', '--disable-dev-shm-usage'] });
     if (shots) mkdirSync(shots, { recursive: true });
-    return new Panel(browser, server, shots);
+    return new Panel(browser, server, shots, server ? `http://127.0.0.1:${server.address().port}` : socket);
   }
 
   // A visitor who has never been here.
@@ -73,7 +74,7 @@ export class Panel {
 
   async close() {
     await this.browser.close();
-    this.server.close();
+    this.server?.close();
   }
 }
 

@@ -264,4 +264,97 @@ async function prefilled(panel, { site }) {
   return told;
 }
 
-await run({ tour, upload, apart, paste, rollback, switch: switching, request, answer, prefilled, reports, elsewhere });
+// Whoever signs in, and from then on does everything in that session.
+async function signIn(panel, options, { user, password }) {
+  const page = await panel.visitor(options);
+  await page.goto('/sites');
+  assert.match(page.url(), /\/sign-in/);
+  await page.fill('input[name=user]', user);
+  await page.fill('input[name=password]', password);
+  await page.click('form[action="/sign-in"] button');
+  await page.waitForURL(/\/sites/);
+  return page;
+}
+
+// Goes on with the Tab key alone until something has the focus.
+async function tabTo(page, selector) {
+  for (let presses = 0; presses < 200; presses += 1) {
+    if (await page.evaluate((wanted) => document.activeElement?.matches(wanted), selector)) return;
+    await page.keyboard.press('Tab');
+  }
+  assert.fail(`the Tab key does not lead to ${selector}`);
+}
+
+// A PFX, with the keyboard alone, by somebody who has signed in.
+async function keyboard(panel, { who, file, password }) {
+  const page = await signIn(panel, {}, who);
+  await tabTo(page, 'nav a[href="/certificates/add"]');
+  await page.keyboard.press('Enter');
+  await page.waitForURL(/\/certificates\/add/);
+  await tabTo(page, '#file');
+  const [chooser] = await Promise.all([page.waitForEvent('filechooser'), page.keyboard.press('Enter')]);
+  await chooser.setFiles(file);
+  await tabTo(page, '#password');
+  await page.keyboard.type(password);
+  await tabTo(page, 'main button.main');
+  await page.keyboard.press('Enter');
+  await page.waitForURL(/\/certificates\/add\/[0-9a-f]{32}/);
+  await tabTo(page, 'main button.main');
+  await page.keyboard.press('Enter');
+  await page.waitForURL(/done=added/);
+  assert.deepEqual(page.refused, []);
+}
+
+// What an operator does in a session, without a script: each form holds the session's token.
+async function session(panel, { who, site, proof }) {
+  const page = await signIn(panel, { javaScriptEnabled: false }, who);
+  const notice = async (done) => { await page.waitForURL(new RegExp(`done=${done}`)); return page.innerText('.notice'); };
+  // The file by which Apple sees whose the domain is: put, seen, removed.
+  await page.goto(`/sites/${site}`);
+  await page.setInputFiles('#proof-file', proof);
+  await page.fill('#expires', '2099-12-31');
+  await page.click('form[action$="/proof"] button');
+  await notice('shown');
+  const seen = await page.innerText('#proof ~ p');
+  await panel.shot(page, 'proof');
+  return { seen, url: page.url() };
+}
+
+async function removeProof(panel, { who, site }) {
+  const page = await signIn(panel, { javaScriptEnabled: false }, who);
+  await page.goto(`/sites/${site}`);
+  await page.click('form[action$="/proof/remove"] button');
+  await page.waitForURL(/done=hidden/);
+  return { left: await page.locator('form[action$="/proof/remove"]').count() };
+}
+
+// The certificate with its key, behind a password.
+async function exporting(panel, { who, password }) {
+  const page = await signIn(panel, {}, who);
+  await page.goto('/certificates');
+  await page.click('tbody th a');
+  await page.fill('#password', password);
+  await page.fill('#again', password);
+  const [download] = await Promise.all([page.waitForEvent('download'), page.click('form[action$="/export"] button')]);
+  const chunks = [];
+  for await (const chunk of await download.createReadStream()) chunks.push(chunk);
+  return { name: download.suggestedFilename(), pfx: Buffer.concat(chunks).toString('base64') };
+}
+
+// Somebody who is told by mail: added, tried, removed.
+async function contact(panel, { who, name, mail }) {
+  const page = await signIn(panel, { javaScriptEnabled: false }, who);
+  await page.goto('/contacts');
+  await page.fill('#name', name);
+  await page.fill('#mail', mail);
+  await page.click('form[action="/contacts"] button');
+  await page.waitForURL(/done=contact-made/);
+  await page.click('form[action$="/test"] button');
+  await page.waitForURL(/done=contact-told/);
+  await panel.shot(page, 'contacts');
+  await page.click('form[action$="/remove"] button');
+  await page.waitForURL(/done=contact-removed/);
+  return { left: await page.locator('form[action$="/test"]').count() };
+}
+
+await run({ keyboard, session, removeProof, exporting, contact, tour, upload, apart, paste, rollback, switch: switching, request, answer, prefilled, reports, elsewhere });

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::browser::Browser;
 use super::edge::Edge;
 use super::message::Response;
 use super::talk::Talk;
@@ -34,6 +35,11 @@ impl Walk {
             talk.ask(format!("GET {place} HTTP/1.1\r\n{fields}content-length: 0\r\n\r\n"))
         };
         Self::from("/sites", open)
+    }
+
+    /// What somebody sees who has signed in.
+    pub(crate) fn of(browser: &mut Browser) -> Self {
+        Self::from("/sites", |place| browser.open(place))
     }
 }
 
