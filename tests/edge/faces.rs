@@ -92,7 +92,7 @@ fn every_face_of_the_edge_says_the_same() {
         [("expired", 1), ("expires-now", 1), ("expires-soon", 1), ("file-rejected", 1), ("no-certificate", 2)];
     assert_eq!(codes, counted.map(|(code, count)| (code.to_owned(), count)).into());
     let page = pages["/alerts"].text();
-    for alert in &alerts {
+    for alert in alerts.iter().filter(|alert| alert["code"] != "remark") {
         let (subject, said) = (text(&alert["subject"]), text(&alert["text"]));
         assert!(page.contains(&format!("<th scope=\"row\">{subject}</th><td>{said}</td>")), "{alert}: {page}");
     }

@@ -59,7 +59,7 @@ fn no_german_page_says_what_the_api_says_in_english() {
         "Kein Zertifikat deckt diese Namen der Site half.example ab: www.half.example",
         "Die Site strict.example verlangt EV",
         "Der private Schlüssel wartet auf sein Zertifikat",
-        "Kein Zertifikat deckt new.example ab",
+        "Kein Zertifikat deckt www.half.example ab",
     ] {
         assert!(shown.contains(german), "{german}");
     }
