@@ -1,3 +1,5 @@
+//! A session against a client of rustls, with nothing between them.
+
 use std::io::{IoSlice, Read, Write};
 use std::sync::LazyLock;
 
