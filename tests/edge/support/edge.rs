@@ -237,15 +237,34 @@ pub(crate) fn run(arguments: &[&str], setup: &Setup) -> Output {
         .stderr(Stdio::piped())
         .spawn()
         .expect("it runs");
+    // Read meanwhile: whoever says more than a pipe holds waits for a reader.
+    let said = listen(child.stdout.take().expect("a pipe"));
+    let complained = listen(child.stderr.take().expect("a pipe"));
+    let output = |status| Output {
+        status,
+        stdout: said.join().expect("its words"),
+        stderr: complained.join().expect("its words"),
+    };
     let begun = Instant::now();
-    while child.try_wait().expect("a child").is_none() {
+    loop {
+        if let Some(status) = child.try_wait().expect("a child") {
+            return output(status);
+        }
         if begun.elapsed() > DEADLINE {
             let _ = child.kill();
-            panic!("{arguments:?} goes on running: {:?}", child.wait_with_output());
+            panic!("{arguments:?} goes on running: {:?}", output(child.wait().expect("a child")));
         }
         std::thread::sleep(TICK);
     }
-    child.wait_with_output().expect("its words")
+}
+
+/// All that a stream says, until its end.
+fn listen(mut stream: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
+    std::thread::spawn(move || {
+        let mut said = Vec::new();
+        stream.read_to_end(&mut said).expect("a pipe");
+        said
+    })
 }
 
 /// What a stream has said so far; a line that is no JSON is kept as a string.
