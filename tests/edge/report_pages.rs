@@ -72,7 +72,7 @@ fn each_organisation_gets_a_report_of_its_own_sites_and_whoever_is_there_twice_o
         assert!(!foreign.iter().any(|word| by_address[address].contains(word)), "{}", by_address[address]);
     }
     assert!(
-        by_address["anna@books.example"].contains("of 1 URLs") && by_address["otto@toys.example"].contains("of 2 URLs")
+        by_address["anna@books.example"].contains("of 1 URL,") && by_address["otto@toys.example"].contains("of 2 URLs")
     );
 
     // What else happens to their sites they are told, too.

@@ -76,8 +76,8 @@ pub(in crate::words) static PANEL: PanelWords = PanelWords {
             n => format!("{n} Sites liefern widerrufene Zertifikate aus"),
         },
         served_otherwise: |n| match n {
-            1 => "Bei 1 Site sehen Kunden ein anderes Zertifikat als das veröffentlichte".into(),
-            n => format!("Bei {n} Sites sehen Kunden andere Zertifikate als die veröffentlichten"),
+            1 => "1 Host zeigt ein anderes Zertifikat, als er sollte".into(),
+            n => format!("{n} Hosts zeigen andere Zertifikate, als sie sollten"),
         },
         not_shown: |n| match n {
             1 => "1 Site zeigt ihre Well-known-Datei nicht".into(),

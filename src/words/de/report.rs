@@ -13,9 +13,13 @@ pub(in crate::words) static REPORT: ReportWords = ReportWords {
     opening: |urls, (from, until), made, zone| {
         let days =
             if from == 0 { format!("innerhalb von {until} Tagen") } else { format!("in {from} bis {until} Tagen") };
-        format!("Was abgelaufen ist und was {days} abläuft, von {urls} URLs, Stand {made} ({zone}).")
+        let urls = if urls == 1 { "1 URL".to_owned() } else { format!("{urls} URLs") };
+        format!("Was abgelaufen ist und was {days} abläuft, von {urls}, Stand {made} ({zone}).")
     },
-    unwatched: |urls| format!("{urls} URLs werden nicht überwacht und sind ausgelassen."),
+    unwatched: |urls| match urls {
+        1 => "1 URL wird nicht überwacht und ist ausgelassen.".into(),
+        urls => format!("{urls} URLs werden nicht überwacht und sind ausgelassen."),
+    },
     late: |due| format!("Dieser Bericht war am {due} fällig; da lief der Edge nicht."),
     nothing: "Es ist nichts zu tun. Diese Mail kommt trotzdem: Bleibt sie aus, ist etwas kaputt.",
     heading: |state, count, (from, until)| match state {
@@ -27,6 +31,7 @@ pub(in crate::words) static REPORT: ReportWords = ReportWords {
     heads: ["URL", "Ende", "Tage", "Bemerkung"],
     days: |days| match days {
         1 => "noch 1 Tag".into(),
+        -1 => "seit 1 Tag abgelaufen".into(),
         days if days < 0 => format!("seit {} Tagen abgelaufen", -days),
         days => format!("noch {days} Tage"),
     },

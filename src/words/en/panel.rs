@@ -76,8 +76,8 @@ pub(in crate::words) static PANEL: PanelWords = PanelWords {
             n => format!("{n} sites serve revoked certificates"),
         },
         served_otherwise: |n| match n {
-            1 => "1 site is served another certificate than the published one".into(),
-            n => format!("{n} sites are served other certificates than the published ones"),
+            1 => "1 host shows another certificate than it should".into(),
+            n => format!("{n} hosts show other certificates than they should"),
         },
         not_shown: |n| match n {
             1 => "1 site does not show its well-known file".into(),

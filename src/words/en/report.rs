@@ -12,9 +12,13 @@ pub(in crate::words) static REPORT: ReportWords = ReportWords {
     },
     opening: |urls, (from, until), made, zone| {
         let days = if from == 0 { format!("within {until} days") } else { format!("in {from} to {until} days") };
-        format!("What has expired and what expires {days}, of {urls} URLs, as of {made} ({zone}).")
+        let urls = if urls == 1 { "1 URL".to_owned() } else { format!("{urls} URLs") };
+        format!("What has expired and what expires {days}, of {urls}, as of {made} ({zone}).")
     },
-    unwatched: |urls| format!("{urls} URLs are not watched and left out."),
+    unwatched: |urls| match urls {
+        1 => "1 URL is not watched and left out.".into(),
+        urls => format!("{urls} URLs are not watched and left out."),
+    },
     late: |due| format!("This report was due on {due}; the edge was not running then."),
     nothing: "There is nothing to do. This mail comes all the same: if it stays away, something is broken.",
     heading: |state, count, (from, until)| match state {
@@ -26,6 +30,7 @@ pub(in crate::words) static REPORT: ReportWords = ReportWords {
     heads: ["URL", "End", "Days", "Remark"],
     days: |days| match days {
         1 => "1 day left".into(),
+        -1 => "expired 1 day ago".into(),
         days if days < 0 => format!("expired {} days ago", -days),
         days => format!("{days} days left"),
     },
