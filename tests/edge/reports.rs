@@ -68,7 +68,11 @@ fn what_nobody_wants_to_hear_of_is_left_out_with_a_reason_that_is_on_record() {
     let order = json!({ "watched": false });
     let answer = edge.order_api("POST", "/api/v1/watched/old.example", &order);
     assert_eq!(answer.status, 400, "{}", answer.text());
-    assert!(answer.text().contains("why nobody wants to hear"), "{}", answer.text());
+    assert!(
+        answer.text().contains("reason: is needed: why somebody wants to hear of this URL, or nobody any more"),
+        "{}",
+        answer.text()
+    );
     let told = done(vitrine(&edge, "reports unwatch old.example --reason moved"));
     assert_eq!(told.trim(), "old.example: left out of reports from now on");
     assert!(refused(vitrine(&edge, "reports unwatch other.example --reason moved")).contains("no site has the host"));
