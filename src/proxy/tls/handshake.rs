@@ -17,7 +17,7 @@ use super::own_policy::OwnPolicy;
 use super::policy::{H2, TlsPolicy};
 use super::resolver::Pinned;
 use super::scratch::Scratch;
-use super::tls_stream::TlsStream;
+use super::tls_stream::{Handshake, TlsStream};
 use crate::live::{Cached, CertIndex, Challenges, ServedCert};
 use crate::proxy::socket::Socket;
 use crate::telemetry::{HandshakeFailure, HandshakeKind};
@@ -83,8 +83,10 @@ async fn answer(
         false => None,
     };
     if let Some(config) = answer {
-        let mut stream = TlsStream::new(socket, config, octets, Rc::clone(scratch)).map_err(|error| refused(&error))?;
-        poll_fn(|cx| stream.poll_handshake(cx)).await.map_err(|error| refused(&error))?;
+        let mut handshake =
+            Handshake::new(socket, config, octets, Rc::clone(scratch)).map_err(|error| refused(&error))?;
+        poll_fn(|cx| handshake.poll(cx)).await.map_err(|error| refused(&error))?;
+        let mut stream = handshake.into_stream().map_err(|error| refused(&error))?;
         // It has seen what it wanted; no request is read (RFC 8737 §3).
         let _ = poll_fn(|cx| stream.poll_shutdown(cx)).await;
         return Ok(None);
@@ -104,10 +106,10 @@ async fn answer(
     let own = own.filter(|_| !is_own_check);
     let config = Arc::clone(own.as_ref().map_or(&policy.config, |own| &own.config));
     drop(accepted);
-    let mut stream = TlsStream::new(socket, config, octets, Rc::clone(scratch)).map_err(|error| refused(&error))?;
-    poll_fn(|cx| Pinned::lend(&mut pinned, || stream.poll_handshake(cx))).await.map_err(|error| refused(&error))?;
+    let mut handshake = Handshake::new(socket, config, octets, Rc::clone(scratch)).map_err(|error| refused(&error))?;
+    poll_fn(|cx| Pinned::lend(&mut pinned, || handshake.poll(cx))).await.map_err(|error| refused(&error))?;
 
-    let session = stream.agreed();
+    let session = handshake.agreed();
     let (http2, kind) = (session.alpn_protocol() == Some(H2), kind(session));
     let client_fields = match own.as_ref().filter(|own| own.knows_clients()) {
         Some(own) => introduced(own, session)?,
@@ -116,6 +118,7 @@ async fn answer(
     let Some(certificate) = pinned.and_then(Pinned::taken) else {
         return Err(Refused { reason: HandshakeFailure::Internal, detail: Some("no certificate was taken".into()) });
     };
+    let stream = handshake.into_stream().map_err(|error| refused(&error))?;
     Ok(Some(Accepted { stream, certificate, by_default, http2, kind, own, client_fields }))
 }
 

@@ -101,6 +101,8 @@ pub(super) fn server_config(
     // rustls' session store is one mutex around a list that is searched from the front; tickets need neither.
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.ticketer = ticketer;
+    // For records.rs, which goes on where rustls has agreed on the keys.
+    config.enable_secret_extraction = true;
     Ok(config)
 }
 

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::io;
 
 use rustls::Error;
-use rustls::unbuffered::{EncodeError, EncryptError, InsufficientSizeError};
+use rustls::unbuffered::{EncodeError, InsufficientSizeError};
 
 use crate::proxy::buffer::INSET;
 
@@ -76,7 +76,7 @@ impl Default for Scratch {
     fn default() -> Self {
         Self(RefCell::new(Rooms {
             incoming: vec![0; INCOMING],
-            outgoing: Outgoing { octets: vec![0; INSET + OUTGOING], end: INSET },
+            outgoing: Outgoing { octets: vec![0; BEGIN + OUTGOING], end: BEGIN },
             record: Record(vec![0; INSET + RECORD].into()),
         }))
     }
@@ -84,18 +84,18 @@ impl Default for Scratch {
 
 /// TLS records on their way to the peer.
 pub(super) struct Outgoing {
-    /// As long as the room; the content begins behind the inset.
+    /// As long as the room; the content begins at [`BEGIN`].
     octets: Vec<u8>,
     end: usize,
 }
 
 impl Outgoing {
     pub(super) fn content(&self) -> &[u8] {
-        &self.octets[INSET..self.end]
+        &self.octets[BEGIN..self.end]
     }
 
     pub(super) fn clear(&mut self) {
-        self.end = INSET;
+        self.end = BEGIN;
     }
 
     /// Adds what is in the form it has on the wire.
@@ -105,20 +105,35 @@ impl Outgoing {
         self.end += octets.len();
     }
 
-    /// Adds what `write` puts into the room; it is asked again where it tells that the room was too small.
-    pub(super) fn add_by<E: Wanting>(&mut self, mut write: impl FnMut(&mut [u8]) -> Result<usize, E>) -> Result<(), E> {
+    /// Adds what rustls puts into the room, which is asked again where it tells that the room was too small.
+    pub(super) fn add_by(
+        &mut self,
+        mut write: impl FnMut(&mut [u8]) -> Result<usize, EncodeError>,
+    ) -> Result<(), EncodeError> {
         loop {
             match write(&mut self.octets[self.end..]) {
                 Ok(written) => {
                     self.end += written;
                     return Ok(());
                 }
-                Err(error) => match error.wants() {
-                    Some(room) => self.make_room(room),
-                    None => return Err(error),
-                },
+                Err(EncodeError::InsufficientSize(InsufficientSizeError { required_size })) => {
+                    self.make_room(required_size);
+                }
+                Err(error) => return Err(error),
             }
         }
+    }
+
+    /// Adds so many octets, which `write` puts into the room; where it fails, none.
+    pub(super) fn add_whole<E>(
+        &mut self,
+        octets: usize,
+        write: impl FnOnce(&mut [u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.make_room(octets);
+        write(&mut self.octets[self.end..][..octets])?;
+        self.end += octets;
+        Ok(())
     }
 
     fn make_room(&mut self, room: usize) {
@@ -128,30 +143,9 @@ impl Outgoing {
     }
 }
 
-/// An error that may tell how much room would have been enough.
-pub(super) trait Wanting {
-    /// Octets; `None`: it was something else.
-    fn wants(&self) -> Option<usize>;
-}
-
-impl Wanting for EncodeError {
-    fn wants(&self) -> Option<usize> {
-        match self {
-            Self::InsufficientSize(InsufficientSizeError { required_size }) => Some(*required_size),
-            Self::AlreadyEncoded => None,
-        }
-    }
-}
-
-impl Wanting for EncryptError {
-    fn wants(&self) -> Option<usize> {
-        match self {
-            Self::InsufficientSize(InsufficientSizeError { required_size }) => Some(*required_size),
-            Self::EncryptExhausted => None,
-        }
-    }
-}
-
+/// Half a page from where what is sealed begins, as [`crate::proxy::buffer`] tells: reading and writing at almost the same place of two pages
+/// is slow.
+const BEGIN: usize = INSET + 2048;
 /// The content of the largest record (RFC 8446 §5.1).
 pub(super) const RECORD: usize = 1 << 14;
 /// The largest record, encrypted (RFC 5246 §6.2.3), and the beginning of the next.
