@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::process::Command;
 
 use rustls_pki_types::CertificateDer;
@@ -10,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::support::command::{done, refused, said, vitrine};
 use crate::support::{
-    Browser, Edge, Issued, Origin, PASSWORD, Response, Setup, Talk, authority, eventually, shop_client, shown,
+    self, Browser, Edge, Issued, Origin, PASSWORD, Response, Setup, Talk, authority, eventually, shop_client, shown,
 };
 
 /// Two shops, of which the first has no certificate yet.
@@ -287,15 +286,7 @@ fn the_command_line_makes_and_looks_after_links() {
     assert!(edge.api("certificates").is_empty());
 }
 
-/// Goes on a journey of somebody who has a link, which is a function in `links.mjs`.
+/// Goes on a journey of somebody who has a link.
 fn journey(place: &str, name: &str, told: &Value) -> Value {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let output = Command::new("node")
-        .arg(here.join("tests/edge/panel/links.mjs"))
-        .args([name, place, &told.to_string()])
-        .env("NODE_PACKAGES", here.join("target/npm"))
-        .output()
-        .expect("node is there; scripts/test packages installs it");
-    assert!(output.status.success(), "{name}: {}", said(&output.stderr));
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{name}: {error}: {}", said(&output.stdout)))
+    support::journey("links.mjs", place, name, told)
 }

@@ -1,12 +1,9 @@
 //! Users and organisations, looked after at the panel and with the command line.
 
-use std::path::Path;
-use std::process::Command;
-
 use serde_json::{Value, json};
 
-use crate::support::command::{done, refused, said, vitrine};
-use crate::support::{Browser, Edge, Origin, PASSWORD, Setup};
+use crate::support::command::{done, refused, vitrine};
+use crate::support::{self, Browser, Edge, Origin, PASSWORD, Setup};
 
 fn start(origin: &Origin) -> Edge {
     let mut setup = Setup::shop(origin);
@@ -104,15 +101,7 @@ fn the_command_line_looks_after_organisations() {
     assert!(refused(vitrine(&edge, "organisations show Laden")).contains("there is no organisation"));
 }
 
-/// Goes on a journey of who looks after people, which is a function in `office.mjs`.
+/// Goes on a journey of who looks after people.
 fn journey(edge: &Edge, name: &str, told: &Value) -> Value {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let output = Command::new("node")
-        .arg(here.join("tests/edge/panel/office.mjs"))
-        .args([name, &edge.admin.to_string(), &told.to_string()])
-        .env("NODE_PACKAGES", here.join("target/npm"))
-        .output()
-        .expect("node is there; scripts/test packages installs it");
-    assert!(output.status.success(), "{name}: {}", said(&output.stderr));
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{name}: {error}: {}", said(&output.stdout)))
+    support::journey("office.mjs", &edge.admin.to_string(), name, told)
 }

@@ -3,7 +3,6 @@
 //! `SCREENSHOTS=folder` keeps a picture of every page that is judged.
 
 use std::fs;
-use std::path::Path;
 use std::process::Command;
 
 use rustls_pki_types::CertificateDer;
@@ -11,7 +10,7 @@ use rustls_pki_types::pem::PemObject;
 use serde_json::{Value, json};
 
 use crate::support::command::said;
-use crate::support::{Edge, Origin, Setup, authority, eventually, shop_client, shown};
+use crate::support::{self, Edge, Origin, Setup, authority, eventually, shop_client, shown};
 
 #[test]
 fn every_page_is_for_everybody_and_runs_nothing_that_others_wrote() {
@@ -111,8 +110,7 @@ fn separate_files_and_pasted_text_are_taken_and_an_earlier_version_serves_again(
     let origin = Origin::saying("hello");
     let mut setup = Setup::new();
     setup.site(&["shop.example"], &[&origin]);
-    let [old, new] =
-        [-2, -1].map(|from| authority().issue_for(&["shop.example"], crate::support::KeyKind::Ecdsa, from, 2000));
+    let [old, new] = [-2, -1].map(|from| authority().issue_for(&["shop.example"], support::KeyKind::Ecdsa, from, 2000));
     let edge = setup.start();
     let file = |name: &str, content: &str| {
         let path = edge.setup.folder.path().join(name);
@@ -169,22 +167,9 @@ fn a_request_is_made_left_and_completed_with_what_the_authority_sends() {
     );
 }
 
-/// Goes on a journey through the panel, which is a function in `journeys.mjs`, and gives what it tells at its end.
+/// Goes on a journey of who comes through the socket.
 pub(crate) fn journey(edge: &Edge, name: &str, told: &Value) -> Value {
-    journey_at(edge.setup.state().join("admin.sock").to_str().expect("a path"), name, told)
-}
-
-/// The same at a socket, or at an address over the network.
-pub(crate) fn journey_at(place: &str, name: &str, told: &Value) -> Value {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let output = Command::new("node")
-        .arg(here.join("tests/edge/panel/journeys.mjs"))
-        .args([name, place, &told.to_string()])
-        .env("NODE_PACKAGES", here.join("target/npm"))
-        .output()
-        .expect("node is there; scripts/test packages installs it");
-    assert!(output.status.success(), "{name}: {}", said(&output.stderr));
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{name}: {error}: {}", said(&output.stdout)))
+    support::journey("journeys.mjs", &edge.at_socket(), name, told)
 }
 
 /// Waits until the edge shows this certificate in its handshakes.

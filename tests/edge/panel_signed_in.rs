@@ -6,10 +6,10 @@ use std::process::Command;
 use base64ct::{Base64, Encoding};
 use serde_json::{Value, json};
 
-use crate::panel::{journey_at, openssl, shows};
+use crate::panel::{openssl, shows};
 use crate::support::command::said;
 use crate::support::receiver::Receiver;
-use crate::support::{Edge, Issued, Origin, PASSWORD, Setup, authority};
+use crate::support::{self, Edge, Issued, Origin, PASSWORD, Setup, authority};
 
 #[test]
 fn a_pfx_goes_live_with_the_tab_key_alone() {
@@ -96,7 +96,7 @@ fn user(edge: &Edge, name: &str, role: &str) -> Value {
 
 /// Goes on a journey over the network.
 fn journey(edge: &Edge, name: &str, told: &Value) -> Value {
-    journey_at(&format!("http://{}", edge.admin), name, told)
+    support::journey("journeys.mjs", &edge.over_network(), name, told)
 }
 
 /// The certificate with its key as a PFX file.

@@ -78,6 +78,18 @@ export class Panel {
   }
 }
 
+// Whoever signs in, and from then on does everything in that session.
+export async function signIn(panel, options, { user, password }) {
+  const page = await panel.visitor(options);
+  await page.goto('/sites');
+  assert.match(page.url(), /\/sign-in/);
+  await page.fill('input[name=user]', user);
+  await page.fill('input[name=password]', password);
+  await page.click('form[action="/sign-in"] button');
+  await page.waitForURL(/\/sites/);
+  return page;
+}
+
 // Runs the journey that is asked for: its name, the socket, and what it needs to know, as JSON.
 export async function run(journeys) {
   const [name, socket, told] = process.argv.slice(2);

@@ -1,7 +1,7 @@
 // What people do at the panel, from the first page to the end.
 
 import assert from 'node:assert/strict';
-import { run } from './browser.mjs';
+import { run, signIn } from './browser.mjs';
 
 const PAGES = {
   sites: '/sites',
@@ -262,18 +262,6 @@ async function prefilled(panel, { site }) {
   const told = {};
   for (const field of ['organisation', 'country', 'names']) told[field] = await page.inputValue(`#${field}`);
   return told;
-}
-
-// Whoever signs in, and from then on does everything in that session.
-async function signIn(panel, options, { user, password }) {
-  const page = await panel.visitor(options);
-  await page.goto('/sites');
-  assert.match(page.url(), /\/sign-in/);
-  await page.fill('input[name=user]', user);
-  await page.fill('input[name=password]', password);
-  await page.click('form[action="/sign-in"] button');
-  await page.waitForURL(/\/sites/);
-  return page;
 }
 
 // Goes on with the Tab key alone until something has the focus.
