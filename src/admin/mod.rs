@@ -1,5 +1,6 @@
 //! The operator's door: health, metrics, and what is served, waiting and rejected.
 
+pub(crate) mod answers;
 mod api;
 mod entrance;
 mod failures;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::minimum::Minimum;
 use crate::live::Provision;
 use crate::store::{Expected, Key, Store, StoreError};
 
@@ -14,6 +15,7 @@ pub(super) struct Choices {
     store: Store,
     /// Handed out whole, seldom changed.
     decided: Arc<BTreeMap<String, Choice>>,
+    minimums: Arc<BTreeMap<String, Minimum>>,
 }
 
 /// What the operator decided about a site's certificates while the edge was running. It outranks the configuration.
@@ -71,19 +73,21 @@ pub enum NotChosen {
 impl Choices {
     /// Reads what was decided. What cannot be read is told and does not hold.
     pub(super) fn open(store: Store) -> Result<Self, StoreError> {
-        let mut decided = BTreeMap::new();
+        let (mut decided, mut minimums) = (BTreeMap::new(), BTreeMap::new());
         for name in store.names(&Key::known(&[FOLDER]))? {
             let Some((site, key)) = name.strip_suffix(".json").zip(Key::of(&[FOLDER, &name])) else { continue };
             let Some(item) = store.read(&key)? else { continue };
             match serde_json::from_slice::<Document>(&item.content) {
-                Ok(Document { choice: Some(choice) }) => drop(decided.insert(site.to_owned(), choice)),
-                Ok(Document { choice: None }) => {}
+                Ok(Document { choice, minimum }) => {
+                    decided.extend(choice.map(|choice| (site.to_owned(), choice)));
+                    minimums.extend(minimum.map(|minimum| (site.to_owned(), minimum)));
+                }
                 Err(error) => {
                     tracing::error!(%key, %error, "what was decided about a site cannot be read, and does not hold")
                 }
             }
         }
-        Ok(Self { store, decided: Arc::new(decided) })
+        Ok(Self { store, decided: Arc::new(decided), minimums: Arc::new(minimums) })
     }
 
     /// What was decided about a site.
@@ -96,25 +100,46 @@ impl Choices {
         Arc::clone(&self.decided)
     }
 
+    /// What was decided that every site there is or was asks for.
+    pub(super) fn minimums(&self) -> Arc<BTreeMap<String, Minimum>> {
+        Arc::clone(&self.minimums)
+    }
+
     /// Writes down what was decided; `None` takes it back.
     pub(super) fn decide(&mut self, site: &str, choice: Option<Choice>) -> Result<(), StoreError> {
+        self.write(site, CHOICE, choice.as_ref())?;
+        match choice {
+            Some(choice) => drop(Arc::make_mut(&mut self.decided).insert(site.into(), choice)),
+            None => drop(Arc::make_mut(&mut self.decided).remove(site)),
+        }
+        Ok(())
+    }
+
+    /// Writes down what a site asks for; `None` takes it back.
+    pub(super) fn demand(&mut self, site: &str, minimum: Option<Minimum>) -> Result<(), StoreError> {
+        self.write(site, MINIMUM, minimum.as_ref())?;
+        match minimum {
+            Some(minimum) => drop(Arc::make_mut(&mut self.minimums).insert(site.into(), minimum)),
+            None => drop(Arc::make_mut(&mut self.minimums).remove(site)),
+        }
+        Ok(())
+    }
+
+    /// Leaves what else is written about the site.
+    fn write(&self, site: &str, member: &str, decided: Option<&impl Serialize>) -> Result<(), StoreError> {
         let Some(key) = Key::of(&[FOLDER, &format!("{site}.json")]) else { return Ok(()) };
         let there = self.store.read(&key)?;
         let mut document: Map<String, Value> =
             there.as_ref().and_then(|item| serde_json::from_slice(&item.content).ok()).unwrap_or_default();
-        match choice.as_ref().map(serde_json::to_value) {
-            Some(Ok(choice)) => drop(document.insert(CHOICE.into(), choice)),
-            _ => drop(document.remove(CHOICE)),
+        match decided.map(serde_json::to_value) {
+            Some(Ok(decided)) => drop(document.insert(member.into(), decided)),
+            _ => drop(document.remove(member)),
         }
         if document.is_empty() {
             self.store.delete(&key)?;
         } else {
             let expected = there.map_or(Expected::Nothing, |item| Expected::Still(item.revision));
             self.store.put(&key, &serde_json::to_vec_pretty(&document).unwrap_or_default(), expected)?;
-        }
-        match choice {
-            Some(choice) => drop(Arc::make_mut(&mut self.decided).insert(site.into(), choice)),
-            None => drop(Arc::make_mut(&mut self.decided).remove(site)),
         }
         Ok(())
     }
@@ -124,6 +149,7 @@ impl Choices {
 #[derive(Deserialize)]
 struct Document {
     choice: Option<Choice>,
+    minimum: Option<Minimum>,
 }
 
 /// The words of the configuration.
@@ -148,10 +174,12 @@ mod words {
 
 const FOLDER: &str = "sites";
 const CHOICE: &str = "choice";
+const MINIMUM: &str = "minimum";
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::live::ValidationLevel;
 
     #[test]
     fn a_decision_lasts_and_leaves_what_else_is_written_about_the_site() {
@@ -163,7 +191,13 @@ mod tests {
         let choice = Choice { certificate: Provision::SelfSigned, pinned: vec![], by: "ops".into(), at: 7 };
         choices.decide("shop", Some(choice.clone())).expect("decided");
         assert_eq!(Choices::open(store.clone()).expect("read").decided("shop"), Some(&choice));
+        let minimum = Minimum { level: Some(ValidationLevel::Organisation), by: "ops".into(), at: 8 };
+        choices.demand("shop", Some(minimum.clone())).expect("decided");
+        let both = Choices::open(store.clone()).expect("read");
+        assert_eq!((both.decided("shop"), both.minimums().get("shop")), (Some(&choice), Some(&minimum)));
         choices.decide("shop", None).expect("taken back");
+        assert_eq!(Choices::open(store.clone()).expect("read").minimums().get("shop"), Some(&minimum));
+        choices.demand("shop", None).expect("taken back");
         let left = store.read(&key).expect("readable").expect("there");
         assert_eq!(
             serde_json::from_slice::<Value>(&left.content).expect("JSON"),

@@ -1,6 +1,7 @@
 //! The single writer: looks at the drop folder whenever it may have changed, and publishes what is to be served.
 
 mod choosing;
+mod demanding;
 mod errand;
 mod exporting;
 mod objects;
@@ -19,6 +20,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 pub use choosing::Choosing;
+pub use demanding::Demanding;
 use errand::{Due, Errand, run};
 
 use super::alarms::{AlarmCode, Alarms};
@@ -27,6 +29,7 @@ use super::export::{Export, NotExported};
 use super::folders::Folders;
 use super::ledger::{Alarm, HeldBack, Ledger};
 use super::library::{Library, Version};
+use super::minimum::SiteMinimum;
 use super::objects::Objects;
 use super::ranking::Rule;
 use super::request::Requests;
@@ -70,6 +73,7 @@ impl Intake {
             is_restored: false,
             not_kept: None,
             choices,
+            demanded: Arc::default(),
             self_signed: SelfSigned::new(store, state_directory),
             stand_ins: StandIns::default(),
             gaps: Vec::new(),
@@ -188,6 +192,7 @@ enum Order {
     GoBack(String, oneshot::Sender<Result<Arrival, NotGoneBack>>),
     Delete(String, bool, oneshot::Sender<Result<(), NotDeleted>>),
     Choose(String, Option<Choosing>, oneshot::Sender<Result<SiteChoice, NotChosen>>),
+    Demand(String, Demanding, oneshot::Sender<Result<SiteMinimum, NotChosen>>),
     LocalRoot(oneshot::Sender<Result<String, String>>),
     Object(objects::Errand),
     Revoking(revoking::Errand),
@@ -204,6 +209,8 @@ struct Desk {
     /// Since when the library cannot be written.
     not_kept: Option<i64>,
     choices: Choices,
+    /// The terms that what is asked of certificates was made of.
+    demanded: Arc<Terms>,
     self_signed: SelfSigned,
     stand_ins: StandIns,
     /// What is shown where there is nothing else.
@@ -274,6 +281,7 @@ impl Desk {
                 drop(reply.send(deleted));
             }
             Order::Choose(site, choosing, reply) => drop(reply.send(self.choose(&site, choosing, now))),
+            Order::Demand(site, demanding, reply) => drop(reply.send(self.demand(&site, demanding, now))),
             Order::Object(errand) => self.attend(errand, now),
             Order::Revoking(errand) => self.attend_to_revoked(errand, now),
             Order::LocalRoot(reply) => drop(reply.send(self.local_root())),

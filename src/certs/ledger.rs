@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::alarms::AlarmCode;
 use super::choices::Choice;
 use super::flaw::Flaw;
+use super::minimum::Minimum;
 use super::objects::Object;
 
 /// The state of the drop folder, as lists and metrics show it. Replaced whole after every look.
@@ -27,6 +28,9 @@ pub struct Ledger {
     /// What was decided about sites' certificates, by the site's name.
     #[serde(skip)]
     pub choices: Arc<BTreeMap<String, Choice>>,
+    /// What was decided that sites ask for, by the site's name.
+    #[serde(skip)]
+    pub minimums: Arc<BTreeMap<String, Minimum>>,
     /// What there is besides certificates, in order of the ids.
     #[serde(skip)]
     pub objects: Arc<Vec<Object>>,

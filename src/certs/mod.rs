@@ -36,6 +36,7 @@ mod kept;
 mod ledger;
 mod library;
 mod local_ca;
+mod minimum;
 mod objects;
 mod pairing;
 mod pairs;
@@ -74,12 +75,13 @@ pub use export::{Export, NotExported};
 pub use flaw::Flaw;
 pub use folders::{Folder, Folders};
 pub use inspect::{Authority, InspectedFile, Inspection, inspect};
-pub use intake::{Choosing, Intake, IntakeHandle};
+pub use intake::{Choosing, Demanding, Intake, IntakeHandle};
 pub use judgement::{ABOUT_A_SITE, Circumstances, Minimums, SiteDemands, Sites, Verdict, warnings};
 pub use kept::{Kept, NotFound};
 pub use ledger::{Alarm, HeldBack, Ledger, Loads, Notice, NoticeState};
 pub use library::{Revocation, Source, TurnedDown, Version, verify};
 pub use local_ca::{Issued, KeyKind, LocalCa, LocalCaError, valid_for};
+pub use minimum::{Effect, LEVELS, Minimum, SiteMinimum, minimum_of};
 pub use objects::{
     ApplePayCertificate, End, EndFrom, NewContent, NewObject, NotKept, Object, ObjectKind, ObjectVersion,
     ReadCertificate,

@@ -184,7 +184,7 @@ fn standing_in(order: &[Ranked], rules: &[Rule]) -> Vec<Ranked> {
 }
 
 /// Whether a certificate is for a host, or for all that a wildcard answers for.
-fn is_for(served: &ServedCert, host: &HostPattern) -> bool {
+pub(super) fn is_for(served: &ServedCert, host: &HostPattern) -> bool {
     match host {
         HostPattern::Exact(name) => served.covers(name.as_str()),
         HostPattern::Wildcard(_) => served.names.contains(host),

@@ -1,8 +1,7 @@
 //! What the operator asks of certificates, as plain values: replaced whole when the configuration is read again.
 
-use super::judgement::Minimums;
 use super::roots::Roots;
-use crate::live::{BeforeIssue, Provision};
+use crate::live::{BeforeIssue, Provision, ValidationLevel};
 use crate::name::{HostName, HostPattern};
 
 /// By what certificates are judged and ranked.
@@ -10,9 +9,7 @@ use crate::name::{HostName, HostPattern};
 pub struct Terms {
     /// Where a chain must lead to be trusted.
     pub roots: Roots,
-    /// What must have been checked of those that are chosen.
-    pub minimums: Minimums,
-    /// Where each site's certificates come from, as it is configured.
+    /// What is asked of each site's certificates, as it is configured.
     pub sites: Vec<SiteTerms>,
     /// Under what names the edge's own authority may issue.
     pub local_ca_suffixes: Vec<HostName>,
@@ -33,6 +30,8 @@ pub struct SiteTerms {
     pub hosts: Vec<HostPattern>,
     /// Where its certificates come from.
     pub provision: Provision,
+    /// What must have been checked of those that are chosen.
+    pub minimum_validation: Option<ValidationLevel>,
     /// What its clients get before the first is issued, if they are ordered.
     pub before_issue: BeforeIssue,
 }

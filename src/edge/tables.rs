@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::access_log;
 use crate::acme::{AcmeTerms, ExternalAccount, Issuer, ManagedSite, OnDemandSite, QuestionLimits};
-use crate::certs::{Flaw, Folder, Folders, Minimums, Roots, SiteTerms, Terms};
+use crate::certs::{Flaw, Folder, Folders, Roots, SiteTerms, Terms};
 use crate::config::{self, AccessLogTarget, CertificatesConfig, Challenge, Config, DropFolder, UnknownName};
 use crate::levers::Pulled;
 use crate::live::{Access, Lever, OnDemand, RouteTable, SiteSpec, UpstreamStates};
@@ -60,14 +60,14 @@ pub fn terms(config: &Config) -> Result<Terms, Vec<String>> {
         name: site.name.clone(),
         hosts: site.hosts.clone(),
         provision: site.provision,
+        minimum_validation: site.minimum_validation,
         before_issue: site.orders.before_issue,
     });
     let local_ca_suffixes = config.certificates.local_ca_suffixes.clone();
-    let minimums = Minimums::of(&config.sites);
     let export = config.admin.export;
     let orders = config.acme.terms_of_service_agreed;
     let wildcard_orders = config.acme.challenges.contains(&Challenge::Dns01);
-    Ok(Terms { roots, minimums, sites: sites.collect(), local_ca_suffixes, orders, wildcard_orders, export })
+    Ok(Terms { roots, sites: sites.collect(), local_ca_suffixes, orders, wildcard_orders, export })
 }
 
 /// How certificates are ordered.

@@ -8,6 +8,7 @@ mod de;
 mod en;
 pub(crate) mod links;
 pub(crate) mod mail;
+pub(crate) mod minimum;
 pub(crate) mod office;
 pub(crate) mod panel;
 pub(crate) mod people;
@@ -16,6 +17,7 @@ pub(crate) mod said;
 
 use links::LinkWords;
 use mail::MailWords;
+use minimum::MinimumWords;
 use office::OfficeWords;
 use panel::PanelWords;
 use people::PeopleWords;
@@ -98,6 +100,14 @@ impl Language {
         match self {
             Self::En => &en::LINKS,
             Self::De => &de::LINKS,
+        }
+    }
+
+    /// The texts about what must have been checked of certificates.
+    pub(crate) const fn minimum(self) -> &'static MinimumWords {
+        match self {
+            Self::En => &en::MINIMUM,
+            Self::De => &de::MINIMUM,
         }
     }
 

@@ -181,6 +181,7 @@ pub(crate) struct SitesWords {
 /// What has just been done.
 pub(crate) struct DoneWords {
     pub(crate) switched: &'static str,
+    pub(crate) demanded: &'static str,
     pub(crate) ordered: &'static str,
     pub(crate) shown: &'static str,
     pub(crate) hidden: &'static str,
@@ -209,8 +210,6 @@ pub(crate) struct SiteWords {
     pub(crate) orders: &'static str,
     pub(crate) failures: &'static str,
     pub(crate) next_try: &'static str,
-    pub(crate) minimum: &'static str,
-    pub(crate) no_minimum: &'static str,
     pub(crate) written_in: &'static str,
     pub(crate) add: &'static str,
     pub(crate) request: &'static str,

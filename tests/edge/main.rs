@@ -63,6 +63,7 @@ mod links;
 mod lost_orders;
 mod many_orders;
 mod memory;
+mod minimum;
 mod name_servers;
 mod names;
 mod notices;

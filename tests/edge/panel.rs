@@ -46,6 +46,7 @@ fn every_page_is_for_everybody_and_runs_nothing_that_others_wrote() {
     let more = json!({
         "site": "/sites/late.example",
         "switch": "/sites/shop.example/switch?to=self-signed",
+        "minimum": "/sites/shop.example/minimum?level=ev",
         "certificate": format!("/certificates/{}", hostile["fingerprint"].as_str().expect("text")),
         "reflected": format!("/sites?q={}", HOSTILE.replace('<', "%3C").replace('>', "%3E").replace('"', "%22").replace(' ', "+")),
     });

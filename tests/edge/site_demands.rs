@@ -46,7 +46,7 @@ fn names_of_a_site_that_nothing_covers_are_said_of_what_covers_the_others() {
 }
 
 /// The file of what serves each site's first host, and why.
-fn chosen(edge: &Edge) -> Value {
+pub(crate) fn chosen(edge: &Edge) -> Value {
     let certificates = edge.api("certificates");
     let serving = |site: &Value| {
         let serving = &site["hosts"][0]["certificates"][0];
@@ -57,19 +57,19 @@ fn chosen(edge: &Edge) -> Value {
     edge.api("sites").iter().map(serving).collect()
 }
 
-fn codes(edge: &Edge, file: &str) -> Vec<String> {
+pub(crate) fn codes(edge: &Edge, file: &str) -> Vec<String> {
     let certificates = edge.api("certificates");
     let found = certificates.iter().find(|certificate| certificate["file"] == file).expect("the certificate");
     let warnings = found["warnings"].as_array().expect("a list").iter();
     warnings.map(|warning| warning["code"].as_str().expect("a code").to_owned()).collect()
 }
 
-fn site(origin: &Origin, hosts: &[&str], more: &str) -> String {
+pub(crate) fn site(origin: &Origin, hosts: &[&str], more: &str) -> String {
     format!("[[site]]\nhosts = {hosts:?}\nupstreams = [{:?}]\n{more}\n", origin.url())
 }
 
 /// A certificate of its own with this policy, valid from so many days ago.
-fn issue(setup: &Setup, name: &str, policy: &[u8], days: i64) {
+pub(crate) fn issue(setup: &Setup, name: &str, policy: &[u8], days: i64) {
     let mut params =
         CertificateParams::new(vec!["shop.example".to_owned(), "other.example".to_owned()]).expect("names");
     params.distinguished_name.push(DnType::CommonName, name);
@@ -86,6 +86,6 @@ fn issue(setup: &Setup, name: &str, policy: &[u8], days: i64) {
 }
 
 /// 2.23.140.1.1
-const EXTENDED: &[u8] = &[0x67, 0x81, 0x0C, 0x01, 0x01];
+pub(crate) const EXTENDED: &[u8] = &[0x67, 0x81, 0x0C, 0x01, 0x01];
 /// 2.23.140.1.2.1
-const DOMAIN: &[u8] = &[0x67, 0x81, 0x0C, 0x01, 0x02, 0x01];
+pub(crate) const DOMAIN: &[u8] = &[0x67, 0x81, 0x0C, 0x01, 0x02, 0x01];

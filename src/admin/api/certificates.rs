@@ -8,10 +8,10 @@ use serde::Serialize;
 use super::realm::{Item, Realm};
 use super::sites::TOTAL;
 use super::standing::{Part, word};
-use super::{Call, Operation, Resource, aside, choices, now, state, timestamp};
+use super::{Call, Operation, Resource, aside, choices, minimum, now, state, timestamp};
 use crate::admin::Sources;
 use crate::admin::problem::{Answer, Kind, Problem, json};
-use crate::certs::{Circumstances, Flaw, HeldBack, Sites, Verdict, warnings};
+use crate::certs::{Circumstances, Flaw, HeldBack, SiteDemands, Sites, Verdict, warnings};
 use crate::live::{CertIndex, Provision, RouteTable, ServedCert, Site, ValidationLevel};
 use crate::name::{HostPattern, parent};
 use crate::overview::Band;
@@ -151,7 +151,9 @@ impl<'a> Judge<'a> {
         now: i64,
     ) -> Self {
         let concerned = concerned(routes, certificates);
-        let known = Sites::of(concerned.iter().copied()).served_by(index);
+        let minimums = minimum::decided(sources);
+        let asked = concerned.iter().map(|site| SiteDemands::decided(site, &minimums));
+        let known = Sites::of(asked).served_by(index);
         let choices = choices::of(sources);
         let source = |site: &Site| choices.get(&*site.name).map_or(site.provision, |choice| choice.certificate);
         let renewed = concerned.iter().filter(|site| source(site) != Provision::Uploaded);
@@ -264,7 +266,7 @@ fn serving<'a>(index: &'a CertIndex, sites: &[&'a Site]) -> HashMap<&'a str, BTr
 }
 
 /// The issuer as people call it: its common name, else its organisation.
-fn issuer(served: &ServedCert) -> String {
+pub(super) fn issuer(served: &ServedCert) -> String {
     match (&*served.facts.issuer_cn, &*served.facts.issuer_o) {
         ("", organisation) => organisation.to_owned(),
         (name, _) => name.to_owned(),

@@ -123,8 +123,17 @@ async fn take_back(call: Call) -> Result<Answer, Problem> {
 
 async fn decide(call: &Call, choosing: Option<Choosing>) -> Result<Answer, Problem> {
     let site = call.parameter("site").to_owned();
+    let chosen = intake(call)?.choose(site.clone(), choosing).await.map_err(|why| not_chosen(why, &site))?;
+    let SiteChoice { configured, decided, .. } = chosen;
+    let provided = Provided::new(configured, decided.as_ref());
+    let done = Note::of(format!("sites/{site}"), format!("{} {}", provided.effective, provided.pinned.join(" ")));
+    Ok(done.on(json(&provided)))
+}
+
+/// Why nothing was decided about a site.
+pub(super) fn not_chosen(why: NotChosen, site: &str) -> Problem {
     let conflict = |text: String| Problem::new(Kind::Conflict, text);
-    let chosen = intake(call)?.choose(site.clone(), choosing).await.map_err(|why| match why {
+    match why {
         NotChosen::NoSite => {
             let text = format!("there is no site {site:?}; `vitrine sites list` shows those there are");
             Problem::new(Kind::NotFound, text)
@@ -140,11 +149,7 @@ async fn decide(call: &Call, choosing: Option<Choosing>) -> Result<Answer, Probl
             conflict(format!("the certificate {fingerprint} is for none of the site's hosts; pin one that is"))
         }
         NotChosen::Store(error) => unwritten(&error),
-    })?;
-    let SiteChoice { configured, decided, .. } = chosen;
-    let provided = Provided::new(configured, decided.as_ref());
-    let done = Note::of(format!("sites/{site}"), format!("{} {}", provided.effective, provided.pinned.join(" ")));
-    Ok(done.on(json(&provided)))
+    }
 }
 
 async fn local_root(call: Call) -> Result<Answer, Problem> {
@@ -152,7 +157,7 @@ async fn local_root(call: Call) -> Result<Answer, Problem> {
     Ok(json(&serde_json::json!({ "root_pem": root })))
 }
 
-fn intake(call: &Call) -> Result<&IntakeHandle, Problem> {
+pub(super) fn intake(call: &Call) -> Result<&IntakeHandle, Problem> {
     let fixed = || Problem::new(Kind::Conflict, "this edge serves a fixed set of certificates and takes in no other");
     call.sources.intake.as_ref().ok_or_else(fixed)
 }

@@ -9,6 +9,7 @@ use http::Uri;
 use serde::Serialize;
 
 use super::choices;
+use super::minimum;
 use super::orders::Managed;
 use super::realm::Realm;
 use super::serving::{Asked, Candidates, Host, host};
@@ -16,6 +17,7 @@ use super::upstreams::{self, Entry};
 use super::{Call, Operation, Resource, aside, now};
 use crate::admin::Sources;
 use crate::admin::problem::{Answer, Problem, json};
+use crate::certs::minimum_of;
 use crate::live::{
     Access, Connections, Course, Policy, RateLimit, Route, RouteTable, Site, Target, Visitor, WellKnownObject,
 };
@@ -146,7 +148,7 @@ fn found(site: &Site, host: &str, sources: &Sources) -> SiteFound {
 
 fn certificate(name: &str, sources: &Sources, site: Option<&Arc<Site>>) -> Option<Host> {
     let index = sources.certificates.snapshot();
-    let asked = Asked { minimum: site.and_then(|site| site.minimum_validation), now: now() };
+    let asked = Asked { minimum: site.and_then(|site| minimum_of(site, &minimum::decided(sources))), now: now() };
     // What was checked is known of the site's own host.
     let own = site.and_then(|site| site.hosts.iter().find(|known| known.covers(name)).cloned());
     let pattern = HostPattern::parse(name).ok()?;

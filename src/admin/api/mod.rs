@@ -15,6 +15,7 @@ mod form;
 mod hand_in;
 mod levers;
 mod links;
+mod minimum;
 mod objects;
 mod openapi;
 mod orders;
@@ -161,6 +162,7 @@ static RESOURCES: &[&Resource] = &[
     &plan::RESOURCE,
     &sites::RESOURCE,
     &choices::RESOURCE,
+    &minimum::RESOURCE,
     &upstreams::RESOURCE,
     &levers::RESOURCE,
     &explain::RESOURCE,

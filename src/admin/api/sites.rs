@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::choices::{self, Provided};
+use super::minimum;
 use super::orders::Managed;
 use super::realm::{Item, Realm};
 use super::recorded::Note;
@@ -15,9 +16,11 @@ use super::standing::{Standing, Wanted};
 use super::{Call, Operation, Resource, Takes, aside, now};
 use crate::acme::NotManaged;
 use crate::admin::Sources;
+use crate::admin::answers::Minimum;
 use crate::admin::problem::{Answer, Kind, Problem, created, json};
+use crate::certs::minimum_of;
 use crate::config::SiteRefusal;
-use crate::live::{RouteTable, Site, ValidationLevel};
+use crate::live::{RouteTable, Site};
 use crate::name::HostPattern;
 use crate::notices::Scope;
 use crate::overview::SiteState;
@@ -45,7 +48,7 @@ struct SiteEntry {
     #[serde(flatten)]
     standing: Standing,
     /// What the authority of its certificates must have checked at least.
-    minimum_validation: Option<&'static str>,
+    minimum: Minimum,
     certificate: Provided,
     /// `null`: it is not managed.
     managed: Option<Managed>,
@@ -93,9 +96,9 @@ fn entries(sources: &Sources, now: i64, wanted: &Wanted, is_meant: impl Fn(&Site
     let total = found.len();
     let part = wanted.part(found);
     let candidates = Candidates::of(&index, part.iter().flat_map(|(site, _)| &site.hosts));
-    let choices = choices::of(sources);
+    let (choices, minimums) = (choices::of(sources), minimum::decided(sources));
     let host = |site: &Site, pattern: &HostPattern| {
-        let asked = Asked { minimum: site.minimum_validation, now };
+        let asked = Asked { minimum: minimum_of(site, &minimums), now };
         host(pattern, &index, &candidates, &sources.truth, asked).chosen_by(site, choices.get(&*site.name))
     };
     let origins = sources.origins.borrow().clone();
@@ -104,7 +107,7 @@ fn entries(sources: &Sources, now: i64, wanted: &Wanted, is_meant: impl Fn(&Site
         name: site.name.to_string(),
         origin: origin(&site.name),
         standing: state.into(),
-        minimum_validation: site.minimum_validation.map(ValidationLevel::label),
+        minimum: minimum::told(site, &minimums),
         certificate: Provided::of(site, choices.get(&*site.name)),
         managed: Managed::of(&sources.ordering, &site.name, false),
         hosts: site.hosts.iter().map(|pattern| host(site, pattern)).collect(),

@@ -27,6 +27,8 @@ macro_rules! deeds {
 deeds! {
     /// A site's certificates come from elsewhere now.
     Switched = "switched" switched,
+    /// A site asks for something else of its certificates now.
+    Demanded = "demanded" demanded,
     /// A certificate is ordered.
     Ordered = "ordered" ordered,
     /// A file is shown.

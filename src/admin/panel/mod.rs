@@ -16,6 +16,7 @@ mod frame;
 mod hand_in;
 mod language;
 mod links;
+mod minimum;
 mod moment;
 mod page;
 mod people;
@@ -140,6 +141,7 @@ fn find(method: &Method, path: &str) -> Result<Found, Problem> {
 static PAGES: &[&[Page]] = &[
     sites::PAGES,
     site::PAGES,
+    minimum::PAGES,
     certificates::PAGES,
     add::PAGES,
     requests::PAGES,

@@ -9,12 +9,14 @@ use super::certificates::Object;
 use super::contacts::{self, Contact};
 use super::done::Done;
 use super::frame::Frame;
+use super::minimum;
 use super::moment::{day, minute};
 use super::page::{FORM_TOKEN, Page, Visit, document, path, query, shown};
 use super::standing::{SiteView, source_text};
 use crate::admin::api::Content;
 use crate::admin::problem::{Answer, Kind, Problem};
 use crate::live::Provision;
+use crate::words::minimum::MinimumWords;
 use crate::words::panel::{PanelWords, SiteWords};
 
 /// `sites/{name}`
@@ -36,6 +38,9 @@ struct Site {
     all: &'static PanelWords,
     site: SiteView,
     ways: Vec<Way>,
+    minimum: &'static MinimumWords,
+    /// What can be asked for, with its text.
+    levels: Vec<(&'static str, &'static str)>,
     proofs: Vec<Object>,
     contacts: Vec<Contact>,
     /// Whether the visitor may change something of the site.
@@ -57,6 +62,15 @@ impl SiteView {
         let (by, at) = self.certificate.decided_by.as_ref().zip(self.certificate.decided_at.as_ref())?;
         Some((words.decided)(by, &minute(at)))
     }
+
+    fn minimum_decided(&self, words: &SiteWords) -> Option<String> {
+        let (by, at) = self.minimum.decided_by.as_ref().zip(self.minimum.decided_at.as_ref())?;
+        Some((words.decided)(by, &minute(at)))
+    }
+
+    fn asks_for(&self, level: &str) -> bool {
+        self.minimum.effective.as_deref() == Some(level)
+    }
 }
 
 async fn one(visit: Visit) -> Result<Answer, Problem> {
@@ -71,7 +85,9 @@ async fn one(visit: Visit) -> Result<Answer, Problem> {
     let frame = visit.frame(site.name.clone());
     let may_change = visit.may(Method::POST, &format!("sites/{}/choice", path(&[&site.name]))).await;
     let may_tell = visit.offers(&Method::POST, "contacts");
-    shown(&Site { frame, words: &all.site, all, site, ways, proofs, contacts, may_change, may_tell })
+    let minimum = visit.language.minimum();
+    let levels = minimum::choices(minimum);
+    shown(&Site { frame, words: &all.site, all, site, ways, minimum, levels, proofs, contacts, may_change, may_tell })
 }
 
 async fn look(visit: &Visit) -> Result<SiteView, Problem> {

@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use super::moment::{day, minute};
 use super::page::path;
+use crate::admin::answers::Minimum;
 use crate::overview::{Action, Band, ReasonCode, Served, State};
 use crate::words::Language;
 use crate::words::panel::{PanelWords, StandingWords};
@@ -23,7 +24,7 @@ pub(super) struct SiteView {
     pub(super) renewal: Option<String>,
     pub(super) last_error: Option<String>,
     pub(super) request: Option<String>,
-    pub(super) minimum_validation: Option<String>,
+    pub(super) minimum: Minimum,
     pub(super) certificate: ProvidedView,
     pub(super) managed: Option<ManagedView>,
     pub(super) hosts: Vec<HostView>,

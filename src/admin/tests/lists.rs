@@ -83,7 +83,7 @@ async fn sites_tell_who_serves_each_host_and_why() {
         json!({
             "state": "configure", "action": "configure", "reason": reason, "served": "partly", "band": "expired",
             "days_left": standing[1]["days_left"], "not_after": ago, "renewal": null, "last_error": null, "request": null,
-            "minimum_validation": "ov",
+            "minimum": { "effective": "ov", "configured": "ov", "decided_by": null, "decided_at": null },
         })
     );
     assert_eq!((&standing[0]["state"], &standing[0]["band"]), (&json!("completed"), &json!("good")));
@@ -102,7 +102,7 @@ fn apart(mut list: Value) -> (Value, Vec<Value>) {
         "renewal",
         "last_error",
         "request",
-        "minimum_validation",
+        "minimum",
     ];
     let sites = list.as_array_mut().expect("a list").iter_mut().map(|site| {
         let site = site.as_object_mut().expect("a site");

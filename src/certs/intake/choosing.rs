@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::{Desk, IntakeHandle, Order};
 use crate::certs::choices::{Choice, NotChosen, SiteChoice};
 use crate::certs::ledger::Ledger;
-use crate::certs::ranking::{By, Rule};
+use crate::certs::ranking::{By, Rule, is_for};
 use crate::certs::shelf::Moment;
 use crate::certs::terms::{SiteTerms, Terms};
 use crate::live::Provision;
@@ -98,11 +98,7 @@ impl Desk {
         for fingerprint in &choice.pinned {
             let served =
                 self.shelf.in_service(fingerprint).ok_or_else(|| NotChosen::NoCertificate(fingerprint.clone()))?;
-            let is_for = |host: &HostPattern| match host {
-                HostPattern::Exact(name) => served.covers(name.as_str()),
-                HostPattern::Wildcard(_) => served.names.contains(host),
-            };
-            if !site.hosts.iter().any(is_for) {
+            if !site.hosts.iter().any(|host| is_for(served, host)) {
                 return Err(NotChosen::NotForSite(fingerprint.clone()));
             }
         }
@@ -112,6 +108,7 @@ impl Desk {
     /// Sets what stands above the order of certificates. Gives why the edge's own authority cannot issue, if it cannot.
     pub(super) fn govern(&mut self, now: Moment) -> Option<String> {
         let terms = self.terms.borrow().clone();
+        self.demand_of(&terms);
         let (mut rules, mut self_signed) = (Vec::new(), Vec::new());
         for site in &terms.sites {
             let decided = self.choices.decided(&site.name);

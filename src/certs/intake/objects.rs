@@ -94,7 +94,7 @@ impl Desk {
 
     /// Tells what was decided and what there is besides certificates.
     pub(super) fn enter(&mut self, ledger: &mut Ledger, terms: &Arc<Terms>) {
-        ledger.choices = self.choices.all();
+        (ledger.choices, ledger.minimums) = (self.choices.all(), self.choices.minimums());
         ledger.objects = self.objects.listed(terms);
     }
 }

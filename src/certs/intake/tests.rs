@@ -172,6 +172,7 @@ async fn a_look_that_fails_leaves_what_is_served_and_is_not_the_last() {
         requests: Requests::open(Store::in_memory(), folder.path()).expect("none"),
         not_kept: None,
         choices: Choices::open(Store::in_memory()).expect("none"),
+        demanded: Arc::default(),
         self_signed: SelfSigned::new(Store::in_memory(), folder.path()),
         stand_ins: StandIns::default(),
         gaps: Vec::new(),

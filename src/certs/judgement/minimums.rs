@@ -7,7 +7,7 @@ use crate::live::{ServedCert, ValidationLevel};
 use crate::name::{self, HostPattern};
 
 /// The levels that sites ask for, by the names they go by. Empty where no site asks for any.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Minimums {
     /// Of all sites, those that ask for nothing included: an exact name goes before a wildcard.
     exact: HashMap<Box<str>, Option<ValidationLevel>>,

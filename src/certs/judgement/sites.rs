@@ -1,11 +1,12 @@
 //! The sites as far as certificates are concerned: who goes by which name, and what each asks for.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hashbrown::HashMap;
 
 use crate::certs::flaw::Flaw;
 use crate::certs::ledger::some_of;
+use crate::certs::minimum::{Minimum, minimum_of};
 use crate::live::{CertIndex, Provision, Site, SiteSpec, ValidationLevel};
 use crate::name::{self, HostPattern};
 
@@ -33,6 +34,23 @@ impl<'s> From<&'s SiteSpec> for SiteDemands<'s> {
     }
 }
 
+impl<'s> SiteDemands<'s> {
+    /// Of a site as far as its names say what serves them.
+    pub(in crate::certs) const fn of_names(
+        name: &'s str,
+        hosts: &'s [HostPattern],
+        minimum_validation: Option<ValidationLevel>,
+    ) -> Self {
+        Self { name, hosts, minimum_validation, staging: false }
+    }
+
+    /// Of a site of which something may have been decided since it was configured.
+    #[must_use]
+    pub fn decided(site: &'s Site, minimums: &BTreeMap<String, Minimum>) -> Self {
+        Self { minimum_validation: minimum_of(site, minimums), ..site.into() }
+    }
+}
+
 impl SiteDemands<'_> {
     /// What is to be said of a certificate whose authority checked less than the site asks for.
     pub(super) fn above(&self, level: Option<ValidationLevel>) -> Option<Flaw> {
@@ -44,7 +62,7 @@ impl SiteDemands<'_> {
         let flaw = Flaw::new(
             "validation-too-low",
             format!("the site {} asks for {minimum} (minimum_validation), and the certificate {found}", self.name),
-            format!("have one issued with {minimum}, or ask for less in the site's configuration"),
+            format!("have one issued with {minimum}, or ask for less of the site"),
         );
         let level = level.map(|level| level.label().to_uppercase());
         Some(flaw.about([self.name.to_owned(), minimum].into_iter().chain(level)))

@@ -6,7 +6,13 @@ use crate::live::Provision;
 
 fn site(name: &str, hosts: &[&str]) -> SiteTerms {
     let hosts = hosts.iter().map(|host| HostPattern::parse(host).expect("a host")).collect();
-    SiteTerms { name: name.into(), hosts, provision: Provision::Uploaded, before_issue: Default::default() }
+    SiteTerms {
+        name: name.into(),
+        hosts,
+        provision: Provision::Uploaded,
+        minimum_validation: None,
+        before_issue: Default::default(),
+    }
 }
 
 fn sites() -> Vec<SiteTerms> {

@@ -284,7 +284,7 @@ impl Shelf {
             .map(|(_, holding)| Arc::clone(&holding.served))
             .collect();
         certificates.push(Arc::clone(&certificate));
-        let order = ranked(&certificates, &self.terms.minimums, now.unix);
+        let order = ranked(&certificates, &self.minimums, now.unix);
         Arrival { serves: stands_for(&order, &certificate), certificate, id }
     }
 

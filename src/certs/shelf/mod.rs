@@ -29,6 +29,7 @@ use super::alarms::Alarms;
 use super::certificate::Fingerprint;
 use super::flaw::Flaw;
 use super::folders::Folders;
+use super::judgement::Minimums;
 use super::ledger::{Findings, HeldBack, Ledger, Loads, Notices};
 use super::library::Library;
 use super::pairing::Problem;
@@ -55,6 +56,8 @@ use sweep::GRACE;
 pub(super) struct Shelf {
     folders: Folders,
     pub(super) terms: Arc<Terms>,
+    /// What must have been checked of what is chosen.
+    minimums: Minimums,
     /// `None` where nothing is to last.
     library: Option<Library>,
     /// How many certificates the library is given at once.
@@ -105,6 +108,7 @@ impl Shelf {
             library,
             batch: Batch::default(),
             terms: Arc::default(),
+            minimums: Minimums::default(),
             holdings: Holdings::default(),
             is_stirred: false,
             refused: BTreeMap::new(),
@@ -250,6 +254,7 @@ impl Shelf {
             loads: self.loads,
             last_scan: self.last_scan,
             choices: Arc::default(),
+            minimums: Arc::default(),
             objects: Arc::default(),
             last_good: Arc::new(self.last_good()),
             failed_scans: 0,

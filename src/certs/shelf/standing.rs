@@ -10,7 +10,8 @@ use tokio::time::Instant;
 
 use super::{Holding, Moment, Shelf};
 use crate::certs::certificate::Fingerprint;
-use crate::certs::ranking::{By, Ranked, Rule, Shift, governed, index_after, ranked};
+use crate::certs::judgement::Minimums;
+use crate::certs::ranking::{By, Ranked, Rule, Shift, governed, index, index_after, is_for, ranked};
 use crate::live::{CertIndex, ServedCert};
 use crate::name::HostPattern;
 
@@ -72,6 +73,31 @@ impl Shelf {
         self.standing.rules = rules;
     }
 
+    /// Sets what must have been checked of what is chosen.
+    pub(in crate::certs) fn demand(&mut self, minimums: Minimums) {
+        if minimums != self.minimums {
+            self.minimums = minimums;
+            self.standing.good = 0..0;
+        }
+    }
+
+    /// What would be published if this were asked for.
+    pub(in crate::certs) fn demanding(&self, minimums: &Minimums, now: Moment) -> CertIndex {
+        let certificates: Vec<Arc<ServedCert>> =
+            self.offered().map(|(_, holding)| Arc::clone(&holding.served)).collect();
+        let (order, _) = governed(ranked(&certificates, minimums, now.unix), &self.standing.rules, now.unix);
+        index(&order)
+    }
+
+    /// The certificates that may serve some of these hosts, in the order of their fingerprints.
+    pub(in crate::certs) fn candidates(&self, hosts: &[HostPattern]) -> Vec<Arc<ServedCert>> {
+        let is_for = |served: &ServedCert| hosts.iter().any(|host| is_for(served, host));
+        let offered = self.offered().map(|(_, holding)| &holding.served);
+        let mut found: Vec<_> = offered.filter(|served| is_for(served)).cloned().collect();
+        found.sort_by(|one, other| one.facts.fingerprint.cmp(&other.facts.fingerprint));
+        found
+    }
+
     /// Those that may serve.
     pub(super) fn offered(&self) -> impl Iterator<Item = (&Fingerprint, &Holding)> {
         self.holdings.iter().filter(|(_, holding)| !holding.is_turned_down)
@@ -115,7 +141,7 @@ impl Shelf {
             return None;
         }
         let standing = &mut self.standing;
-        if !standing.rules.is_empty() || !shift.apply(&mut standing.order, &self.terms.minimums, unix) {
+        if !standing.rules.is_empty() || !shift.apply(&mut standing.order, &self.minimums, unix) {
             return self.put_in_order(unix);
         }
         standing.index = Arc::new(shift.index(&standing.index, &standing.order, unix));
@@ -135,7 +161,7 @@ impl Shelf {
         let listed: HashMap<Fingerprint, Arc<ServedCert>> =
             self.offered().map(|(own, holding)| (*own, Arc::clone(&holding.served))).collect();
         let certificates: Vec<Arc<ServedCert>> = listed.values().cloned().collect();
-        let order = ranked(&certificates, &self.terms.minimums, unix);
+        let order = ranked(&certificates, &self.minimums, unix);
         let standing = &mut self.standing;
         let (order, ignored) = governed(order, &standing.rules, unix);
         standing.ignored = ignored;

@@ -124,6 +124,7 @@ mod tests {
             name: (*name).to_owned(),
             hosts: hosts.iter().map(|host| HostPattern::parse(host).expect("a host")).collect(),
             provision: Provision::Uploaded,
+            minimum_validation: None,
             before_issue: Default::default(),
         };
         Arc::new(Terms { sites: sites.iter().map(site).collect(), ..Terms::default() })

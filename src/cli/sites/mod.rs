@@ -1,5 +1,6 @@
 //! `vitrine sites`: the sites of a running edge.
 
+mod minimum;
 mod plan;
 mod provision;
 mod served;
@@ -23,6 +24,9 @@ pub(super) enum Command {
     /// Decide where a site's certificates come from, above the configuration
     #[command(after_help = "Example: vitrine sites use staging.shop.test self-signed")]
     Use(provision::Using),
+    /// Decide what the authority of a site's certificates must have checked, above the configuration
+    #[command(after_help = "Example: vitrine sites minimum shop.example ov --dry-run")]
+    Minimum(minimum::Demanding),
     /// Tell a site's visitors that it is being worked on, or let them in, above the configuration
     #[command(after_help = "Example: vitrine sites maintenance shop.example on --for 30m")]
     Maintenance(Maintaining),
@@ -31,7 +35,8 @@ pub(super) enum Command {
     /// When the certificates of managed sites will be ordered, as far as the issuers' limits let them
     #[command(after_help = PLAN)]
     Plan(plan::Planning),
-    /// What was decided otherwise than the configuration says; `sites use SITE configured` takes it back
+    /// What was decided otherwise than the configuration says; `sites use SITE configured` and
+    /// `sites minimum SITE configured` take it back
     Diff(Asking),
     /// Print the root of the edge's own authority, for whoever is to trust self-signed sites
     Root(Running),
@@ -85,6 +90,7 @@ impl Command {
             Self::Plan(planning) => planning.running.ask(async |edge| plan::plan(edge, &planning).await),
             Self::List(asking) => asking.running.ask(async |edge| served::list(edge, asking.json).await),
             Self::Use(using) => using.running.ask(async |edge| provision::use_(edge, &using).await),
+            Self::Minimum(demanding) => demanding.running.ask(async |edge| minimum::demand(edge, &demanding).await),
             Self::Diff(asking) => asking.running.ask(async |edge| provision::diff(edge, asking.json).await),
             Self::Root(running) => running.ask(async |edge| provision::root(edge).await),
         }

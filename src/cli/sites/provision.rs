@@ -4,6 +4,7 @@ use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::admin::answers::Minimum;
 use crate::cli::Running;
 use crate::cli::output::{some_of, table};
 use crate::outbound::{CallError, EdgeSocket, escaped};
@@ -65,25 +66,40 @@ pub(super) async fn use_(edge: &EdgeSocket, using: &Using) -> Result<String, Cal
 struct Site {
     name: String,
     certificate: Provided,
+    minimum: Minimum,
+}
+
+impl Site {
+    /// What was decided about it: what is configured, what holds instead, who decided, and when.
+    fn decided(self) -> Vec<[String; 5]> {
+        let Self { name, certificate, minimum } = self;
+        let pinned: Vec<String> = certificate.pinned.iter().map(|pin| pin.chars().take(12).collect()).collect();
+        let effective = format!("{} {}", certificate.effective, some_of(&pinned, 2)).trim_end().to_owned();
+        let asks = |level: Option<String>| format!("minimum {}", level.as_deref().unwrap_or("none"));
+        let decisions = [
+            (certificate.configured, effective, certificate.decided_by, certificate.decided_at),
+            (asks(minimum.configured), asks(minimum.effective), minimum.decided_by, minimum.decided_at),
+        ];
+        let row = |(configured, effective, by, at): (String, String, Option<String>, Option<String>)| {
+            Some([name.clone(), configured, effective, by?, at.unwrap_or_default()])
+        };
+        decisions.into_iter().filter_map(row).collect()
+    }
 }
 
 /// What was decided otherwise than the configuration says.
 pub(super) async fn diff(edge: &EdgeSocket, json: bool) -> Result<String, CallError> {
     if json {
         let sites: Vec<Value> = edge.get("/api/v1/sites").await?;
-        let decided = sites.into_iter().filter(|site| !site["certificate"]["decided_by"].is_null());
-        let told = decided.map(|site| serde_json::json!({ "name": site["name"], "certificate": site["certificate"] }));
+        let is_decided =
+            |site: &Value| ["certificate", "minimum"].iter().any(|what| !site[what]["decided_by"].is_null());
+        let told = sites.into_iter().filter(is_decided).map(
+            |site| serde_json::json!({ "name": site["name"], "certificate": site["certificate"], "minimum": site["minimum"] }),
+        );
         return Ok(format!("{:#}", Value::Array(told.collect())));
     }
     let sites: Vec<Site> = edge.get("/api/v1/sites").await?;
-    let row = |site: Site| {
-        let by = site.certificate.decided_by?;
-        let pinned: Vec<String> = site.certificate.pinned.iter().map(|pin| pin.chars().take(12).collect()).collect();
-        let effective = format!("{} {}", site.certificate.effective, some_of(&pinned, 2)).trim_end().to_owned();
-        let at = site.certificate.decided_at.unwrap_or_default();
-        Some([site.name, site.certificate.configured, effective, by, at])
-    };
-    let rows: Vec<_> = sites.into_iter().filter_map(row).collect();
+    let rows: Vec<_> = sites.into_iter().flat_map(Site::decided).collect();
     if rows.is_empty() {
         return Ok("nothing was decided otherwise: every site is as the configuration says".into());
     }

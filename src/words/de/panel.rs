@@ -196,6 +196,7 @@ pub(in crate::words) static PANEL: PanelWords = PanelWords {
     },
     done: DoneWords {
         switched: "Erledigt: Die Site ist umgestellt, offene Verbindungen blieben unberührt",
+        demanded: "Erledigt: Das verlangt die Site von jetzt an",
         ordered: "Erledigt: Ein Zertifikat ist bestellt; was jetzt gilt, bleibt, bis es da ist",
         shown: "Erledigt: Die Datei wird gezeigt",
         hidden: "Entfernt: die Datei wird nicht mehr gezeigt",
@@ -222,8 +223,6 @@ pub(in crate::words) static PANEL: PanelWords = PanelWords {
         orders: "Bestellungen",
         failures: "hintereinander gescheitert",
         next_try: "nächste",
-        minimum: "Mindestprüfung",
-        no_minimum: "keine; minimum_validation der Site in der Konfiguration verlangt eine",
         written_in: "Steht in",
         add: "Zertifikat hinzufügen",
         request: "Zertifikat beantragen",

@@ -3,6 +3,7 @@
 mod bringing;
 mod links;
 mod mail;
+mod minimum;
 mod office;
 mod panel;
 mod people;
@@ -10,6 +11,7 @@ mod report;
 
 pub(super) use links::LINKS;
 pub(super) use mail::MAIL;
+pub(super) use minimum::MINIMUM;
 pub(super) use office::OFFICE;
 pub(super) use panel::PANEL;
 pub(super) use people::PEOPLE;

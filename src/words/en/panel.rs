@@ -196,6 +196,7 @@ pub(in crate::words) static PANEL: PanelWords = PanelWords {
     },
     done: DoneWords {
         switched: "Done: the site is switched, and open connections were not touched",
+        demanded: "Done: the site asks for this from now on",
         ordered: "Done: a certificate is ordered; what serves now stays until it is there",
         shown: "Done: the file is shown",
         hidden: "Removed: the file is shown no more",
@@ -222,8 +223,6 @@ pub(in crate::words) static PANEL: PanelWords = PanelWords {
         orders: "Orders",
         failures: "failed in a row",
         next_try: "next",
-        minimum: "Minimum validation",
-        no_minimum: "none; minimum_validation of the site in the configuration asks for one",
         written_in: "Written in",
         add: "Add a certificate",
         request: "Request a certificate",

@@ -1,0 +1,7 @@
+//! What the API answers: as it writes it, and as the panel and the command line read it.
+//!
+//! One set for all three, so that what one of them knows of an answer the others know. Moments are RFC 3339 in UTC.
+
+mod minimum;
+
+pub(crate) use minimum::{HostEffect, Minimum, MinimumEffect, Validated};
