@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 
 use super::output::table;
 use super::{Asking, Running};
+use crate::admin::answers::{Contact, ContactWebhook};
+use crate::notices;
 use crate::outbound::{CallError, EdgeSocket, escaped};
 
 #[derive(Debug, Subcommand)]
@@ -94,44 +96,27 @@ impl Command {
     }
 }
 
-#[derive(Deserialize)]
-struct Contact {
-    id: String,
-    name: String,
-    site: Option<String>,
-    organisation: Option<String>,
-    mail: Option<String>,
-    webhook: Option<Webhook>,
-    language: String,
-    events: Option<Vec<String>>,
-    source: String,
-}
-
-#[derive(Deserialize)]
-struct Webhook {
-    address: String,
-    format: String,
-    signed: bool,
-}
-
-impl Contact {
-    fn way(&self) -> String {
-        match (&self.mail, &self.webhook) {
-            (Some(mail), _) => mail.clone(),
-            (None, Some(Webhook { address, format, signed })) => {
-                let signed = if *signed { ", signed" } else { "" };
-                format!("{address} ({format}{signed})")
-            }
-            (None, None) => String::new(),
+/// How a contact is told.
+fn way(contact: &Contact) -> String {
+    match &contact.webhook {
+        Some(ContactWebhook { address, format, signed }) => {
+            let format = match format {
+                notices::Format::Json => "json",
+                notices::Format::Slack => "slack",
+            };
+            let signed = if *signed { ", signed" } else { "" };
+            format!("{address} ({format}{signed})")
         }
+        None => contact.address().to_owned(),
     }
+}
 
-    fn of(&self) -> String {
-        match (&self.site, &self.organisation) {
-            (Some(site), _) => format!("site {site}"),
-            (None, Some(organisation)) => format!("organisation {organisation}"),
-            (None, None) => "everything".into(),
-        }
+/// Of what it is told.
+fn scope(contact: &Contact) -> String {
+    match (&contact.site, &contact.organisation) {
+        (Some(site), _) => format!("site {site}"),
+        (None, Some(organisation)) => format!("organisation {organisation}"),
+        (None, None) => "everything".into(),
     }
 }
 
@@ -174,9 +159,9 @@ fn listed(contacts: &[Contact]) -> String {
     let row = |contact: &Contact| {
         [
             contact.name.clone(),
-            contact.way(),
-            contact.of(),
-            contact.events.as_ref().map_or_else(|| "all".into(), |events| events.join(" ")),
+            way(contact),
+            scope(contact),
+            contact.event_words(" ").unwrap_or_else(|| "all".into()),
             contact.language.clone(),
             contact.source.clone(),
             contact.id.clone(),
@@ -188,7 +173,7 @@ fn listed(contacts: &[Contact]) -> String {
 
 async fn add(edge: &EdgeSocket, order: Value) -> Result<String, CallError> {
     let made: Contact = edge.post_json(CONTACTS, &order).await?;
-    Ok(format!("made: {}, told by {} of {}; try it with `vitrine contacts test`", made.name, made.way(), made.of()))
+    Ok(format!("made: {}, told by {} of {}; try it with `vitrine contacts test`", made.name, way(&made), scope(&made)))
 }
 
 /// What is no name is taken for an id, and the edge says when it is none either.
@@ -200,7 +185,7 @@ async fn id(edge: &EdgeSocket, wanted: &str) -> Result<String, CallError> {
 
 async fn remove(edge: &EdgeSocket, wanted: &str) -> Result<String, CallError> {
     let removed: Contact = edge.delete(&format!("{CONTACTS}/{}", id(edge, wanted).await?)).await?;
-    Ok(format!("removed: {}, who was told by {}", removed.name, removed.way()))
+    Ok(format!("removed: {}, who was told by {}", removed.name, way(&removed)))
 }
 
 #[derive(Deserialize)]

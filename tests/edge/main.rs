@@ -16,6 +16,7 @@ mod choices;
 mod clocks;
 mod conditions;
 mod connection_age;
+mod contact_pages;
 mod dashboards;
 mod deactivated;
 mod dead_watch;

@@ -2,6 +2,8 @@
 //!
 //! One set for all three, so that what one of them knows of an answer the others know. Moments are RFC 3339 in UTC.
 
+mod contact;
 mod minimum;
 
+pub(crate) use contact::{Contact, ContactWebhook};
 pub(crate) use minimum::{HostEffect, Minimum, MinimumEffect, Validated};

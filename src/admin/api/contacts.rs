@@ -5,6 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::realm::Realm;
 use super::recorded::Note;
 use super::{Call, Operation, Resource, Takes, aside, timestamp, unwritten};
+use crate::admin::answers::{Contact as Entry, ContactWebhook};
 use crate::admin::problem::{Answer, Kind, Problem, created, json};
 use crate::config::is_contact_name;
 use crate::mail_address::MailAddress;
@@ -20,7 +21,7 @@ pub(super) static RESOURCE: Resource = Resource {
             .about(Realm::Edge)
             .taking(Takes::Json)
             .even_frozen(),
-        Operation::get("contacts/{id}", |call| Box::pin(aside(call, |call| Ok(json(&Entry::of(&find(call)?))))))
+        Operation::get("contacts/{id}", |call| Box::pin(aside(call, |call| Ok(json(&entry(&find(call)?))))))
             .about(Realm::Hidden),
         Operation::patch("contacts/{id}", |call| Box::pin(aside(call, change)))
             .about(Realm::Hidden)
@@ -37,57 +38,34 @@ pub(super) static RESOURCE: Resource = Resource {
 };
 
 /// A contact, without what is secret.
-#[derive(Serialize)]
-struct Entry {
-    id: String,
-    name: String,
-    site: Option<String>,
-    organisation: Option<String>,
-    mail: Option<String>,
-    webhook: Option<WebhookEntry>,
-    language: &'static str,
-    events: Option<Vec<EventKind>>,
-    source: &'static str,
-}
-
-#[derive(Serialize)]
-struct WebhookEntry {
-    /// Scheme and host.
-    address: String,
-    format: Format,
-    signed: bool,
-}
-
-impl Entry {
-    fn of(contact: &Contact) -> Self {
-        let (site, organisation) = match &contact.scope {
-            Scope::Everything => (None, None),
-            Scope::Site(site) => (Some(site.clone()), None),
-            Scope::Organisation(organisation) => (None, Some(organisation.clone())),
-        };
-        let (mail, webhook) = match &contact.way {
-            Way::Mail(address) => (Some(address.to_string()), None),
-            Way::Webhook(Webhook { address, format, secret }) => {
-                let (address, signed) = (address.to_string(), secret.is_some());
-                (None, Some(WebhookEntry { address, format: *format, signed }))
-            }
-        };
-        Self {
-            id: contact.id.clone(),
-            name: contact.name.clone(),
-            site,
-            organisation,
-            mail,
-            webhook,
-            language: contact.language.tag(),
-            events: contact.events.clone(),
-            source: if contact.is_configured() { "configuration" } else { "made" },
+fn entry(contact: &Contact) -> Entry {
+    let (site, organisation) = match &contact.scope {
+        Scope::Everything => (None, None),
+        Scope::Site(site) => (Some(site.clone()), None),
+        Scope::Organisation(organisation) => (None, Some(organisation.clone())),
+    };
+    let (mail, webhook) = match &contact.way {
+        Way::Mail(address) => (Some(address.to_string()), None),
+        Way::Webhook(Webhook { address, format, secret }) => {
+            let (address, signed) = (address.to_string(), secret.is_some());
+            (None, Some(ContactWebhook { address, format: *format, signed }))
         }
+    };
+    Entry {
+        id: contact.id.clone(),
+        name: contact.name.clone(),
+        site,
+        organisation,
+        mail,
+        webhook,
+        language: contact.language.tag().into(),
+        events: contact.events.clone(),
+        source: if contact.is_configured() { "configuration" } else { "made" }.into(),
     }
 }
 
 fn list(call: &Call) -> Vec<Entry> {
-    call.sources.notices.contacts().iter().map(Entry::of).collect()
+    call.sources.notices.contacts().iter().map(entry).collect()
 }
 
 fn find(call: &Call) -> Result<Contact, Problem> {
@@ -156,7 +134,7 @@ fn make(call: &Call) -> Result<Answer, Problem> {
         events: order.events.map(events).transpose()?,
     };
     let made = call.sources.notices.make_contact(contact).map_err(|error| not_kept(error, ""))?;
-    Ok(Note::of(format!("contacts/{}", made.id), told(&made)).on(created(&Entry::of(&made))))
+    Ok(Note::of(format!("contacts/{}", made.id), told(&made)).on(created(&entry(&made))))
 }
 
 #[derive(Deserialize)]
@@ -204,13 +182,13 @@ fn change(call: &Call) -> Result<Answer, Problem> {
     }
     let id = contact.id.clone();
     let changed = call.sources.notices.change_contact(contact).map_err(|error| not_kept(error, &id))?;
-    Ok(Note::of(format!("contacts/{id}"), told(&changed)).on(json(&Entry::of(&changed))))
+    Ok(Note::of(format!("contacts/{id}"), told(&changed)).on(json(&entry(&changed))))
 }
 
 fn remove(call: &Call) -> Result<Answer, Problem> {
     let id = call.parameter("id");
     let removed = call.sources.notices.remove_contact(id).map_err(|error| not_kept(error, id))?;
-    Ok(Note::of(format!("contacts/{id}"), told(&removed)).on(json(&Entry::of(&removed))))
+    Ok(Note::of(format!("contacts/{id}"), told(&removed)).on(json(&entry(&removed))))
 }
 
 /// What came of telling a contact something of no meaning.

@@ -8,6 +8,7 @@ use super::done::Done;
 use super::frame::Frame;
 use super::page::{FORM_TOKEN, Page, Visit, path, read, secret_document, shown_as};
 use super::trouble::Told;
+use crate::admin::answers::Contact;
 use crate::admin::api::Content;
 use crate::admin::problem::{Answer, Kind, Problem};
 use crate::notices::EventKind;
@@ -37,35 +38,7 @@ struct Contacts {
     may_change: bool,
 }
 
-/// A contact as the API tells of it.
-#[derive(Deserialize)]
-pub(super) struct Contact {
-    pub(super) id: String,
-    pub(super) name: String,
-    pub(super) site: Option<String>,
-    organisation: Option<String>,
-    mail: Option<String>,
-    webhook: Option<Webhook>,
-    language: String,
-    events: Option<Vec<String>>,
-    source: String,
-}
-
-#[derive(Deserialize)]
-struct Webhook {
-    address: String,
-}
-
 impl Contact {
-    /// How it is told.
-    pub(super) fn way(&self) -> &str {
-        match (&self.mail, &self.webhook) {
-            (Some(mail), _) => mail,
-            (None, Some(webhook)) => &webhook.address,
-            (None, None) => "",
-        }
-    }
-
     /// Whether it is told of a site by name, or of all.
     pub(super) fn is_told_of(&self, site: &str) -> bool {
         match (&self.site, &self.organisation) {
@@ -97,13 +70,16 @@ async fn list(visit: Visit) -> Result<Answer, Problem> {
 
 async fn page(visit: &Visit, [name, site, mail]: [String; 3], problem: Option<&Problem>) -> Result<Answer, Problem> {
     let (words, contacts) = (&visit.words().contacts, visit.ask("contacts", "").await?);
-    let trouble = problem.map(|problem| {
-        let parts = Told::of(problem, visit.language);
-        if parts.is_empty() { problem.detail().to_owned() } else { parts.into_iter().map(|part| part.reason).collect() }
-    });
+    let trouble = problem.map(|problem| slip(problem, visit.language));
     let status = problem.map_or(http::StatusCode::OK, |problem| problem.kind().status());
     let (frame, may_change) = (visit.frame(words.title), visit.offers(&Method::POST, "contacts"));
     shown_as(status, &Contacts { frame, words, contacts, name, site, mail, trouble, may_change })
+}
+
+/// What is wrong with what was typed.
+pub(super) fn slip(problem: &Problem, language: Language) -> String {
+    let parts = Told::of(problem, language);
+    if parts.is_empty() { problem.detail().to_owned() } else { parts.into_iter().map(|part| part.reason).collect() }
 }
 
 /// A contact to be made; what is empty is left out.
@@ -122,13 +98,15 @@ struct Order<'a> {
     events: Option<Vec<&'a str>>,
 }
 
+/// Where a contact is told by a post; what is left out stays, or is as usual.
 #[derive(Serialize)]
-struct WebhookOrder<'a> {
-    url: &'a str,
+pub(super) struct WebhookOrder<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
-    format: Option<&'a str>,
+    pub(super) url: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    secret: Option<&'a str>,
+    pub(super) format: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) secret: Option<&'a str>,
 }
 
 async fn make(visit: Visit) -> Result<Answer, Problem> {
@@ -141,7 +119,7 @@ async fn make(visit: Visit) -> Result<Answer, Problem> {
         site,
         mail,
         webhook: match url {
-            Some(url) => Some(WebhookOrder { url, format: field("format")?, secret: field("secret")? }),
+            Some(_) => Some(WebhookOrder { url, format: field("format")?, secret: field("secret")? }),
             None => None,
         },
         language: field("language")?,

@@ -51,6 +51,8 @@ deeds! {
     Discarded = "discarded" discarded,
     /// Somebody is told from now on.
     ContactMade = "contact-made" contact_made,
+    /// Who is told, or what, was changed.
+    ContactChanged = "contact-changed" contact_changed,
     /// Somebody was told something of no meaning.
     ContactTold = "contact-told" contact_told,
     /// Somebody is told nothing any more.

@@ -8,6 +8,7 @@ mod alerts;
 mod assets;
 mod audit;
 mod certificates;
+mod contact;
 mod contacts;
 mod done;
 mod drafts;
@@ -152,6 +153,7 @@ static PAGES: &[&[Page]] = &[
     links::PAGES,
     hand_in::PAGES,
     contacts::PAGES,
+    contact::PAGES,
     alerts::PAGES,
     rejected::PAGES,
     audit::PAGES,

@@ -6,13 +6,14 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::certificates::Object;
-use super::contacts::{self, Contact};
+use super::contacts;
 use super::done::Done;
 use super::frame::Frame;
 use super::minimum;
 use super::moment::{day, minute};
 use super::page::{FORM_TOKEN, Page, Visit, document, path, query, shown};
 use super::standing::{SiteView, source_text};
+use crate::admin::answers::Contact;
 use crate::admin::api::Content;
 use crate::admin::problem::{Answer, Kind, Problem};
 use crate::live::Provision;

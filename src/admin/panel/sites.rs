@@ -2,10 +2,11 @@
 
 use askama::Template;
 
-use super::contacts::{self, Contact};
+use super::contacts;
 use super::frame::Frame;
 use super::page::{Page, Reach, Visit, query, read_counted, shown};
 use super::standing::SiteView;
+use crate::admin::answers::Contact;
 use crate::admin::problem::{Answer, Problem, see};
 use crate::overview::{Band, State};
 use crate::words::panel::{PanelWords, SitesWords};

@@ -1,0 +1,89 @@
+//! Who is told, changed at the panel.
+
+use serde_json::{Value, json};
+
+use crate::support::{Edge, Origin, PASSWORD, Setup, journey};
+
+#[test]
+fn a_contact_is_changed_without_a_script_and_a_slip_is_told_beside_the_form() {
+    let edge = start();
+    let id = make(&edge, &json!({ "name": "Anna", "mail": "anna@shop.example", "language": "en" }));
+    edge.user("otto", "operate");
+    let told = json!({
+        "who": { "user": "otto", "password": PASSWORD }, "name": "Anna", "renamed": "Anna <i>B.</i>",
+        "wrong": "nobody", "mail": "anna.b@shop.example",
+    });
+    let told = journey("contacts.mjs", &edge.over_network(), "change", &told);
+    assert_eq!((&told["found"], &told["language"]), (&json!([]), &json!("en")));
+    assert!(told["trouble"].as_str().expect("text").contains("mail"), "{told}");
+    let row = told["row"].as_str().expect("text");
+    assert!(row.starts_with("Anna <i>B.</i> anna.b@shop.example ") && row.contains("expired, mismatch"), "{row}");
+    let changed = contact(&edge, &id);
+    assert_eq!(
+        (&changed["mail"], &changed["language"], &changed["events"]),
+        (&json!("anna.b@shop.example"), &json!("de"), &json!(["expired", "mismatch"]))
+    );
+    let lines: Vec<_> = edge.api("audit").into_iter().filter(|line| line["action"] == "PATCH contacts/{id}").collect();
+    assert_eq!(lines.iter().filter(|line| line["result"] == "done").count(), 1, "{lines:?}");
+    assert!(lines[0]["who"].as_str().expect("text").contains("otto"), "{lines:?}");
+}
+
+#[test]
+fn what_is_left_empty_of_a_webhook_stays_and_its_secret_is_never_shown() {
+    let edge = start();
+    let url = "https://hooks.example/services/T0SECRET";
+    let hook = json!({ "url": url, "format": "json", "secret": "quite-unguessable-4711" });
+    let id = make(&edge, &json!({ "name": "chat", "webhook": hook, "events": ["expired"] }));
+    let mut user = edge.user("otto", "operate");
+    let place = format!("/contacts/{id}");
+    let page = user.open(&place);
+    assert_eq!(page.status, 200, "{}", page.text());
+    for secret in ["T0SECRET", "quite-unguessable"] {
+        assert!(!page.text().contains(secret), "{}", page.text());
+    }
+    let token = user.csrf.clone();
+    let form =
+        [("csrf", &*token), ("name", "chat"), ("url", ""), ("format", "slack"), ("secret", ""), ("language", "de")];
+    let answer = user.submit(&place, &form);
+    assert_eq!(answer.status, 303, "{}", answer.text());
+    let expected = json!({ "address": "https://hooks.example", "format": "slack", "signed": true });
+    let changed = contact(&edge, &id);
+    // No event that is chosen asks for all.
+    assert_eq!((&changed["webhook"], &changed["events"]), (&expected, &Value::Null));
+    // Without the token nothing is changed.
+    let forged = [("name", "forged"), ("format", "json"), ("language", "de")];
+    assert_eq!(user.submit(&place, &forged).status, 403);
+    assert_eq!(contact(&edge, &id)["name"], "chat");
+}
+
+#[test]
+fn what_stands_in_the_configuration_is_changed_there_and_readers_change_nothing() {
+    let edge = start();
+    let id = make(&edge, &json!({ "name": "Anna", "mail": "anna@shop.example" }));
+    let mut operator = edge.user("otto", "operate");
+    assert_eq!(operator.open("/contacts/config:ops").status, 409);
+    assert_eq!(operator.open("/contacts/nobody").status, 404);
+    let list = operator.open("/contacts").text();
+    assert!(list.contains(&format!("href=\"/contacts/{id}\"")) && !list.contains("href=\"/contacts/config"), "{list}");
+    let mut reader = edge.user("rita", "read");
+    assert_eq!(reader.open(&format!("/contacts/{id}")).status, 403);
+    assert!(!reader.open("/contacts").text().contains(&format!("href=\"/contacts/{id}\"")));
+}
+
+fn start() -> Edge {
+    let origin = Origin::saying("hello");
+    let mut setup = Setup::shop(&origin);
+    setup.set("reports", "daily = \"off\"");
+    setup.raw_site("[[notices.contact]]\nname = \"ops\"\nmail = \"ops@shop.example\"\nevents = [\"issued\"]\n");
+    setup.start()
+}
+
+fn make(edge: &Edge, order: &Value) -> String {
+    let made = edge.order_api("POST", "/api/v1/contacts", order);
+    assert_eq!(made.status, 201, "{}", made.text());
+    made.json()["id"].as_str().expect("an id").to_owned()
+}
+
+fn contact(edge: &Edge, id: &str) -> Value {
+    edge.ask_api("GET", &format!("/api/v1/contacts/{id}")).json()
+}
