@@ -10,12 +10,13 @@ use tokio::sync::Semaphore;
 use super::Sources;
 use super::problem::{Answer, Kind, Problem, exposition};
 use crate::acme::EndedOrders;
-use crate::certs::{AlarmCode, Choice, End, IntakeHandle, Ledger, NoticeState, Object};
+use crate::certs::{AlarmCode, End, IntakeHandle, Ledger, NoticeState, Object};
 use crate::config::{Reloads, Standing};
 use crate::elsewhere::{Elsewhere, ForeignState};
 use crate::levers::Levers;
-use crate::live::{CertFacts, CertIndex, Condition, RouteTable, ServedCert, Site};
+use crate::live::{CertFacts, CertIndex, Condition, Provision, RouteTable, ServedCert, Site};
 use crate::notices::Notices;
+use crate::overview::{Overview, SiteState};
 use crate::telemetry::{
     CertificateFacts, ConfigurationFacts, ElsewhereFacts, IntakeFacts, Lasting, NoticeFacts, OrderFacts, Scrape,
     SiteFacts, TruthFacts, render,
@@ -40,7 +41,6 @@ fn page(sources: &Sources) -> String {
     let (index, routes) = (sources.certificates.snapshot(), sources.routes.snapshot());
     let now = time::OffsetDateTime::from(SystemTime::now()).unix_timestamp();
     let ledger = sources.intake.as_ref().map(IntakeHandle::ledger);
-    let choices = ledger.as_ref().map(|ledger| Arc::clone(&ledger.choices)).unwrap_or_default();
     let last_good = ledger.as_ref().map(|ledger| Arc::clone(&ledger.last_good)).unwrap_or_default();
     let kept = sources.intake.as_ref().map(|intake| intake.requests().kept_here()).unwrap_or_default();
     let kept: Vec<_> = kept.into_iter().map(|(file, one)| (file, one.serial_decimal(), one)).collect();
@@ -67,13 +67,13 @@ fn page(sources: &Sources) -> String {
         not_after: one.not_after,
     });
     let objects = ledger.as_deref().map(|ledger| ends(&ledger.objects, &index, &routes)).unwrap_or_default();
-    let states = sources.lookout.look_over(&index, &routes, now).counts();
+    let overview = sources.lookout.look_over(&index, &routes, now);
     render(&Scrape {
         workers: &sources.workers,
         access_records_lost: sources.access_log.lost(),
         audit_unwritten: sources.audit.trouble().is_some(),
-        states: states.into_iter().map(|(state, count)| (state.word(), count)).collect(),
-        sites: sites(&routes, &index, (&choices, &last_good), sources, &objects),
+        states: overview.counts().into_iter().map(|(state, count)| (state.word(), count)).collect(),
+        sites: sites(&routes, &index, (&overview, &last_good), sources, &objects),
         upstreams: upstreams(&routes),
         unresolved: unresolved(&routes),
         questions: sources.ordering.questions(),
@@ -150,19 +150,17 @@ fn orders(ended: EndedOrders) -> OrderFacts {
 fn sites(
     routes: &RouteTable,
     index: &CertIndex,
-    (choices, last_good): (&BTreeMap<String, Choice>, &BTreeSet<Box<str>>),
+    (overview, last_good): (&Overview, &BTreeSet<Box<str>>),
     sources: &Sources,
     objects: &HashMap<&str, Vec<(&'static str, i64)>>,
 ) -> Vec<SiteFacts> {
     let (contradicted, shown) = (sources.truth.contradicted_sites(), sources.truth.shown());
     let ordering = sources.ordering.all();
-    let of_site = |site: &Site| {
-        let label = site.label();
-        let source = choices.get(&*site.name).map_or(site.provision, |choice| choice.certificate).word();
+    let of_site = |(site, state): (&Arc<Site>, &SiteState)| {
+        let (label, source) = (state.label.clone(), state.source.word());
         let mismatch = contradicted.contains(&label);
         let shown = shown.get(&label).copied();
-        let standing = ordering.get(&*site.name);
-        let renewal = standing.and_then(|standing| standing.renewal);
+        let standing = ordering.get(&*site.name).filter(|_| state.source == Provision::Managed);
         let objects = objects.get(&*site.name).cloned().unwrap_or_default();
         let mut facts = SiteFacts {
             label,
@@ -171,17 +169,13 @@ fn sites(
             last_good: false,
             objects,
             shown,
-            uncovered: 0,
+            uncovered: state.uncovered.len(),
             mismatch,
-            renewal,
+            renewal: state.renewal,
             failures: standing.map(|standing| standing.failures),
         };
         for host in &site.hosts {
-            let mut served = index.find_pattern(host).into_iter().flat_map(|choice| choice.iter()).peekable();
-            if served.peek().is_none() && site.awaits(host) {
-                facts.uncovered += 1;
-            }
-            for certificate in served {
+            for certificate in index.find_pattern(host).into_iter().flat_map(|choice| choice.iter()) {
                 let CertFacts { not_before, not_after, ref fingerprint, .. } = certificate.facts;
                 facts.last_good |= last_good.contains(fingerprint);
                 let lasting = Lasting { key_type: certificate.key_type.label(), not_before, not_after };
@@ -194,7 +188,7 @@ fn sites(
         }
         facts
     };
-    routes.sites().iter().map(|site| of_site(site)).collect()
+    routes.sites().iter().zip(&overview.sites).map(of_site).collect()
 }
 
 /// The end of each object that has one, by the names of the sites that show it.

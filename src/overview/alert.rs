@@ -281,7 +281,7 @@ fn of_site(site: &SiteState, known: &Known<'_>) -> Vec<Alert> {
     }
     if site.is_late {
         let text = format!("the certificate should have been renewed more than a day ago: {error}");
-        say(AlertCode::RenewalLate, text, quoted, site.renewal.map(|at| at + DAY));
+        say(AlertCode::RenewalLate, text, quoted, site.late_since());
     } else if site.failures >= MANY {
         let text = format!("{} orders in a row came to nothing: {error}", site.failures);
         say(AlertCode::OrdersFail, text, Matter::Failures(site.failures, site.last_error.clone()), None);

@@ -23,7 +23,7 @@ pub use kept::Kept;
 pub use lookout::{Lookout, Stuck};
 pub use reason::{Reason, ReasonCode};
 pub use said::{Matter, Said};
-pub use site::{Action, Served, SiteState, State};
+pub use site::{Action, Served, SiteState, State, is_late};
 
 use crate::acme::SiteStanding;
 use crate::certs::{Ledger, ListedRequest};
@@ -90,6 +90,12 @@ impl Overview {
         let sites: Vec<SiteState> = known.routes.sites().iter().map(|site| derivation.site(site)).collect();
         let alerts = alert::of(known, &sites);
         Self { at: known.now, sites, elsewhere: known.elsewhere.to_vec(), alerts }
+    }
+
+    /// What the site of this name is like.
+    #[must_use]
+    pub fn site(&self, name: &str) -> Option<&SiteState> {
+        self.sites.iter().find(|site| *site.name == *name)
     }
 
     /// How many sites are in each state, every state there is included.

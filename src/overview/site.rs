@@ -160,7 +160,19 @@ pub struct SiteState {
     pub uncovered: Vec<String>,
 }
 
+/// Whether a certificate should have been renewed more than a day before `now`, seconds since the Unix epoch.
+#[must_use]
+pub fn is_late(standing: &SiteStanding, now: i64) -> bool {
+    standing.is_late(now)
+}
+
 impl SiteState {
+    /// Since when its renewal is late, seconds since the Unix epoch; `None`: it is not.
+    #[must_use]
+    pub fn late_since(&self) -> Option<i64> {
+        self.renewal.filter(|_| self.is_late).map(|at| at + DAY)
+    }
+
     /// What can be done next.
     #[must_use]
     pub const fn action(&self) -> Action {
@@ -206,7 +218,7 @@ impl<'a> Derivation<'a> {
             _ => serving.served,
         };
         let request = self.request(site).filter(|_| source == Provision::Uploaded);
-        let is_late = standing.is_some_and(|standing| standing.is_late(known.now));
+        let is_late = standing.is_some_and(|standing| is_late(standing, known.now));
         let (state, reason) = derived((source, standing, is_late), request, &serving, served);
         let failing = standing.filter(|standing| standing.failures > 0 || standing.failed_checks > 0);
         let failed = failing.and_then(|standing| standing.last_failure.as_ref());

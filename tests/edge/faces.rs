@@ -6,6 +6,8 @@ use std::fs;
 use serde_json::{Value, json};
 
 use crate::support::command::{done, vitrine};
+use crate::support::managed::managed_site;
+use crate::support::pebble::Pebble;
 use crate::support::{KeyKind, Origin, Response, Setup, Walk, authority, eventually};
 
 #[test]
@@ -111,6 +113,51 @@ fn every_face_of_the_edge_says_the_same() {
         assert_eq!(listed["hosts"][0]["state"], served);
     }
 }
+
+#[test]
+fn a_late_renewal_is_late_on_every_face_and_on_none_once_somebody_else_sees_to_it() {
+    let (origin, pebble) = (Origin::saying("hello"), Pebble::prepare());
+    let mut setup = managed_site(&pebble, &origin, "shop.example", "");
+    // Of its ninety days eighty are over.
+    setup.certificate("shop", &authority().issue_for(&["shop.example"], KeyKind::Ecdsa, -80 * 24, 10 * 24));
+    let edge = setup.start();
+    let site = || edge.ask_api("GET", "/api/v1/sites/shop.example").json();
+    let told = eventually("what failed", || Some(site()).filter(|told| !told["last_error"].is_null()));
+    assert_eq!((&told["band"], &told["reason"]["code"]), (&json!("now"), &json!("renewal-late")));
+    let managed = &told["managed"];
+    assert_eq!((&managed["is_late"], &managed["keys"][0]["is_late"]), (&json!(true), &json!(true)));
+    let of =
+        |list: &str| -> Vec<Value> { edge.api(list).into_iter().filter(|one| one["code"] == "renewal-late").collect() };
+    // Either list has it once, since the same moment, with what failed.
+    let (alarms, alerts) = (of("alarms"), of("alerts"));
+    assert_eq!((alarms.len(), alerts.len()), (1, 1), "{alarms:?} {alerts:?}");
+    assert_eq!(alarms[0]["since"], alerts[0]["since"]);
+    let error = told["last_error"].as_str().expect("text");
+    for (one, field) in [(&alarms[0], "message"), (&alerts[0], "text")] {
+        assert!(one[field].as_str().expect("text").contains(error), "{one}: {error}");
+    }
+    assert_eq!(edge.api("certificates")[0]["band"], told["band"]);
+    let explained = edge.ask_api("GET", "/api/v1/explain?url=shop.example").json();
+    assert_eq!(explained["managed"]["is_late"], true);
+    assert!(done(vitrine(&edge, "sites list")).contains(", renewal late"));
+    let series = |name: &str| edge.scrape().sum(name, &[("site", "shop.example")]);
+    assert!(series(RENEWAL) > 0.0);
+    let page = &Walk::in_language(&edge, "en").0["/sites/shop.example"].text();
+    assert!(page.contains("renewal is late"), "{page}");
+    let report = edge.ask_api("GET", "/api/v1/reports/next-monthly").json();
+    let lines = report["lines"].as_array().expect("lines").iter();
+    assert!(lines.clone().all(|line| line["renewal_late"] == true), "{report}");
+
+    // What the operator brings himself is renewed by nobody, and late for nobody.
+    done(vitrine(&edge, "sites use shop.example uploaded"));
+    assert_eq!((of("alarms"), of("alerts")), (Vec::new(), Vec::new()));
+    assert_eq!((site()["reason"]["code"].clone(), series(RENEWAL)), (json!("serves"), 0.0));
+    assert!(!done(vitrine(&edge, "sites list")).contains("renewal late"));
+    let explained = edge.ask_api("GET", "/api/v1/explain?url=shop.example").json();
+    assert_ne!(explained["managed"]["is_late"], true);
+}
+
+const RENEWAL: &str = "vitrine_site_certificate_renewal_seconds";
 
 fn take_out(seen: &mut Value) {
     let fields = seen.as_object_mut().expect("an object");

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::realm::{Item, Realm};
 use super::sites::TOTAL;
 use super::standing::{Part, word};
-use super::{Call, Operation, Resource, aside, choices, minimum, now, state, timestamp};
+use super::{Call, Operation, Resource, aside, minimum, now, state, timestamp};
 use crate::admin::Sources;
 use crate::admin::problem::{Answer, Kind, Problem, json};
 use crate::certs::{Circumstances, Flaw, HeldBack, SiteDemands, Sites, Verdict, warnings};
@@ -136,8 +136,8 @@ pub(super) fn not_in_service(fingerprint: &str) -> Problem {
 pub(super) struct Judge<'a> {
     serving: HashMap<&'a str, BTreeSet<&'a str>>,
     known: Sites<'a>,
-    /// The sites whose certificates renew themselves.
-    renewed: HashSet<&'a str>,
+    /// The sites whose certificates renew themselves, and whether that is late.
+    renewed: HashMap<&'a str, bool>,
     now: i64,
 }
 
@@ -145,8 +145,8 @@ impl<'a> Judge<'a> {
     /// Of these certificates, which may be such as are not served yet.
     pub(super) fn new(
         sources: &Sources,
-        index: &'a CertIndex,
-        routes: &'a RouteTable,
+        index: &'a Arc<CertIndex>,
+        routes: &'a Arc<RouteTable>,
         certificates: &[&Arc<ServedCert>],
         now: i64,
     ) -> Self {
@@ -154,10 +154,10 @@ impl<'a> Judge<'a> {
         let minimums = minimum::decided(sources);
         let asked = concerned.iter().map(|site| SiteDemands::decided(site, &minimums));
         let known = Sites::of(asked).served_by(index);
-        let choices = choices::of(sources);
-        let source = |site: &Site| choices.get(&*site.name).map_or(site.provision, |choice| choice.certificate);
-        let renewed = concerned.iter().filter(|site| source(site) != Provision::Uploaded);
-        let renewed = renewed.map(|site| &*site.name).collect();
+        let overview = sources.lookout.look_over(index, routes, now);
+        let names: HashSet<&str> = concerned.iter().map(|site| &*site.name).collect();
+        let renewed = overview.sites.iter().filter(|site| site.source != Provision::Uploaded);
+        let renewed = renewed.filter_map(|site| Some((*names.get(&*site.name)?, site.is_late))).collect();
         Self { serving: serving(index, &concerned), known, renewed, now }
     }
 
@@ -165,9 +165,12 @@ impl<'a> Judge<'a> {
     pub(super) fn band(&self, served: &ServedCert) -> Band {
         let facts = &served.facts;
         let sites = self.serving.get(&*facts.fingerprint);
-        match sites.is_some_and(|sites| sites.iter().all(|site| self.renewed.contains(site))) {
-            true => Band::by_share(facts.not_before, facts.not_after, false, self.now),
-            false => Band::by_days(facts.not_after, self.now),
+        // `None`: some site of it is not.
+        let late = sites
+            .and_then(|sites| sites.iter().map(|site| self.renewed.get(site).copied()).collect::<Option<Vec<_>>>());
+        match late {
+            Some(late) => Band::by_share(facts.not_before, facts.not_after, late.contains(&true), self.now),
+            None => Band::by_days(facts.not_after, self.now),
         }
     }
 

@@ -118,10 +118,11 @@ fn explain(call: &Call) -> Result<Answer, Problem> {
     let route = site.and_then(|site| site.route(&question.path));
     let standing = sources.configuration.borrow().clone();
     let mistakes = standing.refused.iter().chain(&standing.rejected).map(|trouble| trouble.text.clone()).collect();
+    let overview = sources.lookout.look();
     let outcome = outcome(&question, sources, &table, site);
     Ok(json(&Explanation {
         certificate: certificate(&question.host, sources, site),
-        managed: site.and_then(|site| Managed::of(&sources.ordering, &site.name, true)),
+        managed: site.and_then(|site| Managed::of(&sources.ordering, overview.site(&site.name)?, overview.at, true)),
         site: site.map(|site| found(site, &question.host, sources)),
         route: route.filter(|_| outcome.kind == FORWARDED).map(|route| RouteFound {
             path: route.prefix.to_string(),

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::{now, timestamp};
+use super::timestamp;
 use crate::acme::{AcmeHandle, LastFailure, Outcome, Reason, RenewalInfo, SiteStanding};
 use crate::live::OrderedKey;
+use crate::overview::{SiteState, is_late};
 
 /// What is told of a managed site: what needs most attention, then each type of key by itself.
 #[derive(Serialize)]
@@ -75,21 +76,21 @@ struct Failure {
 }
 
 impl Managed {
-    /// `None`: the site is not managed.
-    pub(super) fn of(ordering: &AcmeHandle, site: &str, with_history: bool) -> Option<Self> {
-        let each = ordering.each_of(site).into_iter();
+    /// As a site is at a moment, seconds since the Unix epoch; `None`: it is not managed.
+    pub(super) fn of(ordering: &AcmeHandle, site: &SiteState, at: i64, with_history: bool) -> Option<Self> {
+        let each = ordering.each_of(&site.name).into_iter();
         let key = |(key, standing): (OrderedKey, Arc<SiteStanding>)| KeyDoing {
             key_type: key.word(),
-            doing: (&*standing).into(),
+            doing: Doing::of(&standing, is_late(&standing, at)),
             history: with_history.then(|| standing.history.iter().map(Past::from).collect()),
         };
         let keys = each.map(key).collect();
-        Some(Self { gravest: (&*ordering.of(site)?).into(), keys })
+        Some(Self { gravest: Doing::of(&*ordering.of(&site.name)?, site.is_late), keys })
     }
 }
 
-impl From<&SiteStanding> for Doing {
-    fn from(standing: &SiteStanding) -> Self {
+impl Doing {
+    fn of(standing: &SiteStanding, is_late: bool) -> Self {
         let suggested = |info: &RenewalInfo| {
             let (from, until) = info.window?;
             Some(Suggested { from: timestamp(from), until: timestamp(until), explanation: info.explanation.clone() })
@@ -99,7 +100,7 @@ impl From<&SiteStanding> for Doing {
             waits_for: standing.waits_for.clone(),
             next: standing.next.map(timestamp),
             renewal: standing.renewal.map(timestamp),
-            is_late: standing.is_late(now()),
+            is_late,
             left_out: standing.left_out.clone(),
             suggested: standing.renewal_info.as_ref().and_then(suggested),
             issuer: standing.issuer.clone(),

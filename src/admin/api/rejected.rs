@@ -6,10 +6,10 @@ use serde::Serialize;
 
 use super::realm::Realm;
 use super::{Operation, Resource, aside, now, timestamp};
-use crate::acme::SiteStanding;
 use crate::admin::Sources;
 use crate::admin::problem::json;
 use crate::certs::{IntakeHandle, Ledger, NoticeState};
+use crate::overview::SiteState;
 
 /// `rejected` and `alarms`
 pub(super) static RESOURCE: Resource = Resource {
@@ -73,22 +73,18 @@ fn alarms(sources: &Sources) -> Vec<Alarm> {
     let audit = sources.audit.trouble().map(|trouble| alarm(UNRECORDED, &trouble.text, trouble.since));
     let hidden = sources.truth.not_shown();
     let hidden = hidden.iter().map(|hidden| alarm(NOT_SHOWN, &hidden.message, hidden.since));
-    let ordering = sources.ordering.all();
-    let late = ordering.iter().filter(|(_, standing)| standing.is_late(now()));
-    let late =
-        late.map(|(site, standing)| alarm(RENEWAL_LATE, &lateness(site, standing), standing.renewal.unwrap_or(0)));
+    let overview = sources.lookout.look();
+    let late = overview.sites.iter().filter_map(|site| Some((site, site.late_since()?)));
+    let late = late.map(|(site, since)| alarm(RENEWAL_LATE, &lateness(site), since));
     let of_sites = served.chain(hidden).chain(late);
     let stuck = (sources.lookout.notices)(now());
     let stuck = stuck.map(|stuck| alarm(NOTICES_STUCK, &stuck.text, stuck.since));
     refused.chain(rejected).chain(of_certificates).chain(of_sites).chain(audit).chain(stuck).collect()
 }
 
-fn lateness(site: &str, standing: &SiteStanding) -> String {
-    let why = match &standing.last_failure {
-        Some(last) => format!("{} ({}): {}", last.issuer, last.reason.label(), last.text),
-        None => "no order has failed".to_owned(),
-    };
-    format!("the certificate of {site} should have been renewed more than a day ago: {why}")
+fn lateness(site: &SiteState) -> String {
+    let why = site.last_error.as_deref().unwrap_or("no order has failed");
+    format!("the certificate of {} should have been renewed more than a day ago: {why}", site.name)
 }
 
 fn ledger(sources: &Sources) -> Arc<Ledger> {

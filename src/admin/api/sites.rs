@@ -71,7 +71,7 @@ fn list(call: &Call) -> Result<Answer, Problem> {
         Some(Scope::Site(name)) => **name == *site.name,
         Some(Scope::Organisation(id)) => call.sources.people.organisation_of(&site.name).as_ref() == Some(id),
     };
-    let (entries, total) = entries(&call.sources, now(), &wanted, is_meant);
+    let (entries, total) = entries(&call.sources, now(), &wanted, is_meant, false);
     let mut answer = json(&entries);
     answer.headers_mut().insert(TOTAL, total.into());
     Ok(answer)
@@ -88,7 +88,13 @@ fn scope(call: &Call, id: &str) -> Result<Scope, Problem> {
 }
 
 /// Those of the sites that are wanted and meant, in their part of the list, and how many there are in all.
-fn entries(sources: &Sources, now: i64, wanted: &Wanted, is_meant: impl Fn(&Site) -> bool) -> (Vec<SiteEntry>, usize) {
+fn entries(
+    sources: &Sources,
+    now: i64,
+    wanted: &Wanted,
+    is_meant: impl Fn(&Site) -> bool,
+    with_history: bool,
+) -> (Vec<SiteEntry>, usize) {
     let (index, routes) = (sources.certificates.snapshot(), sources.routes.snapshot());
     let overview = sources.lookout.look_over(&index, &routes, now);
     let all = routes.sites().iter().zip(&overview.sites);
@@ -109,7 +115,7 @@ fn entries(sources: &Sources, now: i64, wanted: &Wanted, is_meant: impl Fn(&Site
         standing: state.into(),
         minimum: minimum::told(site, &minimums),
         certificate: Provided::of(site, choices.get(&*site.name)),
-        managed: Managed::of(&sources.ordering, &site.name, false),
+        managed: Managed::of(&sources.ordering, state, overview.at, with_history),
         hosts: site.hosts.iter().map(|pattern| host(site, pattern)).collect(),
         routes: site.routes().iter().map(|route| route_entry(&routes, &route.prefix, route.group)).collect(),
     };
@@ -117,13 +123,11 @@ fn entries(sources: &Sources, now: i64, wanted: &Wanted, is_meant: impl Fn(&Site
 }
 
 fn one(call: &Call) -> Result<Answer, Problem> {
-    let name = call.parameter("name");
-    let managed = Managed::of(&call.sources.ordering, name, true);
-    entry(call, name).map(|entry| json(&SiteEntry { managed, ..entry }))
+    entry(call, call.parameter("name"), true).map(|entry| json(&entry))
 }
 
-fn entry(call: &Call, name: &str) -> Result<SiteEntry, Problem> {
-    let (found, _) = entries(&call.sources, now(), &Wanted::default(), |site| *site.name == *name);
+fn entry(call: &Call, name: &str, with_history: bool) -> Result<SiteEntry, Problem> {
+    let (found, _) = entries(&call.sources, now(), &Wanted::default(), |site| *site.name == *name, with_history);
     found.into_iter().next().ok_or_else(|| refused(SiteRefusal::Unknown, name))
 }
 
@@ -132,7 +136,7 @@ async fn add(call: Call) -> Result<Answer, Problem> {
     let site: Value = call.json()?;
     let name = call.sources.site_desk.add(site).await.map_err(|refusal| refused(refusal, ""))?;
     let note = Note::of(format!("sites/{name}"), "");
-    aside(call, move |call| entry(call, &name).map(|entry| note.on(created(&entry)))).await
+    aside(call, move |call| entry(call, &name, false).map(|entry| note.on(created(&entry)))).await
 }
 
 /// Removes a site that was added.

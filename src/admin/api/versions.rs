@@ -1,5 +1,7 @@
 //! Certificates that come through the interface, and the versions of all: uploads, history, going back, deleting.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
@@ -85,7 +87,7 @@ pub(super) async fn upload(call: Call) -> Result<Answer, Problem> {
     let brought = fingerprints.chain(requests).collect::<Vec<_>>().join(" ");
     let note = if only_look { Note::Nothing } else { Note::of("certificates", brought) };
     let completed = completed.into_iter().map(Into::into).collect();
-    let certificates = told(&call.sources, &certificates);
+    let certificates = told(&call.sources, certificates).await?;
     let left_over = left_over.into_iter().map(FileFlaw::of).collect();
     Ok(note.on(json(&Answered { dry_run: only_look, certificates, completed, left_over })))
 }
@@ -112,16 +114,23 @@ pub(super) fn not_received(why: NotReceived) -> Problem {
 }
 
 /// What is told of certificates that have come.
-fn told(sources: &Sources, arrivals: &[Arrival]) -> Vec<Arrived> {
-    let (index, routes) = (sources.certificates.snapshot(), sources.routes.snapshot());
-    let certificates: Vec<_> = arrivals.iter().map(|arrival| &arrival.certificate).collect();
-    let judge = Judge::new(sources, &index, &routes, &certificates, now());
-    let told = |arrival: &Arrival| Arrived {
-        id: arrival.id.clone(),
-        certificate: judge.told(&arrival.certificate),
-        serves: arrival.serves.iter().map(ToString::to_string).collect(),
-    };
-    arrivals.iter().map(told).collect()
+async fn told(sources: &Arc<Sources>, arrivals: Vec<Arrival>) -> Result<Vec<Arrived>, Problem> {
+    let sources = Arc::clone(sources);
+    let told = tokio::task::spawn_blocking(move || {
+        let (index, routes) = (sources.certificates.snapshot(), sources.routes.snapshot());
+        let certificates: Vec<_> = arrivals.iter().map(|arrival| &arrival.certificate).collect();
+        let judge = Judge::new(&sources, &index, &routes, &certificates, now());
+        let told = |arrival: &Arrival| Arrived {
+            id: arrival.id.clone(),
+            certificate: judge.told(&arrival.certificate),
+            serves: arrival.serves.iter().map(ToString::to_string).collect(),
+        };
+        arrivals.iter().map(told).collect()
+    });
+    told.await.map_err(|error| {
+        tracing::error!(%error, "what has come could not be told");
+        Problem::new(Kind::Internal, "it has come, and what of it could not be told; see the log")
+    })
 }
 
 /// One version.
@@ -188,7 +197,7 @@ async fn roll_back(call: Call) -> Result<Answer, Problem> {
         }
         NotGoneBack::Store(error) => unwritten(&error),
     })?;
-    let mut told = told(&call.sources, &[arrival]);
+    let mut told = told(&call.sources, vec![arrival]).await?;
     told.pop().map(|arrived| json(&arrived)).ok_or_else(|| unknown(&fingerprint))
 }
 
