@@ -62,6 +62,7 @@ mod limited_folders;
 mod limits;
 mod links;
 mod lost_orders;
+mod managed_site_pages;
 mod many_orders;
 mod memory;
 mod minimum;
