@@ -122,6 +122,7 @@ mod staging;
 mod start;
 mod state_key;
 mod stopping;
+mod tidings;
 mod tls;
 mod tls_upstreams;
 mod tokens;

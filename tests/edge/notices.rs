@@ -18,7 +18,7 @@ fn with_operators(setup: &mut Setup) {
     setup.raw_site("[[notices.contact]]\nname = \"operators\"\nmail = \"ops@shop.example\"\n");
 }
 
-fn header<'a>(mail: &'a Value, name: &str) -> &'a str {
+pub(crate) fn header<'a>(mail: &'a Value, name: &str) -> &'a str {
     let headers = mail["headers"].as_array().expect("headers");
     let found: Vec<_> = headers.iter().filter(|header| header[0] == name).collect();
     assert_eq!(found.len(), 1, "{name}: {mail}");
