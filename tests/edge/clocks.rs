@@ -35,9 +35,14 @@ impl Clock {
         clock
     }
 
-    /// Moves it so many hours away from where it would be, and has the edge look at its sites.
-    pub(crate) fn moved(&self, edge: &Edge, hours: i64) {
+    /// Moves it so many hours away from where it would be.
+    pub(crate) fn set(&self, hours: i64) {
         replace_file(&self.0, format!("{hours:+}h"));
+    }
+
+    /// The same, and has the edge look at its sites.
+    pub(crate) fn moved(&self, edge: &Edge, hours: i64) {
+        self.set(hours);
         let before = edge.log().len();
         edge.signal(Signal::HUP);
         let line = edge.log_line_after(before, "a reload", |line| {

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::support::command::{done, refused, vitrine};
-use crate::support::pebble::Pebble;
 use crate::support::receiver::{Receiver, secret_file};
 use crate::support::{Edge, KeyKind, Origin, Setup, authority, replace_file, within};
 use crate::truth::Impostor;
@@ -126,31 +125,6 @@ fn what_ends_is_missing_or_shown_by_somebody_else_is_told_within_two_minutes() {
     told(&server, begun, "withdrawal-held");
     assert_eq!(edge.scrape().sum("vitrine_notices_total", &[("channel", "mail"), ("result", "told")]), 3.0);
     assert_eq!(edge.api("notices"), Vec::<Value>::new());
-}
-
-#[test]
-fn what_has_expired_or_was_not_renewed_in_time_is_told_within_two_minutes() {
-    let (origin, server, pebble) = (Origin::saying("hello"), Receiver::mail("plain", 0), Pebble::prepare());
-    let mut setup = Setup::new();
-    pebble.used_by(&mut setup);
-    setup.site(&["old.example"], &[&origin]);
-    setup.raw_site(&format!(
-        "[[site]]\nhosts = [\"late.example\"]\nupstreams = [\"{}\"]\ncertificate = \"managed\"\n",
-        origin.url()
-    ));
-    // Of its ninety days eighty are over, and nobody listens who could issue another.
-    setup.certificate("late", &authority().issue_for(&["late.example"], KeyKind::Ecdsa, -80 * 24, 10 * 24));
-    server.used_by(&mut setup, "none");
-    with_operators(&mut setup);
-    let edge = setup.start();
-    let begun = Instant::now();
-    let old = authority().issue_for(&["old.example"], KeyKind::Ecdsa, -90 * 24, -24);
-    replace_file(&edge.setup.certs().join("old.pem"), old.both());
-    let expired = told(&server, begun, "The certificate of old.example has expired");
-    // In a mail of its own, or in the same one.
-    let is_late = |mail: &Value| mail["text"].as_str().is_some_and(|text| text.contains("- late.example: was due on "));
-    within(OWED, "not renewed in time", || server.taken().into_iter().find(is_late));
-    assert!(expired["text"].as_str().is_some_and(|text| text.contains("- old.example: ended on ")), "{expired}");
 }
 
 #[test]
