@@ -8,6 +8,9 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use crate::certs::FieldMistake;
+use crate::overview::Said;
+use crate::words::Language;
+use crate::words::refusal::Refusal;
 
 /// An answer; every one fits in memory.
 pub(super) type Answer = Response<Full<Bytes>>;
@@ -177,6 +180,11 @@ impl Kind {
         self.facts().1
     }
 
+    /// Whether such a problem is of many sorts, so that the kind alone does not say what to do.
+    const fn is_about_more(self) -> bool {
+        matches!(self, Self::Malformed | Self::Conflict | Self::Rejected | Self::Authority | Self::Internal)
+    }
+
     /// Its name for programs.
     pub(super) const fn code(self) -> &'static str {
         self.facts().0
@@ -188,6 +196,7 @@ impl Kind {
 pub(super) struct Problem {
     kind: Kind,
     detail: String,
+    refusal: Option<Box<Refusal>>,
     field: Option<Box<(HeaderName, HeaderValue)>>,
     flaws: Option<Box<serde_json::Value>>,
     mistakes: Option<Box<serde_json::Value>>,
@@ -209,7 +218,8 @@ enum Trail {
 impl Problem {
     /// `detail` says what was expected, what was found, and the mend; never a secret.
     pub(super) fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), field: None, flaws: None, mistakes: None, trail: Trail::Detail }
+        let (field, flaws, mistakes, trail) = (None, None, None, Trail::Detail);
+        Self { kind, detail: detail.into(), refusal: None, field, flaws, mistakes, trail }
     }
 
     /// 400.
@@ -247,6 +257,21 @@ impl Problem {
     /// In words.
     pub(super) fn detail(&self) -> &str {
         &self.detail
+    }
+
+    /// The same for readers of other languages: what its detail says in English, as a code.
+    pub(super) fn because(self, refusal: Refusal) -> Self {
+        Self { refusal: Some(Box::new(refusal)), ..self }
+    }
+
+    /// In the reader's language.
+    pub(super) fn said(&self, language: Language) -> Said {
+        let Some(words) = language.said() else { return Said { text: self.detail.clone(), quote: None } };
+        let quote = || self.kind.is_about_more().then(|| self.detail.clone());
+        match &self.refusal {
+            Some(why) => Said { text: (words.refused.text)(why), quote: (words.refused.quote)(why).map(str::to_owned) },
+            None => Said { text: (words.refused.sort)(self.kind.code()).to_owned(), quote: quote() },
+        }
     }
 
     /// What is wrong with each piece that was sent, or with each field of a form.
@@ -343,3 +368,24 @@ const SECURITY: [(HeaderName, &str); 4] = [
     (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
     (header::REFERRER_POLICY, "no-referrer"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_is_told_in_every_language_and_quotes_others_alone() {
+        let texts: std::collections::BTreeSet<String> = Kind::ALL
+            .into_iter()
+            .map(|kind| {
+                let Said { text, quote } = Problem::new(kind, "in English").said(Language::De);
+                assert!(!text.contains("English") && quote.is_none_or(|quote| quote == "in English"), "{kind:?}");
+                text
+            })
+            .collect();
+        assert_eq!(texts.len(), Kind::ALL.len(), "{texts:?}");
+        let unseen = Problem::new(Kind::Conflict, "x: refused").because(Refusal::UrlUnseen("refused".into()));
+        assert_eq!(unseen.said(Language::En), Said { text: "x: refused".into(), quote: None });
+        assert_eq!(unseen.said(Language::De).quote.as_deref(), Some("refused"));
+    }
+}

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::people::{CsrfToken, Grants, Session, User, UserRole};
 use super::problem::{Kind, Problem};
+use crate::words::refusal::Refusal;
 
 /// What a token was made for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -231,7 +232,8 @@ impl Caller {
             }
             Proof::Vouched(vouched) => format!("; {} has {}", vouched.user.name, vouched.user.grants.words()),
         };
-        Err(Problem::new(Kind::NotAllowed, format!("{}{who}", right.terms())))
+        let why = if who == CHOOSE_FIRST { Refusal::ChooseFirst } else { right.refusal() };
+        Err(Problem::new(Kind::NotAllowed, format!("{}{who}", right.terms())).because(why))
     }
 
     /// Refuses who comes over the network and says nothing of who he is.
@@ -303,6 +305,16 @@ impl Right {
             Self::Own => {
                 "this takes a user with the role admin, or admin.sock without a token: use the vitrine command on the edge's machine"
             }
+        }
+    }
+
+    /// The same for readers of other languages.
+    pub(super) const fn refusal(self) -> Refusal {
+        match self {
+            Self::Anyone | Self::Account | Self::Read => Refusal::NobodyHere,
+            Self::Operate => Refusal::MayNotChange,
+            Self::Export => Refusal::MayNotExport,
+            Self::Own => Refusal::MayNotRule,
         }
     }
 }

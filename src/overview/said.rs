@@ -44,6 +44,13 @@ pub struct Said {
     pub quote: Option<String>,
 }
 
+impl Said {
+    /// What is said in the reader's language, and quotes nobody.
+    pub(crate) fn own(text: impl Into<String>) -> Self {
+        Self { text: text.into(), quote: None }
+    }
+}
+
 impl Alert {
     /// What is the matter and what to do, in the reader's language.
     #[must_use]

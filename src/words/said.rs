@@ -1,6 +1,8 @@
 //! What the interface says by codes and in English, for readers of another language: of files and certificates, alarms and alerts, and
 //! the words of its closed sets.
 
+use super::refusal::Refusal;
+
 /// All that is said by codes. English readers get the words of the interface itself.
 pub(crate) struct SaidWords {
     /// What is wrong with a file or certificate, and what to do: by the code, with what is particular to it.
@@ -14,6 +16,19 @@ pub(crate) struct SaidWords {
     /// What is seen where it is not what was published.
     pub(crate) seen_otherwise: &'static str,
     pub(crate) alerts: AlertTexts,
+    pub(crate) refused: RefusedTexts,
+}
+
+/// Why something was not done.
+pub(crate) struct RefusedTexts {
+    /// With what is particular to it.
+    pub(crate) text: fn(&Refusal) -> String,
+    /// What of it others wrote, which stays as it is.
+    pub(crate) quote: fn(&Refusal) -> Option<&str>,
+    /// Of what sort it is, by the code of the interface, where nothing more particular is known.
+    pub(crate) sort: fn(&str) -> &'static str,
+    /// What people call a field of a form and what it takes, by its name.
+    pub(crate) field: fn(&str) -> (String, String),
 }
 
 /// What is wrong, and what to do.

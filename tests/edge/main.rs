@@ -83,6 +83,7 @@ mod organisations;
 mod own_listeners;
 mod panel;
 mod panel_readers;
+mod panel_refusals;
 mod panel_signed_in;
 mod panel_words;
 mod plain;

@@ -15,6 +15,7 @@ use crate::certs::{Circumstances, Flaw, HeldBack, SiteDemands, Sites, Verdict, w
 use crate::live::{CertIndex, Provision, RouteTable, ServedCert, Site, ValidationLevel};
 use crate::name::{HostPattern, parent};
 use crate::overview::Band;
+use crate::words::refusal::{Refusal, Thing};
 
 /// `certificates`
 pub(super) static RESOURCE: Resource = Resource {
@@ -129,7 +130,7 @@ pub(super) fn not_in_service(fingerprint: &str) -> Problem {
     let text = format!(
         "no certificate in service has the fingerprint {fingerprint:?}; `vitrine certs list` shows those there are"
     );
-    Problem::new(Kind::NotFound, text)
+    Problem::new(Kind::NotFound, text).because(Refusal::NoSuch(Thing::Certificate, fingerprint.to_owned()))
 }
 
 /// What is to be said of some certificates beside the sites.
@@ -217,11 +218,11 @@ async fn confirm_withdrawal(call: Call) -> Result<Answer, Problem> {
             "{names} names are held back by now, more than were seen; look again, with `vitrine certs list`, and confirm \
              them with `vitrine certs confirm --names {names}`"
         );
-        Problem::new(Kind::Conflict, detail)
+        Problem::new(Kind::Conflict, detail).because(Refusal::HeldBack(names))
     })?;
     if confirmed == 0 {
         let detail = "no withdrawal is held back; `vitrine certs list` shows what is served";
-        return Err(Problem::new(Kind::Conflict, detail));
+        return Err(Problem::new(Kind::Conflict, detail).because(Refusal::NothingHeld));
     }
     Ok(json(&serde_json::json!({ "confirmed": confirmed })))
 }

@@ -13,6 +13,7 @@ use crate::admin::Sources;
 use crate::admin::problem::{Answer, Kind, Problem, json};
 use crate::certs::{Choice, Choosing, IntakeHandle, NotChosen, SiteChoice};
 use crate::live::{Provision, Site};
+use crate::words::refusal::{Expects, Refusal, Thing};
 
 /// `sites/{site}/choice` and `local-ca`
 pub(super) static RESOURCE: Resource = Resource {
@@ -91,13 +92,15 @@ async fn choose(call: Call) -> Result<Answer, Problem> {
         Word::Managed if pinned.is_empty() => Provision::Managed,
         Word::SelfSigned if pinned.is_empty() => Provision::SelfSigned,
         Word::Managed | Word::SelfSigned => {
-            return Err(Problem::malformed("pinned: only what is uploaded can be pinned; leave it out"));
+            return Err(Problem::malformed("pinned: only what is uploaded can be pinned; leave it out")
+                .because(Refusal::PinsUploaded));
         }
     };
     if pinned.len() > MOST_PINNED {
         return Err(Problem::malformed(format!(
             "pinned: expected at most {MOST_PINNED} fingerprints, one for each type of key"
-        )));
+        ))
+        .because(Refusal::Field("pinned", Expects::Usual)));
     }
     let pinned = pinned.iter().map(|given| given.replace(':', "").to_lowercase()).collect();
     let pinned: Vec<String> = pinned;
@@ -136,17 +139,20 @@ pub(super) fn not_chosen(why: NotChosen, site: &str) -> Problem {
     match why {
         NotChosen::NoSite => {
             let text = format!("there is no site {site:?}; `vitrine sites list` shows those there are");
-            Problem::new(Kind::NotFound, text)
+            Problem::new(Kind::NotFound, text).because(Refusal::NoSuch(Thing::Site, site.to_owned()))
         }
         NotChosen::OutsideSuffixes(host) => conflict(format!(
             "the edge's own authority does not issue for {host:?}: it ends with none of certificates.local_ca_suffixes"
-        )),
-        NotChosen::NotOrdered(why) => conflict(why),
+        ))
+        .because(Refusal::NotLocal(host.to_string())),
+        NotChosen::NotOrdered(why) => conflict(why.clone()).because(Refusal::NotOrdered(why)),
         NotChosen::NoCertificate(fingerprint) => conflict(format!(
             "no certificate in service has the fingerprint {fingerprint:?}; `vitrine certs list --json` shows them"
-        )),
+        ))
+        .because(Refusal::NoSuch(Thing::Certificate, fingerprint)),
         NotChosen::NotForSite(fingerprint) => {
             conflict(format!("the certificate {fingerprint} is for none of the site's hosts; pin one that is"))
+                .because(Refusal::NotForSite(fingerprint))
         }
         NotChosen::Store(error) => unwritten(&error),
     }
@@ -158,7 +164,10 @@ async fn local_root(call: Call) -> Result<Answer, Problem> {
 }
 
 pub(super) fn intake(call: &Call) -> Result<&IntakeHandle, Problem> {
-    let fixed = || Problem::new(Kind::Conflict, "this edge serves a fixed set of certificates and takes in no other");
+    let fixed = || {
+        Problem::new(Kind::Conflict, "this edge serves a fixed set of certificates and takes in no other")
+            .because(Refusal::Fixed)
+    };
     call.sources.intake.as_ref().ok_or_else(fixed)
 }
 

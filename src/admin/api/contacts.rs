@@ -12,6 +12,7 @@ use crate::mail_address::MailAddress;
 use crate::notices::{Contact, EventKind, Format, NotKept, Scope, Secret, Way, Webhook};
 use crate::outbound::PostAddress;
 use crate::words::Language;
+use crate::words::refusal::{Expects, Refusal, Thing};
 
 /// `contacts` and `notices`
 pub(super) static RESOURCE: Resource = Resource {
@@ -99,18 +100,24 @@ fn make(call: &Call) -> Result<Answer, Problem> {
     let way = match (order.mail, order.webhook) {
         (Some(mail), None) => Way::Mail(address(&mail)?),
         (None, Some(WebhookOrder { url, format, secret })) => {
-            let url = url.ok_or_else(|| Problem::malformed("webhook.url: is needed: the address that is posted to"))?;
+            let url = url.ok_or_else(|| {
+                Problem::malformed("webhook.url: is needed: the address that is posted to")
+                    .because(Refusal::Field("webhook.url", Expects::Usual))
+            })?;
             let secret = secret.map(|secret| self::secret(&secret)).transpose()?;
             Way::Webhook(Webhook { address: post_address(&url)?, format: format.unwrap_or_default(), secret })
         }
-        _ => return Err(Problem::malformed("expected either mail or webhook: a contact is told in one way")),
+        _ => {
+            return Err(Problem::malformed("expected either mail or webhook: a contact is told in one way")
+                .because(Refusal::Field("way", Expects::Usual)));
+        }
     };
     let scope = match (order.site, order.organisation) {
         (None, None) => Scope::Everything,
         (Some(site), None) => {
             if !call.sources.routes.snapshot().sites().iter().any(|known| *known.name == *site) {
                 let text = format!("site: there is no site {site:?}; `vitrine sites list` shows those there are");
-                return Err(Problem::malformed(text));
+                return Err(Problem::malformed(text).because(Refusal::NoSuch(Thing::Site, site)));
             }
             Scope::Site(site)
         }
@@ -119,11 +126,14 @@ fn make(call: &Call) -> Result<Answer, Problem> {
                 let text = format!(
                     "organisation: there is none of the id {organisation:?}; /api/v1/organisations has those there are"
                 );
-                return Err(Problem::malformed(text));
+                return Err(Problem::malformed(text).because(Refusal::NoSuch(Thing::Organisation, organisation)));
             }
             Scope::Organisation(organisation)
         }
-        (Some(_), Some(_)) => return Err(Problem::malformed("expected a site or an organisation, found both")),
+        (Some(_), Some(_)) => {
+            return Err(Problem::malformed("expected a site or an organisation, found both")
+                .because(Refusal::Field("scope", Expects::Usual)));
+        }
     };
     let contact = Contact {
         id: String::new(),
@@ -256,47 +266,67 @@ fn told(contact: &Contact) -> String {
 fn name(text: String) -> Result<String, Problem> {
     match is_contact_name(&text) {
         true => Ok(text),
-        false => Err(Problem::malformed("name: expected 1 to 100 letters on one line")),
+        false => Err(Problem::malformed("name: expected 1 to 100 letters on one line")
+            .because(Refusal::Field("name", Expects::Name(100)))),
     }
 }
 
 fn address(text: &str) -> Result<MailAddress, Problem> {
-    MailAddress::parse(text).map_err(|error| Problem::malformed(format!("mail: {error}")))
+    MailAddress::parse(text)
+        .map_err(|error| Problem::malformed(format!("mail: {error}")).because(Refusal::Field("mail", Expects::Usual)))
 }
 
 fn post_address(text: &str) -> Result<PostAddress, Problem> {
-    PostAddress::parse(text).map_err(|why| Problem::malformed(format!("webhook.url: {why}")))
+    PostAddress::parse(text).map_err(|why| {
+        Problem::malformed(format!("webhook.url: {why}")).because(Refusal::Field("webhook.url", Expects::Usual))
+    })
 }
 
 fn secret(text: &str) -> Result<Secret, Problem> {
-    Secret::new(text).map_err(|why| Problem::malformed(format!("webhook.secret: {why}")))
+    Secret::new(text).map_err(|why| {
+        Problem::malformed(format!("webhook.secret: {why}")).because(Refusal::Field("webhook.secret", Expects::Usual))
+    })
 }
 
 fn language(tag: &str) -> Result<Language, Problem> {
     let known = Language::ALL.into_iter().find(|known| known.tag() == tag);
-    known.ok_or_else(|| Problem::malformed("language: expected \"en\" or \"de\""))
+    known.ok_or_else(|| {
+        Problem::malformed("language: expected \"en\" or \"de\"").because(Refusal::Field("language", Expects::Usual))
+    })
 }
 
 fn events(events: Vec<EventKind>) -> Result<Vec<EventKind>, Problem> {
     match events.is_empty() {
-        true => Err(Problem::malformed("events: expected at least one; null asks for all")),
+        true => Err(Problem::malformed("events: expected at least one; null asks for all")
+            .because(Refusal::Field("events", Expects::Usual))),
         false => Ok(events),
     }
 }
 
 fn unknown(id: &str) -> Problem {
     Problem::new(Kind::NotFound, format!("there is no contact {id:?}; `vitrine contacts list` shows those there are"))
+        .because(Refusal::NoSuch(Thing::Contact, id.to_owned()))
 }
 
 fn not_kept(error: NotKept, id: &str) -> Problem {
     let conflict = |text: &str| Problem::new(Kind::Conflict, text);
     match error {
-        NotKept::NameTaken => conflict("name: another contact has it; choose another"),
-        NotKept::TooMany => conflict("there are as many contacts as there may be; delete some"),
-        NotKept::Configured => conflict("this contact stands in the configuration; change it there"),
-        NotKept::OtherWay => conflict("a contact stays with its way; make another one for the other way"),
+        NotKept::NameTaken => {
+            conflict("name: another contact has it; choose another").because(Refusal::NameTaken(Thing::Contact))
+        }
+        NotKept::TooMany => {
+            conflict("there are as many contacts as there may be; delete some").because(Refusal::Full(Thing::Contact))
+        }
+        NotKept::Configured => {
+            conflict("this contact stands in the configuration; change it there").because(Refusal::ContactConfigured)
+        }
+        NotKept::OtherWay => {
+            conflict("a contact stays with its way; make another one for the other way").because(Refusal::OtherWay)
+        }
         NotKept::Unknown => unknown(id),
-        NotKept::NoRandomness => Problem::new(Kind::Internal, "the system gives no random numbers"),
+        NotKept::NoRandomness => {
+            Problem::new(Kind::Internal, "the system gives no random numbers").because(Refusal::NoRandomness)
+        }
         NotKept::Unwritten(error) => unwritten(&error),
     }
 }

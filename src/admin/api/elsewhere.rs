@@ -8,6 +8,7 @@ use super::watched::because;
 use super::{Call, Operation, Resource, Takes, aside, now, timestamp, unwritten};
 use crate::admin::problem::{Answer, Kind, Problem, created, json};
 use crate::elsewhere::{Foreign, ForeignUrl, NotKept, Said};
+use crate::words::refusal::{Expects, Refusal, Thing};
 
 /// `elsewhere`
 pub(super) static RESOURCE: Resource = Resource {
@@ -119,13 +120,15 @@ struct Order {
 
 fn add(call: &Call) -> Result<Answer, Problem> {
     let Order { url, reason } = call.json()?;
-    let url = ForeignUrl::parse(&url).map_err(|wrong| Problem::malformed(format!("url: {wrong}")))?;
+    let url = ForeignUrl::parse(&url)
+        .map_err(|wrong| Problem::malformed(format!("url: {wrong}")).because(Refusal::Field("url", Expects::Usual)))?;
     let routes = call.sources.routes.snapshot();
     if let Some(site) =
         routes.sites().iter().find(|site| site.hosts.iter().any(|host| host.covers(url.host().as_str())))
     {
         let text = format!("{} is a host of the site {}, which is watched as it is", url.host(), site.name);
-        return Err(Problem::new(Kind::Conflict, text));
+        let why = Refusal::UrlServed(url.host().to_string(), site.name.to_string());
+        return Err(Problem::new(Kind::Conflict, text).because(why));
     }
     let added = said(call, reason)?;
     let detail = added.reason.clone();
@@ -167,9 +170,14 @@ fn said(call: &Call, reason: Option<String>) -> Result<Said, Problem> {
 }
 
 fn told(why: &NotKept) -> Problem {
+    let conflict = |refusal| Problem::new(Kind::Conflict, why.to_string()).because(refusal);
     match why {
-        NotKept::Known | NotKept::TooMany | NotKept::Unseen(_) => Problem::new(Kind::Conflict, why.to_string()),
-        NotKept::Unknown => Problem::new(Kind::NotFound, why.to_string()),
+        NotKept::Known => conflict(Refusal::UrlKnown),
+        NotKept::TooMany => conflict(Refusal::Full(Thing::Url)),
+        NotKept::Unseen(seen) => conflict(Refusal::UrlUnseen(seen.to_string())),
+        NotKept::Unknown => {
+            Problem::new(Kind::NotFound, why.to_string()).because(Refusal::NoSuch(Thing::Url, String::new()))
+        }
         NotKept::Unwritten(error) => unwritten(error),
     }
 }

@@ -12,6 +12,7 @@ use super::{Call, Operation, Resource, Takes};
 use crate::admin::problem::{Answer, Kind, Problem, file};
 use crate::admin::rights::Right;
 use crate::certs::{Export, NotExported};
+use crate::words::refusal::{Expects, Refusal};
 
 /// `certificates/{fingerprint}/export`
 pub(super) static RESOURCE: Resource = Resource {
@@ -72,14 +73,17 @@ impl Form {
             check(password)?;
         }
         match (format, password, plain) {
-            (_, Some(_), true) => Err(Problem::malformed("plain and password contradict each other; leave one out")),
+            (_, Some(_), true) => Err(Problem::malformed("plain and password contradict each other; leave one out")
+                .because(Refusal::Field("export.password", Expects::Usual))),
             (Format::Pfx, Some(password), false) => Ok(Self::Pfx(password)),
-            (Format::Pfx, None, _) => Err(Problem::malformed("format pfx needs a password; add one, or ask for pem")),
+            (Format::Pfx, None, _) => Err(Problem::malformed("format pfx needs a password; add one, or ask for pem")
+                .because(Refusal::Field("export.password", Expects::Usual))),
             (Format::Pem, Some(password), false) => Ok(Self::Pem(Some(password))),
             (Format::Pem, None, true) => Ok(Self::Pem(None)),
             (Format::Pem, None, false) => Err(Problem::malformed(
                 "expected a password, or plain: true for a key that whoever has the file can use",
-            )),
+            )
+            .because(Refusal::Field("export.password", Expects::Usual))),
         }
     }
 
@@ -108,32 +112,42 @@ fn check(password: &str) -> Result<(), Problem> {
         return Err(Problem::malformed(format!(
             "the password is too short: whoever has the file may guess for as long as they like; expected {FEWEST} letters \
              at least"
-        )));
+        )).because(Refusal::Field("password", Expects::Letters(FEWEST))));
     }
     if password.len() > LONGEST || password.chars().any(|letter| letter.is_control() || letter > '\u{FFFF}') {
         return Err(Problem::malformed(format!(
             "the password is not one line of text of {LONGEST} octets at most, or has letters beyond U+FFFF, which programs \
              read differently"
-        )));
+        )).because(Refusal::Field("password", Expects::Line(LONGEST))));
     }
     Ok(())
 }
 
 fn refused(why: NotExported, fingerprint: &str) -> Problem {
-    let text = match why {
+    let (text, refusal) = match why {
         NotExported::Unknown => return unknown(fingerprint),
-        NotExported::Off => {
+        NotExported::Off => (
             "no private key may leave: admin.export is false; set [admin] export = true in the configuration, which applies at \
              once, and back when it is done"
-                .to_owned()
-        }
-        NotExported::BornHere => "the key was made by this edge and is known nowhere else, which is the good of it; where one is needed \
-                                  elsewhere, make a request with csr new --exportable, or bring a certificate with a key of your own"
-            .to_owned(),
-        NotExported::NotKept => "it serves and is not written in the state folder yet; try again, and see the alarms".to_owned(),
-        NotExported::Damaged(what) => format!("the version cannot be read, restore it from a backup: {what}"),
+                .to_owned(),
+            Refusal::ExportOff,
+        ),
+        NotExported::BornHere => (
+            "the key was made by this edge and is known nowhere else, which is the good of it; where one is needed \
+             elsewhere, make a request with csr new --exportable, or bring a certificate with a key of your own"
+                .to_owned(),
+            Refusal::BornHere,
+        ),
+        NotExported::NotKept => (
+            "it serves and is not written in the state folder yet; try again, and see the alarms".to_owned(),
+            Refusal::NotWrittenYet,
+        ),
+        NotExported::Damaged(what) => (
+            format!("the version cannot be read, restore it from a backup: {what}"),
+            Refusal::Damaged(what.to_string()),
+        ),
     };
-    Problem::new(Kind::Conflict, text)
+    Problem::new(Kind::Conflict, text).because(refusal)
 }
 
 /// A secret of an order that must be there.

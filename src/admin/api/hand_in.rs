@@ -19,6 +19,7 @@ use super::{Call, Operation, Resource, Takes, now, timestamp};
 use crate::admin::links::{Fate, Found, Link, Links, NotLinked, Parcel};
 use crate::admin::problem::{Answer, Kind, Problem, json};
 use crate::admin::rights::{Proof, Right, Way};
+use crate::words::refusal::Refusal;
 
 /// `hand-in`
 pub(super) static RESOURCE: Resource = Resource {
@@ -154,7 +155,8 @@ async fn judged(call: &Call, link: &Link, parcel: &Parcel) -> Result<Value, Prob
             ([], [_]) if answers_it => Ok(Value::Null),
             _ => Err(rejected(
                 "expected one certificate, found none or several; hand in the one that was asked for".into(),
-            )),
+            )
+            .because(Refusal::OneCertificate)),
         };
     };
     let certificate = arrived["certificate"].clone();
@@ -167,7 +169,7 @@ async fn judged(call: &Call, link: &Link, parcel: &Parcel) -> Result<Value, Prob
         return Err(rejected(format!(
             "the certificate is for {}: expected one for what this link is for, and for nothing else that is served here",
             names.join(" ")
-        )));
+        )).because(Refusal::OfAnother(names.join(" "))));
     }
     Ok(certificate)
 }
@@ -201,11 +203,14 @@ fn over(why: NotLinked) -> Problem {
         }
         NotLinked::Over => {
             Problem::new(Kind::Conflict, "expired: the link's time is over; ask for another where you got it from")
+                .because(Refusal::LinkOver)
         }
         NotLinked::Not(Fate::Revoked | Fate::Spoiled) => {
             Problem::new(Kind::Conflict, "revoked: the link holds no longer; ask for another where you got it from")
+                .because(Refusal::LinkSpent)
         }
-        NotLinked::Not(_) => Problem::new(Kind::Conflict, "used: something was handed in by this link already"),
+        NotLinked::Not(_) => Problem::new(Kind::Conflict, "used: something was handed in by this link already")
+            .because(Refusal::LinkSpent),
         why => not_linked(why),
     }
 }

@@ -11,6 +11,7 @@ use crate::admin::Sources;
 use crate::admin::problem::{Answer, Kind, Problem, json};
 use crate::levers::{Change, Held, Hold, Network, NotPulled, Pulled};
 use crate::telemetry::LogLevel;
+use crate::words::refusal::Refusal;
 
 /// `levers`, `sites/{site}/maintenance`, `denied`, `freeze` and `log-level`
 pub(super) static RESOURCE: Resource = Resource {
@@ -36,7 +37,7 @@ pub(super) fn standstill(operation: &Operation, sources: &Sources) -> Option<Pro
     let why = if held.value.is_empty() { String::new() } else { format!(" ({})", held.value) };
     let (by, at) = (held.by, timestamp(held.at));
     let text = format!("the edge is frozen by {by} since {at}{why}: nothing is changed before `vitrine freeze off`");
-    Some(Problem::new(Kind::Conflict, text))
+    Some(Problem::new(Kind::Conflict, text).because(Refusal::Frozen(by, held.value)))
 }
 
 /// Changes what is wanted, until a moment or for good.

@@ -11,6 +11,7 @@ use super::{Call, Content, Form, Operation, Query, Resource, Takes, aside, now, 
 use super::{requests, versions};
 use crate::admin::links::{Fate, Found, Link, NotLinked, Parcel, Wanted};
 use crate::admin::problem::{Answer, Kind, Problem, created, json};
+use crate::words::refusal::{Expects, Refusal, Thing};
 
 /// `links`
 pub(super) static RESOURCE: Resource = Resource {
@@ -97,14 +98,17 @@ async fn make(call: Call) -> Result<Answer, Problem> {
     let Order { mut sites, request, note, hours, goes_live } = call.json()?;
     let hours = hours.unwrap_or(HOURS);
     if !(1..=MOST_HOURS).contains(&hours) {
-        return Err(Problem::malformed(format!("hours: expected 1 to {MOST_HOURS}, found {hours}")));
+        return Err(Problem::malformed(format!("hours: expected 1 to {MOST_HOURS}, found {hours}"))
+            .because(Refusal::Field("hours", Expects::Number(MOST_HOURS))));
     }
     if note.chars().count() > LONGEST_NOTE || note.contains(char::is_control) {
-        return Err(Problem::malformed(format!("note: expected at most {LONGEST_NOTE} letters on one line")));
+        return Err(Problem::malformed(format!("note: expected at most {LONGEST_NOTE} letters on one line"))
+            .because(Refusal::Field("note", Expects::Line(LONGEST_NOTE))));
     }
     match &request {
         Some(_) if !sites.is_empty() => {
-            return Err(Problem::malformed("expected sites or a request, which names its sites, found both"));
+            return Err(Problem::malformed("expected sites or a request, which names its sites, found both")
+                .because(Refusal::SitesOrRequest));
         }
         Some(id) => sites = request_sites(&call, id).await?,
         None => {}
@@ -114,13 +118,14 @@ async fn make(call: Call) -> Result<Answer, Problem> {
         return Err(Problem::malformed(format!(
             "sites: expected 1 to {MOST_SITES} names of sites, found {}",
             sites.len()
-        )));
+        ))
+        .because(Refusal::Field("sites", Expects::Sites(MOST_SITES))));
     }
     if let Some(name) = sites.iter().find(|name| !known(name)) {
         let text = format!(
             "sites: expected names of configured sites, found {name:?}; `vitrine sites list` shows those there are"
         );
-        return Err(Problem::malformed(text));
+        return Err(Problem::malformed(text).because(Refusal::Field("sites", Expects::Usual)));
     }
     if let Some(scope) = Scope::of(&call.caller, &call.sources) {
         scope.demand_new(&sites)?;
@@ -201,16 +206,24 @@ pub(super) fn not_linked(why: NotLinked) -> Problem {
     match why {
         NotLinked::Unknown => {
             Problem::new(Kind::NotFound, "there is no such link; `vitrine links list` shows those there are")
+                .because(Refusal::NoSuch(Thing::Link, String::new()))
         }
-        NotLinked::Not(fate) => Problem::new(Kind::Conflict, format!("the link is {}; make another", fate.word())),
-        NotLinked::Over => Problem::new(Kind::Conflict, "the link's time is over; make another"),
+        NotLinked::Not(fate) => Problem::new(Kind::Conflict, format!("the link is {}; make another", fate.word()))
+            .because(Refusal::LinkSpent),
+        NotLinked::Over => {
+            Problem::new(Kind::Conflict, "the link's time is over; make another").because(Refusal::LinkOver)
+        }
         NotLinked::Busy => Problem::new(
             Kind::Conflict,
             "something is being handed in by this link at this moment; look again in a while",
-        ),
-        NotLinked::TooMany => Problem::new(Kind::Conflict, "there are as many links as there may be; revoke some"),
+        )
+        .because(Refusal::LinkBusy),
+        NotLinked::TooMany => Problem::new(Kind::Conflict, "there are as many links as there may be; revoke some")
+            .because(Refusal::Full(Thing::Link)),
         NotLinked::Guessed(wait) => super::hand_in::too_many(wait),
-        NotLinked::NoRandomness => Problem::new(Kind::Internal, "the system gives no random numbers"),
+        NotLinked::NoRandomness => {
+            Problem::new(Kind::Internal, "the system gives no random numbers").because(Refusal::NoRandomness)
+        }
         NotLinked::Unwritten(error) => unwritten(&error),
     }
 }

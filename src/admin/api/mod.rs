@@ -67,6 +67,7 @@ use super::rights::{Caller, Right};
 use super::upload::Upload;
 use super::{Sources, now};
 use crate::store::StoreError;
+use crate::words::refusal::{Expects, Refusal};
 
 /// Answers a request of whoever it is.
 pub(super) async fn answer(
@@ -209,9 +210,13 @@ fn unwritten(error: &StoreError) -> Problem {
 fn end(expires: Option<&str>, now: i64) -> Result<Option<i64>, Problem> {
     let Some(expires) = expires else { return Ok(None) };
     let end = OffsetDateTime::parse(expires, &Rfc3339).map(OffsetDateTime::unix_timestamp);
-    let end = end.map_err(|_| Problem::malformed("expires: expected a time such as 2027-01-31T00:00:00Z"))?;
+    let end = end.map_err(|_| {
+        Problem::malformed("expires: expected a time such as 2027-01-31T00:00:00Z")
+            .because(Refusal::Field("expires", Expects::Usual))
+    })?;
     if end <= now {
-        return Err(Problem::malformed("expires: expected a time to come, found one that is over"));
+        return Err(Problem::malformed("expires: expected a time to come, found one that is over")
+            .because(Refusal::Field("expires", Expects::Later)));
     }
     Ok(Some(end))
 }

@@ -15,6 +15,7 @@ use crate::admin::Sources;
 use crate::admin::problem::{Answer, Kind, Problem, json};
 use crate::certs::{self, ApplePayCertificate, End, IntakeHandle, NewContent, NotKept, ObjectVersion};
 use crate::live::{CertIndex, RouteTable};
+use crate::words::refusal::{Expects, Refusal, Thing};
 
 /// `objects`
 pub(super) static RESOURCE: Resource = Resource {
@@ -182,8 +183,10 @@ fn sites_of(what: &NewContent) -> Vec<String> {
 async fn roll_back(call: Call) -> Result<Answer, Problem> {
     let id = call.parameter("id").to_owned();
     let version = call.query.value("version").and_then(|version| version.parse().ok());
-    let version =
-        version.ok_or_else(|| Problem::malformed("version: expected the number of the version to go back to"))?;
+    let version = version.ok_or_else(|| {
+        Problem::malformed("version: expected the number of the version to go back to")
+            .because(Refusal::Field("version", Expects::Usual))
+    })?;
     let object = intake(&call)?.object_back_to(id.clone(), version).await.map_err(|why| problem(&id, why))?;
     let done = Note::of(format!("objects/{id}"), format!("version {version}"));
     Ok(done.on(json(&one(&call.sources, &object)?)))
@@ -201,7 +204,10 @@ fn one(sources: &Sources, object: &certs::Object) -> Result<Object, Problem> {
 }
 
 fn intake(call: &Call) -> Result<&IntakeHandle, Problem> {
-    let fixed = || Problem::new(Kind::Conflict, "this edge serves a fixed set of certificates and takes in no other");
+    let fixed = || {
+        Problem::new(Kind::Conflict, "this edge serves a fixed set of certificates and takes in no other")
+            .because(Refusal::Fixed)
+    };
     call.sources.intake.as_ref().ok_or_else(fixed)
 }
 
@@ -209,50 +215,50 @@ fn intake(call: &Call) -> Result<&IntakeHandle, Problem> {
 fn problem(id: &str, why: NotKept) -> Problem {
     let conflict = |text: String| Problem::new(Kind::Conflict, text);
     match why {
-        NotKept::NoSites => Problem::malformed("site: expected the name of at least one site that is to show it"),
+        NotKept::NoSites => Problem::malformed("site: expected the name of at least one site that is to show it").because(Refusal::Field("site", Expects::Usual)),
         NotKept::UnknownSite(site) => {
-            conflict(format!("there is no site {site:?}; `vitrine sites list` shows those there are"))
+            conflict(format!("there is no site {site:?}; `vitrine sites list` shows those there are")).because(Refusal::NoSuch(Thing::Site, site))
         }
         NotKept::NoHost(site) => conflict(format!(
             "all hosts of the site {site:?} are wildcards, and it is shown at whole names only; add the host to the site"
-        )),
+        )).because(Refusal::OnlyWildcards(site)),
         NotKept::Taken { site, id } => conflict(format!(
             "the site {site:?} shows the object {id:?} already; bring this as a version of it, with the id {id:?}, or remove it"
-        )),
+        )).because(Refusal::ShowsAnother(site, id)),
         NotKept::BadId(id) => Problem::malformed(format!(
             "id: expected up to 200 letters without a slash and without a dot in front, found {id:?}"
-        )),
-        NotKept::Empty => Problem::new(Kind::Rejected, "the file is empty; fetch it again where it came from"),
+        )).because(Refusal::Field("id", Expects::Usual)),
+        NotKept::Empty => Problem::new(Kind::Rejected, "the file is empty; fetch it again where it came from").because(Refusal::EmptyFile),
         NotKept::Secret => Problem::new(
             Kind::Rejected,
             "the file is a private key or a PKCS#12 file, and everybody would see it; choose the file to be shown",
-        ),
+        ).because(Refusal::SecretFile),
         NotKept::NoMerchant => {
-            Problem::malformed("id: expected one, since the certificate's subject names no merchant")
+            Problem::malformed("id: expected one, since the certificate's subject names no merchant").because(Refusal::NoMerchant)
         }
         NotKept::Over(end) => Problem::new(
             Kind::Rejected,
             format!("the certificate ended at {}; have the one hold that was issued in its place", timestamp(end)),
-        ),
+        ).because(Refusal::Ended),
         NotKept::ForRequest(request) => conflict(format!(
             "the certificate is for the request {request}, whose key is here; complete that with: vitrine csr complete {request} FILE"
-        )),
+        )).because(Refusal::ForRequest(request.into())),
         NotKept::OtherKind(kind) => {
-            conflict(format!("the object {id:?} is of the type {}; choose another id, or remove it", kind.word()))
+            conflict(format!("the object {id:?} is of the type {}; choose another id, or remove it", kind.word())).because(Refusal::OtherKind(kind.word().to_owned()))
         }
-        NotKept::TooMany => conflict("there are as many objects as there may be; remove some".into()),
+        NotKept::TooMany => conflict("there are as many objects as there may be; remove some".into()).because(Refusal::Full(Thing::Object)),
         NotKept::Unknown => Problem::new(
             Kind::NotFound,
             format!("there is no object {id:?}; `vitrine objects list` shows those there are"),
-        ),
+        ).because(Refusal::NoSuch(Thing::Object, id.to_owned())),
         NotKept::Dropped(file) => conflict(format!(
             "it lies in the drop folder, which is yours alone: change or delete {} there",
             file.display()
-        )),
+        )).because(Refusal::Dropped(file.display().to_string())),
         NotKept::NoVersion(version) => conflict(format!(
             "the object {id:?} has no version {version} that is whole; `vitrine objects history` shows those there are"
-        )),
+        )).because(Refusal::NoVersion(version)),
         NotKept::Store(error) => unwritten(&error),
-        NotKept::Stopping => conflict("the edge is stopping and takes nothing in any more".into()),
+        NotKept::Stopping => conflict("the edge is stopping and takes nothing in any more".into()).because(Refusal::Stopping),
     }
 }

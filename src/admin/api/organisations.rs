@@ -8,6 +8,7 @@ use super::{Call, Operation, Resource, Takes, aside, timestamp, unwritten};
 use crate::admin::people::{Company, Contact, NotOrganised, Organisation, OrganisationDetails};
 use crate::admin::problem::{Answer, Kind, Problem, created, json};
 use crate::admin::rights::Right;
+use crate::words::refusal::{Expects, Refusal, Thing};
 
 /// `organisations`
 pub(super) static RESOURCE: Resource = Resource {
@@ -106,7 +107,8 @@ fn check_sites(call: &Call, details: &OrganisationDetails) -> Result<(), Problem
         None => Ok(()),
         Some(name) => Err(Problem::malformed(format!(
             "sites: expected names of configured sites, found {name:?}; `vitrine sites list` shows those there are"
-        ))),
+        ))
+        .because(Refusal::Field("sites", Expects::Usual))),
     }
 }
 
@@ -114,13 +116,20 @@ fn not_organised(why: NotOrganised, id: &str) -> Problem {
     let conflict = |text: &str| Problem::new(Kind::Conflict, text);
     match why {
         NotOrganised::Unknown => unknown(id),
-        NotOrganised::Flawed(field, text) => Problem::malformed(format!("{field}: {text}")),
-        NotOrganised::NameTaken => conflict("there is an organisation of that name; choose another"),
+        NotOrganised::Flawed(field, wanted, text) => {
+            Problem::malformed(format!("{field}: {text}")).because(Refusal::Field(field, wanted))
+        }
+        NotOrganised::NameTaken => conflict("there is an organisation of that name; choose another")
+            .because(Refusal::NameTaken(Thing::Organisation)),
         NotOrganised::SiteTaken(site) => {
             conflict(&format!("the site {site:?} is another organisation's; take it out there first"))
+                .because(Refusal::SiteTaken(site))
         }
-        NotOrganised::TooMany => conflict("there are as many organisations as there may be; remove some"),
-        NotOrganised::NoRandomness => Problem::new(Kind::Internal, "the system gives no random numbers"),
+        NotOrganised::TooMany => conflict("there are as many organisations as there may be; remove some")
+            .because(Refusal::Full(Thing::Organisation)),
+        NotOrganised::NoRandomness => {
+            Problem::new(Kind::Internal, "the system gives no random numbers").because(Refusal::NoRandomness)
+        }
         NotOrganised::Unwritten(error) => unwritten(&error),
     }
 }
@@ -130,4 +139,5 @@ fn unknown(id: &str) -> Problem {
         Kind::NotFound,
         format!("there is no organisation {id:?}; GET /api/v1/organisations lists those there are"),
     )
+    .because(Refusal::NoSuch(Thing::Organisation, id.to_owned()))
 }

@@ -19,6 +19,7 @@ use crate::admin::rights::{Caller, Right};
 use crate::certs::{ABOUT_A_SITE, Verdict};
 use crate::live::{RouteTable, Site};
 use crate::name::HostPattern;
+use crate::words::refusal::Refusal;
 
 /// What an operation is about. Each says so: one that does not is for nobody but those who have a role for the edge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,7 +159,7 @@ impl Scope {
         }
         let text = "this is not for sites of yours alone, of which you may change something; name such sites, or ask somebody who has a \
                     role for the edge";
-        Err(Problem::new(Kind::NotAllowed, text))
+        Err(Problem::new(Kind::NotAllowed, text).because(Refusal::OthersOwn))
     }
 }
 
@@ -183,7 +184,9 @@ pub(super) async fn guard(operation: &Operation, call: &Call) -> Result<(), Prob
     let Some(scope) = Scope::of(&call.caller, &call.sources) else { return Ok(()) };
     let sites = match operation.realm {
         Some(Realm::Open | Realm::List(_) | Realm::Sent | Realm::Explanation | Realm::Part) => return Ok(()),
-        None | Some(Realm::Edge) => return Err(Problem::new(Kind::NotAllowed, FOR_THE_EDGE)),
+        None | Some(Realm::Edge) => {
+            return Err(Problem::new(Kind::NotAllowed, FOR_THE_EDGE).because(Refusal::EdgeAlone));
+        }
         Some(Realm::Hidden) => return Err(not_there()),
         Some(Realm::Organisation) => {
             let is_theirs = scope.organisations.contains(call.parameter("id"));
@@ -204,7 +207,7 @@ pub(super) async fn guard(operation: &Operation, call: &Call) -> Result<(), Prob
         return Ok(());
     }
     let text = "this is of others' sites too, or your role there is to look: it is changed by somebody who has a role for the edge";
-    Err(Problem::new(Kind::NotAllowed, text))
+    Err(Problem::new(Kind::NotAllowed, text).because(Refusal::OthersOwn))
 }
 
 /// Asks a list without its parts: what is theirs is a part of its own.

@@ -8,6 +8,7 @@ use super::{Call, conditions, levers};
 use crate::admin::problem::{Answer, Kind, Problem};
 use crate::admin::rights::Right;
 use crate::store::audit::{Deed, Outcome};
+use crate::words::refusal::Refusal;
 
 /// What a handler has to add to the record of an order.
 #[derive(Clone, Debug)]
@@ -67,7 +68,7 @@ async fn run_and_record(operation: &'static Operation, path: String, call: Call)
         let recorded = tokio::task::spawn_blocking(move || audit.record(deed)).await;
         if !matches!(recorded, Ok(Ok(()))) {
             let text = "the audit trail cannot be written, and no key leaves without; see the alarms";
-            return Err(Problem::new(Kind::Internal, text));
+            return Err(Problem::new(Kind::Internal, text).because(Refusal::Unrecorded));
         }
     }
     // A task of its own, so that what fails in a way that was not foreseen is recorded too.

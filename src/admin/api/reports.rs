@@ -12,6 +12,7 @@ use crate::admin::problem::{Answer, Kind, Problem, created, json, table};
 use crate::notices::Fate;
 use crate::reports::{NEXT, Report, ReportKind, Told, Unmade, csv};
 use crate::words::Language;
+use crate::words::refusal::{Expects, Refusal, Thing};
 
 /// `reports`
 pub(super) static RESOURCE: Resource = Resource {
@@ -235,6 +236,7 @@ fn find(call: &Call) -> Result<Report, Problem> {
     };
     found.and_then(|report| seen(call, report)).ok_or_else(|| {
         Problem::new(Kind::NotFound, format!("there is no report {id:?}; `vitrine reports list` shows those there are"))
+            .because(Refusal::NoSuch(Thing::Report, id.to_owned()))
     })
 }
 
@@ -272,7 +274,7 @@ struct Order {
 fn make(call: &Call) -> Result<Answer, Problem> {
     let Order { kind } = call.json()?;
     let report = call.sources.reports.make(&kind, now()).map_err(|unmade| match unmade {
-        Unmade::Unknown(_) => Problem::malformed(unmade.to_string()),
+        Unmade::Unknown(_) => Problem::malformed(unmade.to_string()).because(Refusal::Field("kind", Expects::Usual)),
         Unmade::State(error) => unwritten(&error),
     })?;
     Ok(Note::of(format!("reports/{}", report.id), "").on(created(&Entry::of(call, &report))))

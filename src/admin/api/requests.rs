@@ -18,6 +18,7 @@ use crate::certs::{
     Draft, IntakeHandle, ListedRequest, Mistakes, OrderDraft, ReceivedCertificate, RequestError, RequestKind,
     RequestStatus, Requests, Returned, Upload,
 };
+use crate::words::refusal::{Expects, Refusal, Thing};
 
 /// `requests`
 pub(super) static RESOURCE: Resource = Resource {
@@ -223,7 +224,7 @@ fn renew(call: &Call) -> Result<Answer, Problem> {
         if !request.is_empty() {
             let text =
                 "a renewal with the same key is the same request to the letter; take a new key to change something";
-            return Err(Problem::malformed(text));
+            return Err(Problem::malformed(text).because(Refusal::SameKey));
         }
         let listed = requests.renew_with_same_key(id, now()).map_err(refused)?;
         let done = Note::of(format!("requests/{id}"), "with the same key");
@@ -244,7 +245,7 @@ fn discard(call: &Call) -> Result<Answer, Problem> {
     let (requests, id) = (keeper(&call.sources)?, call.parameter("id"));
     if call.query.value("confirm") != Some(id) {
         let text = "its private key would be gone for good, and a certificate for it of no use: confirm with ?confirm= and the id";
-        return Err(Problem::new(Kind::Conflict, text));
+        return Err(Problem::new(Kind::Conflict, text).because(Refusal::Confirm));
     }
     requests.discard(id).map_err(refused)?;
     looked_at_again(&call.sources);
@@ -281,7 +282,11 @@ fn completed_with(listed: &ListedRequest) -> Answer {
 
 fn keeper(sources: &Sources) -> Result<&Requests, Problem> {
     let text = "this edge keeps no requests: its certificates are fixed";
-    sources.intake.as_ref().map(IntakeHandle::requests).ok_or_else(|| Problem::new(Kind::Conflict, text))
+    sources
+        .intake
+        .as_ref()
+        .map(IntakeHandle::requests)
+        .ok_or_else(|| Problem::new(Kind::Conflict, text).because(Refusal::Fixed))
 }
 
 /// Keys, and files that authorities ask for, come and go with requests.
@@ -335,7 +340,8 @@ fn check_sites(names: &[String], sources: &Sources) -> Result<(), Problem> {
         None => Ok(()),
         Some(name) => Err(Problem::malformed(format!(
             "sites: expected names of configured sites, found {name:?}; vitrine sites list shows all"
-        ))),
+        ))
+        .because(Refusal::Field("sites", Expects::Usual))),
     }
 }
 
@@ -368,8 +374,11 @@ fn merge(whole: &mut Value, patch: Value) {
 pub(super) fn refused(error: RequestError) -> Problem {
     let text = error.to_string();
     match error {
-        RequestError::Unknown => Problem::new(Kind::NotFound, text),
-        RequestError::Changed | RequestError::Open => Problem::new(Kind::Conflict, text),
+        RequestError::Unknown => {
+            Problem::new(Kind::NotFound, text).because(Refusal::NoSuch(Thing::Request, String::new()))
+        }
+        RequestError::Changed => Problem::new(Kind::Conflict, text).because(Refusal::RequestChanged),
+        RequestError::Open => Problem::new(Kind::Conflict, text).because(Refusal::RequestOpen),
         RequestError::Form(Mistakes(mistakes)) => Problem::malformed(text).with_mistakes(&mistakes),
         RequestError::Key(_) => Problem::new(Kind::Internal, text),
         RequestError::Store(error) => unwritten(&error),

@@ -11,6 +11,7 @@ use super::{Call, Operation, Resource, Takes, unwritten};
 use crate::admin::people::{NotFactored, NotProven, picture};
 use crate::admin::problem::{Answer, Kind, Problem, created, json};
 use crate::admin::rights::{Person, Right};
+use crate::words::refusal::Refusal;
 
 /// `session/second-factor`
 pub(super) static RESOURCE: Resource = Resource {
@@ -75,11 +76,11 @@ fn not_proven(why: NotProven) -> Problem {
 pub(super) fn not_factored(why: NotFactored) -> Problem {
     let conflict = |text: &str| Problem::new(Kind::Conflict, text);
     match why {
-        NotFactored::Wrong => conflict("code: expected the one that is shown now and has not been used, found another"),
+        NotFactored::Wrong => conflict("code: expected the one that is shown now and has not been used, found another").because(Refusal::WrongCode),
         NotFactored::NotBegun => conflict(
             "there is one already, or none was begun: POST /api/v1/session/second-factor begins one where there is none",
-        ),
-        NotFactored::NoRandomness => Problem::new(Kind::Internal, "the system gives no random numbers"),
+        ).because(Refusal::FactorStands),
+        NotFactored::NoRandomness => Problem::new(Kind::Internal, "the system gives no random numbers").because(Refusal::NoRandomness),
         NotFactored::Unwritten(error) => unwritten(&error),
     }
 }

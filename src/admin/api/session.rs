@@ -17,6 +17,7 @@ use crate::admin::Sources;
 use crate::admin::people::{Attempt, CsrfToken, NotBegun, NotLetIn, NotReplaced, Session, SignedIn, cookie};
 use crate::admin::problem::{Answer, Kind, Problem, created, json};
 use crate::admin::rights::{Person, Proof, Right, Way};
+use crate::words::refusal::{Expects, Refusal, Thing};
 
 /// `session`, `session/password` and `sessions`
 pub(super) static RESOURCE: Resource = Resource {
@@ -150,9 +151,11 @@ fn not_let_in(why: NotLetIn) -> Problem {
         NotLetIn::CodeNeeded(user) => Problem::unauthorized(
             "code: the password is right, and a code of the second factor is needed; or one of the recovery codes",
         )
+        .because(Refusal::CodeNeeded)
         .recorded_as(format!("no code of the second factor of user {:?}", user.as_str())),
         NotLetIn::WrongCode(user) => {
             Problem::unauthorized("code: expected the one that is shown now and has not been used, found another")
+                .because(Refusal::WrongCode)
                 .recorded_as(format!("wrong code of the second factor of user {:?}", user.as_str()))
         }
         NotLetIn::NotFactored(why) => not_factored(why),
@@ -173,13 +176,17 @@ pub(super) fn too_many(wait: Duration) -> Problem {
 
 pub(super) fn not_begun(why: NotBegun) -> Problem {
     match why {
-        NotBegun::NoRandomness => Problem::new(Kind::Internal, "the system gives no random numbers"),
+        NotBegun::NoRandomness => {
+            Problem::new(Kind::Internal, "the system gives no random numbers").because(Refusal::NoRandomness)
+        }
         NotBegun::Unwritten(error) => super::unwritten(&error),
     }
 }
 
 pub(super) fn person(call: &Call) -> Result<&Person, Problem> {
-    call.caller.person().ok_or_else(|| Problem::new(Kind::NotAllowed, Right::Account.terms()))
+    call.caller
+        .person()
+        .ok_or_else(|| Problem::new(Kind::NotAllowed, Right::Account.terms()).because(Right::Account.refusal()))
 }
 
 fn show(call: &Call) -> Result<Answer, Problem> {
@@ -217,7 +224,8 @@ fn end_one(call: &Call) -> Result<Answer, Problem> {
         return Err(Problem::new(
             Kind::NotFound,
             format!("you have no session {id:?}; GET /api/v1/sessions lists yours"),
-        ));
+        )
+        .because(Refusal::NoSuch(Thing::Session, id.to_owned())));
     }
     let mut answer = json(&serde_json::json!({ "ended": 1 }));
     if session.id == id {
@@ -240,9 +248,12 @@ async fn replace_password(call: Call) -> Result<Answer, Problem> {
     let Person { user, session, .. } = person(&call)?;
     let replaced = call.sources.people.replace_password(user, session, current, new).await;
     let signed_in = replaced.map_err(|why| match why {
-        NotReplaced::Wrong => Problem::new(Kind::Conflict, "current: expected the password so far, found another"),
+        NotReplaced::Wrong => Problem::new(Kind::Conflict, "current: expected the password so far, found another")
+            .because(Refusal::Field("current", Expects::Usual)),
         NotReplaced::TooMany(wait) => too_many(wait),
-        NotReplaced::Flawed(flaw) => Problem::malformed(format!("new: {flaw}")),
+        NotReplaced::Flawed(flaw) => {
+            Problem::malformed(format!("new: {flaw}")).because(Refusal::Field("new", flaw.wanted()))
+        }
         NotReplaced::NotChanged(why) => super::users::not_changed(why, &user.id),
         NotReplaced::NotBegun(why) => not_begun(why),
         NotReplaced::Broken => Problem::new(Kind::Internal, "the password could not be looked at; see the log"),

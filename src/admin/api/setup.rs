@@ -13,6 +13,7 @@ use super::{Call, Operation, Resource, Takes, timestamp};
 use crate::admin::people::{Attempt, NotSetUp, password_flaw};
 use crate::admin::problem::{Answer, Kind, Problem, json};
 use crate::admin::rights::{Right, Way};
+use crate::words::refusal::{Expects, Refusal};
 
 /// `setup`
 pub(super) static RESOURCE: Resource = Resource {
@@ -56,7 +57,7 @@ async fn make(call: Call) -> Result<Answer, Problem> {
     let Order { token, name, password } = call.json()?;
     let name = name_in(&name)?;
     if let Some(flaw) = password_flaw(&password, name.as_str()) {
-        return Err(Problem::malformed(format!("password: {flaw}")));
+        return Err(Problem::malformed(format!("password: {flaw}")).because(Refusal::Field("password", flaw.wanted())));
     }
     let Way::Network { peer, .. } = call.caller.way else {
         return Err(Problem::new(
@@ -70,7 +71,8 @@ async fn make(call: Call) -> Result<Answer, Problem> {
         NotSetUp::Closed => closed(),
         NotSetUp::Wrong => Problem::unauthorized(
             "token: expected what setup.token in the state folder holds, found something else; the log names the file",
-        ),
+        )
+        .because(Refusal::Field("token", Expects::Usual)),
         NotSetUp::TooMany(wait) => too_many(wait),
         NotSetUp::NotChanged(why) => not_changed(why, "the first"),
         NotSetUp::NotBegun(why) => not_begun(why),

@@ -24,6 +24,7 @@ use crate::live::{RouteTable, Site};
 use crate::name::HostPattern;
 use crate::notices::Scope;
 use crate::overview::SiteState;
+use crate::words::refusal::{Refusal, Thing};
 
 /// `sites`
 pub(super) static RESOURCE: Resource = Resource {
@@ -82,8 +83,10 @@ fn scope(call: &Call, id: &str) -> Result<Scope, Problem> {
     // Contacts are the edge's; for whoever has a role for some organisations alone there is none.
     let mut contacts = call.sources.notices.contacts().into_iter().filter(|_| call.caller.organisations().is_none());
     let found = contacts.find(|contact| contact.id == id);
-    let unknown =
-        || Problem::malformed(format!("contact: there is no contact with the id {id:?}; `contacts` lists all"));
+    let unknown = || {
+        Problem::malformed(format!("contact: there is no contact with the id {id:?}; `contacts` lists all"))
+            .because(Refusal::NoSuch(Thing::Contact, id.to_owned()))
+    };
     found.map(|contact| contact.scope).ok_or_else(unknown)
 }
 
@@ -154,7 +157,7 @@ async fn renew(call: Call) -> Result<Answer, Problem> {
     }
     call.sources.ordering.renew(&name).await.map_err(|NotManaged| {
         let text = format!("{name:?} is not managed: `vitrine sites use {name} managed` has its certificates ordered");
-        Problem::new(Kind::Conflict, text)
+        Problem::new(Kind::Conflict, text).because(Refusal::NotManaged(name.clone()))
     })?;
     Ok(Note::of(format!("sites/{name}"), "").on(json(&serde_json::json!({ "ordered": name }))))
 }
@@ -164,7 +167,7 @@ fn refused(refusal: SiteRefusal, name: &str) -> Problem {
         SiteRefusal::Flawed(mistakes) => Problem::new(Kind::Rejected, mistakes.join("; ")),
         SiteRefusal::Unknown => {
             let text = format!("there is no site {name:?}; `vitrine sites list` shows those there are");
-            Problem::new(Kind::NotFound, text)
+            Problem::new(Kind::NotFound, text).because(Refusal::NoSuch(Thing::Site, name.to_owned()))
         }
         SiteRefusal::Conflict(text) => Problem::new(Kind::Conflict, text),
         SiteRefusal::Unwritten(text) => Problem::new(Kind::Internal, text),

@@ -12,6 +12,7 @@ use super::{Call, Operation, Resource, Takes, timestamp, unwritten};
 use crate::admin::people::{Grants, NotChanged, People, User, UserName, UserRole, password_flaw};
 use crate::admin::problem::{Answer, Kind, Problem, created, json};
 use crate::admin::rights::{Right, Way};
+use crate::words::refusal::{Expects, Refusal, Thing};
 
 /// `users`
 pub(super) static RESOURCE: Resource = Resource {
@@ -107,7 +108,7 @@ async fn add(call: Call) -> Result<Answer, Problem> {
     let grants = grants(&call, role, organisations)?;
     let name = name_in(&name)?;
     if let Some(flaw) = password.as_ref().and_then(|password| password_flaw(password, name.as_str())) {
-        return Err(Problem::malformed(format!("password: {flaw}")));
+        return Err(Problem::malformed(format!("password: {flaw}")).because(Refusal::Field("password", flaw.wanted())));
     }
     let added = call.sources.people.add(name.clone(), grants, password).await;
     let (user, one_time) = added.map_err(|why| not_changed(why, name.as_str()))?;
@@ -120,6 +121,7 @@ async fn add(call: Call) -> Result<Answer, Problem> {
 pub(super) fn name_in(text: &str) -> Result<UserName, Problem> {
     UserName::parse(text).ok_or_else(|| {
         Problem::malformed("name: expected 1 to 64 letters, digits, dots, hyphens, underscores, plus and at signs")
+            .because(Refusal::Field("name", Expects::Usual))
     })
 }
 
@@ -136,7 +138,7 @@ fn grants(call: &Call, role: Option<UserRole>, organisations: BTreeMap<String, U
     let grants = Grants { role, organisations };
     check_organisations(call, grants.organisations.keys())?;
     match grants.flaw() {
-        Some(flaw) => Err(Problem::malformed(flaw)),
+        Some(flaw) => Err(Problem::malformed(flaw).because(Refusal::Field("role", Expects::Usual))),
         None => Ok(grants),
     }
 }
@@ -147,7 +149,8 @@ pub(super) fn check_organisations<'a>(call: &Call, mut ids: impl Iterator<Item =
         None => Ok(()),
         Some(id) => Err(Problem::malformed(format!(
             "organisations: expected ids as GET /api/v1/organisations lists them, found {id:?}"
-        ))),
+        ))
+        .because(Refusal::Field("organisations", Expects::Usual))),
     }
 }
 
@@ -189,11 +192,15 @@ pub(super) fn not_changed(why: NotChanged, who: &str) -> Problem {
     let conflict = |text: String| Problem::new(Kind::Conflict, text);
     match why {
         NotChanged::Unknown => unknown(who),
-        NotChanged::NameTaken => conflict(format!("there is a user of the name {who:?}; choose another name")),
-        NotChanged::TooMany => conflict("there are as many users as there may be; remove some".into()),
+        NotChanged::NameTaken => conflict(format!("there is a user of the name {who:?}; choose another name"))
+            .because(Refusal::NameTaken(Thing::User)),
+        NotChanged::TooMany => {
+            conflict("there are as many users as there may be; remove some".into()).because(Refusal::Full(Thing::User))
+        }
         NotChanged::LastAdmin => conflict(
             "nobody else has the role admin; give it to another first, or nobody could say who may do what".into(),
-        ),
+        )
+        .because(Refusal::LastAdmin),
         NotChanged::NoRandomness => Problem::new(Kind::Internal, "the password could not be kept; see the log"),
         NotChanged::Unwritten(error) => unwritten(&error),
     }
@@ -201,4 +208,5 @@ pub(super) fn not_changed(why: NotChanged, who: &str) -> Problem {
 
 fn unknown(id: &str) -> Problem {
     Problem::new(Kind::NotFound, format!("there is no user {id:?}; `vitrine user list` shows those there are"))
+        .because(Refusal::NoSuch(Thing::User, id.to_owned()))
 }

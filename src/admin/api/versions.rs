@@ -17,6 +17,7 @@ use crate::admin::problem::{Answer, Kind, Problem, json};
 use crate::certs::{
     self, Arrival, Flaw, IntakeHandle, NotDeleted, NotGoneBack, NotReceived, Received, Source, TurnedDown, Upload,
 };
+use crate::words::refusal::{Refusal, Thing};
 
 /// `certificates`, as far as they are versions.
 pub(super) static RESOURCE: Resource = Resource {
@@ -109,7 +110,8 @@ pub(super) fn not_received(why: NotReceived) -> Problem {
         NotReceived::Flawed(flaws) => rejected(flaws),
         NotReceived::NotKept(error) => unwritten(&error),
         NotReceived::NotCompleted(error) => refused(error),
-        NotReceived::Stopping => Problem::new(Kind::Conflict, "the edge is stopping and takes nothing in any more"),
+        NotReceived::Stopping => Problem::new(Kind::Conflict, "the edge is stopping and takes nothing in any more")
+            .because(Refusal::Stopping),
     }
 }
 
@@ -187,13 +189,16 @@ async fn roll_back(call: Call) -> Result<Answer, Problem> {
         NotGoneBack::Untimely => Problem::new(
             Kind::Conflict,
             "the version is expired or not valid yet; what serves now stays, choose another version",
-        ),
+        )
+        .because(Refusal::Untimely),
         NotGoneBack::Revoked => Problem::new(
             Kind::Conflict,
             "the version is revoked; what serves now stays, choose another version or order a new certificate",
-        ),
+        )
+        .because(Refusal::Revoked),
         NotGoneBack::Damaged(what) => {
             Problem::new(Kind::Conflict, format!("the version cannot be served, restore it from a backup: {what}"))
+                .because(Refusal::Damaged(what))
         }
         NotGoneBack::Store(error) => unwritten(&error),
     })?;
@@ -208,7 +213,7 @@ async fn delete(call: Call) -> Result<Answer, Problem> {
         NotDeleted::Unknown => unknown(&fingerprint),
         NotDeleted::Dropped(files) => {
             let text = format!("it lies in the drop folder, which is yours alone: delete {} there", files.join(", "));
-            Problem::new(Kind::Conflict, text)
+            Problem::new(Kind::Conflict, text).because(Refusal::Dropped(files.join(", ")))
         }
         NotDeleted::LastGood(names) => {
             let text = format!(
@@ -216,7 +221,7 @@ async fn delete(call: Call) -> Result<Answer, Problem> {
                  last_good=true",
                 names.join(", ")
             );
-            Problem::new(Kind::Conflict, text)
+            Problem::new(Kind::Conflict, text).because(Refusal::LastGood(names.join(", ")))
         }
         NotDeleted::Store(error) => unwritten(&error),
     })?;
@@ -224,7 +229,10 @@ async fn delete(call: Call) -> Result<Answer, Problem> {
 }
 
 pub(super) fn intake(call: &Call) -> Result<&IntakeHandle, Problem> {
-    let fixed = || Problem::new(Kind::Conflict, "this edge serves a fixed set of certificates and takes in no other");
+    let fixed = || {
+        Problem::new(Kind::Conflict, "this edge serves a fixed set of certificates and takes in no other")
+            .because(Refusal::Fixed)
+    };
     call.sources.intake.as_ref().ok_or_else(fixed)
 }
 
@@ -238,6 +246,7 @@ pub(super) fn switch(call: &Call, name: &str) -> Result<bool, Problem> {
 
 pub(super) fn unknown(fingerprint: &str) -> Problem {
     Problem::new(Kind::NotFound, format!("no version of any certificate has the fingerprint {fingerprint:?}"))
+        .because(Refusal::NoSuch(Thing::Certificate, fingerprint.to_owned()))
 }
 
 pub(super) fn rejected(flaws: Vec<(String, Flaw)>) -> Problem {

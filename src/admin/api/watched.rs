@@ -10,6 +10,7 @@ use super::{Call, Operation, Resource, Takes, aside, now, timestamp, unwritten};
 use crate::admin::problem::{Answer, Kind, Problem, json};
 use crate::name::HostPattern;
 use crate::reports::Unwatched;
+use crate::words::refusal::{Expects, Refusal};
 
 /// `watched`
 pub(super) static RESOURCE: Resource = Resource {
@@ -83,7 +84,7 @@ fn watch(call: &Call) -> Result<Answer, Problem> {
     let site = routes.sites().iter().find(|site| pattern.as_ref().is_some_and(|host| site.hosts.contains(host)));
     let (Some(host), Some(site)) = (&pattern, site) else {
         let text = format!("no site has the host {given:?}; `vitrine sites list` shows those there are");
-        return Err(Problem::new(Kind::NotFound, text));
+        return Err(Problem::new(Kind::NotFound, text).because(Refusal::NoHost(given.to_owned())));
     };
     let unwatched = match watched {
         true => None,
@@ -100,9 +101,11 @@ pub(super) fn because(reason: Option<String>) -> Result<String, Problem> {
     let reason = reason.map(|reason| reason.trim().to_owned()).filter(|reason| !reason.is_empty());
     match reason {
         Some(reason) if reason.chars().count() <= LONGEST_REASON && !reason.contains(char::is_control) => Ok(reason),
-        Some(_) => Err(Problem::malformed(format!("reason: expected one line of at most {LONGEST_REASON} letters"))),
+        Some(_) => Err(Problem::malformed(format!("reason: expected one line of at most {LONGEST_REASON} letters"))
+            .because(Refusal::Field("reason", Expects::Line(LONGEST_REASON)))),
         None => {
-            Err(Problem::malformed("reason: is needed: why somebody wants to hear of this URL, or nobody any more"))
+            Err(Problem::malformed("reason: is needed: why somebody wants to hear of this URL, or nobody any more")
+                .because(Refusal::Field("reason", Expects::Usual)))
         }
     }
 }

@@ -14,6 +14,7 @@ use super::standing::{HostView, SiteView};
 use super::trouble::Told;
 use crate::admin::api::{Content, Form};
 use crate::admin::problem::{Answer, Kind, Problem, see};
+use crate::overview::Said;
 use crate::words::panel::{AddWords, PanelWords};
 
 /// `certificates/add`
@@ -46,7 +47,7 @@ struct Add {
     frame: Frame,
     words: &'static AddWords,
     site: String,
-    trouble: Option<String>,
+    trouble: Option<Said>,
     flaws: Vec<Told>,
 }
 
@@ -70,8 +71,8 @@ async fn judge(visit: Visit) -> Result<Answer, Problem> {
         // What is wrong is told beside the form, to be mended there.
         Err(problem) if matches!(problem.kind(), Kind::Rejected | Kind::Malformed | Kind::Conflict) => {
             let (flaws, status) = (Told::of(&problem, visit.language), problem.kind().status());
-            let trouble = if flaws.is_empty() { problem.detail() } else { words.rejected };
-            let trouble = Some(trouble.to_owned());
+            let own = Said::own(words.rejected);
+            let trouble = Some(if flaws.is_empty() { problem.said(visit.language) } else { own });
             shown_as(status, &Add { frame: visit.frame(words.title), words, site, trouble, flaws })
         }
         Err(problem) => Err(problem),

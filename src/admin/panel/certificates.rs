@@ -16,6 +16,7 @@ use crate::admin::api::Content;
 use crate::admin::problem::{Answer, Kind, Problem};
 use crate::overview::Band;
 use crate::words::panel::{CertificatesWords, PanelWords};
+use crate::words::refusal::Refusal;
 
 /// `certificates`
 pub(super) static PAGES: &[Page] = &[
@@ -230,7 +231,8 @@ async fn export(visit: Visit) -> Result<Answer, Problem> {
     }
     let password = visit.form.text("password")?.unwrap_or_default();
     if visit.form.text("again")? != Some(password) {
-        return Err(Problem::malformed(visit.words().certificates.not_alike));
+        let text = visit.words().certificates.not_alike;
+        return Err(Problem::malformed(text).because(Refusal::Own(text)));
     }
     let order = secret_document(&Order { format: "pfx", password })?;
     let place = format!("{}/export", place(&visit));

@@ -11,6 +11,7 @@ use super::page::{FORM_TOKEN, Page, Visit, path, secret_document, shown_as};
 use crate::admin::answers::Contact;
 use crate::admin::problem::{Answer, Kind, Problem};
 use crate::notices::{EventKind, Format};
+use crate::overview::Said;
 use crate::words::Language;
 use crate::words::panel::{ContactsWords, PanelWords};
 
@@ -30,7 +31,7 @@ struct One {
     all: &'static PanelWords,
     contact: Contact,
     link: String,
-    trouble: Option<String>,
+    trouble: Option<Said>,
 }
 
 impl One {

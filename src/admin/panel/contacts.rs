@@ -12,8 +12,10 @@ use crate::admin::answers::Contact;
 use crate::admin::api::Content;
 use crate::admin::problem::{Answer, Kind, Problem};
 use crate::notices::EventKind;
+use crate::overview::Said;
 use crate::words::Language;
 use crate::words::panel::ContactsWords;
+use crate::words::refusal::Refusal;
 
 /// `contacts`
 pub(super) static PAGES: &[Page] = &[
@@ -34,7 +36,7 @@ struct Contacts {
     name: String,
     site: String,
     mail: String,
-    trouble: Option<String>,
+    trouble: Option<Said>,
     may_change: bool,
 }
 
@@ -77,9 +79,10 @@ async fn page(visit: &Visit, [name, site, mail]: [String; 3], problem: Option<&P
 }
 
 /// What is wrong with what was typed.
-pub(super) fn slip(problem: &Problem, language: Language) -> String {
+pub(super) fn slip(problem: &Problem, language: Language) -> Said {
     let parts = Told::of(problem, language);
-    if parts.is_empty() { problem.detail().to_owned() } else { parts.into_iter().map(|part| part.reason).collect() }
+    let told = || parts.iter().map(|part| part.reason.as_str()).collect::<String>();
+    if parts.is_empty() { problem.said(language) } else { Said::own(told()) }
 }
 
 /// A contact to be made; what is empty is left out.
@@ -146,7 +149,10 @@ async fn test(visit: Visit) -> Result<Answer, Problem> {
     let tried: Trial = read(visit.order(Method::POST, &place, "", Content::None).await?).await?;
     match tried.told {
         true => Ok(Done::ContactTold.at("/contacts")),
-        false => Err(Problem::new(Kind::Conflict, tried.error.unwrap_or_default())),
+        false => {
+            let error = tried.error.unwrap_or_default();
+            Err(Problem::new(Kind::Conflict, error.clone()).because(Refusal::NotTold(error)))
+        }
     }
 }
 

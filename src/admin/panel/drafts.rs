@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::admin::api::Form;
 use crate::admin::problem::{Kind, Problem};
+use crate::words::refusal::Refusal;
 
 /// All that wait, in memory alone: few, for a while, each for who sent it. Clones are the same.
 #[derive(Clone, Default)]
@@ -34,7 +35,9 @@ impl Drafts {
     /// Keeps what `who` sent, and gives the name for it. Of too many the oldest of the same goes first.
     pub(super) fn keep(&self, who: String, form: Form, request: Option<String>) -> Result<String, Problem> {
         let mut octets = [0; 16];
-        rand::fill(&mut octets).map_err(|_| Problem::new(Kind::Internal, "the system gives no random numbers"))?;
+        rand::fill(&mut octets).map_err(|_| {
+            Problem::new(Kind::Internal, "the system gives no random numbers").because(Refusal::NoRandomness)
+        })?;
         let id: String = octets.iter().map(|octet| format!("{octet:02x}")).collect();
         let until = Instant::now() + LIFETIME;
         let mut drafts = self.lock();
@@ -45,7 +48,7 @@ impl Drafts {
         }
         if drafts.len() >= MOST {
             let text = "too many uploads wait for a word; confirm or discard some, or try again in a while";
-            return Err(Problem::new(Kind::Conflict, text));
+            return Err(Problem::new(Kind::Conflict, text).because(Refusal::DraftsFull));
         }
         drafts.push(Draft { id: id.clone(), who, form, request, until });
         drop(drafts);
@@ -65,7 +68,7 @@ impl Drafts {
         let taken = |draft: &Draft| Taken { form: draft.form.again(), request: draft.request.clone() };
         draft.map(taken).ok_or_else(|| {
             let text = "what was uploaded waited for too long, or was confirmed or discarded already; upload it again";
-            Problem::new(Kind::NotFound, text)
+            Problem::new(Kind::NotFound, text).because(Refusal::DraftGone)
         })
     }
 

@@ -12,6 +12,7 @@ use super::page::{FORM_TOKEN, Page, Visit, document, path, query, shown_as};
 use crate::admin::api::Content;
 use crate::admin::problem::{Answer, Kind, Problem};
 use crate::admin::rights::Right;
+use crate::overview::Said;
 use crate::words::report::ReportsWords;
 
 /// `elsewhere`
@@ -29,7 +30,7 @@ struct Urls {
     frame: Frame,
     words: &'static ReportsWords,
     urls: Vec<Url>,
-    trouble: Option<String>,
+    trouble: Option<Said>,
     may_change: bool,
     /// What was sent and refused.
     given: (String, String),
@@ -102,7 +103,7 @@ async fn page(visit: Visit, problem: Option<Problem>) -> Result<Answer, Problem>
     let words = &visit.language.panel().reports;
     let urls: Vec<Url> = visit.ask("elsewhere", "").await?;
     let status = problem.as_ref().map_or(http::StatusCode::OK, |problem| problem.kind().status());
-    let trouble = problem.map(|problem| problem.detail().to_owned());
+    let trouble = problem.map(|problem| problem.said(visit.language));
     let may_change = visit.caller.may(Right::Operate);
     let given = match &trouble {
         None => (String::new(), String::new()),

@@ -12,6 +12,7 @@ use super::people::Front;
 use super::trouble::Told;
 use crate::admin::api::{Content, Form};
 use crate::admin::problem::{Answer, Kind, Problem};
+use crate::overview::Said;
 use crate::words::links::HandInWords;
 use crate::words::panel::AddWords;
 
@@ -89,8 +90,11 @@ fn form(visit: &Visit, opened: Opened, problem: Option<&Problem>) -> Result<Answ
     let words = &visit.language.links().hand_in;
     let flaws = problem.map(|problem| Told::of(problem, visit.language)).unwrap_or_default();
     let trouble = problem.map(|problem| match flaws.is_empty() {
-        true => format!("{} {}", words.not_taken, problem.detail()),
-        false => words.not_taken.to_owned(),
+        true => {
+            let Said { text, quote } = problem.said(visit.language);
+            Said { text: format!("{} {text}", words.not_taken), quote }
+        }
+        false => Said::own(words.not_taken),
     });
     let status = problem.map_or(StatusCode::OK, |problem| problem.kind().status());
     let front = Front::of(visit, words.title, trouble);

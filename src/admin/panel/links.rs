@@ -11,6 +11,7 @@ use super::page::{FORM_TOKEN, Page, Visit, document, path, read, shown_as};
 use crate::admin::api::Content;
 use crate::admin::problem::{Answer, Kind, Problem, see};
 use crate::admin::rights::Right;
+use crate::overview::Said;
 use crate::words::links::LinksWords;
 
 /// `links`
@@ -35,7 +36,7 @@ struct Links {
     sites: String,
     request: String,
     note: String,
-    trouble: Option<String>,
+    trouble: Option<Said>,
 }
 
 /// A link as the API tells of it.
@@ -119,7 +120,7 @@ async fn page(
     let mut links: Vec<Link> = visit.ask("links", "").await?;
     links.reverse();
     let frame = visit.frame(words.title);
-    let (may, trouble) = (visit.caller.may(Right::Operate), problem.map(|problem| problem.detail().to_owned()));
+    let (may, trouble) = (visit.caller.may(Right::Operate), problem.map(|problem| problem.said(visit.language)));
     let status = problem.map_or(StatusCode::OK, |problem| problem.kind().status());
     shown_as(status, &Links { frame, words, links, may, made, sites, request, note, trouble })
 }

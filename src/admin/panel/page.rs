@@ -20,6 +20,7 @@ use crate::admin::rights::{Caller, Right};
 use crate::outbound::escaped;
 use crate::words::Language;
 use crate::words::panel::PanelWords;
+use crate::words::refusal::Refusal;
 
 /// Something that can be looked at or sent.
 pub(in crate::admin) struct Page {
@@ -117,7 +118,8 @@ impl Visit {
             return Ok(());
         }
         self.caller.demand(Right::Operate)?;
-        Err(Problem::new(Kind::NotAllowed, "this takes a role for the edge; yours is for some organisations"))
+        Err(Problem::new(Kind::NotAllowed, "this takes a role for the edge; yours is for some organisations")
+            .because(Refusal::EdgeAlone))
     }
 
     /// Of which sites something may be changed.

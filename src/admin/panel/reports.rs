@@ -13,6 +13,7 @@ use super::sites::{A_PAGE, Pages};
 use super::standing::source_text;
 use crate::admin::problem::{Answer, Kind, Problem};
 use crate::admin::rights::Right;
+use crate::overview::Said;
 use crate::reports::NEXT;
 use crate::words::panel::StandingWords;
 use crate::words::report::ReportsWords;
@@ -298,7 +299,7 @@ struct Urls {
     text: String,
     told: String,
     pages: Pages,
-    trouble: Option<String>,
+    trouble: Option<Said>,
     may_switch: bool,
 }
 
@@ -336,7 +337,7 @@ async fn watched(visit: Visit, problem: Option<Problem>) -> Result<Answer, Probl
         false => (visit.words().frame.shown_of)(pages.first, pages.last, total),
     };
     let status = problem.as_ref().map_or(http::StatusCode::OK, |problem| problem.kind().status());
-    let trouble = problem.map(|problem| problem.detail().to_owned());
+    let trouble = problem.map(|problem| problem.said(visit.language));
     let may_switch = visit.caller.may(Right::Operate) || visit.caller.organisations().is_some();
     let frame = visit.frame(words.watched_title);
     shown_as(status, &Urls { frame, words, urls, text, told, pages, trouble, may_switch })

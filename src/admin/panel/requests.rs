@@ -16,8 +16,10 @@ use super::trouble::Told;
 use crate::admin::api::Content;
 use crate::admin::problem::{Answer, Kind, Problem, see};
 use crate::certs::{Draft, KeyAlgorithm, OrderDraft, RequestKind, ValidationFileDraft};
+use crate::overview::Said;
 use crate::words::Language;
 use crate::words::panel::{PanelWords, RequestsWords};
+use crate::words::refusal::Refusal;
 
 /// `requests`
 pub(super) static PAGES: &[Page] = &[
@@ -165,7 +167,9 @@ async fn begin(visit: Visit) -> Result<Answer, Problem> {
         .map(|(_, site)| site.clone())
         .collect();
     if let Some(foreign) = chosen.iter().find(|site| reach.is_narrow() && !reach.changes(site)) {
-        return Err(Problem::new(Kind::NotAllowed, format!("your role for {foreign} is to look")));
+        return Err(
+            Problem::new(Kind::NotAllowed, format!("your role for {foreign} is to look")).because(Refusal::OthersOwn)
+        );
     }
     // Whoever acts for some organisations asks for their sites.
     if chosen.is_empty() && (reach.is_narrow() || visit.asked("step") != "details") {
@@ -195,7 +199,7 @@ struct Details {
     words: &'static RequestsWords,
     draft: Draft,
     order: OrderDraft,
-    trouble: Option<String>,
+    trouble: Option<Said>,
     mistakes: Vec<Told>,
 }
 
@@ -210,7 +214,7 @@ impl Details {
 
     /// What is wrong with a field.
     fn mistake(&self, field: &str) -> Option<&str> {
-        self.mistakes.iter().find(|mistake| mistake.subject == field).map(|mistake| mistake.reason.as_str())
+        self.mistakes.iter().find(|mistake| mistake.field == field).map(|mistake| mistake.reason.as_str())
     }
 }
 
@@ -218,8 +222,8 @@ fn details(visit: &Visit, draft: Draft, order: OrderDraft, problem: Option<&Prob
     let words = &visit.words().requests;
     let mistakes = problem.map(|problem| Told::of(problem, visit.language)).unwrap_or_default();
     let trouble = problem.map(|problem| match mistakes.is_empty() {
-        true => problem.detail().to_owned(),
-        false => words.mistakes.to_owned(),
+        true => problem.said(visit.language),
+        false => Said::own(words.mistakes),
     });
     let status = problem.map_or(http::StatusCode::OK, |problem| problem.kind().status());
     shown_as(status, &Details { frame: visit.frame(words.details), words, draft, order, trouble, mistakes })

@@ -19,6 +19,7 @@ use crate::admin::problem::{Answer, Kind, Problem};
 use crate::live::Provision;
 use crate::words::minimum::MinimumWords;
 use crate::words::panel::{PanelWords, SiteWords};
+use crate::words::refusal::{Expects, Refusal};
 
 /// `sites/{name}`
 pub(super) static PAGES: &[Page] = &[
@@ -159,7 +160,7 @@ async fn preview(visit: Visit) -> Result<Answer, Problem> {
     visit.demand(&Method::POST, "certificates")?;
     let site = look(&visit).await?;
     if !visit.reach().changes(&site.name) {
-        return Err(Problem::new(Kind::NotAllowed, "your role for this site is to look"));
+        return Err(Problem::new(Kind::NotAllowed, "your role for this site is to look").because(Refusal::MayNotChange));
     }
     let all = visit.words();
     let to = provision(visit.asked("to"))?;
@@ -261,6 +262,7 @@ fn provision(word: &str) -> Result<Provision, Problem> {
     let all = [Provision::Managed, Provision::Uploaded, Provision::SelfSigned];
     all.into_iter().find(|provision| provision.word() == word).ok_or_else(|| {
         Problem::malformed(format!("certificate: expected {}, found {word:?}", all.map(Provision::word).join(", ")))
+            .because(Refusal::Field("certificate", Expects::Usual))
     })
 }
 

@@ -8,6 +8,7 @@ use super::frame::Frame;
 use super::page::{Visit, shown_as};
 use super::said::FlawView;
 use crate::admin::problem::{Answer, Kind, Problem};
+use crate::overview::Said;
 use crate::words::Language;
 use crate::words::panel::TroubleWords;
 
@@ -20,15 +21,16 @@ pub(super) struct Outline {
 #[template(path = "trouble.html")]
 struct Trouble {
     frame: Frame,
-    detail: String,
-    /// Whether that is the interface's English.
-    is_quoted: bool,
+    told: Said,
     flaws: Vec<Told>,
     back: String,
 }
 
 /// Something that is wrong with a part of what was sent.
 pub(in crate::admin) struct Told {
+    /// The field's name, as the interface has it; empty for a file.
+    pub(in crate::admin) field: String,
+    /// What people call it.
     pub(in crate::admin) subject: String,
     pub(in crate::admin) reason: String,
     pub(in crate::admin) mend: String,
@@ -39,9 +41,13 @@ impl Told {
     pub(in crate::admin) fn of(problem: &Problem, language: Language) -> Vec<Self> {
         let told = |one: &serde_json::Value| {
             let flaw = FlawView::deserialize(one).ok()?;
-            let field = one["field"].as_str().unwrap_or_default();
-            let subject = if flaw.file.is_empty() { field.to_owned() } else { flaw.file.clone() };
-            Some(Self { subject, reason: flaw.reason(&language), mend: flaw.mend(&language) })
+            let field = one["field"].as_str().unwrap_or_default().to_owned();
+            let subject = if flaw.file.is_empty() { field.clone() } else { flaw.file.clone() };
+            let by_name = language.said().filter(|_| !field.is_empty()).map(|words| (words.refused.field)(&field));
+            Some(match by_name {
+                Some((subject, reason)) => Self { field, subject, reason, mend: String::new() },
+                None => Self { field, subject, reason: flaw.reason(&language), mend: flaw.mend(&language) },
+            })
         };
         problem.parts().filter_map(told).collect()
     }
@@ -57,11 +63,10 @@ impl Outline {
         let mut frame = self.frame;
         title(problem.kind(), &frame.words.trouble).clone_into(&mut frame.title);
         let flaws = Told::of(problem, frame.language);
-        let detail =
-            if flaws.is_empty() { problem.detail().to_owned() } else { frame.words.trouble.refused.to_owned() };
+        let refused = Said::own(frame.words.trouble.refused);
+        let told = if flaws.is_empty() { problem.said(frame.language) } else { refused };
         let back = if frame.place.starts_with("/sites") { "/sites".to_owned() } else { frame.place.clone() };
-        let is_quoted = flaws.is_empty() && frame.language.said().is_some();
-        let mut answer = shown_as(problem.kind().status(), &Trouble { frame, detail, is_quoted, flaws, back })?;
+        let mut answer = shown_as(problem.kind().status(), &Trouble { frame, told, flaws, back })?;
         problem.add_field(answer.headers_mut());
         Ok(answer)
     }
@@ -71,12 +76,12 @@ impl Outline {
 pub(super) fn before_sign_in(language: Language, problem: &Problem) -> Result<Answer, Problem> {
     #[derive(Template)]
     #[template(path = "door.html")]
-    struct Doorway<'a> {
+    struct Doorway {
         language: Language,
         assets: &'static super::assets::Assets,
         title: &'static str,
         how: &'static str,
-        detail: &'a str,
+        told: Said,
     }
     let words = &language.panel().trouble;
     let doorway = Doorway {
@@ -84,7 +89,7 @@ pub(super) fn before_sign_in(language: Language, problem: &Problem) -> Result<An
         assets: &super::assets::ASSETS,
         title: title(problem.kind(), words),
         how: words.how_to_sign_in,
-        detail: problem.detail(),
+        told: problem.said(language),
     };
     let mut answer = shown_as(problem.kind().status(), &doorway)?;
     problem.add_field(answer.headers_mut());

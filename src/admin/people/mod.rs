@@ -21,7 +21,7 @@ use zeroize::Zeroizing;
 
 use self::organisations::Organisations;
 pub(super) use self::organisations::{Company, Contact, NotOrganised, Organisation, OrganisationDetails};
-use self::password::Hashed;
+use self::password::{Hashed, PasswordFlaw};
 pub(super) use self::second_factors::NotFactored;
 use self::second_factors::SecondFactors;
 pub use self::sessions::SessionTerms;
@@ -288,7 +288,7 @@ async fn hashed(password: Option<Zeroizing<String>>) -> Result<(Hashed, Option<Z
 }
 
 /// What is wrong with a password that somebody wants.
-pub(super) fn password_flaw(password: &str, user: &str) -> Option<String> {
+pub(super) fn password_flaw(password: &str, user: &str) -> Option<PasswordFlaw> {
     password::flaw(password, user)
 }
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::admin::secrets::random_hex;
 use crate::store::{Expected, Key, Store, StoreError};
+use crate::words::refusal::Expects;
 
 /// Keeps the organisations, in `organisations/`.
 #[derive(Debug)]
@@ -80,7 +81,7 @@ pub(in crate::admin) enum NotOrganised {
     /// There is no such organisation.
     Unknown,
     /// Something is wrong with what was said: the field, and what was expected.
-    Flawed(&'static str, String),
+    Flawed(&'static str, Expects, String),
     /// Another has the name.
     NameTaken,
     /// Another owns the site.
@@ -171,7 +172,7 @@ impl Organisations {
         let OrganisationDetails { name, company, contacts, sites } = &mut details;
         line("name", name, LONGEST_NAME)?;
         if name.is_empty() {
-            return Err(NotOrganised::Flawed("name", "expected a name".into()));
+            return Err(NotOrganised::Flawed("name", Expects::Something, "expected a name".into()));
         }
         let Company { organisation, unit, locality, state, country } = company;
         // RFC 5280, appendix A.1: the bounds of the subject's fields.
@@ -181,12 +182,17 @@ impl Organisations {
         line("company.state", state, 128)?;
         line("company.country", country, 2)?;
         if !country.is_empty() && (country.len() != 2 || !country.bytes().all(|letter| letter.is_ascii_alphabetic())) {
-            return Err(NotOrganised::Flawed("company.country", "expected two letters, such as DE".into()));
+            return Err(NotOrganised::Flawed(
+                "company.country",
+                Expects::Usual,
+                "expected two letters, such as DE".into(),
+            ));
         }
         country.make_ascii_uppercase();
         if contacts.len() > MOST_CONTACTS || sites.len() > MOST_SITES {
             return Err(NotOrganised::Flawed(
                 "contacts",
+                Expects::Usual,
                 format!("expected at most {MOST_CONTACTS} contacts and {MOST_SITES} sites"),
             ));
         }
@@ -196,7 +202,11 @@ impl Organisations {
             line("contacts.phone", phone, 40)?;
             let is_address = mail.split_once('@').is_some_and(|(user, host)| !user.is_empty() && !host.is_empty());
             if !is_address || mail.contains([' ', ',', '<', '>']) {
-                return Err(NotOrganised::Flawed("contacts.mail", "expected an address of mail".into()));
+                return Err(NotOrganised::Flawed(
+                    "contacts.mail",
+                    Expects::Usual,
+                    "expected an address of mail".into(),
+                ));
             }
         }
         let known = self.read();
@@ -229,7 +239,11 @@ impl Organisations {
 fn line(field: &'static str, text: &mut String, longest: usize) -> Result<(), NotOrganised> {
     *text = text.trim().to_owned();
     if text.chars().count() > longest || text.contains(char::is_control) {
-        return Err(NotOrganised::Flawed(field, format!("expected at most {longest} letters on one line")));
+        return Err(NotOrganised::Flawed(
+            field,
+            Expects::Line(longest),
+            format!("expected at most {longest} letters on one line"),
+        ));
     }
     Ok(())
 }
@@ -284,7 +298,7 @@ mod tests {
             let mut details = details("Books", &[]);
             change(&mut details);
             match known.add(details, 1) {
-                Err(NotOrganised::Flawed(field, _)) => field,
+                Err(NotOrganised::Flawed(field, ..)) => field,
                 other => panic!("{other:?}"),
             }
         };

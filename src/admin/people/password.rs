@@ -1,11 +1,14 @@
 //! Passwords: what may be one, and how it is kept.
 
+use std::fmt;
+
 use argon2::{Algorithm, Argon2, Params, Version};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
 use crate::admin::secrets::{NoRandomness, hex, random_hex, same, unhex};
+use crate::words::refusal::Expects;
 
 /// A password as it is kept: argon2id over it and a salt (RFC 9106), with what it was computed by.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,21 +67,54 @@ fn compute(password: &str, salt: &str, memory: u32, passes: u32) -> Option<Zeroi
     Some(found)
 }
 
+/// What is wrong with a password that somebody wants: in English, and as a code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::admin) struct PasswordFlaw {
+    wanted: Expects,
+    text: String,
+}
+
+impl PasswordFlaw {
+    /// It is the one so far.
+    pub(super) fn same() -> Self {
+        Self { wanted: Expects::Another, text: "expected another password than the one so far".into() }
+    }
+
+    /// What was expected.
+    pub(in crate::admin) const fn wanted(&self) -> Expects {
+        self.wanted
+    }
+}
+
+impl fmt::Display for PasswordFlaw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
 /// What is wrong with a password that somebody wants, in words that do not repeat it.
-pub(super) fn flaw(password: &str, user: &str) -> Option<String> {
+pub(super) fn flaw(password: &str, user: &str) -> Option<PasswordFlaw> {
+    let flawed = |wanted, text| Some(PasswordFlaw { wanted, text });
     let letters = password.chars().count();
     let different = password.chars().collect::<std::collections::BTreeSet<_>>().len();
     if letters < FEWEST {
-        return Some(format!("expected {FEWEST} letters at least, found {letters}; several words make a good one"));
+        return flawed(
+            Expects::Letters(FEWEST),
+            format!("expected {FEWEST} letters at least, found {letters}; several words make a good one"),
+        );
     }
     if password.len() > LONGEST || password.contains(char::is_control) {
-        return Some(format!("expected one line of {LONGEST} octets at most"));
+        return flawed(Expects::Line(LONGEST), format!("expected one line of {LONGEST} octets at most"));
     }
     if different < FEWEST_DIFFERENT {
-        return Some(format!("expected {FEWEST_DIFFERENT} different letters at least, found {different}"));
+        return flawed(
+            Expects::Different(FEWEST_DIFFERENT),
+            format!("expected {FEWEST_DIFFERENT} different letters at least, found {different}"),
+        );
     }
     let is_the_name = user.len() >= FEWEST / 2 && password.to_lowercase().contains(&user.to_lowercase());
-    is_the_name.then(|| "expected something else than the user's name; several words make a good one".into())
+    let text = "expected something else than the user's name; several words make a good one";
+    if is_the_name { flawed(Expects::NotTheName, text.into()) } else { None }
 }
 
 /// A password for one time: 100 random bits, in groups that can be read out over a telephone.
@@ -150,7 +186,7 @@ mod tests {
             ("Anna.Muster2026", "than the user's name"),
         ] {
             let flaw = flaw(password, "anna.muster").expect(password);
-            assert!(flaw.contains(words) && !flaw.contains(password), "{flaw}");
+            assert!(flaw.text.contains(words) && !flaw.text.contains(password), "{flaw}");
         }
         assert_eq!(flaw("correct horse battery", "anna.muster"), None);
         assert_eq!(flaw("überaus lange", "b"), None);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use zeroize::Zeroizing;
 
-use super::password::{self, Hashed};
+use super::password::{self, Hashed, PasswordFlaw};
 use super::second_factors::NotFactored;
 use super::sessions::{NotBegun, Session};
 use super::user::{Grants, User, UserName, UserRole};
@@ -92,7 +92,7 @@ pub(in crate::admin) enum NotReplaced {
     /// There were too many guesses; how long to wait.
     TooMany(Duration),
     /// What is wrong with the new one.
-    Flawed(String),
+    Flawed(PasswordFlaw),
     /// It could not be kept.
     NotChanged(NotChanged),
     /// There is no session.
@@ -201,7 +201,7 @@ impl People {
             return Err(NotReplaced::Flawed(flaw));
         }
         if *current == *new {
-            return Err(NotReplaced::Flawed("expected another password than the one so far".into()));
+            return Err(NotReplaced::Flawed(PasswordFlaw::same()));
         }
         let counted = user.name.to_string();
         self.guess(None, &counted).map_err(NotReplaced::TooMany)?;

@@ -7,6 +7,7 @@ mod minimum;
 mod office;
 mod panel;
 mod people;
+mod refused;
 mod report;
 mod said;
 

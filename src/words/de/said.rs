@@ -1,6 +1,7 @@
 //! What the interface says by codes, in German.
 
-use crate::words::said::{AlertTexts, ReasonAndMend, SaidWords};
+use super::refused;
+use crate::words::said::{AlertTexts, ReasonAndMend, RefusedTexts, SaidWords};
 
 pub(in crate::words) static SAID: SaidWords = SaidWords {
     flaw,
@@ -37,6 +38,12 @@ pub(in crate::words) static SAID: SaidWords = SaidWords {
         ends_now: |days| format!("Das Zertifikat endet in {}; das nächste hinzufügen", tage(days)),
         not_renewed: |days| format!("Das Zertifikat endet in {} und wurde nicht erneuert", tage(days)),
         ends_soon: |days| format!("Das Zertifikat endet in {}; an das nächste denken", tage(days)),
+    },
+    refused: RefusedTexts {
+        text: refused::refused,
+        quote: refused::quoted,
+        sort: refused::sort,
+        field: refused::usual,
     },
 };
 

@@ -11,6 +11,7 @@ use crate::admin::api::versions::{opened, rejected};
 use crate::admin::api::{Call, now};
 use crate::admin::problem::Problem;
 use crate::certs::{ApplePayCertificate, Flaw, NewContent, NewObject, ObjectKind, ReadCertificate};
+use crate::words::refusal::{Expects, Refusal};
 
 /// What is to be kept.
 pub(super) struct Brought {
@@ -24,11 +25,13 @@ pub(super) async fn read(call: &Call) -> Result<Brought, Problem> {
     let (form, by) = (call.form()?, call.caller.name());
     let mut files = form.files("file");
     let (Some(file), None) = (files.next(), files.next()) else {
-        return Err(Problem::malformed("expected one part file with what is to be kept"));
+        return Err(Problem::malformed("expected one part file with what is to be kept").because(Refusal::EmptyFile));
     };
     let kinds = || ObjectKind::ALL.iter().map(|kind| kind.word()).collect::<Vec<_>>().join(", ");
     let kind = form.text("type")?.and_then(ObjectKind::of);
-    let kind = kind.ok_or_else(|| Problem::malformed(format!("type: expected one of {}", kinds())))?;
+    let kind = kind.ok_or_else(|| {
+        Problem::malformed(format!("type: expected one of {}", kinds())).because(Refusal::Field("type", Expects::Usual))
+    })?;
     let id = form.text("id")?.map(|id| id.trim().to_owned());
     let (what, left_over) = match kind {
         ObjectKind::ApplePayIdentityProof => (proof(form, &file)?, Vec::new()),
@@ -81,9 +84,11 @@ fn moment(text: &str) -> Result<i64, Problem> {
     let moment = day.or_else(|| OffsetDateTime::parse(text, &Rfc3339).ok().map(OffsetDateTime::unix_timestamp));
     let moment = moment.ok_or_else(|| {
         Problem::malformed("expires: expected a day such as 2027-01-31, or a time such as 2027-01-31T00:00:00Z")
+            .because(Refusal::Field("expires", Expects::Usual))
     })?;
     if moment <= now() {
-        return Err(Problem::malformed("expires: expected a time to come, found one that is over"));
+        return Err(Problem::malformed("expires: expected a time to come, found one that is over")
+            .because(Refusal::Field("expires", Expects::Later)));
     }
     Ok(moment)
 }

@@ -12,6 +12,7 @@ use crate::admin::panel::moment::minute;
 use crate::admin::panel::page::{FORM_TOKEN, Page, Visit, shown_as};
 use crate::admin::problem::{Answer, Problem, see};
 use crate::outbound::escaped;
+use crate::overview::Said;
 use crate::words::people::{AccountWords, FactorWords};
 
 /// `account`
@@ -32,7 +33,7 @@ struct Account {
     me: Option<Me>,
     token: String,
     sessions: Vec<Session>,
-    trouble: Option<String>,
+    trouble: Option<Said>,
 }
 
 #[derive(Deserialize)]
@@ -82,7 +83,7 @@ impl Session {
     }
 }
 
-async fn show(visit: &Visit, status: StatusCode, trouble: Option<String>) -> Result<Answer, Problem> {
+async fn show(visit: &Visit, status: StatusCode, trouble: Option<Said>) -> Result<Answer, Problem> {
     let words = &visit.language.people().account;
     let mut frame = visit.frame(words.title);
     if visit.asked("done") == "password" {
@@ -104,7 +105,7 @@ async fn replace_password(visit: Visit) -> Result<Answer, Problem> {
     let (current, new, repeated) = (text("current")?, text("new")?, text("repeated")?);
     let words = visit.language.people();
     if new != repeated {
-        return show(&visit, StatusCode::BAD_REQUEST, Some(words.account.differ.to_owned())).await;
+        return show(&visit, StatusCode::BAD_REQUEST, Some(Said::own(words.account.differ))).await;
     }
     let order = document(&json!({ "current": current, "new": new }));
     match visit.order(Method::POST, "session/password", "", order).await {

@@ -25,6 +25,7 @@ use crate::admin::api::Content;
 use crate::admin::problem::{Answer, Kind, Problem, see};
 use crate::admin::rights::Caller;
 use crate::outbound::escaped;
+use crate::overview::Said;
 use crate::words::Language;
 
 /// What stands around a page for whoever is not known yet: nothing that tells of the edge.
@@ -32,13 +33,13 @@ pub(in crate::admin) struct Front {
     pub(in crate::admin) language: Language,
     pub(in crate::admin) assets: &'static Assets,
     pub(in crate::admin) title: &'static str,
-    pub(in crate::admin) trouble: Option<String>,
+    pub(in crate::admin) trouble: Option<Said>,
     /// What a form has to hold if somebody has signed in already.
     pub(in crate::admin) form_token: String,
 }
 
 impl Front {
-    pub(in crate::admin::panel) fn of(visit: &Visit, title: &'static str, trouble: Option<String>) -> Self {
+    pub(in crate::admin::panel) fn of(visit: &Visit, title: &'static str, trouble: Option<Said>) -> Self {
         let form_token = visit.caller.form_token().unwrap_or_default().to_owned();
         Self { language: visit.language, assets: &ASSETS, title, trouble, form_token }
     }
@@ -67,11 +68,11 @@ fn lead_on(answer: &Answer, place: &str) -> Answer {
 }
 
 /// What a page says of a problem, where `wrong` is what it says of what does not fit.
-fn told(visit: &Visit, problem: &Problem, wrong: &str) -> String {
+fn told(visit: &Visit, problem: &Problem, wrong: &str) -> Said {
     match problem.kind() {
         // What is wrong with a code is told by itself.
-        Kind::Unauthorized if !problem.detail().starts_with("code: ") => wrong.to_owned(),
-        Kind::TooMany => visit.language.people().sign_in.too_many.to_owned(),
-        _ => problem.detail().to_owned(),
+        Kind::Unauthorized if !problem.detail().starts_with("code: ") => Said::own(wrong),
+        Kind::TooMany => Said::own(visit.language.people().sign_in.too_many),
+        _ => problem.said(visit.language),
     }
 }

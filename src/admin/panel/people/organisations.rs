@@ -11,6 +11,7 @@ use crate::admin::panel::frame::Frame;
 use crate::admin::panel::page::{FORM_TOKEN, Page, Visit, path, shown_as};
 use crate::admin::problem::{Answer, Kind, Problem, see};
 use crate::admin::rights::Right;
+use crate::overview::Said;
 use crate::words::office::OrganisationsWords;
 
 /// `organisations`
@@ -108,7 +109,7 @@ struct List {
     may: bool,
     action: String,
     typed: Organisation,
-    trouble: Option<String>,
+    trouble: Option<Said>,
 }
 
 #[derive(Template)]
@@ -119,7 +120,7 @@ struct One {
     may: bool,
     action: String,
     typed: Organisation,
-    trouble: Option<String>,
+    trouble: Option<Said>,
 }
 
 async fn list(visit: &Visit, slip: Option<(Organisation, Problem)>) -> Result<Answer, Problem> {
@@ -133,7 +134,7 @@ async fn list(visit: &Visit, slip: Option<(Organisation, Problem)>) -> Result<An
         may: visit.caller.may(Right::Own),
         action: "/organisations".into(),
         typed: typed.unwrap_or_default(),
-        trouble: problem.map(|problem| problem.detail().to_owned()),
+        trouble: problem.map(|problem| problem.said(visit.language)),
     };
     shown_as(status, &list)
 }
@@ -152,7 +153,7 @@ async fn one(visit: &Visit, slip: Option<(Organisation, Problem)>) -> Result<Ans
         may: visit.caller.may(Right::Own),
         action: typed.link(),
         typed,
-        trouble: problem.map(|problem| problem.detail().to_owned()),
+        trouble: problem.map(|problem| problem.said(visit.language)),
     };
     shown_as(status, &one)
 }

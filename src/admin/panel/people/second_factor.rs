@@ -10,6 +10,7 @@ use crate::admin::api::Content;
 use crate::admin::panel::frame::Frame;
 use crate::admin::panel::page::{FORM_TOKEN, Page, Visit, read, shown_as};
 use crate::admin::problem::{Answer, Problem, see};
+use crate::overview::Said;
 use crate::words::people::FactorWords;
 
 /// `account/second-factor`
@@ -27,7 +28,7 @@ struct Shown {
     token: String,
     begun: Option<Begun>,
     codes: Vec<String>,
-    trouble: Option<String>,
+    trouble: Option<Said>,
 }
 
 #[derive(Deserialize)]

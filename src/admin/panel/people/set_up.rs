@@ -7,6 +7,7 @@ use serde_json::json;
 use super::{Front, document, lead_on, told};
 use crate::admin::panel::page::{FORM_TOKEN, Page, Visit, shown_as};
 use crate::admin::problem::{Answer, Problem};
+use crate::overview::Said;
 use crate::words::people::{AccountWords, SetUpWords};
 
 /// `setup`
@@ -26,7 +27,7 @@ struct Form<'a> {
     is_open: bool,
 }
 
-fn form(visit: &Visit, status: StatusCode, trouble: Option<String>) -> Result<Answer, Problem> {
+fn form(visit: &Visit, status: StatusCode, trouble: Option<Said>) -> Result<Answer, Problem> {
     let people = visit.language.people();
     let is_open = visit.caller.is_here() && visit.sources.people.set_up_until().is_some();
     let status = if is_open { status } else { StatusCode::NOT_FOUND };
@@ -47,7 +48,7 @@ async fn make(visit: Visit) -> Result<Answer, Problem> {
     let (password, repeated) = (text("password")?, text("repeated")?);
     let words = visit.language.people();
     if password != repeated {
-        return form(&visit, StatusCode::BAD_REQUEST, Some(words.account.differ.to_owned()));
+        return form(&visit, StatusCode::BAD_REQUEST, Some(Said::own(words.account.differ)));
     }
     let order =
         document(&json!({ "token": visit.field("token")?, "name": visit.field("user")?, "password": password }));

@@ -13,6 +13,7 @@ use crate::admin::panel::frame::Frame;
 use crate::admin::panel::moment::day;
 use crate::admin::panel::page::{FORM_TOKEN, Page, Visit, path, read, shown_as};
 use crate::admin::problem::{Answer, Kind, Problem, see};
+use crate::overview::Said;
 use crate::words::office::UsersWords;
 
 /// `users`
@@ -34,7 +35,7 @@ struct Users {
     organisations: Vec<organisations::Organisation>,
     made: Option<Made>,
     name: String,
-    trouble: Option<String>,
+    trouble: Option<Said>,
 }
 
 /// A user as the API tells of him.
@@ -92,7 +93,7 @@ async fn page(visit: &Visit, made: Option<Made>, name: &str, problem: Option<&Pr
     let words = &visit.language.office().users;
     let (users, organisations) = (visit.ask("users", "").await?, visit.ask("organisations", "").await?);
     let status = problem.map_or(StatusCode::OK, |problem| problem.kind().status());
-    let trouble = problem.map(|problem| problem.detail().to_owned());
+    let trouble = problem.map(|problem| problem.said(visit.language));
     let frame = visit.frame(words.title);
     shown_as(status, &Users { frame, words, users, organisations, made, name: name.to_owned(), trouble })
 }

@@ -1,0 +1,190 @@
+//! Why something was not done, as a code with what is particular to it, for readers whose language the interface does not speak.
+
+/// Why something was not done. What the interface says in English stands where the refusal is made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// There is no such thing.
+    NoSuch(Thing, String),
+    /// There are as many of them as there may be.
+    Full(Thing),
+    /// Another has the name.
+    NameTaken(Thing),
+    /// Something else was expected in a field, by its name in the interface.
+    Field(&'static str, Expects),
+    /// A host of no site.
+    NoHost(String),
+    /// A contact that stands in the configuration.
+    ContactConfigured,
+    /// A contact cannot change from mail to webhook, or back.
+    OtherWay,
+    /// What came of trying to tell a contact something, as the other side or the system said it.
+    NotTold(String),
+    /// Nobody else could say who may do what.
+    LastAdmin,
+    /// The code of a second factor is needed.
+    CodeNeeded,
+    /// The code of a second factor is another.
+    WrongCode,
+    /// A second factor stands already, or none was begun.
+    FactorStands,
+    /// A site of another organisation.
+    SiteTaken(String),
+    /// A URL that is watched already.
+    UrlKnown,
+    /// A URL that is a host of this site.
+    UrlServed(String, String),
+    /// It could not be looked at, as was said.
+    UrlUnseen(String),
+    /// The time of a link is over.
+    LinkOver,
+    /// A link that nothing can be done with any more.
+    LinkSpent,
+    /// Something of a link is under way.
+    LinkBusy,
+    /// A link is for sites or for a request.
+    SitesOrRequest,
+    /// One certificate was expected.
+    OneCertificate,
+    /// A certificate that is for something else than the link, by its names.
+    OfAnother(String),
+    /// An edge that serves a fixed set of certificates.
+    Fixed,
+    /// An edge that is stopping.
+    Stopping,
+    /// An edge that is frozen: by whom, and why if that was said.
+    Frozen(String, String),
+    /// Only what is uploaded can be pinned.
+    PinsUploaded,
+    /// A host for which the edge's own authority does not issue.
+    NotLocal(String),
+    /// A certificate that is for none of the site's hosts.
+    NotForSite(String),
+    /// Why nothing is ordered, as was said.
+    NotOrdered(String),
+    /// A site that is not managed.
+    NotManaged(String),
+    /// A version that is expired or not valid yet.
+    Untimely,
+    /// A version that is revoked.
+    Revoked,
+    /// A version whose files are damaged, as was said.
+    Damaged(String),
+    /// A file of the drop folder.
+    Dropped(String),
+    /// Without it nothing valid would serve these names.
+    LastGood(String),
+    /// Private keys may not leave.
+    ExportOff,
+    /// A key that was made here.
+    BornHere,
+    /// It is not written yet.
+    NotWrittenYet,
+    /// More names are held back than were seen.
+    HeldBack(usize),
+    /// No withdrawal is held back.
+    NothingHeld,
+    /// A site without a whole name.
+    OnlyWildcards(String),
+    /// A site that shows another object.
+    ShowsAnother(String, String),
+    /// A file without content.
+    EmptyFile,
+    /// A file that is a secret.
+    SecretFile,
+    /// A certificate that names no merchant.
+    NoMerchant,
+    /// A certificate that has ended.
+    Ended,
+    /// A certificate for this request.
+    ForRequest(String),
+    /// An object of another type.
+    OtherKind(String),
+    /// A version that is not there or not whole.
+    NoVersion(u32),
+    /// A request that was changed meanwhile.
+    RequestChanged,
+    /// A request that awaits its certificate.
+    RequestOpen,
+    /// A renewal with the same key changes nothing.
+    SameKey,
+    /// What cannot be taken back is confirmed.
+    Confirm,
+    /// What was uploaded is not there any more.
+    DraftGone,
+    /// Too much waits for a word.
+    DraftsFull,
+    /// The system gives no random numbers.
+    NoRandomness,
+    /// The audit trail cannot be written.
+    Unrecorded,
+    /// It takes the right to change what is served.
+    MayNotChange,
+    /// It takes the right to say who may do what.
+    MayNotRule,
+    /// It takes the right to take private keys out.
+    MayNotExport,
+    /// It takes somebody who has signed in.
+    NobodyHere,
+    /// It takes a role for the whole edge.
+    EdgeAlone,
+    /// It takes a role for whom this belongs to.
+    OthersOwn,
+    /// A password of one's own is to be chosen first.
+    ChooseFirst,
+    /// What a page says in its reader's language.
+    Own(&'static str),
+}
+
+/// What there is, or is not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Thing {
+    /// Somebody who is told.
+    Contact,
+    /// Somebody who signs in.
+    User,
+    /// An organisation.
+    Organisation,
+    /// A configured site.
+    Site,
+    /// A certificate, by its fingerprint.
+    Certificate,
+    /// An object that sites show.
+    Object,
+    /// A report.
+    Report,
+    /// A request for a certificate.
+    Request,
+    /// A URL that others serve.
+    Url,
+    /// A one-time link.
+    Link,
+    /// A session of somebody.
+    Session,
+}
+
+/// What was expected in a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Expects {
+    /// Anything.
+    Something,
+    /// What the field is for.
+    Usual,
+    /// One line of at most so many letters.
+    Line(usize),
+    /// One line of at least one and at most so many letters.
+    Name(usize),
+    /// At least so many letters.
+    Letters(usize),
+    /// At least so many different letters.
+    Different(usize),
+    /// Something else than the user's name.
+    NotTheName,
+    /// Another than the one so far.
+    Another,
+    /// A number from one to this.
+    Number(u32),
+    /// Names of configured sites, at most so many.
+    Sites(usize),
+    /// A moment to come.
+    Later,
+}
