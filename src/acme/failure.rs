@@ -241,6 +241,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_an_order_failed_for_is_told_in_every_language() {
+        let words = crate::words::Language::De.said().expect("words");
+        for reason in Reason::ALL {
+            assert!((words.order_failed)(reason.label()).is_some(), "{}", reason.label());
+        }
+    }
+
+    #[test]
     fn what_an_authority_says_is_told_in_its_words_and_as_a_reason() {
         let problem = |kind: &str| -> Problem {
             serde_json::from_value(serde_json::json!({

@@ -13,6 +13,8 @@ pub(crate) struct SaidWords {
     pub(crate) word: fn(&str) -> Option<&'static str>,
     /// What to do next with a request, by its status.
     pub(crate) next: fn(&str) -> Option<&'static str>,
+    /// What an order failed for, by its code.
+    pub(crate) order_failed: fn(&str) -> Option<&'static str>,
     /// What is seen where it is not what was published.
     pub(crate) seen_otherwise: &'static str,
     pub(crate) alerts: AlertTexts,

@@ -4,6 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
+use crate::support::managed::{orders_in, site_text};
 use crate::support::{KeyKind, Origin, Setup, Walk, authority, eventually};
 
 #[test]
@@ -17,6 +18,10 @@ fn no_german_page_says_what_the_api_says_in_english() {
         origin.url()
     ));
     let issued = |names: &[&str], from: i64, until: i64| authority().issue_for(names, KeyKind::Ecdsa, from, until);
+    // Ordered from nobody.
+    setup.set("acme", "terms_of_service_agreed = true").set("acme", "preflight = \"off\"");
+    setup.raw_site("[[acme.issuer]]\nname = \"nobody\"\ndirectory = \"https://127.0.0.1:9/dir\"\n");
+    setup.raw_site(&site_text(&origin, "auto.example", ""));
     setup.certificate("late", &issued(&["late.example"], -100, -1));
     setup.certificate("half", &issued(&["half.example", "unused.example"], -1, 2000));
     setup.certificate("soon", &issued(&["soon.example"], -1, 100));
@@ -29,14 +34,18 @@ fn no_german_page_says_what_the_api_says_in_english() {
     let edge = setup.start();
     eventually("all files", || (edge.api("rejected").len() == 4).then_some(()));
     eventually("all certificates", || (edge.api("certificates").len() == 4).then_some(()));
+    orders_in(&edge, "auto.example", "FAILED");
     let made = edge.order_api("POST", "/api/v1/requests", &json!({ "request": { "sites": ["new.example"] } }));
     assert_eq!(made.status, 201, "{}", made.text());
 
     let mut english: Vec<String> = Vec::new();
-    for list in ["certificates", "rejected", "alerts", "alarms", "requests", "sites"] {
+    for list in ["certificates", "rejected", "alerts", "alarms", "requests", "sites", "audit"] {
         edge.api(list).iter().for_each(|one| gather(one, &mut english));
     }
-    for expected in ["the certificate is expired", "accepted with warnings", "the file is empty", "asks for EV"] {
+    gather(&edge.ask_api("GET", "/api/v1/sites/auto.example").json(), &mut english);
+    for expected in
+        ["the certificate is expired", "accepted with warnings", "the file is empty", "asks for EV", "onnect"]
+    {
         assert!(english.iter().any(|text| text.contains(expected)), "{expected}: {english:?}");
     }
     let pages = Walk::in_language(&edge, "de").0;
@@ -60,6 +69,7 @@ fn no_german_page_says_what_the_api_says_in_english() {
         "Die Site strict.example verlangt EV",
         "Der private Schlüssel wartet auf sein Zertifikat",
         "Kein Zertifikat deckt www.half.example ab",
+        "Die Zertifizierungsstelle war nicht zu erreichen",
     ] {
         assert!(shown.contains(german), "{german}");
     }
@@ -97,4 +107,4 @@ fn without_quotes(page: &str) -> String {
     parts.fold(first, |text, part| text + part.split_once("</q>").map_or("", |(_, rest)| rest))
 }
 
-const WORDS: &[&str] = &["reason", "mend", "text", "message", "verdict", "next", "last_error", "rule"];
+const WORDS: &[&str] = &["reason", "mend", "text", "message", "verdict", "next", "last_error", "rule", "detail"];

@@ -39,6 +39,11 @@ impl FlawView {
     }
 }
 
+/// What an order failed for.
+pub(in crate::admin) fn order_failed<'t>(reason: &'t str, language: &Language) -> &'t str {
+    language.said().and_then(|words| (words.order_failed)(reason)).unwrap_or(reason)
+}
+
 /// A word of one of the API's closed sets.
 pub(in crate::admin) fn word<'t>(word: &'t str, language: &Language) -> &'t str {
     language.said().and_then(|words| (words.word)(word)).unwrap_or(word)

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::moment::{day, minute};
 use super::page::path;
 use crate::admin::answers::Minimum;
-use crate::overview::{Action, Band, ReasonCode, Served, State};
+use crate::overview::{Action, Band, ReasonCode, Said, Served, State};
 use crate::words::Language;
 use crate::words::panel::{PanelWords, StandingWords};
 
@@ -51,8 +51,16 @@ pub(super) struct ManagedView {
     pub(super) issuer: Option<String>,
     pub(super) next: Option<String>,
     pub(super) failures: u32,
+    pub(super) last_failure: Option<FailureView>,
     #[serde(default)]
     pub(super) keys: Vec<KeyView>,
+}
+
+/// Why the last order came to nothing.
+#[derive(Deserialize)]
+pub(super) struct FailureView {
+    issuer: String,
+    reason: String,
 }
 
 #[derive(Deserialize)]
@@ -144,8 +152,30 @@ impl SiteView {
         let text = code.map_or("", |code| reason_text(*code, words));
         match self.reason.detail.as_str() {
             "" => text.to_owned(),
+            _ if is_written_by_others(&self.reason.code) => text.to_owned(),
             detail => format!("{text}: {detail}"),
         }
+    }
+
+    /// What others wrote of it, if that is not the last error.
+    pub(super) fn reason_quote(&self) -> Option<&str> {
+        let detail = self.reason.detail.as_str();
+        let is_told = self.last_error.as_deref().is_some_and(|error| error.contains(detail));
+        (is_written_by_others(&self.reason.code) && !is_told).then_some(detail)
+    }
+
+    /// The last error: what it is about in a reader's language that the interface does not speak, and as it was written.
+    pub(super) fn error(&self, language: &Language) -> Option<Said> {
+        let quote = self.last_error.clone()?;
+        let failure = self.managed.as_ref().and_then(|managed| managed.last_failure.as_ref());
+        let failure =
+            failure.filter(|failure| quote.starts_with(&format!("{} ({}): ", failure.issuer, failure.reason)));
+        let text = language.said().map_or("", |words| match failure {
+            Some(failure) => (words.order_failed)(&failure.reason).unwrap_or_default(),
+            None if self.reason.code == ReasonCode::ServedOtherwise.as_str() => words.alerts.served_otherwise,
+            None => words.alerts.not_shown,
+        });
+        Some(Said { text: text.to_owned(), quote: Some(quote) })
     }
 
     pub(super) fn band_class(&self) -> &'static str {
@@ -222,6 +252,18 @@ pub(super) fn source_text(source: &str, words: &StandingWords) -> &'static str {
         "self-signed" => words.self_signed,
         _ => words.uploaded,
     }
+}
+
+/// Whether the detail of a reason is what an authority or the system wrote, and not hosts or a request.
+fn is_written_by_others(code: &str) -> bool {
+    let written = [
+        ReasonCode::WaitsForOrder,
+        ReasonCode::OrderFailed,
+        ReasonCode::Expired,
+        ReasonCode::RenewalLate,
+        ReasonCode::RenewalFailed,
+    ];
+    written.iter().any(|written| written.as_str() == code)
 }
 
 fn reason_text(code: ReasonCode, words: &StandingWords) -> &'static str {

@@ -17,6 +17,7 @@ pub(in crate::words) static SAID: SaidWords = SaidWords {
             _ => return None,
         })
     },
+    order_failed: refused::order_failed,
     seen_otherwise: "wird anders ausgeliefert als veröffentlicht",
     alerts: AlertTexts {
         expired: "Das ausgelieferte Zertifikat ist abgelaufen",
