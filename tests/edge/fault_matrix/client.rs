@@ -88,11 +88,13 @@ fn meet_over_http1(address: SocketAddr, kind: Kind, fault: &str) -> Seen {
 }
 
 async fn meet_over_http2(address: SocketAddr, kind: Kind, fault: &str) -> Seen {
-    let (mut sender, connection) = h2::client::handshake(agreed(address, "shop.example").await).await.expect("HTTP/2");
+    let (mut sender, mut connection) =
+        h2::client::handshake(agreed(address, "shop.example").await).await.expect("HTTP/2");
+    let mut pings = connection.ping_pong().expect("pings");
     tokio::spawn(connection);
-    while !sender.is_extended_connect_protocol_enabled() {
-        tokio::task::yield_now().await; // until the edge's settings have come
-    }
+    // The edge's settings come before it answers.
+    let answered = tokio::time::timeout(DEADLINE, pings.ping(h2::Ping::opaque())).await.expect("an answer");
+    assert!(answered.is_ok() && sender.is_extended_connect_protocol_enabled(), "{fault} {kind:?}: {answered:?}");
     let asked = tokio::time::timeout(DEADLINE, ask(&mut sender, kind, fault)).await.expect("an end");
     let seen = match asked {
         Ok((status, body)) => {
