@@ -13,7 +13,7 @@ use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::sleep;
 
 use self::look::Heard;
-use self::places::Places;
+use self::places::{Place, Places};
 use self::wanted::Wanted;
 use super::account::Accounts;
 use super::authorities::Authorities;
@@ -91,6 +91,8 @@ struct Ended {
     open: Option<Open>,
     /// How control of the names was shown.
     result: Result<Challenge, Failure>,
+    /// Held until it is noted how it went: what others have found out counts for whoever gets it next.
+    place: Option<Place>,
 }
 
 impl Manager {
@@ -252,36 +254,34 @@ impl Manager {
                 if let Some(tenant) = tenant
                     && let Err(failure) = permission.ask(&terms, &tenant).await
                 {
-                    return (None, Err(failure));
+                    return (None, None, Err(failure));
                 }
                 let about = (&wanted.slot, &*wanted.asked.names, &issuer);
                 let Cleared { way, warning } = match preflight.clear(&terms, mode, about, &ways).await {
                     Ok(cleared) => cleared,
-                    Err(failure) => return (None, Err(failure)),
+                    Err(failure) => return (None, None, Err(failure)),
                 };
-                let _place = places.take(has_failed).await;
+                let place = Some(places.take(has_failed).await);
                 // Others may have found out meanwhile.
                 if !is_wished && let Some(away) = away(&health, &issuer.name) {
-                    return (warning, Err(away));
+                    return (place, warning, Err(away));
                 }
                 let (site, key) = (&wanted.slot.site, wanted.slot.key.word());
                 tracing::info!(%site, key, issuer = %issuer.name, challenge = way.word(), "orders a certificate");
                 let done = wanted.order(&orders, &intake, (&issuer, way), &terms).await;
-                (warning, done.map(|()| way))
+                (place, warning, done.map(|()| way))
             };
             // A mistake of ours in one order must not keep its site waiting for an end that never comes.
-            let failed = |_| {
-                (None, Err(Failure::new(Reason::State, "the order failed in a way that was not foreseen; see the log")))
-            };
-            let (warning, result) = tokio::spawn(work).await.unwrap_or_else(failed);
+            let failed = |_| (None, None, Err(Failure::new(Reason::State, UNFORESEEN)));
+            let (place, warning, result) = tokio::spawn(work).await.unwrap_or_else(failed);
             progress.enter(&slot, None);
             let open = spawn_blocking(move || records.open_at(&own)).await.unwrap_or_default();
-            Ended { slot, issuer: issuer_name, warning, profile, names, left_out, open, result }
+            Ended { slot, issuer: issuer_name, warning, profile, names, left_out, open, result, place }
         });
     }
 
     async fn note(&mut self, ended: Ended) {
-        let Ended { slot, issuer, warning, profile, names, left_out, open, result } = ended;
+        let Ended { slot, issuer, warning, profile, names, left_out, open, result, place: _place } = ended;
         self.under_way.remove(&slot);
         self.handle.tally().count(&issuer, &result);
         let now = now();
@@ -392,6 +392,7 @@ fn now() -> i64 {
 const MOST_CHECKED_AT_ONCE: usize = 64;
 /// Servers that are away come back within minutes or within hours.
 const BETWEEN_SWEEPS: Duration = Duration::from_hours(1);
+const UNFORESEEN: &str = "the order failed in a way that was not foreseen; see the log";
 /// One request and its answer.
 const EXCHANGE: Duration = Duration::from_secs(30);
 /// The calendar may be set meanwhile; look again after an hour.
