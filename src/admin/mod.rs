@@ -34,7 +34,7 @@ pub use links::Links;
 pub use people::{People, SessionTerms};
 pub use server::{Listeners, serve};
 pub use socket::AdminSocket;
-pub use tls::AdminTls;
+pub use tls::{AdminTls, MinVersion};
 pub use tokens::Tokens;
 pub use traffic::Traffic;
 pub use trusted_header::TrustedHeader;

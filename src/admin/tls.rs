@@ -7,10 +7,11 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
+use rustls::version::{TLS12, TLS13};
+use rustls::{ServerConfig, SupportedProtocolVersion};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -18,11 +19,10 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::failures::network;
-use crate::live::{CertIndex, Live, ServedCert};
+use crate::live::{CertIndex, Live, ServedCert, TlsVersion};
 use crate::name::{HostName, NameBuffer};
 
 /// How the admin listener speaks TLS.
-#[derive(Debug)]
 pub struct AdminTls {
     /// `admin.host`: the name whose certificate whoever asks for none of its names gets.
     pub host: Option<HostName>,
@@ -30,11 +30,24 @@ pub struct AdminTls {
     pub hsts: Option<bool>,
     /// What is shown where there is no certificate for a name.
     pub stand_in: Arc<ServedCert>,
+    /// Tells the oldest version that is spoken: `tls.min_version`, as it is now.
+    pub min_version: MinVersion,
 }
+
+impl std::fmt::Debug for AdminTls {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AdminTls").field("host", &self.host).finish_non_exhaustive()
+    }
+}
+
+/// Tells the oldest version of TLS that is spoken.
+pub type MinVersion = Arc<dyn Fn() -> TlsVersion + Send + Sync>;
 
 /// Makes TLS connections of TCP connections.
 pub(super) struct Tls {
-    acceptor: TlsAcceptor,
+    /// Of those who may speak TLS 1.2, and of those who may not.
+    acceptors: [TlsAcceptor; 2],
+    min_version: MinVersion,
     crowd: Crowd,
 }
 
@@ -44,22 +57,22 @@ impl Tls {
     /// # Errors
     /// When the cryptography library offers no usable versions.
     pub(super) fn new(terms: &AdminTls, names: &[HostName], certificates: Live<CertIndex>) -> io::Result<Self> {
-        let plates = Plates {
-            certificates,
-            names: names.to_vec(),
-            host: terms.host.clone(),
-            stand_in: Arc::clone(&terms.stand_in),
+        let (host, stand_in) = (terms.host.clone(), Arc::clone(&terms.stand_in));
+        let plates = Arc::new(Plates { certificates, names: names.to_vec(), host, stand_in });
+        let acceptor = |versions: &[&'static SupportedProtocolVersion]| -> io::Result<TlsAcceptor> {
+            let mut config = ServerConfig::builder_with_provider(default_provider().into())
+                .with_protocol_versions(versions)
+                .map_err(io::Error::other)?
+                .with_no_client_auth()
+                .with_cert_resolver(Arc::<Plates>::clone(&plates));
+            config.alpn_protocols = vec![b"http/1.1".to_vec()];
+            // Operators ask seldom: nothing is kept of a session that somebody could resume.
+            config.session_storage = Arc::new(NoServerSessionStorage {});
+            config.send_tls13_tickets = 0;
+            Ok(Arc::new(config).into())
         };
-        let mut config = ServerConfig::builder_with_provider(default_provider().into())
-            .with_safe_default_protocol_versions()
-            .map_err(io::Error::other)?
-            .with_no_client_auth()
-            .with_cert_resolver(Arc::new(plates));
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        // Operators ask seldom: nothing is kept of a session that somebody could resume.
-        config.session_storage = Arc::new(NoServerSessionStorage {});
-        config.send_tls13_tickets = 0;
-        Ok(Self { acceptor: Arc::new(config).into(), crowd: Crowd::default() })
+        let acceptors = [acceptor(&[&TLS13, &TLS12])?, acceptor(&[&TLS13])?];
+        Ok(Self { acceptors, min_version: Arc::clone(&terms.min_version), crowd: Crowd::default() })
     }
 
     /// A place for one more connection of a network; `None`: it has as many as it may.
@@ -98,7 +111,9 @@ impl Tls {
             }
             return Err(io::Error::new(io::ErrorKind::InvalidData, "the peer speaks HTTP without TLS"));
         }
-        self.acceptor.accept(stream).await
+        let [both, newest] = &self.acceptors;
+        let acceptor = if (self.min_version)() == TlsVersion::V1_2 { both } else { newest };
+        acceptor.accept(stream).await
     }
 }
 

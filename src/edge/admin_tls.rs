@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::StartError;
-use crate::admin::AdminTls;
+use crate::admin::{AdminTls, MinVersion};
 use crate::certs::Doorplate;
 use crate::config::{AdminConfig, Config};
 use crate::name::HostName;
@@ -16,7 +16,7 @@ pub(super) fn names(admin: &AdminConfig) -> Vec<HostName> {
 }
 
 /// How it speaks TLS; `None`: it does not. A certificate of its own is there from the start.
-pub(super) fn terms(config: &Config, store: &Store) -> Result<Option<AdminTls>, StartError> {
+pub(super) fn terms(config: &Config, store: &Store, min_version: MinVersion) -> Result<Option<AdminTls>, StartError> {
     let admin = &config.admin;
     if !admin.tls {
         return Ok(None);
@@ -38,5 +38,5 @@ pub(super) fn terms(config: &Config, store: &Store) -> Result<Option<AdminTls>, 
          it: vitrine … --admin URL --admin-ca FILE, or --admin-pin FINGERPRINT",
         file.display()
     );
-    Ok(Some(AdminTls { host: admin.host.clone(), hsts: admin.hsts, stand_in: plate.served }))
+    Ok(Some(AdminTls { host: admin.host.clone(), hsts: admin.hsts, stand_in: plate.served, min_version }))
 }

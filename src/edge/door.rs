@@ -4,7 +4,7 @@ use std::fs::DirBuilder;
 use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
-
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
@@ -12,10 +12,17 @@ use tokio::runtime::Runtime;
 use super::{StartError, admin_tls};
 use crate::admin::{self, AdminSocket, People, SessionTerms};
 use crate::config::{AdminConfig, Config};
+use crate::live::Live;
+use crate::proxy::TlsPolicy;
 use crate::store::{StateKey, Store, StoreError, Trouble};
 
 /// Binds everything the operator is answered on.
-pub(super) fn listeners(config: &Config, control: &Runtime, store: &Store) -> Result<admin::Listeners, StartError> {
+pub(super) fn listeners(
+    config: &Config,
+    control: &Runtime,
+    store: &Store,
+    policy: Live<TlsPolicy>,
+) -> Result<admin::Listeners, StartError> {
     let bind = |address: SocketAddr, key: &str| {
         control.block_on(tokio::net::TcpListener::bind(address)).map_err(|error| {
             StartError::Configuration(format!("{key}: cannot listen on {address}: {error}; choose another address"))
@@ -24,7 +31,7 @@ pub(super) fn listeners(config: &Config, control: &Runtime, store: &Store) -> Re
     let socket = config.certificates.state_directory.join("admin.sock");
     Ok(admin::Listeners {
         admin: bind(config.admin.listen, "admin.listen")?,
-        tls: admin_tls::terms(config, store)?,
+        tls: admin_tls::terms(config, store, Arc::new(move || policy.load().min_version()))?,
         metrics: config.admin.metrics_listen.map(|address| bind(address, "admin.metrics_listen")).transpose()?,
         socket: AdminSocket::bind(&socket)
             .map_err(|error| StartError::Configuration(format!("certificates.state_directory: {error}")))?,

@@ -135,7 +135,7 @@ impl Edge {
             (acme, told, reported),
             levers.clone(),
         );
-        let listeners = door::listeners(&config, &control, &store)?;
+        let listeners = door::listeners(&config, &control, &store, policy.clone())?;
         let addresses = Addresses {
             https,
             http,

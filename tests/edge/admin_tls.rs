@@ -67,6 +67,24 @@ fn curl_believes_the_one_that_was_made_here_when_it_was_told_to() {
 }
 
 #[test]
+fn the_oldest_version_that_is_configured_holds_here_too_and_from_the_next_connection_on() {
+    let mut edge = setup().start();
+    let schemes = rustls::crypto::aws_lc_rs::default_provider().signature_verification_algorithms.supported_schemes();
+    let older = ClientTls::trusting(&[&TLS12], schemes).forgetful();
+    let mut before = older.open(edge.admin, "edge.example");
+    edge.setup.set("tls", "min_version = \"1.3\"");
+    edge.reload();
+    let refused = older.try_open(edge.admin, "edge.example").err().expect("a refusal").to_string();
+    assert!(refused.contains("ProtocolVersion"), "{refused}");
+    assert_eq!(open(&edge, "edge.example").get("edge.example", "/livez").status, 200);
+    // What is open stays.
+    assert_eq!(before.get("edge.example", "/livez").status, 200);
+    edge.setup.set("tls", "min_version = \"1.2\"");
+    edge.reload();
+    assert!(older.try_open(edge.admin, "edge.example").is_ok());
+}
+
+#[test]
 fn a_certificate_that_comes_is_shown_to_the_next_and_costs_no_connection() {
     let edge = setup().start();
     let mut before = open(&edge, "edge.example");

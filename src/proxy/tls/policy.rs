@@ -75,6 +75,12 @@ impl TlsPolicy {
         self.tells_unknown
     }
 
+    /// The oldest version that is spoken where no site asks for another.
+    #[must_use]
+    pub const fn min_version(&self) -> TlsVersion {
+        self.min_version
+    }
+
     /// The name whose certificate clients get that ask for one nobody serves; `None`: they are refused.
     #[must_use]
     pub fn default_host(&self) -> Option<&HostName> {
