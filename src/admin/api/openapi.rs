@@ -70,7 +70,7 @@ fn assemble(resources: &[&Resource]) -> Result<Value, String> {
             "license": { "name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0" },
         },
         "servers": [{ "url": "/api/v1" }],
-        "security": [{ "token": [] }, { "session": [], "csrf": [] }],
+        "security": [{ "token": [] }, { "session": [], "csrf": [] }, { "session_over_tls": [], "csrf": [] }],
         "paths": paths,
         "components": {
             "schemas": schemas,
@@ -78,6 +78,10 @@ fn assemble(resources: &[&Resource]) -> Result<Value, String> {
             "securitySchemes": {
                 "token": { "type": "http", "scheme": "bearer", "description": "As `vitrine token new` makes it" },
                 "session": { "type": "apiKey", "in": "cookie", "name": "vitrine", "description": "As POST /session sets it" },
+                "session_over_tls": {
+                    "type": "apiKey", "in": "cookie", "name": "__Host-vitrine",
+                    "description": "The same, where the listener speaks TLS",
+                },
                 "csrf": {
                     "type": "apiKey", "in": "header", "name": "X-CSRF-Token",
                     "description": "As GET /session shows it; for whatever is no question",
