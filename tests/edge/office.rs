@@ -68,7 +68,26 @@ fn what_somebody_may_not_do_is_not_offered() {
     let sven = edge.api("users").into_iter().find(|user| user["name"] == "sven").expect("a user");
     let form = |user: &str| format!("action=\"/users/{user}/role\"");
     assert!(users.contains(&form(&id)) && !users.contains(&form(sven["id"].as_str().expect("an id"))), "{users}");
+    // At the user's own page there is room for all of them.
+    let place = format!("/users/{}", sven["id"].as_str().expect("an id"));
+    let page = anna.open(&place).text();
+    for chosen in [format!("value=\"{ours}:read\" selected"), format!("value=\"{foreign}:operate\" selected")] {
+        assert!(page.contains(&chosen), "{chosen}: {page}");
+    }
     let csrf = anna.csrf.clone();
+    let (one, other) = (format!("{ours}:operate"), format!("{foreign}:operate"));
+    let both = [("csrf", &*csrf), ("role", ""), ("grant", &one), ("grant", &other)];
+    assert_eq!(anna.submit(&place, &both).status, 303);
+    let may = |edge: &Edge| {
+        let user = edge.api("users").into_iter().find(|user| user["name"] == "sven").expect("a user");
+        (user["role"].clone(), user["organisations"].clone())
+    };
+    assert_eq!(may(&edge), (json!(null), json!({ &ours: "operate", &foreign: "operate" })));
+    // Neither both at once nor nothing at all.
+    for form in [&[("csrf", &*csrf), ("role", "read"), ("grant", &one)][..], &[("csrf", &csrf), ("grant", "")]] {
+        let told = anna.submit(&place, form);
+        assert!(told.status == 400 && told.text().contains("expected a role for the edge"), "{}", told.text());
+    }
     let kept = anna.submit(&format!("/users/{id}/remove"), &[("csrf", &csrf)]);
     assert!(kept.status == 409 && kept.text().contains("nobody else has the role admin"), "{}", kept.text());
 }

@@ -162,6 +162,7 @@ static PAGES: &[&[Page]] = &[
     people::ACCOUNT,
     people::SECOND_FACTOR,
     people::USERS,
+    people::USER,
     people::ORGANISATIONS,
     language::PAGES,
 ];

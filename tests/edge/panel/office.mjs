@@ -45,6 +45,15 @@ async function office(panel, { user, password }) {
   await page.selectOption(`${row} select[name=role]`, 'operate');
   await page.click(`${row} form[action$="/role"] button`);
   assert.match(await page.innerText(row), /operate: Shop AG/);
+  await page.click(`${row} td a.button`);
+  assert.equal(await page.locator('select[name=grant] option[selected]').innerText(), 'operate');
+  found.push(...await panel.judged(page, 'user'));
+  await page.click('form.language button[value=de]');
+  found.push(...await panel.judged(page, 'user-de'));
+  await page.click('form.language button[value=en]');
+  await page.selectOption('select[name=grant]', { label: 'read' });
+  await page.click('main button.main');
+  assert.match(await page.innerText(row), /read: Shop AG/);
   await page.click(`${row} form[action$="/reset"] button`);
   const oneTime = (await page.innerText('.notice .mono')).trim();
   assert.notEqual(oneTime, first);

@@ -5,6 +5,7 @@ mod organisations;
 mod second_factor;
 mod set_up;
 mod sign_in;
+mod user;
 mod users;
 
 pub(super) use account::PAGES as ACCOUNT;
@@ -12,6 +13,7 @@ pub(super) use organisations::PAGES as ORGANISATIONS;
 pub(super) use second_factor::PAGES as SECOND_FACTOR;
 pub(super) use set_up::PAGES as SET_UP;
 pub(super) use sign_in::PAGES as SIGN_IN;
+pub(super) use user::PAGES as USER;
 pub(super) use users::PAGES as USERS;
 
 use http::header;

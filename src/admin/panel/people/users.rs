@@ -40,10 +40,10 @@ struct Users {
 
 /// A user as the API tells of him.
 #[derive(Deserialize)]
-struct User {
+pub(super) struct User {
     id: String,
-    name: String,
-    role: Option<String>,
+    pub(super) name: String,
+    pub(super) role: Option<String>,
     organisations: BTreeMap<String, String>,
     created: String,
     must_choose_password: bool,
@@ -58,7 +58,7 @@ struct Made {
 }
 
 impl User {
-    fn link(&self) -> String {
+    pub(super) fn link(&self) -> String {
         format!("/users/{}", path(&[&self.id]))
     }
 
@@ -77,6 +77,11 @@ impl User {
     /// Whether a choice of the form is what the user has.
     fn has(&self, role: &str) -> bool {
         self.role.as_deref().or_else(|| self.organisations.values().next().map(String::as_str)) == Some(role)
+    }
+
+    /// What the user has for an organisation.
+    pub(super) fn role_in(&self, organisation: &str) -> Option<&str> {
+        self.organisations.get(organisation).map(String::as_str)
     }
 
     /// One choice would take the others away.
@@ -150,6 +155,6 @@ async fn again(visit: &Visit, name: &str, problem: Problem) -> Result<Answer, Pr
     }
 }
 
-fn place(visit: &Visit, below: &str) -> String {
+pub(super) fn place(visit: &Visit, below: &str) -> String {
     format!("users/{}{below}", path(&[visit.parameter("id")]))
 }
