@@ -16,6 +16,7 @@ pub(super) use self::link::{Fate, Found, Link};
 pub(super) use self::parcel::Parcel;
 use super::failures::Failures;
 use super::secrets::{hash, random_hex, same};
+use crate::overview::HandedIn;
 use crate::store::{Expected, Key, Store, StoreError};
 
 /// The links that are open, and those that were, for a while.
@@ -116,6 +117,7 @@ impl Links {
             wrong: 0,
             fate: Fate::Open,
             found: None,
+            handed_in: None,
             sha256: hash(&secret),
         };
         self.write(&link)?;
@@ -128,6 +130,12 @@ impl Links {
         let mut list = self.0.known.read().unwrap_or_else(PoisonError::into_inner).clone();
         list.sort_by(|one, other| (one.created, &one.id).cmp(&(other.created, &other.id)));
         list
+    }
+
+    /// What was handed in and waits for somebody's word, in order of the links' making.
+    #[must_use]
+    pub fn waiting(&self) -> Vec<HandedIn> {
+        self.list().iter().filter_map(Link::waiting).collect()
     }
 
     /// The one of this name.
@@ -198,7 +206,7 @@ impl Links {
         self.change(id, |link| {
             Self::check(link, now)?;
             link.fate = if parcel.is_some() { Fate::Waiting } else { Fate::Taken };
-            link.found = Some(found);
+            (link.found, link.handed_in) = (Some(found), Some(now));
             Ok(())
         })
     }
@@ -206,7 +214,7 @@ impl Links {
     /// Opens it again, when what it was used up for was not done after all.
     pub(super) fn give_back(&self, id: &str) -> Result<Link, NotLinked> {
         self.change(id, |link| {
-            (link.fate, link.found) = (Fate::Open, None);
+            (link.fate, link.found, link.handed_in) = (Fate::Open, None, None);
             Ok(())
         })
     }

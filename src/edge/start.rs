@@ -156,6 +156,7 @@ impl Edge {
             own,
         };
         let elsewhere = reporting::elsewhere(store.clone(), trusted, report_terms.clone()).map_err(door::unusable)?;
+        let links = admin::Links::open(store.clone()).map_err(door::unusable)?;
         let people = door::people(&config.admin, &state_directory, store.clone())?;
         let lookout = Lookout {
             certificates: certificates_live.clone(),
@@ -167,6 +168,7 @@ impl Edge {
             audit: audit.clone(),
             elsewhere: elsewhere.clone(),
             notices: telling::stuck(notices.clone()),
+            handed_in: telling::handed_in(links.clone()),
             kept: Kept::default(),
         };
         let reports = reporting::desk(report_terms, (&store, &notices, &people), lookout.clone());
@@ -194,7 +196,7 @@ impl Edge {
             lookout,
             tokens: Tokens::open(store.clone()).map_err(door::unusable)?,
             people,
-            links: admin::Links::open(store.clone()).map_err(door::unusable)?,
+            links,
             trusted_header,
             allowed_hosts: admin_tls::names(&config.admin),
         };

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-use crate::admin::Sources;
+use crate::admin::{Links, Sources};
 use crate::certs::Roots;
 use crate::config::{Config, ContactConfig, ContactWay, MailConfig};
 use crate::notices::{
     Contact, EventKind, Format, MailTerms, NoticeTerms, Notices, Scope, Secret, Watcher, Way, Webhook,
 };
 use crate::outbound::{MailServer, PostAddress};
-use crate::overview::{Stuck, Wrong};
+use crate::overview::{Stuck, Waiting, Wrong};
 use crate::store::{Store, StoreError};
 
 /// How notices are told.
@@ -59,6 +59,11 @@ pub(super) fn stuck(notices: Notices) -> Stuck {
         let stuck = notices.stuck().filter(|stuck| stuck.since <= now - STUCK_FOR)?;
         Some(Wrong { text: stuck.text, since: stuck.since })
     })
+}
+
+/// What was handed in by links and waits for somebody's word.
+pub(super) fn handed_in(links: Links) -> Waiting {
+    Arc::new(move || links.waiting())
 }
 
 /// Who watches what there is to tell.

@@ -104,6 +104,7 @@ const fn of_kind(words: &MailWords, kind: EventKind) -> &KindWords {
         EventKind::RenewalFailing => &words.renewal_failing,
         EventKind::WellKnownMissing => &words.well_known_missing,
         EventKind::Rejected => &words.rejected,
+        EventKind::HandedIn => &words.handed_in,
         EventKind::Edge => &words.edge,
         EventKind::Issued => &words.issued,
         EventKind::Uploaded => &words.uploaded,

@@ -149,6 +149,7 @@ fn told(alert: &Alert, sites: &BTreeMap<&str, &SiteState>) -> Option<Condition> 
         AlertCode::ExpiresNow | AlertCode::ExpiresSoon => return None,
         AlertCode::OrdersFail => EventKind::RenewalFailing,
         AlertCode::FileRejected => EventKind::Rejected,
+        AlertCode::HandedIn => EventKind::HandedIn,
         AlertCode::Unreachable => EventKind::Unusable,
         AlertCode::AuditUnwritten
         | AlertCode::Alarm
@@ -164,7 +165,7 @@ fn told(alert: &Alert, sites: &BTreeMap<&str, &SiteState>) -> Option<Condition> 
     if let Some(fingerprint) = &bound {
         id = format!("{id}/{fingerprint}");
     }
-    if matches!(alert.code, AlertCode::ConfigurationRefused | AlertCode::ConfigurationRejected) {
+    if matches!(alert.code, AlertCode::ConfigurationRefused | AlertCode::ConfigurationRejected | AlertCode::HandedIn) {
         // Several lines have the same subject.
         id = format!("{id}/{}", alert.text.chars().take(LONGEST_TEXT_OF_ID).collect::<String>());
     }
@@ -183,6 +184,7 @@ fn told(alert: &Alert, sites: &BTreeMap<&str, &SiteState>) -> Option<Condition> 
             Mend::Certificates => "/certificates".into(),
             Mend::Rejected => "/rejected".into(),
             Mend::Requests => "/requests".into(),
+            Mend::Links => "/links".into(),
             Mend::Urls => ELSEWHERE.into(),
             Mend::Elsewhere => "/alerts".into(),
         },

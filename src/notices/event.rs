@@ -41,6 +41,8 @@ kinds! {
     WellKnownMissing = "well_known_missing",
     /// A file that was dropped is not served.
     Rejected = "rejected",
+    /// What was handed in by a link waits for somebody's word.
+    HandedIn = "handed_in",
     /// Something of the edge itself needs a hand.
     Edge = "edge",
     /// A certificate was issued.

@@ -3,7 +3,7 @@
 use super::band::{Band, DAY};
 use super::said::Matter;
 use super::site::{Served, SiteState, State};
-use super::{Known, Wrong};
+use super::{Known, Wrong, handed_in};
 use crate::certs::{AlarmCode, NoticeState};
 use crate::elsewhere::{Foreign, ForeignState};
 use crate::live::Provision;
@@ -58,6 +58,8 @@ codes! {
     Unreachable = "unreachable" Warning,
     /// Orders for a site come to nothing again and again.
     OrdersFail = "orders-fail" Warning,
+    /// What was handed in by a link waits for somebody's word.
+    HandedIn = "handed-in" Warning,
     /// Mails wait and do not arrive.
     NoticesStuck = "notices-stuck" Warning,
     /// A file of the drop folder cannot be used.
@@ -136,6 +138,8 @@ pub enum Mend {
     Rejected,
     /// At the requests.
     Requests,
+    /// At the one-time links.
+    Links,
     /// At the URLs that others serve.
     Urls,
     /// In the configuration, or on the machine; nothing but words helps.
@@ -151,6 +155,7 @@ impl Mend {
             Self::Certificates => "certificates",
             Self::Rejected => "rejected",
             Self::Requests => "requests",
+            Self::Links => "links",
             Self::Urls => "urls",
             Self::Elsewhere => "elsewhere",
         }
@@ -193,6 +198,7 @@ pub(super) fn of(known: &Known<'_>, sites: &[SiteState]) -> Vec<Alert> {
         let matter = Matter::Quoted(wrong.text.clone());
         alerts.push(told_by(AlertCode::NoticesStuck, "notices", wrong, matter, Mend::Elsewhere));
     }
+    alerts.extend(known.handed_in.iter().flat_map(handed_in::of));
     alerts.extend(known.elsewhere.iter().filter_map(|url| of_foreign(url, known.now)));
     // Of the same code, sites stay in the order of the configuration.
     alerts.sort_by_key(|alert| alert.code);

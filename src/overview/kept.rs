@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use super::{Overview, Wrong};
+use super::{HandedIn, Overview, Wrong};
 use crate::certs::{Ledger, ListedRequest};
 use crate::config::Standing;
 use crate::elsewhere::Foreign;
@@ -32,6 +32,7 @@ pub(super) struct Basis {
     pub(super) audit: Option<Wrong>,
     pub(super) elsewhere: Vec<Foreign>,
     pub(super) notices: Option<Wrong>,
+    pub(super) handed_in: Vec<HandedIn>,
 }
 
 impl Kept {
@@ -70,6 +71,7 @@ impl Basis {
             && self.audit == other.audit
             && self.elsewhere == other.elsewhere
             && self.notices == other.notices
+            && self.handed_in == other.handed_in
     }
 }
 

@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use tokio::sync::watch;
 
 use super::kept::{Basis, Kept};
-use super::{Known, Overview, Wrong};
+use super::{Known, Overview, Waiting, Wrong};
 use crate::acme::AcmeHandle;
 use crate::certs::{Contradiction, IntakeHandle, Ledger, Truth};
 use crate::config::Standing;
@@ -39,6 +39,8 @@ pub struct Lookout {
     pub elsewhere: Elsewhere,
     /// Tells why mails wait and do not arrive, if that lasts.
     pub notices: Stuck,
+    /// Tells what was handed in and waits for somebody's word.
+    pub handed_in: Waiting,
     /// What was seen last.
     pub kept: Kept,
 }
@@ -65,6 +67,7 @@ impl Lookout {
             audit: Audit::open(store.clone()),
             elsewhere: Elsewhere::of_nothing(store),
             notices: Arc::new(|_| None),
+            handed_in: Arc::new(Vec::new),
             kept: Kept::default(),
         }
     }
@@ -92,6 +95,7 @@ impl Lookout {
             audit: self.audit.trouble().map(|trouble| Wrong { text: trouble.text, since: trouble.since }),
             elsewhere: self.elsewhere.list(),
             notices: (self.notices)(now),
+            handed_in: (self.handed_in)(),
         };
         self.kept.of(basis, now, |basis| {
             Overview::of(&Known {
@@ -106,6 +110,7 @@ impl Lookout {
                 audit: basis.audit.clone(),
                 elsewhere: &basis.elsewhere,
                 notices: basis.notices.clone(),
+                handed_in: &basis.handed_in,
                 now,
             })
         })

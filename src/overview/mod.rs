@@ -6,6 +6,7 @@
 
 mod alert;
 mod band;
+mod handed_in;
 mod kept;
 mod lookout;
 mod reason;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 
 pub use alert::{Alert, AlertCode, Mend, Severity};
 pub use band::Band;
+pub use handed_in::{HandedIn, Waiting};
 pub use kept::Kept;
 pub use lookout::{Lookout, Stuck};
 pub use reason::{Reason, ReasonCode};
@@ -56,6 +58,8 @@ pub struct Known<'a> {
     pub elsewhere: &'a [Foreign],
     /// Why mails wait and do not arrive, if that lasts.
     pub notices: Option<Wrong>,
+    /// What was handed in and waits for somebody's word.
+    pub handed_in: &'a [HandedIn],
     /// Seconds since the Unix epoch.
     pub now: i64,
 }

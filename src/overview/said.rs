@@ -22,6 +22,8 @@ pub enum Matter {
     Failures(u32, Option<String>),
     /// It is about what others serve, which ends in so many days; what was seen or heard there.
     Foreign(i64, Option<String>),
+    /// The link that something was handed in by.
+    Link(String),
     /// An alarm.
     Alarm(AlarmCode),
     /// The code of what is wrong with a file, and what is particular to that.
@@ -73,6 +75,7 @@ impl Alert {
             (_, Matter::File(code, about)) => {
                 (words.flaw)(code, about).map(|(reason, mend)| format!("{reason}. {mend}"))
             }
+            (_, Matter::Link(link)) => Some((texts.handed_in)(link)),
             (AlertCode::OrdersFail, Matter::Failures(count, _)) => Some((texts.orders_fail)(*count)),
             (AlertCode::NoCertificate, Matter::Hosts(hosts)) => Some((texts.no_certificate)(&hosts.join(", "))),
             (AlertCode::Expired, Matter::Foreign(..)) => Some(texts.foreign_expired.to_owned()),
@@ -116,6 +119,7 @@ fn plain(code: AlertCode, words: &SaidWords) -> Option<&'static str> {
         | AlertCode::Remark
         | AlertCode::NoCertificate
         | AlertCode::OrdersFail
+        | AlertCode::HandedIn
         | AlertCode::FileRejected => return None,
     })
 }
@@ -143,6 +147,7 @@ mod tests {
             AlertCode::Alarm | AlertCode::Remark => Matter::Alarm(AlarmCode::NotWatching),
             AlertCode::NoCertificate => Matter::Hosts(vec!["shop.example".into()]),
             AlertCode::OrdersFail => Matter::Failures(3, None),
+            AlertCode::HandedIn => Matter::Link("for Anna".into()),
             AlertCode::FileRejected => Matter::File("expired", Vec::new()),
             _ => Matter::Plain,
         };
@@ -164,6 +169,7 @@ mod tests {
             Matter::Hosts(_) => AlertCode::NoCertificate,
             Matter::Days(_) | Matter::NotRenewed(..) | Matter::Foreign(..) => AlertCode::ExpiresNow,
             Matter::Failures(..) => AlertCode::OrdersFail,
+            Matter::Link(_) => AlertCode::HandedIn,
             Matter::Alarm(_) => AlertCode::Alarm,
             Matter::File(..) => AlertCode::FileRejected,
         }

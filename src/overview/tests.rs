@@ -26,6 +26,7 @@ struct World {
     configuration: Standing,
     audit: Option<Wrong>,
     notices: Option<Wrong>,
+    handed_in: Vec<HandedIn>,
 }
 
 impl World {
@@ -54,6 +55,7 @@ impl World {
             configuration: Standing::default(),
             audit: None,
             notices: None,
+            handed_in: Vec::new(),
         }
     }
 
@@ -72,6 +74,7 @@ impl World {
             audit: self.audit.clone(),
             elsewhere: &[],
             notices: self.notices.clone(),
+            handed_in: &self.handed_in,
             now: NOW,
         })
     }
@@ -281,12 +284,16 @@ fn files_alarms_configuration_and_record_alert_too_the_gravest_first() {
     world.configuration = Standing { refused: vec![trouble()], rejected: vec![trouble()], ..Standing::default() };
     world.audit = Some(Wrong { text: "the disk is full".into(), since: NOW });
     world.notices = Some(Wrong { text: "nobody answers".into(), since: NOW });
+    let sites = vec!["shop".to_owned(), "other".to_owned()];
+    world.handed_in = vec![HandedIn { link: "for Anna".into(), sites, since: Some(NOW) }];
     let told: Vec<_> =
         world.overview().alerts.iter().map(|alert| (alert.code.as_str(), alert.severity().word())).collect();
     let expected = [
         ("expired", "critical"),
         ("audit-unwritten", "critical"),
         ("alarm", "critical"),
+        ("handed-in", "warning"),
+        ("handed-in", "warning"),
         ("notices-stuck", "warning"),
         ("file-rejected", "warning"),
         ("configuration-refused", "warning"),
@@ -294,9 +301,12 @@ fn files_alarms_configuration_and_record_alert_too_the_gravest_first() {
         ("remark", "warning"),
     ];
     assert_eq!(told, expected);
-    let rejected = &world.overview().alerts[4];
+    let rejected = &world.overview().alerts[6];
     assert_eq!((&*rejected.subject, &*rejected.text), ("certs/a.pem", "nothing is in it; copy it again"));
     assert_eq!(rejected.mend, Mend::Rejected);
+    // Whoever looks after one of the sites hears of it.
+    let waiting: Vec<_> = world.overview().alerts[3..5].iter().map(|alert| alert.site.clone()).collect();
+    assert_eq!(waiting, [Some("shop".into()), Some("other".into())]);
 }
 
 #[test]

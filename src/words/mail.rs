@@ -14,6 +14,7 @@ pub(crate) struct MailWords {
     pub(crate) renewal_failing: KindWords,
     pub(crate) well_known_missing: KindWords,
     pub(crate) rejected: KindWords,
+    pub(crate) handed_in: KindWords,
     pub(crate) edge: KindWords,
     pub(crate) issued: KindWords,
     pub(crate) uploaded: KindWords,

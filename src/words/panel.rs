@@ -94,6 +94,7 @@ pub(crate) struct AlertWords {
     pub(crate) unreachable: fn(usize) -> String,
     pub(crate) file_rejected: fn(usize) -> String,
     pub(crate) notices_stuck: fn(usize) -> String,
+    pub(crate) handed_in: fn(usize) -> String,
     pub(crate) expires_soon: fn(usize) -> String,
     pub(crate) configuration: fn(usize) -> String,
     pub(crate) audit: fn(usize) -> String,
@@ -113,6 +114,7 @@ pub(crate) struct AlertWords {
     pub(crate) to_site: &'static str,
     pub(crate) to_certificates: &'static str,
     pub(crate) to_requests: &'static str,
+    pub(crate) to_links: &'static str,
     pub(crate) to_urls: &'static str,
     pub(crate) to_rejected: &'static str,
 }

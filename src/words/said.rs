@@ -46,6 +46,8 @@ pub(crate) struct AlertTexts {
     pub(crate) renewal_late: &'static str,
     pub(crate) audit_unwritten: &'static str,
     pub(crate) notices_stuck: &'static str,
+    /// By this link.
+    pub(crate) handed_in: fn(&str) -> String,
     /// Of what others serve.
     pub(crate) unreachable: &'static str,
     pub(crate) foreign_expired: &'static str,

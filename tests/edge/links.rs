@@ -13,14 +13,14 @@ use crate::support::{
 };
 
 /// Two shops, of which the first has no certificate yet.
-fn start(origin: &Origin) -> Edge {
+pub(crate) fn start(origin: &Origin) -> Edge {
     let mut setup = Setup::new();
     setup.site(&["shop.example", "www.shop.example"], &[origin]).site(&["secret.example"], &[origin]);
     setup.start()
 }
 
 /// A new link, and its secret.
-fn link(edge: &Edge, order: &Value) -> (String, String) {
+pub(crate) fn link(edge: &Edge, order: &Value) -> (String, String) {
     let made = edge.order_api("POST", "/api/v1/links", order);
     assert_eq!(made.status, 201, "{}", made.text());
     let made = made.json();
@@ -29,7 +29,7 @@ fn link(edge: &Edge, order: &Value) -> (String, String) {
 }
 
 /// Hands something in, as a program would.
-fn hand_in(edge: SocketAddr, secret: &str, file: &str, query: &str) -> Response {
+pub(crate) fn hand_in(edge: SocketAddr, secret: &str, file: &str, query: &str) -> Response {
     let part = |name: &str, value: &str| {
         format!("--limit\r\ncontent-disposition: form-data; name=\"{name}\"; filename=\"a.pem\"\r\n\r\n{value}\r\n")
     };
@@ -54,7 +54,7 @@ fn shows(edge: &Edge, host: &str, expected: &CertificateDer<'_>) {
     });
 }
 
-fn shop() -> Issued {
+pub(crate) fn shop() -> Issued {
     authority().issue(&["shop.example", "www.shop.example"])
 }
 

@@ -36,6 +36,7 @@ mod forwarded;
 mod gate;
 mod grpc;
 mod guarded_pages;
+mod handed_in;
 mod handshake_log;
 mod http2;
 mod http2_attacks;

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::overview::HandedIn;
+
 /// A link as it is kept in `links/<id>.json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -30,6 +32,9 @@ pub(in crate::admin) struct Link {
     pub(in crate::admin) fate: Fate,
     /// What was handed in, without keys.
     pub(in crate::admin) found: Option<Found>,
+    /// When that was.
+    #[serde(default)]
+    pub(in crate::admin) handed_in: Option<i64>,
     /// SHA-256 over the secret, in hexadecimal. That has 256 random bits, so no slow hash is needed.
     pub(super) sha256: String,
 }
@@ -78,6 +83,12 @@ impl Fate {
 }
 
 impl Link {
+    /// What waits for somebody's word, if anything does.
+    pub(super) fn waiting(&self) -> Option<HandedIn> {
+        let link = if self.note.is_empty() { self.id.clone() } else { self.note.clone() };
+        (self.fate == Fate::Waiting).then(|| HandedIn { link, sites: self.sites.clone(), since: self.handed_in })
+    }
+
     /// What it is now: one whose time is over is `expired`.
     pub(in crate::admin) fn state(&self, now: i64) -> &'static str {
         match self.fate {

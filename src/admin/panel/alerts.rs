@@ -56,6 +56,7 @@ fn line(alert: &Alert, language: Language) -> Line {
         Mend::Site(_) => Some(words.to_site),
         Mend::Certificates => Some(words.to_certificates),
         Mend::Requests => Some(words.to_requests),
+        Mend::Links => Some(words.to_links),
         Mend::Urls => Some(words.to_urls),
         Mend::Rejected => Some(words.to_rejected),
         Mend::Elsewhere => None,
@@ -88,7 +89,7 @@ fn bar(alike: &[&Alert], words: &AlertWords) -> Bar {
     let text = told(code, words)(count);
     match alike {
         [one] => {
-            let about = matches!(one.mend, Mend::Site(_) | Mend::Rejected | Mend::Urls);
+            let about = matches!(one.mend, Mend::Site(_) | Mend::Rejected | Mend::Links | Mend::Urls);
             let link = if one.mend == Mend::Elsewhere { "/alerts".to_owned() } else { link(&one.mend) };
             let text = if about { format!("{text}: {}", one.subject) } else { text };
             Bar { severity: code.severity().word(), text, link }
@@ -108,6 +109,7 @@ fn link_to_all(code: AlertCode) -> String {
         AlertCode::ExpiresNow => band(Band::Now),
         AlertCode::NoCertificate => format!("/sites?{}", query(&[("state", State::Configure.word())])),
         AlertCode::FileRejected => "/rejected".into(),
+        AlertCode::HandedIn => "/links".into(),
         _ => "/alerts".into(),
     }
 }
@@ -118,6 +120,7 @@ fn link(mend: &Mend) -> String {
         Mend::Certificates => "/certificates".into(),
         Mend::Rejected => "/rejected".into(),
         Mend::Requests => "/requests".into(),
+        Mend::Links => "/links".into(),
         Mend::Urls => "/elsewhere".into(),
         Mend::Elsewhere => "/alerts".into(),
     }
@@ -138,6 +141,7 @@ fn told(code: AlertCode, words: &AlertWords) -> fn(usize) -> String {
         AlertCode::Unreachable => words.unreachable,
         AlertCode::OrdersFail => words.orders_fail,
         AlertCode::NoticesStuck => words.notices_stuck,
+        AlertCode::HandedIn => words.handed_in,
         AlertCode::FileRejected => words.file_rejected,
         AlertCode::ConfigurationRefused | AlertCode::ConfigurationRejected => words.configuration,
         AlertCode::Remark => words.remarks,

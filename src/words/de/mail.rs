@@ -76,6 +76,13 @@ pub(in crate::words) static MAIL: MailWords = MailWords {
             _ => format!("{count} Dateien wurden abgelehnt: {names}"),
         },
     },
+    handed_in: KindWords {
+        heading: "Abgegeben, wartet auf ein Ja oder Nein",
+        subject: |count, names| match count {
+            1 => format!("Für {names} Abgegebenes wartet"),
+            _ => format!("Abgegebenes wartet {count}-mal: {names}"),
+        },
+    },
     edge: KindWords {
         heading: "Vitrine braucht Hilfe",
         subject: |count, names| match count {

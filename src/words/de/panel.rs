@@ -99,6 +99,10 @@ pub(in crate::words) static PANEL: PanelWords = PanelWords {
             1 => "Bestellungen für 1 Site scheitern immer wieder".into(),
             n => format!("Bestellungen für {n} Sites scheitern immer wieder"),
         },
+        handed_in: |count| match count {
+            1 => "Über einen Link Abgegebenes wartet auf ein Ja oder Nein".to_owned(),
+            _ => format!("Über Links Abgegebenes wartet {count}-mal auf ein Ja oder Nein"),
+        },
         notices_stuck: |_| "Nachrichten kommen nicht an".to_owned(),
         file_rejected: |n| match n {
             1 => "1 Datei wurde abgelehnt".into(),
@@ -135,6 +139,7 @@ pub(in crate::words) static PANEL: PanelWords = PanelWords {
         to_site: "Zur Site",
         to_certificates: "Zu den Zertifikaten",
         to_requests: "Zu den Anträgen",
+        to_links: "Zu den Links",
         to_rejected: "Zu den Dateien",
     },
     standing: StandingWords {

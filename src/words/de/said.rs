@@ -27,6 +27,9 @@ pub(in crate::words) static SAID: SaidWords = SaidWords {
         not_shown: "Was unter /.well-known/ stehen soll, ist dort nicht zu sehen",
         renewal_late: "Das Zertifikat hätte vor mehr als einem Tag erneuert werden sollen",
         audit_unwritten: "Was getan wird, lässt sich nicht aufzeichnen",
+        handed_in: |link| {
+            format!("Was über den Link „{link}“ abgegeben wurde, wartet; unter „Links“ ansehen und annehmen oder nicht")
+        },
         notices_stuck: "Nachrichten warten und kommen nicht an; den Mailserver prüfen",
         unreachable: "Dort antwortet niemand",
         foreign_expired: "Das Zertifikat, das andere dort ausliefern, ist abgelaufen",

@@ -74,6 +74,13 @@ pub(in crate::words) static MAIL: MailWords = MailWords {
             _ => format!("{count} files were rejected: {names}"),
         },
     },
+    handed_in: KindWords {
+        heading: "Handed in, and waiting for a yes or a no",
+        subject: |count, names| match count {
+            1 => format!("What was handed in for {names} waits"),
+            _ => format!("What was handed in waits, {count} times: {names}"),
+        },
+    },
     edge: KindWords {
         heading: "The edge needs a hand",
         subject: |count, names| match count {

@@ -99,6 +99,10 @@ pub(in crate::words) static PANEL: PanelWords = PanelWords {
             1 => "Orders for 1 site keep failing".into(),
             n => format!("Orders for {n} sites keep failing"),
         },
+        handed_in: |count| match count {
+            1 => "What was handed in by a link waits for a yes or a no".to_owned(),
+            _ => format!("What was handed in by links waits for a yes or a no, {count} times"),
+        },
         notices_stuck: |_| "Notices do not arrive".to_owned(),
         file_rejected: |n| match n {
             1 => "1 file was rejected".into(),
@@ -135,6 +139,7 @@ pub(in crate::words) static PANEL: PanelWords = PanelWords {
         to_site: "To the site",
         to_certificates: "To the certificates",
         to_requests: "To the requests",
+        to_links: "To the links",
         to_rejected: "To the files",
     },
     standing: StandingWords {
