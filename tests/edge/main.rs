@@ -124,6 +124,7 @@ mod staging;
 mod start;
 mod state_key;
 mod stopping;
+mod tenant_pages;
 mod tidings;
 mod tls;
 mod tls_upstreams;

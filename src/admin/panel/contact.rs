@@ -42,9 +42,9 @@ impl One {
 
 /// The contact as it is, or as it was typed with what is wrong with that.
 async fn page(visit: &Visit, typed: Option<(Typed<'_>, Problem)>) -> Result<Answer, Problem> {
-    visit.demand(&Method::POST, "contacts")?;
     let (all, place) = (visit.words(), place(visit));
     let mut contact: Contact = visit.ask(&place, "").await?;
+    visit.demand(&Method::POST, "contacts")?;
     if contact.source != "made" {
         return Err(Problem::new(Kind::Conflict, "this contact stands in the configuration; change it there"));
     }
