@@ -9,6 +9,7 @@ use super::{document, organisations};
 use crate::admin::panel::frame::Frame;
 use crate::admin::panel::page::{FORM_TOKEN, Page, Visit, shown_as};
 use crate::admin::problem::{Answer, Kind, Problem, see};
+use crate::overview::Said;
 use crate::words::office::UsersWords;
 use crate::words::panel::PanelWords;
 
@@ -26,7 +27,7 @@ struct One {
     all: &'static PanelWords,
     user: User,
     organisations: Vec<organisations::Organisation>,
-    trouble: Option<String>,
+    trouble: Option<Said>,
 }
 
 async fn page(visit: &Visit, slip: Option<&Problem>) -> Result<Answer, Problem> {
@@ -34,7 +35,7 @@ async fn page(visit: &Visit, slip: Option<&Problem>) -> Result<Answer, Problem> 
     let (user, organisations): (User, _) =
         (visit.ask(&place(visit, ""), "").await?, visit.ask("organisations", "").await?);
     let status = slip.map_or(StatusCode::OK, |problem| problem.kind().status());
-    let trouble = slip.map(|problem| problem.detail().to_owned());
+    let trouble = slip.map(|problem| problem.said(visit.language));
     let frame = visit.frame(user.name.clone());
     shown_as(status, &One { frame, words, all, user, organisations, trouble })
 }
