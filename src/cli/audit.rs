@@ -4,13 +4,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use serde::Deserialize;
 use serde_json::Value;
 
 use super::output::{complain, table, tell};
 use super::{Running, exit};
 use crate::outbound::{CallError, EdgeSocket};
-use crate::store::audit::{Broken, Verified, verify};
+use crate::store::audit::{Broken, Line, Verified, verify};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -54,8 +53,7 @@ impl Command {
             Self::Verify(Verifying { running, file: None }) => {
                 let mut sound = false;
                 let code = running.ask(async |edge| {
-                    let verification: Verification = edge.get("/api/v1/audit/verification").await?;
-                    let verified = Verified::from(verification);
+                    let verified: Verified = edge.get("/api/v1/audit/verification").await?;
                     sound = verified.broken.is_none();
                     Ok(told(&verified))
                 });
@@ -63,18 +61,6 @@ impl Command {
             }
         }
     }
-}
-
-#[derive(Deserialize)]
-struct Line {
-    number: u64,
-    time: String,
-    who: String,
-    door: String,
-    action: String,
-    object: String,
-    result: String,
-    detail: String,
 }
 
 async fn list(edge: &EdgeSocket, after: Option<u64>, limit: u64, json: bool) -> Result<String, CallError> {
@@ -92,30 +78,11 @@ fn listed(lines: Vec<Line>) -> String {
         return "nothing was ordered yet".into();
     }
     let row = |line: Line| {
-        let Line { number, time, who, door, action, object, result, detail } = line;
-        [number.to_string(), time, who, door, action, object, result, detail]
+        let Line { number, time, who, door, action, object, result, detail, .. } = line;
+        [number.to_string(), time, who, door, action, object, result.word().into(), detail]
     };
     let rows: Vec<_> = lines.into_iter().map(row).collect();
     table(["NUMBER", "TIME", "WHO", "DOOR", "ACTION", "OBJECT", "RESULT", "DETAIL"], &rows)
-}
-
-#[derive(Deserialize)]
-struct Verification {
-    lines: u64,
-    last: String,
-    broken: Option<Break>,
-}
-
-#[derive(Deserialize)]
-struct Break {
-    line: u64,
-    reason: String,
-}
-
-impl From<Verification> for Verified {
-    fn from(Verification { lines, last, broken }: Verification) -> Self {
-        Self { lines, last, broken: broken.map(|Break { line, reason }| Broken { line, reason }) }
-    }
 }
 
 fn verify_file(file: &Path) -> ExitCode {

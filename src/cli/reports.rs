@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::output::table;
 use super::{Asking, Running};
+use crate::admin::answers::{Report, ReportHead, ReportLine};
 use crate::outbound::{CallError, EdgeSocket, escaped};
 
 #[derive(Debug, Subcommand)]
@@ -69,33 +70,6 @@ pub(super) struct Watching {
 }
 
 #[derive(Deserialize)]
-struct Head {
-    id: String,
-    due: String,
-    late: bool,
-    urls: usize,
-    listed: usize,
-}
-
-#[derive(Deserialize)]
-struct Report {
-    #[serde(flatten)]
-    head: Head,
-    lines: Vec<Line>,
-}
-
-#[derive(Deserialize)]
-struct Line {
-    url: String,
-    site: String,
-    state: String,
-    not_after: Option<String>,
-    days_left: Option<i64>,
-    source: String,
-    renewal_late: bool,
-}
-
-#[derive(Deserialize)]
 struct Watched {
     host: String,
     site: String,
@@ -126,8 +100,8 @@ async fn list(edge: &EdgeSocket, json: bool) -> Result<String, CallError> {
     if json {
         return edge.get::<Value>(REPORTS).await.map(|answer| format!("{answer:#}"));
     }
-    let reports: Vec<Head> = edge.get(REPORTS).await?;
-    let row = |head: Head| {
+    let reports: Vec<ReportHead> = edge.get(REPORTS).await?;
+    let row = |head: ReportHead| {
         let made = if head.late { "late" } else { "in time" };
         [head.id, head.due, made.into(), head.urls.to_string(), head.listed.to_string()]
     };
@@ -153,7 +127,7 @@ fn listed(report: Report) -> String {
     if report.lines.is_empty() {
         return format!("nothing to do, of {} URLs", report.head.urls);
     }
-    let row = |line: Line| {
+    let row = |line: ReportLine| {
         let state = if line.renewal_late { format!("{}, renewal late", line.state) } else { line.state };
         let days = line.days_left.map(|days| days.to_string()).unwrap_or_default();
         [line.url, state, days, line.not_after.unwrap_or_default(), line.source, line.site]

@@ -4,6 +4,10 @@
 
 mod contact;
 mod minimum;
+mod report;
+mod version;
 
 pub(crate) use contact::{Contact, ContactWebhook};
 pub(crate) use minimum::{HostEffect, Minimum, MinimumEffect, Validated};
+pub(crate) use report::{Report, ReportDelivery, ReportHead, ReportLine};
+pub(crate) use version::Version;

@@ -1,7 +1,5 @@
 //! Who did what.
 
-use serde_json::json as value;
-
 use super::realm::Realm;
 use super::{Call, Operation, Resource, aside};
 use crate::admin::problem::{Answer, Kind, Problem, json};
@@ -26,8 +24,7 @@ fn list(call: &Call) -> Result<Answer, Problem> {
 
 fn verify(call: &Call) -> Result<Answer, Problem> {
     let verified = call.sources.audit.verify().map_err(|error| unread(&error))?;
-    let broken = verified.broken.map(|broken| value!({ "line": broken.line, "reason": broken.reason }));
-    Ok(json(&value!({ "lines": verified.lines, "last": verified.last, "broken": broken })))
+    Ok(json(&verified))
 }
 
 fn unread(error: &StoreError) -> Problem {

@@ -8,6 +8,7 @@ use super::realm::{Realm, Scope};
 use super::recorded::Note;
 use super::standing::Part;
 use super::{Call, Operation, Resource, Takes, aside, now, timestamp, unwritten};
+use crate::admin::answers::{Report as Entry, ReportDelivery, ReportHead, ReportLine};
 use crate::admin::problem::{Answer, Kind, Problem, created, json, table};
 use crate::notices::Fate;
 use crate::reports::{NEXT, Report, ReportKind, Told, Unmade, csv};
@@ -24,7 +25,7 @@ pub(super) static RESOURCE: Resource = Resource {
             .even_frozen(),
         Operation::get("reports/terms", |call| Box::pin(aside(call, |call| Ok(json(&Terms::of(call))))))
             .about(Realm::Part),
-        Operation::get("reports/{id}", |call| Box::pin(aside(call, |call| Ok(json(&Entry::of(call, &find(call)?))))))
+        Operation::get("reports/{id}", |call| Box::pin(aside(call, |call| Ok(json(&entry(call, &find(call)?))))))
             .about(Realm::Part),
         Operation::get("reports/{id}/csv", |call| Box::pin(aside(call, as_table))).about(Realm::Part),
         Operation::get("reports/{id}/mail", |call| Box::pin(aside(call, as_mail)))
@@ -98,111 +99,55 @@ fn ours(organisations: Option<BTreeSet<String>>, scope: Option<&Scope>) -> Optio
     organisations.map(|all| all.into_iter().filter(is_known).collect())
 }
 
-/// A report without its lines.
-#[derive(Serialize)]
-struct Head {
-    id: String,
-    kind: &'static str,
-    due: String,
-    made: String,
-    late: bool,
-    from_days: i64,
-    until_days: i64,
-    urls: usize,
-    unwatched: usize,
-    listed: usize,
-    told: usize,
-    waiting: usize,
-    given_up: usize,
-}
-
-/// A report.
-#[derive(Serialize)]
-struct Entry {
-    #[serde(flatten)]
-    head: Head,
-    lines: Vec<LineEntry>,
-    deliveries: Vec<Delivery>,
-}
-
-#[derive(Serialize)]
-struct LineEntry {
-    url: String,
-    site: String,
-    state: &'static str,
-    not_after: Option<String>,
-    days_left: Option<i64>,
-    source: String,
-    renewal_late: bool,
-    detail: Option<String>,
-}
-
-/// What has become of a report for one who gets it.
-#[derive(Serialize)]
-struct Delivery {
-    to: String,
-    organisations: Option<BTreeSet<String>>,
-    state: &'static str,
-    at: Option<String>,
-    attempts: Option<u32>,
-    last_error: Option<String>,
-}
-
-impl Head {
-    fn of(call: &Call, report: &Report) -> Self {
-        let fates: Vec<Fate> = report.told.iter().map(|told| call.sources.reports.fate(&report.id, told)).collect();
-        let count = |wanted: fn(&Fate) -> bool| fates.iter().filter(|fate| wanted(fate)).count();
-        Self {
-            id: report.id.clone(),
-            kind: report.kind.word(),
-            due: timestamp(report.due),
-            made: timestamp(report.made),
-            late: report.is_late(),
-            from_days: report.days.0,
-            until_days: report.days.1,
-            urls: report.urls,
-            unwatched: report.unwatched,
-            listed: report.lines.len(),
-            told: count(|fate| matches!(fate, Fate::Told { .. })),
-            waiting: count(|fate| matches!(fate, Fate::Waiting { .. })),
-            given_up: count(|fate| matches!(fate, Fate::GivenUp { .. })),
-        }
+fn head(call: &Call, report: &Report) -> ReportHead {
+    let fates: Vec<Fate> = report.told.iter().map(|told| call.sources.reports.fate(&report.id, told)).collect();
+    let count = |wanted: fn(&Fate) -> bool| fates.iter().filter(|fate| wanted(fate)).count();
+    ReportHead {
+        id: report.id.clone(),
+        kind: report.kind.word().into(),
+        due: timestamp(report.due),
+        made: timestamp(report.made),
+        late: report.is_late(),
+        from_days: report.days.0,
+        until_days: report.days.1,
+        urls: report.urls,
+        unwatched: report.unwatched,
+        listed: report.lines.len(),
+        told: count(|fate| matches!(fate, Fate::Told { .. })),
+        waiting: count(|fate| matches!(fate, Fate::Waiting { .. })),
+        given_up: count(|fate| matches!(fate, Fate::GivenUp { .. })),
     }
 }
 
-impl Entry {
-    fn of(call: &Call, report: &Report) -> Self {
-        let line = |line: &crate::reports::Line| LineEntry {
-            url: line.url.clone(),
-            site: line.site.clone(),
-            state: line.state.word(),
-            not_after: line.not_after.map(timestamp),
-            days_left: line.days_left(report.made),
-            source: line.source.clone(),
-            renewal_late: line.is_late,
-            detail: line.detail.clone(),
-        };
-        let scope = Scope::of(&call.caller, &call.sources);
-        let delivery = |told: &Told| Delivery::of(told, call.sources.reports.fate(&report.id, told), scope.as_ref());
-        Self {
-            head: Head::of(call, report),
-            lines: report.lines.iter().map(line).collect(),
-            deliveries: report.told.iter().map(delivery).collect(),
-        }
+fn entry(call: &Call, report: &Report) -> Entry {
+    let line = |line: &crate::reports::Line| ReportLine {
+        url: line.url.clone(),
+        site: line.site.clone(),
+        state: line.state.word().into(),
+        not_after: line.not_after.map(timestamp),
+        days_left: line.days_left(report.made),
+        source: line.source.clone(),
+        renewal_late: line.is_late,
+        detail: line.detail.clone(),
+    };
+    let scope = Scope::of(&call.caller, &call.sources);
+    let delivery = |told: &Told| delivery(told, call.sources.reports.fate(&report.id, told), scope.as_ref());
+    Entry {
+        head: head(call, report),
+        lines: report.lines.iter().map(line).collect(),
+        deliveries: report.told.iter().map(delivery).collect(),
     }
 }
 
-impl Delivery {
-    fn of(told: &Told, fate: Fate, scope: Option<&Scope>) -> Self {
-        let state = fate.word();
-        let (at, attempts, last_error) = match fate {
-            Fate::Waiting { attempts, last_error } => (None, Some(attempts), last_error),
-            Fate::Told { at } | Fate::GivenUp { at } => (Some(timestamp(at)), None, None),
-            Fate::Unknown => (None, None, None),
-        };
-        let organisations = ours(told.organisations.clone(), scope);
-        Self { to: told.to.clone(), organisations, state, at, attempts, last_error }
-    }
+fn delivery(told: &Told, fate: Fate, scope: Option<&Scope>) -> ReportDelivery {
+    let state = fate.word().to_owned();
+    let (at, attempts, last_error) = match fate {
+        Fate::Waiting { attempts, last_error } => (None, Some(attempts), last_error),
+        Fate::Told { at } | Fate::GivenUp { at } => (Some(timestamp(at)), None, None),
+        Fate::Unknown => (None, None, None),
+    };
+    let organisations = ours(told.organisations.clone(), scope);
+    ReportDelivery { to: told.to.clone(), organisations, state, at, attempts, last_error }
 }
 
 /// What of a report whoever asks may see.
@@ -218,7 +163,7 @@ fn list(call: &Call) -> Result<Answer, Problem> {
     let all = call.sources.reports.list().map_err(|error| unwritten(&error))?;
     let all: Vec<Report> = all.into_iter().filter_map(|report| seen(call, report)).collect();
     let total = all.len();
-    let mut answer = json(&part.of(all).iter().map(|report| Head::of(call, report)).collect::<Vec<_>>());
+    let mut answer = json(&part.of(all).iter().map(|report| head(call, report)).collect::<Vec<_>>());
     answer.headers_mut().insert(super::TOTAL, total.into());
     Ok(answer)
 }
@@ -277,5 +222,5 @@ fn make(call: &Call) -> Result<Answer, Problem> {
         Unmade::Unknown(_) => Problem::malformed(unmade.to_string()).because(Refusal::Field("kind", Expects::Usual)),
         Unmade::State(error) => unwritten(&error),
     })?;
-    Ok(Note::of(format!("reports/{}", report.id), "").on(created(&Entry::of(call, &report))))
+    Ok(Note::of(format!("reports/{}", report.id), "").on(created(&entry(call, &report))))
 }

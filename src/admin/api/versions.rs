@@ -13,10 +13,9 @@ use super::recorded::Note;
 use super::requests::refused;
 use super::{Call, Operation, Resource, Takes, now, state, timestamp, unwritten};
 use crate::admin::Sources;
+use crate::admin::answers::Version;
 use crate::admin::problem::{Answer, Kind, Problem, json};
-use crate::certs::{
-    self, Arrival, Flaw, IntakeHandle, NotDeleted, NotGoneBack, NotReceived, Received, Source, TurnedDown, Upload,
-};
+use crate::certs::{self, Arrival, Flaw, IntakeHandle, NotDeleted, NotGoneBack, NotReceived, Received, Upload};
 use crate::words::refusal::{Refusal, Thing};
 
 /// `certificates`, as far as they are versions.
@@ -135,43 +134,22 @@ async fn told(sources: &Arc<Sources>, arrivals: Vec<Arrival>) -> Result<Vec<Arri
     })
 }
 
-/// One version.
-#[derive(Serialize)]
-struct Version {
-    id: String,
-    version: String,
-    fingerprint: String,
-    names: Vec<String>,
-    key_type: String,
-    not_before: String,
-    not_after: String,
-    state: &'static str,
-    source: Source,
-    added: String,
-    added_by: Option<String>,
-    current: bool,
-    turned_down: Option<TurnedDown>,
-    revoked: Option<String>,
-}
-
-impl Version {
-    fn of(version: certs::Version, now: i64) -> Self {
-        Self {
-            not_before: timestamp(version.not_before),
-            not_after: timestamp(version.not_after),
-            state: state(version.not_before, version.not_after, now),
-            id: version.id,
-            version: version.version,
-            fingerprint: version.fingerprint,
-            names: version.names,
-            key_type: version.key_type,
-            source: version.source,
-            added: timestamp(version.added),
-            added_by: version.added_by,
-            current: version.is_current,
-            turned_down: version.turned_down,
-            revoked: version.revoked.map(|revocation| revocation.reason),
-        }
+fn version(version: certs::Version, now: i64) -> Version {
+    Version {
+        not_before: timestamp(version.not_before),
+        not_after: timestamp(version.not_after),
+        state: state(version.not_before, version.not_after, now).into(),
+        id: version.id,
+        version: version.version,
+        fingerprint: version.fingerprint,
+        names: version.names,
+        key_type: version.key_type,
+        source: version.source,
+        added: timestamp(version.added),
+        added_by: version.added_by,
+        current: version.is_current,
+        turned_down: version.turned_down,
+        revoked: version.revoked.map(|revocation| revocation.reason),
     }
 }
 
@@ -179,7 +157,7 @@ async fn history(call: Call) -> Result<Answer, Problem> {
     let fingerprint = fingerprint_in(&call)?;
     let versions = intake(&call)?.history(fingerprint.clone()).await.ok_or_else(|| unknown(&fingerprint))?;
     let now = now();
-    Ok(json(&versions.into_iter().map(|version| Version::of(version, now)).collect::<Vec<_>>()))
+    Ok(json(&versions.into_iter().map(|one| version(one, now)).collect::<Vec<_>>()))
 }
 
 async fn roll_back(call: Call) -> Result<Answer, Problem> {

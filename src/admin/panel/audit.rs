@@ -1,12 +1,12 @@
 //! *Audit*: who did what, the newest first.
 
 use askama::Template;
-use serde::Deserialize;
 
 use super::frame::Frame;
 use super::moment::minute;
 use super::page::{Page, Visit, query, shown};
 use crate::admin::problem::{Answer, Problem};
+use crate::store::audit::{Line, Outcome};
 use crate::words::panel::AuditWords;
 
 /// `audit`
@@ -23,29 +23,17 @@ struct Audit {
     is_newest: bool,
 }
 
-#[derive(Deserialize)]
-struct Line {
-    number: u64,
-    time: String,
-    who: String,
-    door: String,
-    action: String,
-    object: String,
-    result: String,
-    detail: String,
-}
-
 impl Line {
     fn time(&self) -> String {
         minute(&self.time)
     }
 
     fn class(&self) -> &'static str {
-        match self.result.as_str() {
-            "done" => "good",
-            "begun" => "plain",
-            "refused" => "soon",
-            _ => "bad",
+        match self.result {
+            Outcome::Done => "good",
+            Outcome::Begun => "plain",
+            Outcome::Refused => "soon",
+            Outcome::Failed => "bad",
         }
     }
 }

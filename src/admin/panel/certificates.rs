@@ -12,6 +12,7 @@ use super::page::{FORM_TOKEN, Page, Visit, path, query, read_counted, secret_doc
 use super::said::FlawView;
 use super::sites::{A_PAGE, Pages};
 use super::standing::band_class;
+use crate::admin::answers::Version;
 use crate::admin::api::Content;
 use crate::admin::problem::{Answer, Kind, Problem};
 use crate::overview::Band;
@@ -150,21 +151,6 @@ struct One {
     versions: Vec<Version>,
     may_export: bool,
     may_change: bool,
-}
-
-#[derive(Deserialize)]
-struct Version {
-    version: String,
-    fingerprint: String,
-    names: Vec<String>,
-    not_before: String,
-    not_after: String,
-    state: String,
-    source: String,
-    added: String,
-    added_by: Option<String>,
-    current: bool,
-    revoked: Option<String>,
 }
 
 impl Version {

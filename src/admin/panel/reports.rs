@@ -11,6 +11,7 @@ use super::moment::minute;
 use super::page::{FORM_TOKEN, Page, Visit, document, path, query, read, read_counted, shown, shown_as};
 use super::sites::{A_PAGE, Pages};
 use super::standing::source_text;
+use crate::admin::answers::{Report, ReportDelivery, ReportHead, ReportLine};
 use crate::admin::problem::{Answer, Kind, Problem};
 use crate::admin::rights::Right;
 use crate::overview::Said;
@@ -35,8 +36,8 @@ struct Reports {
     frame: Frame,
     words: &'static ReportsWords,
     terms: Whole,
-    next: Vec<(Kinds, Head)>,
-    made: Vec<Head>,
+    next: Vec<(Kinds, ReportHead)>,
+    made: Vec<ReportHead>,
     told: String,
     pages: Pages,
     may_make: bool,
@@ -87,23 +88,7 @@ struct Recipient {
     organisations: Option<Vec<String>>,
 }
 
-/// A report without its lines, as the API tells of it.
-#[derive(Deserialize)]
-struct Head {
-    id: String,
-    kind: String,
-    due: String,
-    made: String,
-    late: bool,
-    urls: usize,
-    unwatched: usize,
-    listed: usize,
-    told: usize,
-    waiting: usize,
-    given_up: usize,
-}
-
-impl Head {
+impl ReportHead {
     fn link(&self) -> String {
         format!("/reports/{}", path(&[&self.id]))
     }
@@ -129,28 +114,7 @@ impl Head {
     }
 }
 
-/// A report, as the API tells of it.
-#[derive(Deserialize)]
-struct Report {
-    #[serde(flatten)]
-    head: Head,
-    lines: Vec<Line>,
-    deliveries: Vec<Delivery>,
-}
-
-#[derive(Deserialize)]
-struct Line {
-    url: String,
-    site: String,
-    state: String,
-    not_after: Option<String>,
-    days_left: Option<i64>,
-    source: String,
-    renewal_late: bool,
-    detail: Option<String>,
-}
-
-impl Line {
+impl ReportLine {
     fn class(&self) -> &'static str {
         if self.state == "expiring" { "soon" } else { "bad" }
     }
@@ -176,16 +140,7 @@ impl Line {
     }
 }
 
-#[derive(Deserialize)]
-struct Delivery {
-    to: String,
-    state: String,
-    at: Option<String>,
-    attempts: Option<u32>,
-    last_error: Option<String>,
-}
-
-impl Delivery {
+impl ReportDelivery {
     fn class(&self) -> &'static str {
         match self.state.as_str() {
             "told" => "good",
@@ -224,7 +179,7 @@ async fn list(visit: Visit) -> Result<Answer, Problem> {
     let mut next = Vec::new();
     for kind in kinds {
         // Whoever has no site has no part in any.
-        match visit.ask::<Head>(&format!("reports/{NEXT}{}", kind.kind), "").await {
+        match visit.ask::<ReportHead>(&format!("reports/{NEXT}{}", kind.kind), "").await {
             Ok(head) => next.push((kind, head)),
             Err(problem) if problem.kind() == Kind::NotFound => {}
             Err(problem) => return Err(problem),
@@ -232,7 +187,7 @@ async fn list(visit: Visit) -> Result<Answer, Problem> {
     }
     let offset: usize = visit.asked("offset").parse().unwrap_or(0);
     let asked = query(&[("offset", &offset.to_string()), ("limit", &A_PAGE.to_string())]);
-    let (made, total): (Vec<Head>, usize) = read_counted(visit.ask_whole("reports", &asked).await?).await?;
+    let (made, total): (Vec<ReportHead>, usize) = read_counted(visit.ask_whole("reports", &asked).await?).await?;
     let pages = Pages::of("/reports", &[], offset, made.len(), total);
     let told = match made.is_empty() {
         true => words.none.to_owned(),
@@ -245,7 +200,7 @@ async fn list(visit: Visit) -> Result<Answer, Problem> {
 /// Makes one now, and has it sent.
 async fn make(visit: Visit) -> Result<Answer, Problem> {
     let order = document(&json!({ "kind": visit.field("kind")? }));
-    let made: Head = read(visit.order(Method::POST, "reports", "", order).await?).await?;
+    let made: ReportHead = read(visit.order(Method::POST, "reports", "", order).await?).await?;
     Ok(Done::ReportMade.at(&made.link()))
 }
 

@@ -47,6 +47,19 @@ pub enum TurnedDown {
     Revoked,
 }
 
+impl TurnedDown {
+    /// In words.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::RolledBack => "rolled back",
+            Self::Withdrawn => "withdrawn",
+            Self::Replaced => "replaced",
+            Self::Revoked => "revoked",
+        }
+    }
+}
+
 /// What decides between versions that were issued in the same second.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Tie {

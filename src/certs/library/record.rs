@@ -47,6 +47,19 @@ pub enum Source {
     Issued,
 }
 
+impl Source {
+    /// Its word.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Dropped => "dropped",
+            Self::Uploaded => "uploaded",
+            Self::Requested => "requested",
+            Self::Issued => "issued",
+        }
+    }
+}
+
 impl Record {
     /// Whether the key may leave. One that came from outside is known there already; one that was born here is known nowhere
     /// else, and stays so unless it is marked.

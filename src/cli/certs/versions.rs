@@ -1,10 +1,10 @@
 //! `vitrine certs show|history|rollback|delete`: one certificate and its versions.
 
-use serde::Deserialize;
 use serde_json::Value;
 
 use super::import::Arrived;
 use super::pick::{FEWEST, digits, pick};
+use crate::admin::answers::Version;
 use crate::cli::output::{some_of, table};
 use crate::outbound::{CallError, EdgeSocket};
 
@@ -30,19 +30,6 @@ pub(super) async fn show(edge: &EdgeSocket, wanted: &str, json: bool) -> Result<
     Ok(lines.join("\n"))
 }
 
-#[derive(Deserialize)]
-struct Version {
-    fingerprint: String,
-    names: Vec<String>,
-    not_before: String,
-    not_after: String,
-    state: String,
-    source: String,
-    added: String,
-    current: bool,
-    turned_down: Option<String>,
-}
-
 /// The versions of a certificate.
 pub(super) async fn history(edge: &EdgeSocket, wanted: &str, json: bool) -> Result<String, CallError> {
     let target = format!("{CERTIFICATES}/{}/history", pick(edge, wanted).await?);
@@ -52,8 +39,8 @@ pub(super) async fn history(edge: &EdgeSocket, wanted: &str, json: bool) -> Resu
     }
     let day = |time: &str| time.get(..10).unwrap_or(time).to_owned();
     let row = |version: Version| {
-        let state = match (&version.turned_down, version.current) {
-            (Some(why), _) => why.replace('-', " "),
+        let state = match (version.turned_down, version.current) {
+            (Some(why), _) => why.words().into(),
             (None, true) if version.state == "valid" => "current".into(),
             (None, true) => format!("current, {}", version.state.replace('_', " ")),
             (None, false) => "older".into(),
@@ -63,7 +50,7 @@ pub(super) async fn history(edge: &EdgeSocket, wanted: &str, json: bool) -> Resu
             day(&version.not_before),
             day(&version.not_after),
             day(&version.added),
-            version.source,
+            version.source.word().into(),
             state,
             some_of(&version.names, NAMES),
         ]

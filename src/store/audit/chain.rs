@@ -2,9 +2,10 @@
 
 use super::Line;
 use crate::store::Revision;
+use serde::{Deserialize, Serialize};
 
 /// What a trail comes to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verified {
     /// Lines in order, from the first.
     pub lines: u64,
@@ -15,7 +16,7 @@ pub struct Verified {
 }
 
 /// A place where a trail is not as it was written.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Broken {
     /// Counted from 1.
     pub line: u64,
