@@ -6,8 +6,8 @@ use serde_json::json;
 
 use super::done::Done;
 use super::frame::Frame;
-use super::moment::day;
 use super::page::{FORM_TOKEN, Page, Visit, document, path, query, shown};
+use super::site::certificate_text;
 use crate::admin::answers::{MinimumEffect, Validated};
 use crate::admin::api::Content;
 use crate::admin::problem::{Answer, Kind, Problem};
@@ -59,8 +59,7 @@ impl Validated {
     }
 
     fn told(&self) -> String {
-        let short = self.fingerprint.get(..12).unwrap_or_default();
-        format!("{} · {} · {} · {} · {short}", self.subject, self.issuer, self.key_type, day(&self.not_after))
+        certificate_text([&self.subject, &self.issuer, &self.key_type], &self.not_after, &self.fingerprint)
     }
 }
 

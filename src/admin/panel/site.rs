@@ -143,8 +143,7 @@ struct Candidate {
 
 impl Candidate {
     fn told(&self) -> String {
-        let short = self.fingerprint.get(..12).unwrap_or_default();
-        format!("{} · {} · {} · {} · {short}", self.subject, self.issuer, self.key_type, day(&self.not_after))
+        certificate_text([&self.subject, &self.issuer, &self.key_type], &self.not_after, &self.fingerprint)
     }
 
     /// How well it fits: by the very name, by a wildcard, or not at all.
@@ -153,6 +152,12 @@ impl Candidate {
         let has = |name: &str| self.names.iter().any(|own| own == name);
         if has(host) { Some(0) } else { above.filter(|above| has(above)).map(|_| 1) }
     }
+}
+
+/// What a certificate is told from others by, on one line.
+pub(super) fn certificate_text([subject, issuer, key_type]: [&str; 3], not_after: &str, fingerprint: &str) -> String {
+    let short = fingerprint.get(..12).unwrap_or_default();
+    format!("{subject} · {issuer} · {key_type} · {} · {short}", day(not_after))
 }
 
 /// Shows what would be served; changes nothing.
