@@ -69,6 +69,13 @@ export class Panel {
       }
       await this.shot(page, `${name}-${colorScheme}`);
     }
+    // On a telephone nothing goes beyond the page's edge.
+    const wide = page.viewportSize();
+    await page.setViewportSize({ width: 390, height: 844 });
+    const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    if (over > 0) found.push(`${name}: ${over} pixels beyond the edge of a narrow page`);
+    await this.shot(page, `${name}-narrow`);
+    await page.setViewportSize(wide);
     return found;
   }
 
