@@ -47,7 +47,7 @@ fn a_user_of_an_organisation_sees_and_does_his_own_and_nothing_else_is_there() {
     let told = json!({
         "who": { "user": "olga", "password": PASSWORD },
         "foreign": foreign,
-        "for_the_edge": ["/contacts", "/audit", "/rejected", "/traffic", "/users", "/elsewhere"],
+        "for_the_edge": ["/contacts", "/audit", "/rejected", "/traffic", "/users"],
         "file": file,
         "request": our_request,
         "own": ["/sites/ours.example", format!("/certificates/{}", of("ours.example"))],
