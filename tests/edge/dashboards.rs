@@ -9,7 +9,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::orders::issued;
-use crate::support::command::said;
+use crate::probe::Server;
+use crate::support::command::{done, said, vitrine};
 use crate::support::pebble::{Pebble, own_address};
 use crate::support::peer::Peer;
 use crate::support::{
@@ -19,7 +20,7 @@ use crate::support::{
 #[test]
 fn every_panel_and_rule_finds_its_series_and_so_do_those_made_for_another_exporter() {
     let (shop, pebble) = (Origin::saying("the shop"), Pebble::start());
-    let edge = everything(&shop, &pebble);
+    let (edge, _elsewhere) = everything(&shop, &pebble);
     let seen = seen_from_outside(&edge);
     let node = Origin::new(move |exchange| {
         exchange.body()?;
@@ -98,7 +99,7 @@ const OF_ANOTHER_EXPORTER: &[(&str, &str)] = &[
 ];
 
 /// An edge of which there is something of everything.
-fn everything(shop: &Origin, pebble: &Pebble) -> Edge {
+fn everything(shop: &Origin, pebble: &Pebble) -> (Edge, Server) {
     let mut setup = Setup::new();
     pebble.used_by(&mut setup);
     let by_name = format!("http://localhost:{}", shop.address.port());
@@ -113,13 +114,18 @@ fn everything(shop: &Origin, pebble: &Pebble) -> Edge {
     let shown = setup.certs().join("well-known/shop.example");
     fs::create_dir_all(&shown).expect("a folder");
     fs::write(shown.join("apple-developer-merchantid-domain-association"), "7B2276\n").expect("written");
+    let elsewhere = Server::on(SocketAddr::from(([127, 0, 0, 1], 0)), &authority().issue(&["localhost"]));
+    setup.set("reports", "networks = [\"127.0.0.0/8\"]");
     let edge = setup.start();
+    let url = format!("https://localhost:{}", elsewhere.address.port());
+    done(vitrine(&edge, &format!("elsewhere add {url} --reason customers")));
+    done(vitrine(&edge, &format!("elsewhere look {url}")));
     issued(&edge, "managed.example");
     let served = || edge.scrape().sum("vitrine_site_serves_last_good", &[("site", "shop.example")]);
     assert_eq!(served(), 0.0);
     replace_file(&edge.setup.certs().join("shop.pem"), "garbage");
     eventually("the last good one in use", || (served() == 1.0).then_some(()));
-    edge
+    (edge, elsewhere)
 }
 
 /// What a probe writes that finds nobody where it looks.
