@@ -16,7 +16,10 @@ pub(super) enum Command {
     List(Asking),
     /// Watch a URL that others serve
     #[command(after_help = "Example: vitrine elsewhere add https://pay.example --reason \"our payment provider\"")]
-    Add(Saying),
+    Add(Adding),
+    /// Give a URL to an organisation, or to the edge
+    #[command(after_help = "Example: vitrine elsewhere give https://pay.example --organisation 729817180641")]
+    Give(Giving),
     /// Look at a URL now
     Look(Naming),
     /// Leave a URL alone
@@ -44,9 +47,28 @@ pub(super) struct Saying {
     reason: String,
 }
 
+#[derive(Args, Debug)]
+pub(super) struct Adding {
+    #[command(flatten)]
+    saying: Saying,
+    /// The organisation whose it is, by its id
+    #[arg(long, value_name = "ID")]
+    organisation: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Giving {
+    #[command(flatten)]
+    naming: Naming,
+    /// The organisation whose it is from now on, by its id; without, it is the edge's
+    #[arg(long, value_name = "ID")]
+    organisation: Option<String>,
+}
+
 #[derive(Deserialize)]
 struct Url {
     url: String,
+    organisation: Option<String>,
     state: String,
     seen: Option<Seen>,
 }
@@ -63,9 +85,17 @@ impl Command {
     pub(super) fn obey(self) -> ExitCode {
         match self {
             Self::List(Asking { running, json }) => running.ask(async |edge| list(edge, json).await),
-            Self::Add(Saying { naming: Naming { running, url }, reason }) => {
-                let order = json!({ "url": url, "reason": reason });
+            Self::Add(Adding { saying: Saying { naming: Naming { running, url }, reason }, organisation }) => {
+                let order = json!({ "url": url, "reason": reason, "organisation": organisation });
                 running.ask(async |edge| Ok(told(&edge.post_json(PLACE, &order).await?)))
+            }
+            Self::Give(Giving { naming: Naming { running, url }, organisation }) => {
+                let order = json!({ "organisation": organisation });
+                running.ask(async |edge| {
+                    let given: Url = edge.post_json(&place(&url, "/organisation"), &order).await?;
+                    let owner = given.organisation.map_or("the edge".into(), |id| format!("the organisation {id}"));
+                    Ok(format!("{}: belongs to {owner}", given.url))
+                })
             }
             Self::Look(Naming { running, url }) => {
                 running.ask(async |edge| Ok(told(&edge.post_json(&place(&url, "/look"), &json!({})).await?)))
@@ -99,10 +129,10 @@ async fn list(edge: &EdgeSocket, json: bool) -> Result<String, CallError> {
         let part = |part: fn(&Seen) -> Option<String>| seen.as_ref().and_then(part).unwrap_or_default();
         let days = part(|seen| seen.days_left.map(|days| days.to_string()));
         let (end, at) = (part(|seen| seen.not_after.clone()), part(|seen| Some(seen.at.clone())));
-        [url.url, url.state, days, end, at, part(|seen| seen.detail.clone())]
+        [url.url, url.organisation.unwrap_or_default(), url.state, days, end, at, part(|seen| seen.detail.clone())]
     };
     let rows: Vec<_> = urls.into_iter().map(row).collect();
-    Ok(table(["URL", "STATE", "DAYS", "UNTIL", "SEEN", "WHAT IS WRONG"], &rows))
+    Ok(table(["URL", "ORGANISATION", "STATE", "DAYS", "UNTIL", "SEEN", "WHAT IS WRONG"], &rows))
 }
 
 fn told(url: &Url) -> String {

@@ -101,12 +101,12 @@ impl Elsewhere {
         self.0.kept.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }
 
-    /// Watches one more. It blocks.
+    /// Watches one more, for an organisation or for the edge. It blocks.
     ///
     /// # Errors
     /// [`NotKept`]
-    pub fn add(&self, url: &ForeignUrl, added: Said) -> Result<Foreign, NotKept> {
-        let made = Foreign { name: url.to_string(), added, unwatched: None, seen: None };
+    pub fn add(&self, url: &ForeignUrl, added: Said, organisation: Option<String>) -> Result<Foreign, NotKept> {
+        let made = Foreign { name: url.to_string(), organisation, added, unwatched: None, seen: None };
         self.change(|kept| {
             if kept.len() >= MOST {
                 return Err(NotKept::TooMany);
@@ -133,6 +133,15 @@ impl Elsewhere {
     /// [`NotKept`]
     pub fn watch(&self, name: &str, unwatched: Option<Said>) -> Result<Foreign, NotKept> {
         self.change(|kept| kept.get_mut(name).map(|one| one.unwatched = unwatched).ok_or(NotKept::Unknown))?;
+        self.find(name).ok_or(NotKept::Unknown)
+    }
+
+    /// Gives one to an organisation, or with `None` to the edge. It blocks.
+    ///
+    /// # Errors
+    /// [`NotKept`]
+    pub fn give(&self, name: &str, organisation: Option<String>) -> Result<Foreign, NotKept> {
+        self.change(|kept| kept.get_mut(name).map(|one| one.organisation = organisation).ok_or(NotKept::Unknown))?;
         self.find(name).ok_or(NotKept::Unknown)
     }
 

@@ -10,6 +10,9 @@ use crate::probe::{FaultCode, Sight};
 pub struct Foreign {
     /// Its host and port, as [`ForeignUrl`] writes it.
     pub name: String,
+    /// The organisation whose it is, by its id; `None`: the edge's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub organisation: Option<String>,
     /// Who wants to hear of it, and why.
     pub added: Said,
     /// Who wants to hear of it no more, and why.

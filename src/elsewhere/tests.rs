@@ -30,7 +30,13 @@ fn sight(days: Option<i64>, fault: Option<FaultCode>) -> Sight {
 }
 
 fn after(looks: &[(Option<i64>, Option<FaultCode>)]) -> Foreign {
-    let mut one = Foreign { name: "pay.example".into(), added: said("the bank's"), unwatched: None, seen: None };
+    let mut one = Foreign {
+        organisation: None,
+        name: "pay.example".into(),
+        added: said("the bank's"),
+        unwatched: None,
+        seen: None,
+    };
     for (hour, (days, fault)) in looks.iter().enumerate() {
         let now = NOW + i64::try_from(hour).expect("few") * 3_600;
         one.seen = Some(Seen::of(&[sight(*days, *fault)], one.seen.as_ref(), now));
@@ -83,12 +89,15 @@ fn what_is_kept_outlasts_a_start_and_is_kept_once() {
     let store = Store::in_memory();
     let url = ForeignUrl::parse("https://pay.example:8443/").expect("a URL");
     let desk = Elsewhere::of_nothing(&store);
-    desk.add(&url, said("the bank's")).expect("kept");
-    assert!(matches!(desk.add(&url, said("again")), Err(NotKept::Known)));
+    desk.add(&url, said("the bank's"), None).expect("kept");
+    assert!(matches!(desk.add(&url, said("again"), None), Err(NotKept::Known)));
     desk.watch("pay.example:8443", Some(said("closed"))).expect("kept");
     let desk = Elsewhere::of_nothing(&store);
     let (added, unwatched) = (said("the bank's"), Some(said("closed")));
-    assert_eq!(desk.list(), [Foreign { name: "pay.example:8443".into(), added, unwatched, seen: None }]);
+    assert_eq!(
+        desk.list(),
+        [Foreign { organisation: None, name: "pay.example:8443".into(), added, unwatched, seen: None }]
+    );
     desk.remove("pay.example:8443").expect("gone");
     assert!(matches!(desk.remove("pay.example:8443"), Err(NotKept::Unknown)));
     assert_eq!(Elsewhere::of_nothing(&store).list(), []);

@@ -19,6 +19,8 @@ pub(super) struct Condition {
     pub(super) subject: String,
     /// The name of the site it concerns.
     pub(super) site: Option<String>,
+    /// The organisation whose it is, of what is no site's.
+    pub(super) organisation: Option<String>,
     /// Of what ends soon: within how many days. A smaller number is told again.
     pub(super) step: Option<i64>,
     /// Of what ends, or ended: when, seconds since the Unix epoch.
@@ -81,7 +83,7 @@ pub(super) fn serving(overview: &Overview) -> BTreeMap<String, Serving> {
 pub(super) fn conditions(overview: &Overview) -> BTreeMap<String, Condition> {
     let sites: BTreeMap<&str, &SiteState> = overview.sites.iter().map(|site| (&*site.name, site)).collect();
     let ending = overview.sites.iter().filter_map(|site| ending(site, overview.at));
-    let told = overview.alerts.iter().filter_map(|alert| told(alert, &sites));
+    let told = overview.alerts.iter().filter_map(|alert| told(alert, &sites, overview.owner_of(alert)));
     let mut all = BTreeMap::new();
     let elsewhere = overview.elsewhere.iter().filter_map(|url| ending_elsewhere(url, overview.at));
     for condition in ending.chain(elsewhere).chain(told) {
@@ -103,6 +105,7 @@ fn ending(site: &SiteState, now: i64) -> Option<Condition> {
         kind: EventKind::Expiring,
         subject: site.label.clone(),
         site: Some(site.name.to_string()),
+        organisation: None,
         step: Some(step),
         not_after: Some(not_after),
         was_due: None,
@@ -126,6 +129,7 @@ fn ending_elsewhere(url: &Foreign, now: i64) -> Option<Condition> {
         kind: EventKind::Expiring,
         subject: url.address(),
         site: None,
+        organisation: url.organisation.clone(),
         step: Some(step),
         not_after: Some(not_after),
         was_due: None,
@@ -135,7 +139,7 @@ fn ending_elsewhere(url: &Foreign, now: i64) -> Option<Condition> {
     })
 }
 
-fn told(alert: &Alert, sites: &BTreeMap<&str, &SiteState>) -> Option<Condition> {
+fn told(alert: &Alert, sites: &BTreeMap<&str, &SiteState>, owner: Option<&str>) -> Option<Condition> {
     let site = alert.site.as_deref().and_then(|name| sites.get(name).copied());
     let managed = site.is_some_and(|site| site.source == Provision::Managed);
     let kind = match alert.code {
@@ -175,6 +179,7 @@ fn told(alert: &Alert, sites: &BTreeMap<&str, &SiteState>) -> Option<Condition> 
         kind,
         subject: site.map_or_else(|| alert.subject.clone(), |site| site.label.clone()),
         site: alert.site.as_deref().map(str::to_owned),
+        organisation: owner.map(str::to_owned),
         step: None,
         not_after: site.and_then(|site| site.not_after).filter(|_| ended),
         was_due: site.and_then(|site| site.renewal).filter(|_| kind == EventKind::RenewalLate),

@@ -59,6 +59,8 @@ pub(super) struct Event {
     pub(super) subject: String,
     /// The name of the site it concerns.
     pub(super) site: Option<String>,
+    /// The organisation whose it is, of what is no site's.
+    pub(super) organisation: Option<String>,
     /// Whether what was told before is no more.
     pub(super) is_over: bool,
     /// Of what ends soon: within how many days.
@@ -76,8 +78,9 @@ pub(super) struct Event {
 impl Event {
     /// A condition has begun, or has come nearer.
     pub(super) fn began(condition: &Condition) -> Self {
-        let Condition { kind, subject, site, step, not_after, was_due, detail, path, .. } = condition.clone();
-        Self { kind, subject, site, is_over: false, step, not_after, was_due, detail, path }
+        let Condition { kind, subject, site, organisation, step, not_after, was_due, detail, path, .. } =
+            condition.clone();
+        Self { kind, subject, site, organisation, is_over: false, step, not_after, was_due, detail, path }
     }
 }
 

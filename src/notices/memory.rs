@@ -29,6 +29,8 @@ struct Said {
     kind: EventKind,
     subject: String,
     site: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    organisation: Option<String>,
     step: Option<i64>,
     bound: Option<String>,
     path: String,
@@ -118,6 +120,7 @@ impl Memory {
                     kind,
                     subject: serving.label.clone(),
                     site: Some(site.clone()),
+                    organisation: None,
                     is_over: false,
                     step: None,
                     not_after: serving.not_after,
@@ -162,6 +165,7 @@ impl Memory {
                     kind: said.kind,
                     subject: said.subject.clone(),
                     site: said.site.clone(),
+                    organisation: said.organisation.clone(),
                     is_over: true,
                     step: None,
                     not_after: None,
@@ -197,8 +201,8 @@ impl Memory {
                 self.certificates.insert(site.clone(), fingerprint.clone());
             }
         } else if let Some(condition) = conditions.get(id).filter(|_| was_told) {
-            let Condition { kind, subject, site, step, bound, path, .. } = condition.clone();
-            self.said.insert(id.to_owned(), Said { kind, subject, site, step, bound, path });
+            let Condition { kind, subject, site, organisation, step, bound, path, .. } = condition.clone();
+            self.said.insert(id.to_owned(), Said { kind, subject, site, organisation, step, bound, path });
         }
     }
 }

@@ -197,7 +197,8 @@ fn concerns(contact: &Contact, event: &Event, owners: &Owners) -> bool {
             (Scope::Everything, _) => true,
             (Scope::Site(wanted), Some(site)) => wanted == site,
             (Scope::Organisation(wanted), Some(site)) => owners.of_site.get(site) == Some(wanted),
-            (Scope::Site(_) | Scope::Organisation(_), None) => false,
+            (Scope::Organisation(wanted), None) => event.organisation.as_ref() == Some(wanted),
+            (Scope::Site(_), None) => false,
         }
 }
 

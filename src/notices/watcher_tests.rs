@@ -355,6 +355,7 @@ fn whom_an_organisation_names_is_told_of_its_sites_alone_and_nobody_twice() {
             kind,
             subject: site.to_owned(),
             site: Some(site.to_owned()),
+            organisation: None,
             step: None,
             not_after: None,
             was_due: None,

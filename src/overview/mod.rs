@@ -9,6 +9,7 @@ mod band;
 mod handed_in;
 mod kept;
 mod lookout;
+mod owner;
 mod reason;
 mod said;
 mod site;

@@ -175,6 +175,9 @@ impl Report {
         }
         for url in &known.overview.elsewhere {
             all.count(url.unwatched.is_some());
+            if let Some(owner) = &url.organisation {
+                shares.entry(owner.clone()).or_default().count(url.unwatched.is_some());
+            }
             lines.extend(elsewhere(url, term.days, now));
         }
         lines.sort();
@@ -260,7 +263,7 @@ fn elsewhere(url: &Foreign, days: (i64, i64), now: i64) -> Option<Line> {
         state: why,
         is_late: false,
         detail: seen.detail.clone().filter(|_| why == LineState::Missing),
-        organisation: None,
+        organisation: url.organisation.clone(),
     })
 }
 

@@ -134,7 +134,7 @@ fn a_name_that_leads_inside_ones_own_network_is_not_gone_to() {
 }
 
 /// A server where `localhost` leads.
-fn here(issued: &Issued) -> Server {
+pub(crate) fn here(issued: &Issued) -> Server {
     Server::on(SocketAddr::from(([127, 0, 0, 1], 0)), issued)
 }
 

@@ -82,6 +82,7 @@ mod orders;
 mod orders_seen;
 mod organisations;
 mod own_listeners;
+mod owned_urls;
 mod panel;
 mod panel_readers;
 mod panel_refusals;

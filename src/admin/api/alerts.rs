@@ -22,14 +22,16 @@ struct Entry {
     severity: &'static str,
     subject: String,
     site: Option<String>,
+    organisation: Option<String>,
     text: String,
     since: Option<String>,
     mend: &'static str,
 }
 
-impl From<&Alert> for Entry {
-    fn from(alert: &Alert) -> Self {
+impl Entry {
+    fn of(alert: &Alert, overview: &Overview) -> Self {
         Self {
+            organisation: overview.owner_of(alert).map(str::to_owned),
             code: alert.code.as_str(),
             severity: alert.severity().word(),
             mend: alert.mend.word(),
@@ -53,15 +55,17 @@ fn list(call: &Call) -> Result<Answer, Problem> {
     let overview = call.sources.lookout.look();
     let wanted = visible(&overview, None).filter(|alert| severity.is_none_or(|severity| alert.severity() == severity));
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    Ok(json(&wanted.take(limit).map(Entry::from).collect::<Vec<_>>()))
+    Ok(json(&wanted.take(limit).map(|alert| Entry::of(alert, &overview)).collect::<Vec<_>>()))
 }
 
-/// All that are on, the gravest first; those of sites within a scope, if there is one.
+/// All that are on, the gravest first; those of sites and URLs within a scope, if there is one.
 pub(in crate::admin) fn visible<'a>(
     overview: &'a Overview,
     scope: Option<&'a Scope>,
 ) -> impl Iterator<Item = &'a Alert> {
-    let is_seen = |alert: &Alert, scope: &Scope| alert.site.as_deref().is_some_and(|site| scope.sees_site(site));
+    let is_seen = |alert: &Alert, scope: &Scope| {
+        alert.site.as_deref().is_some_and(|site| scope.sees_site(site)) || scope.sees_of(overview.owner_of(alert))
+    };
     overview.alerts.iter().filter(move |alert| scope.is_none_or(|scope| is_seen(alert, scope)))
 }
 

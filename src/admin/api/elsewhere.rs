@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::realm::Realm;
+use super::realm::{Item, Realm, Scope};
 use super::recorded::Note;
+use super::users::{check_organisations, no_organisation};
 use super::watched::because;
 use super::{Call, Operation, Resource, Takes, aside, now, timestamp, unwritten};
 use crate::admin::problem::{Answer, Kind, Problem, created, json};
@@ -13,21 +14,26 @@ use crate::words::refusal::{Expects, Refusal, Thing};
 /// `elsewhere`
 pub(super) static RESOURCE: Resource = Resource {
     operations: &[
-        Operation::get("elsewhere", |call| Box::pin(async move { Ok(list(&call)) })).about(Realm::Edge),
+        Operation::get("elsewhere", |call| Box::pin(async move { Ok(list(&call)) }))
+            .about(Realm::List(Item::OfOrganisation)),
         Operation::post("elsewhere", |call| Box::pin(aside(call, add)))
-            .about(Realm::Edge)
+            .about(Realm::Sent)
             .taking(Takes::Json)
             .even_frozen(),
-        Operation::get("elsewhere/{url}", |call| Box::pin(async move { one(&call) })).about(Realm::Hidden),
+        Operation::get("elsewhere/{url}", |call| Box::pin(async move { one(&call) })).about(Realm::Url),
         Operation::delete("elsewhere/{url}", |call| Box::pin(aside(call, remove)))
-            .about(Realm::Hidden)
+            .about(Realm::Url)
             .asking(&["reason"])
             .even_frozen(),
         Operation::post("elsewhere/{url}/watched", |call| Box::pin(aside(call, watch)))
-            .about(Realm::Hidden)
+            .about(Realm::Url)
             .taking(Takes::Json)
             .even_frozen(),
-        Operation::post("elsewhere/{url}/look", |call| Box::pin(look(call))).about(Realm::Hidden).even_frozen(),
+        Operation::post("elsewhere/{url}/organisation", |call| Box::pin(aside(call, give)))
+            .about(Realm::Url)
+            .taking(Takes::Json)
+            .even_frozen(),
+        Operation::post("elsewhere/{url}/look", |call| Box::pin(look(call))).about(Realm::Url).even_frozen(),
     ],
     description: include_str!("elsewhere.json"),
 };
@@ -37,6 +43,7 @@ pub(super) static RESOURCE: Resource = Resource {
 struct Entry {
     name: String,
     url: String,
+    organisation: Option<String>,
     state: &'static str,
     added: Remark,
     unwatched: Option<Remark>,
@@ -87,6 +94,7 @@ impl Entry {
         Self {
             name: url.name.clone(),
             url: url.address(),
+            organisation: url.organisation.clone(),
             state: url.state(now).word(),
             added: Remark::of(&url.added),
             unwatched: url.unwatched.as_ref().map(Remark::of),
@@ -98,6 +106,48 @@ impl Entry {
 fn list(call: &Call) -> Answer {
     let now = now();
     json(&call.sources.elsewhere.list().iter().map(|url| Entry::of(url, now)).collect::<Vec<_>>())
+}
+
+/// Whose a new URL is to be. Whoever has a role for some organisations watches for one of them: for the one, if there is one only.
+fn owner(call: &Call, wanted: Option<String>) -> Result<Option<String>, Problem> {
+    let Some(scope) = Scope::of(&call.caller, &call.sources) else {
+        return check_organisations(call, wanted.iter()).map(|()| wanted);
+    };
+    let operated = scope.operated();
+    let only = || operated.first().filter(|_| operated.len() == 1).cloned();
+    match wanted.clone().or_else(only) {
+        Some(owner) if operated.contains(&owner) => Ok(Some(owner)),
+        // One that is not theirs is told as one that there is not.
+        Some(owner) if !scope.organisations().contains(&owner) => Err(no_organisation(&owner)),
+        _ => {
+            let text = "organisation: expected one of yours of which you may change something; GET /api/v1/organisations lists yours";
+            Err(Problem::new(Kind::NotAllowed, text).because(Refusal::OthersOwn))
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Giving {
+    organisation: Option<String>,
+}
+
+/// Gives a URL to another organisation, or to the edge: that is for whoever has a role for the edge.
+fn give(call: &Call) -> Result<Answer, Problem> {
+    let (name, Giving { organisation }) = (name(call), call.json()?);
+    if call.caller.organisations().is_some() {
+        let text = "whose a URL is says somebody who has a role for the edge";
+        return Err(Problem::new(Kind::NotAllowed, text).because(Refusal::EdgeAlone));
+    }
+    check_organisations(call, organisation.iter())?;
+    let detail = organisation.as_ref().map_or("the edge's".to_owned(), |id| format!("organisations/{id}"));
+    let given = call.sources.elsewhere.give(&name, organisation).map_err(|why| told(&why))?;
+    Ok(Note::of(format!("elsewhere/{name}"), detail).on(json(&Entry::of(&given, now()))))
+}
+
+/// The organisation whose the URL of a path is.
+pub(super) fn owner_of(call: &Call) -> Option<String> {
+    call.sources.elsewhere.find(&name(call))?.organisation
 }
 
 /// The name of a path, however it is written.
@@ -116,10 +166,12 @@ fn one(call: &Call) -> Result<Answer, Problem> {
 struct Order {
     url: String,
     reason: Option<String>,
+    organisation: Option<String>,
 }
 
 fn add(call: &Call) -> Result<Answer, Problem> {
-    let Order { url, reason } = call.json()?;
+    let Order { url, reason, organisation } = call.json()?;
+    let organisation = owner(call, organisation)?;
     let url = ForeignUrl::parse(&url)
         .map_err(|wrong| Problem::malformed(format!("url: {wrong}")).because(Refusal::Field("url", Expects::Usual)))?;
     let routes = call.sources.routes.snapshot();
@@ -132,7 +184,7 @@ fn add(call: &Call) -> Result<Answer, Problem> {
     }
     let added = said(call, reason)?;
     let detail = added.reason.clone();
-    let made = call.sources.elsewhere.add(&url, added).map_err(|why| told(&why))?;
+    let made = call.sources.elsewhere.add(&url, added, organisation).map_err(|why| told(&why))?;
     Ok(Note::of(format!("elsewhere/{url}"), detail).on(created(&Entry::of(&made, now()))))
 }
 

@@ -11,14 +11,14 @@ use http_body_util::BodyExt;
 use serde_json::Value;
 
 use super::certificates::fingerprint_in;
+use super::elsewhere::owner_of;
 use super::route::Operation;
+pub(super) use super::scope::{Scope, touched};
 use super::{Call, Conditions, Content, Query, RESOURCES, TOTAL};
-use crate::admin::Sources;
 use crate::admin::problem::{Answer, Kind, Problem, json};
-use crate::admin::rights::{Caller, Right};
+use crate::admin::rights::Right;
 use crate::certs::{ABOUT_A_SITE, Verdict};
-use crate::live::{RouteTable, Site};
-use crate::name::HostPattern;
+use crate::live::RouteTable;
 use crate::words::refusal::Refusal;
 
 /// What an operation is about. Each says so: one that does not is for nobody but those who have a role for the edge.
@@ -42,6 +42,8 @@ pub(super) enum Realm {
     Organisation,
     /// The one-time link of `{id}`, by its sites.
     Link,
+    /// What others serve at `{url}`, by the organisation that owns it.
+    Url,
     /// Something that is there for the edge alone, though a path names it.
     Hidden,
     /// A list, of which each item is somebody's, as the words of `item` say.
@@ -61,7 +63,7 @@ pub(super) enum Realm {
 pub(super) enum Item {
     /// Its field `name` is a site.
     Site,
-    /// Its field `site` is one.
+    /// Its field `site` is one, or its field `organisation` says whose it is.
     OfSite,
     /// Its fields `sites` and `names`.
     Names,
@@ -69,6 +71,8 @@ pub(super) enum Item {
     Request,
     /// Its field `id` is an organisation.
     Organisation,
+    /// Its field `organisation` is one.
+    OfOrganisation,
 }
 
 impl Realm {
@@ -83,6 +87,7 @@ impl Realm {
             Self::Object => "object",
             Self::Organisation => "organisation",
             Self::Link => "link",
+            Self::Url => "url",
             Self::Hidden => "hidden",
             Self::List(_) => "list",
             Self::Sent => "sent",
@@ -91,92 +96,6 @@ impl Realm {
             Self::Part => "part",
         }
     }
-}
-
-/// How far somebody reaches whose role is for some organisations.
-#[derive(Clone)]
-pub(in crate::admin) struct Scope {
-    /// The organisations.
-    organisations: BTreeSet<String>,
-    /// The sites that may be looked at.
-    seen: BTreeSet<String>,
-    /// Those of which something may be changed.
-    changed: BTreeSet<String>,
-    routes: Arc<RouteTable>,
-}
-
-impl Scope {
-    /// `None`: the caller has a role for the edge.
-    pub(in crate::admin) fn of(caller: &Caller, sources: &Sources) -> Option<Self> {
-        let roles = caller.organisations()?;
-        let seen = sources.people.sites_of(roles.iter().map(|(id, _)| *id));
-        let changed = sources.people.sites_of(roles.iter().filter(|(_, operates)| *operates).map(|(id, _)| *id));
-        let organisations = roles.iter().map(|(id, _)| (*id).to_owned()).collect();
-        Some(Self { organisations, seen, changed, routes: sources.routes.snapshot() })
-    }
-
-    /// The organisations themselves.
-    pub(super) fn organisations(&self) -> &BTreeSet<String> {
-        &self.organisations
-    }
-
-    /// Whether a site may be looked at.
-    pub(in crate::admin) fn sees_site(&self, site: &str) -> bool {
-        self.seen.contains(site)
-    }
-
-    /// Whether something of a site may be changed.
-    pub(in crate::admin) fn changes_site(&self, site: &str) -> bool {
-        self.changed.contains(site)
-    }
-
-    /// Whether something that is for these sites and names may be looked at: one of them is theirs.
-    fn sees(&self, sites: &BTreeSet<String>) -> bool {
-        sites.iter().any(|site| self.seen.contains(site))
-    }
-
-    /// Whether it may be changed: all of them are theirs.
-    fn changes(&self, sites: &BTreeSet<String>) -> bool {
-        !sites.is_empty() && sites.iter().all(|site| self.changed.contains(site))
-    }
-
-    /// The sites that something is for which has these names: those it can serve.
-    pub(super) fn touched<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> BTreeSet<String> {
-        touched(&self.routes, names)
-    }
-
-    /// The sites that have this host.
-    fn having(&self, host: &str) -> BTreeSet<String> {
-        let host = HostPattern::parse(host).ok();
-        let has = |site: &&Arc<Site>| host.as_ref().is_some_and(|host| site.hosts.contains(host));
-        self.routes.sites().iter().filter(has).map(|site| site.name.to_string()).collect()
-    }
-
-    /// Refuses something new that is not for their sites alone.
-    pub(super) fn demand_new(&self, sites: &BTreeSet<String>) -> Result<(), Problem> {
-        if self.changes(sites) {
-            return Ok(());
-        }
-        let text = "this is not for sites of yours alone, of which you may change something; name such sites, or ask somebody who has a \
-                    role for the edge";
-        Err(Problem::new(Kind::NotAllowed, text).because(Refusal::OthersOwn))
-    }
-}
-
-/// The sites that something is for which has these names: those it can serve.
-pub(super) fn touched<'a>(routes: &RouteTable, names: impl IntoIterator<Item = &'a str>) -> BTreeSet<String> {
-    let names: Vec<HostPattern> = names.into_iter().filter_map(|name| HostPattern::parse(name).ok()).collect();
-    let serves = |host: &HostPattern| {
-        names.iter().any(|name| match host {
-            HostPattern::Exact(exact) => name.covers(exact.as_str()),
-            // The names below a wildcard are those of the site, each by itself too.
-            HostPattern::Wildcard(_) => {
-                name == host || matches!(name, HostPattern::Exact(exact) if host.covers(exact.as_str()))
-            }
-        })
-    };
-    let sites = routes.sites().iter();
-    sites.filter(|site| site.hosts.iter().any(serves)).map(|site| site.name.to_string()).collect()
 }
 
 /// Refuses what is not the caller's, before anything is done.
@@ -192,6 +111,11 @@ pub(super) async fn guard(operation: &Operation, call: &Call) -> Result<(), Prob
             let is_theirs = scope.organisations.contains(call.parameter("id"));
             return if is_theirs { Ok(()) } else { Err(not_there()) };
         }
+        Some(Realm::Url) => {
+            let owner = owner_of(call).filter(|owner| scope.sees_of(Some(owner))).ok_or_else(not_there)?;
+            let may = operation.right == Right::Read || scope.operated().contains(&owner);
+            return if may { Ok(()) } else { Err(others()) };
+        }
         Some(Realm::Site(parameter)) => BTreeSet::from([call.parameter(parameter).to_owned()]),
         Some(Realm::Levers) => BTreeSet::from([call.parameter("site").to_owned()]),
         Some(Realm::Host) => scope.having(call.parameter("host")),
@@ -206,8 +130,12 @@ pub(super) async fn guard(operation: &Operation, call: &Call) -> Result<(), Prob
     if operation.right == Right::Read || scope.changes(&sites) {
         return Ok(());
     }
+    Err(others())
+}
+
+fn others() -> Problem {
     let text = "this is of others' sites too, or your role there is to look: it is changed by somebody who has a role for the edge";
-    Err(Problem::new(Kind::NotAllowed, text).because(Refusal::OthersOwn))
+    Problem::new(Kind::NotAllowed, text).because(Refusal::OthersOwn)
 }
 
 /// Asks a list without its parts: what is theirs is a part of its own.
@@ -268,7 +196,8 @@ fn is_theirs(found: &Value, item: Item, scope: &Scope) -> bool {
     let text = |name: &str| found[name].as_str().unwrap_or_default();
     match item {
         Item::Site => scope.sees_site(text("name")),
-        Item::OfSite => scope.sees_site(text("site")),
+        Item::OfSite => scope.sees_site(text("site")) || scope.sees_of(found["organisation"].as_str()),
+        Item::OfOrganisation => scope.sees_of(found["organisation"].as_str()),
         Item::Names => scope.sees(&sites_in(found, scope)),
         Item::Request => scope.sees(&sites_in(&found["request"], scope)),
         Item::Organisation => scope.organisations.contains(text("id")),

@@ -2,21 +2,20 @@
 
 use serde::Serialize;
 
-use super::realm::{Item, Realm, Scope};
+use super::realm::{Realm, Scope};
 use super::{Call, Operation, Resource, aside, now, timestamp};
 use crate::admin::Sources;
 use crate::admin::problem::{Answer, Problem, json};
 use crate::admin::traffic::Span;
 use crate::certs::{End, IntakeHandle};
+use crate::elsewhere::Foreign;
 use crate::live::Provision;
 
 /// `traffic` and `timeline`
 pub(super) static RESOURCE: Resource = Resource {
     operations: &[
         Operation::get("traffic", |call| Box::pin(aside(call, |call| Ok(traffic(call))))).about(Realm::Edge),
-        Operation::get("timeline", |call| Box::pin(aside(call, timeline)))
-            .about(Realm::List(Item::OfSite))
-            .asking(&["days"]),
+        Operation::get("timeline", |call| Box::pin(aside(call, timeline))).about(Realm::Part).asking(&["days"]),
     ],
     description: include_str!("traffic.json"),
 };
@@ -68,7 +67,8 @@ impl From<Coming> for Entry {
 
 fn timeline(call: &Call) -> Result<Answer, Problem> {
     let days = call.query.number("days", MOST_DAYS)?.unwrap_or(USUAL_DAYS);
-    let coming = coming(&call.sources, None, now(), i64::try_from(days).unwrap_or(0));
+    let scope = Scope::of(&call.caller, &call.sources);
+    let coming = coming(&call.sources, scope.as_ref(), now(), i64::try_from(days).unwrap_or(0));
     Ok(json(&coming.into_iter().map(Entry::from).collect::<Vec<_>>()))
 }
 
@@ -111,7 +111,7 @@ impl ComingKind {
 }
 
 /// All ends and renewals from `now` on for so many days, and what is over already and still serves, in the order in which it comes;
-/// within a scope, what is about sites of it.
+/// within a scope, what is about sites and URLs of it.
 pub(in crate::admin) fn coming(sources: &Sources, scope: Option<&Scope>, now: i64, days: i64) -> Vec<Coming> {
     let until = now + days * DAY;
     let (index, routes) = (sources.certificates.snapshot(), sources.routes.snapshot());
@@ -132,10 +132,11 @@ pub(in crate::admin) fn coming(sources: &Sources, scope: Option<&Scope>, now: i6
         for object in ledger.objects.iter() {
             End::of(object, &index, &routes).into_iter().for_each(|end| add(end.at, ComingKind::Object, &object.id));
         }
-        for url in overview.elsewhere.iter().filter(|url| url.unwatched.is_none()) {
-            let end = url.seen.as_ref().and_then(|seen| seen.not_after);
-            end.into_iter().for_each(|at| add(at, ComingKind::Elsewhere, &url.address()));
-        }
+    }
+    let is_seen = |url: &&Foreign| scope.is_none_or(|scope| scope.sees_of(url.organisation.as_deref()));
+    for url in overview.elsewhere.iter().filter(|url| url.unwatched.is_none()).filter(is_seen) {
+        let end = url.seen.as_ref().and_then(|seen| seen.not_after);
+        end.into_iter().for_each(|at| add(at, ComingKind::Elsewhere, &url.address()));
     }
     coming.sort();
     coming

@@ -147,11 +147,13 @@ fn grants(call: &Call, role: Option<UserRole>, organisations: BTreeMap<String, U
 pub(super) fn check_organisations<'a>(call: &Call, mut ids: impl Iterator<Item = &'a String>) -> Result<(), Problem> {
     match ids.find(|id| call.sources.people.organisation(id).is_none()) {
         None => Ok(()),
-        Some(id) => Err(Problem::malformed(format!(
-            "organisations: expected ids as GET /api/v1/organisations lists them, found {id:?}"
-        ))
-        .because(Refusal::Field("organisations", Expects::Usual))),
+        Some(id) => Err(no_organisation(id)),
     }
+}
+
+pub(super) fn no_organisation(id: &str) -> Problem {
+    let text = format!("organisations: expected ids as GET /api/v1/organisations lists them, found {id:?}");
+    Problem::malformed(text).because(Refusal::Field("organisations", Expects::Usual))
 }
 
 async fn change(call: Call) -> Result<Answer, Problem> {

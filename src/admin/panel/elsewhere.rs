@@ -1,5 +1,7 @@
 //! *URLs elsewhere*: what others serve and somebody here wants to hear of.
 
+use std::collections::BTreeMap;
+
 use askama::Template;
 use http::Method;
 use serde::Deserialize;
@@ -8,17 +10,17 @@ use serde_json::json;
 use super::done::Done;
 use super::frame::Frame;
 use super::moment::minute;
-use super::page::{FORM_TOKEN, Page, Visit, document, path, query, shown_as};
+use super::page::{FORM_TOKEN, Page, Reach, Visit, document, path, query, shown_as};
 use crate::admin::api::Content;
 use crate::admin::problem::{Answer, Kind, Problem};
-use crate::admin::rights::Right;
 use crate::overview::Said;
+use crate::words::office::UsersWords;
 use crate::words::report::ReportsWords;
 
 /// `elsewhere`
 pub(super) static PAGES: &[Page] = &[
     Page::get("elsewhere", |visit| Box::pin(page(visit, None))),
-    Page::post("elsewhere", &[FORM_TOKEN, "url", "reason"], |visit| Box::pin(add(visit))),
+    Page::post("elsewhere", &[FORM_TOKEN, "url", "reason", "organisation"], |visit| Box::pin(add(visit))),
     Page::post("elsewhere/{url}/watched", &[FORM_TOKEN, "watched", "reason"], |visit| Box::pin(watch(visit))),
     Page::post("elsewhere/{url}/look", &[FORM_TOKEN], |visit| Box::pin(look(visit))),
     Page::post("elsewhere/{url}/remove", &[FORM_TOKEN, "watched", "reason"], |visit| Box::pin(remove(visit))),
@@ -29,11 +31,31 @@ pub(super) static PAGES: &[Page] = &[
 struct Urls {
     frame: Frame,
     words: &'static ReportsWords,
+    labels: &'static UsersWords,
     urls: Vec<Url>,
+    /// Those that a new one may be for.
+    organisations: Vec<Organisation>,
+    /// All of which something may be looked at, by id.
+    names: BTreeMap<String, String>,
     trouble: Option<Said>,
     may_change: bool,
+    reach: Reach,
     /// What was sent and refused.
     given: (String, String),
+}
+
+#[derive(Deserialize)]
+struct Organisation {
+    id: String,
+    name: String,
+}
+
+impl Urls {
+    /// Whose a URL is, as people call it.
+    fn owner<'t>(&'t self, url: &'t Url) -> &'t str {
+        let id = url.organisation.as_deref();
+        id.map_or(self.labels.edge, |id| self.names.get(id).map_or(id, String::as_str))
+    }
 }
 
 /// A URL as the API tells of it.
@@ -41,6 +63,7 @@ struct Urls {
 struct Url {
     name: String,
     url: String,
+    organisation: Option<String>,
     state: String,
     added: Remark,
     unwatched: Option<Remark>,
@@ -104,15 +127,20 @@ async fn page(visit: Visit, problem: Option<Problem>) -> Result<Answer, Problem>
     let urls: Vec<Url> = visit.ask("elsewhere", "").await?;
     let status = problem.as_ref().map_or(http::StatusCode::OK, |problem| problem.kind().status());
     let trouble = problem.map(|problem| problem.said(visit.language));
-    let may_change = visit.caller.may(Right::Operate);
+    let reach = visit.reach();
+    let mut organisations: Vec<Organisation> = visit.ask("organisations", "").await?;
+    let names = organisations.iter().map(|one| (one.id.clone(), one.name.clone())).collect();
+    organisations.retain(|one| reach.changes_of(Some(&one.id)));
+    let may_change = reach.changes_of(None) || !organisations.is_empty();
     let given = match &trouble {
         None => (String::new(), String::new()),
         Some(_) => {
             (visit.field("url").unwrap_or_default().to_owned(), visit.field("reason").unwrap_or_default().to_owned())
         }
     };
-    let frame = visit.frame(words.elsewhere_title);
-    shown_as(status, &Urls { frame, words, urls, trouble, may_change, given })
+    let (frame, labels) = (visit.frame(words.elsewhere_title), &visit.language.office().users);
+    let page = Urls { frame, words, labels, urls, organisations, names, trouble, may_change, reach, given };
+    shown_as(status, &page)
 }
 
 /// Shows the list again where what was sent is refused.
@@ -125,7 +153,9 @@ async fn ended(visit: Visit, done: Done, result: Result<Answer, Problem>) -> Res
 }
 
 async fn add(visit: Visit) -> Result<Answer, Problem> {
-    let order = document(&json!({ "url": visit.field("url")?, "reason": visit.field("reason")? }));
+    let organisation = Some(visit.field("organisation")?).filter(|id| !id.is_empty());
+    let (url, reason) = (visit.field("url")?, visit.field("reason")?);
+    let order = document(&json!({ "url": url, "reason": reason, "organisation": organisation }));
     let result = visit.order(Method::POST, "elsewhere", "", order).await;
     ended(visit, Done::UrlAdded, result).await
 }

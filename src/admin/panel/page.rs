@@ -167,6 +167,11 @@ impl Reach {
         self.operates && self.scope.as_ref().is_none_or(|scope| scope.changes_site(site))
     }
 
+    /// Whether something may be changed of what this organisation owns; `None`: of what is the edge's.
+    pub(in crate::admin) fn changes_of(&self, owner: Option<&str>) -> bool {
+        self.operates && self.scope.as_ref().is_none_or(|scope| scope.changes_of(owner))
+    }
+
     /// Whether it ends at the sites of some organisations.
     pub(in crate::admin) const fn is_narrow(&self) -> bool {
         self.scope.is_some()

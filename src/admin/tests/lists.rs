@@ -153,7 +153,7 @@ async fn what_needs_somebody_is_one_list_and_shown_on_every_page_with_the_way_to
     let mut plane = Plane::start().await;
     let shop = certificate("shop", &["shop.example", "*.shop.example"], LONG_AGO, LONG_AGO + 1);
     plane.certificates.publish(CertIndex::ranked([shop]));
-    let alert = |code: &str, severity: &str, site: &str, text: &str, since: Value| json!({ "code": code, "severity": severity, "subject": site, "site": site, "text": text, "since": since, "mend": "site" });
+    let alert = |code: &str, severity: &str, site: &str, text: &str, since: Value| json!({ "code": code, "severity": severity, "subject": site, "site": site, "organisation": null, "text": text, "since": since, "mend": "site" });
     let bare = "no certificate serves late.example, www.bare.example; bring one, or have it ordered";
     assert_eq!(
         plane.api("alerts").await,
