@@ -1,5 +1,6 @@
 //! What is to be carried over, and what cannot be.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -239,10 +240,10 @@ impl Plan {
 
     /// Reads names as a peer writes them; what is none is remarked on.
     pub(super) fn hosts<'a>(&mut self, place: &Place, names: impl IntoIterator<Item = &'a str>) -> Vec<HostPattern> {
-        let mut hosts = Vec::new();
+        let (mut hosts, mut known) = (Vec::new(), HashSet::new());
         for name in names {
             match HostPattern::parse(name) {
-                Ok(host) if !hosts.contains(&host) => hosts.push(host),
+                Ok(host) if known.insert(host.clone()) => hosts.push(host),
                 Ok(_) => {}
                 Err(error) => self.left_out(place, format!("{error}"), "name each host of the shop in its site file"),
             }

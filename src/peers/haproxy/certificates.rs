@@ -234,9 +234,8 @@ impl Reading<'_> {
             self.plan.add_certificate(&name, there, place);
         }
         for name in names {
-            if !shown.names.iter().any(|(known, _)| *known == name) {
-                shown.names.push((name, is_managed));
-            }
+            // What is there twice counts once, by where it comes first.
+            shown.names.push((name, is_managed));
         }
     }
 }

@@ -1,9 +1,12 @@
 //! `frontend` and `listen`: listeners, and which backend has which names and paths.
 
+use std::collections::{HashMap, HashSet};
+
 use super::Reading;
 use super::backend::{Backend, is_own, is_shared_out};
 use super::certificates::Shown;
 use super::choice::{Acls, Choice};
+use super::directory::{Directory, covering};
 use super::lines::{Line, Section};
 use super::rules::Rules;
 use crate::name::HostPattern;
@@ -128,6 +131,7 @@ impl Reading<'_> {
     /// Each name with its ways; names that go the same ways are one site.
     fn sites(&mut self, head: &Place, rules: &[Rule], shown: &Shown, mut does: Rules) {
         let mut hosts: Vec<(HostPattern, Place)> = Vec::new();
+        let mut known: HashSet<HostPattern> = HashSet::new();
         let mut asks_none = None;
         for rule in rules {
             for choice in rule.choices.iter().filter(|choice| !choice.is_plain) {
@@ -136,7 +140,7 @@ impl Reading<'_> {
                     continue;
                 };
                 for host in self.plan.hosts(&rule.place, named.iter().map(String::as_str)) {
-                    if !hosts.iter().any(|(known, _)| *known == host) {
+                    if known.insert(host.clone()) {
                         hosts.push((host, rule.place.clone()));
                     }
                 }
@@ -145,7 +149,7 @@ impl Reading<'_> {
         // Where a rule asks for no name, the certificates say which there are.
         if let Some(place) = asks_none {
             for (name, _) in &shown.names {
-                if !hosts.iter().any(|(known, _)| known == name) {
+                if known.insert(name.clone()) {
                     hosts.push((name.clone(), place.clone()));
                 }
             }
@@ -155,20 +159,23 @@ impl Reading<'_> {
             return self.plan.left_out(head, text, "name the hosts in a [[site]]");
         }
         let mut sites: Vec<Site> = Vec::new();
+        let directory = Directory::of(rules);
+        // Of several certificates the first that was named counts.
+        let mut managed: HashMap<&HostPattern, (usize, bool)> = HashMap::new();
+        for (place, (name, is_managed)) in shown.names.iter().enumerate() {
+            managed.entry(name).or_insert((place, *is_managed));
+        }
         for (host, place) in hosts {
-            let (root, routes) = self.ways(&host, rules);
+            let (root, routes) = self.ways(&directory.of_host(&host));
             let (upstreams, routes, keys) = self.put_together(&place, root, routes, &does.keys);
             if upstreams.is_empty() && routes.is_empty() {
                 let text = format!("{host} has no upstream that could be carried over, so it is no site");
                 self.plan.left_out(&place, text, "add a [[site]] with one");
                 continue;
             }
-            let covers = |name: &HostPattern| match &host {
-                HostPattern::Exact(exact) => name.covers(exact.as_str()),
-                HostPattern::Wildcard(_) => *name == host,
-            };
-            let managed = shown.names.iter().find(|(name, _)| covers(name)).is_some_and(|(_, managed)| *managed);
-            let provision = if managed { Provision::Managed } else { Provision::Uploaded };
+            let first = covering(&host).iter().filter_map(|name| managed.get(name)).min().copied();
+            let provision =
+                if first.is_some_and(|(_, is_managed)| is_managed) { Provision::Managed } else { Provision::Uploaded };
             let alike = |site: &&mut Site| {
                 (&site.upstreams, &site.routes, &site.keys, site.provision) == (&upstreams, &routes, &keys, provision)
             };
@@ -218,52 +225,36 @@ impl Reading<'_> {
     }
 
     /// The first rule that holds has a request: what an earlier one covers, a later one does not get.
-    fn ways(&mut self, host: &HostPattern, rules: &[Rule]) -> (Option<Backend>, Vec<(String, Backend)>) {
+    fn ways(&mut self, choices: &[(&Rule, &Choice)]) -> (Option<Backend>, Vec<(String, Backend)>) {
         let (mut root, mut routes) = (None, Vec::new());
         let mut covered: Vec<String> = Vec::new();
-        for rule in rules {
-            for choice in rule.choices.iter().filter(|choice| !choice.is_plain && names(choice, host)) {
-                let everything = vec!["/".to_owned()];
-                for path in choice.paths.as_ref().unwrap_or(&everything) {
-                    if covered.iter().any(|known| path.starts_with(known.as_str())) {
-                        continue;
+        for (rule, choice) in choices {
+            let everything = vec!["/".to_owned()];
+            for path in choice.paths.as_ref().unwrap_or(&everything) {
+                if covered.iter().any(|known| path.starts_with(known.as_str())) {
+                    continue;
+                }
+                covered.push(path.clone());
+                let found = self.backends.get(&rule.backend).filter(|backend| !backend.servers.is_empty());
+                let Some(backend) = found.cloned() else {
+                    let text = format!("the backend {:?} has no server that could be carried over", rule.backend);
+                    self.plan.left_out(&rule.place, text, "give the site an upstream");
+                    continue;
+                };
+                if path == "/" {
+                    root = Some(backend);
+                } else if is_route(path) {
+                    if !path.ends_with('/') {
+                        let text = format!("{path} is for itself and what is below it; HAProxy has it for {path}… too");
+                        self.plan.note(&rule.place, text, "");
                     }
-                    covered.push(path.clone());
-                    let found = self.backends.get(&rule.backend).filter(|backend| !backend.servers.is_empty());
-                    let Some(backend) = found.cloned() else {
-                        let text = format!("the backend {:?} has no server that could be carried over", rule.backend);
-                        self.plan.left_out(&rule.place, text, "give the site an upstream");
-                        continue;
-                    };
-                    if path == "/" {
-                        root = Some(backend);
-                    } else if is_route(path) {
-                        if !path.ends_with('/') {
-                            let text =
-                                format!("{path} is for itself and what is below it; HAProxy has it for {path}… too");
-                            self.plan.note(&rule.place, text, "");
-                        }
-                        routes.push((path.clone(), backend));
-                    } else {
-                        let text = format!("{path:?} cannot be the path of a route");
-                        self.plan.left_out(
-                            &rule.place,
-                            text,
-                            "write it as it is sent, in percent encoding, without '*'",
-                        );
-                    }
+                    routes.push((path.clone(), backend));
+                } else {
+                    let text = format!("{path:?} cannot be the path of a route");
+                    self.plan.left_out(&rule.place, text, "write it as it is sent, in percent encoding, without '*'");
                 }
             }
         }
         (root, routes)
     }
-}
-
-/// Whether a choice is for this name.
-fn names(choice: &Choice, host: &HostPattern) -> bool {
-    let Some(named) = &choice.hosts else { return true };
-    named.iter().filter_map(|name| HostPattern::parse(name).ok()).any(|name| match host {
-        HostPattern::Exact(exact) => name.covers(exact.as_str()),
-        HostPattern::Wildcard(_) => name == *host,
-    })
 }

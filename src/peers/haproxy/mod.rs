@@ -3,6 +3,7 @@
 mod backend;
 mod certificates;
 mod choice;
+mod directory;
 mod frontend;
 mod lines;
 mod map;
