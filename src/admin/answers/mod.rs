@@ -4,10 +4,12 @@
 
 mod contact;
 mod minimum;
+mod provided;
 mod report;
 mod version;
 
 pub(crate) use contact::{Contact, ContactWebhook};
 pub(crate) use minimum::{HostEffect, Minimum, MinimumEffect, Validated};
+pub(crate) use provided::Provided;
 pub(crate) use report::{Report, ReportDelivery, ReportHead, ReportLine};
 pub(crate) use version::Version;

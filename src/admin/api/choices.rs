@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::realm::Realm;
 use super::realm::Scope;
 use super::recorded::Note;
 use super::{Call, Operation, Resource, Takes, timestamp, unwritten};
 use crate::admin::Sources;
+use crate::admin::answers::Provided;
 use crate::admin::problem::{Answer, Kind, Problem, json};
 use crate::certs::{Choice, Choosing, IntakeHandle, NotChosen, SiteChoice};
 use crate::live::{Provision, Site};
@@ -28,28 +29,13 @@ pub(super) static RESOURCE: Resource = Resource {
 };
 
 /// Where a site's certificates come from, and who said so.
-#[derive(Serialize)]
-pub(super) struct Provided {
-    effective: &'static str,
-    configured: &'static str,
-    pinned: Vec<String>,
-    decided_by: Option<String>,
-    decided_at: Option<String>,
-}
-
-impl Provided {
-    pub(super) fn of(site: &Site, choice: Option<&Choice>) -> Self {
-        Self::new(site.provision, choice)
-    }
-
-    fn new(configured: Provision, choice: Option<&Choice>) -> Self {
-        Self {
-            effective: choice.map_or(configured, |choice| choice.certificate).word(),
-            configured: configured.word(),
-            pinned: choice.map(|choice| choice.pinned.clone()).unwrap_or_default(),
-            decided_by: choice.map(|choice| choice.by.clone()),
-            decided_at: choice.map(|choice| timestamp(choice.at)),
-        }
+pub(super) fn provided(configured: Provision, choice: Option<&Choice>) -> Provided {
+    Provided {
+        effective: choice.map_or(configured, |choice| choice.certificate).word().into(),
+        configured: configured.word().into(),
+        pinned: choice.map(|choice| choice.pinned.clone()).unwrap_or_default(),
+        decided_by: choice.map(|choice| choice.by.clone()),
+        decided_at: choice.map(|choice| timestamp(choice.at)),
     }
 }
 
@@ -128,7 +114,7 @@ async fn decide(call: &Call, choosing: Option<Choosing>) -> Result<Answer, Probl
     let site = call.parameter("site").to_owned();
     let chosen = intake(call)?.choose(site.clone(), choosing).await.map_err(|why| not_chosen(why, &site))?;
     let SiteChoice { configured, decided, .. } = chosen;
-    let provided = Provided::new(configured, decided.as_ref());
+    let provided = provided(configured, decided.as_ref());
     let done = Note::of(format!("sites/{site}"), format!("{} {}", provided.effective, provided.pinned.join(" ")));
     Ok(done.on(json(&provided)))
 }

@@ -6,7 +6,7 @@ use http::HeaderName;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::choices::{self, Provided};
+use super::choices;
 use super::minimum;
 use super::orders::Managed;
 use super::realm::{Item, Realm};
@@ -16,7 +16,7 @@ use super::standing::{Standing, Wanted};
 use super::{Call, Operation, Resource, Takes, aside, now};
 use crate::acme::NotManaged;
 use crate::admin::Sources;
-use crate::admin::answers::Minimum;
+use crate::admin::answers::{Minimum, Provided};
 use crate::admin::problem::{Answer, Kind, Problem, created, json};
 use crate::certs::minimum_of;
 use crate::config::SiteRefusal;
@@ -117,7 +117,7 @@ fn entries(
         origin: origin(&site.name),
         standing: state.into(),
         minimum: minimum::told(site, &minimums),
-        certificate: Provided::of(site, choices.get(&*site.name)),
+        certificate: choices::provided(site.provision, choices.get(&*site.name)),
         managed: Managed::of(&sources.ordering, state, overview.at, with_history),
         hosts: site.hosts.iter().map(|pattern| host(site, pattern)).collect(),
         routes: site.routes().iter().map(|route| route_entry(&routes, &route.prefix, route.group)).collect(),

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::moment::{day, minute};
 use super::page::path;
-use crate::admin::answers::Minimum;
+use crate::admin::answers::{Minimum, Provided};
 use crate::overview::{Action, Band, ReasonCode, Said, Served, State};
 use crate::words::Language;
 use crate::words::panel::{PanelWords, StandingWords};
@@ -25,7 +25,7 @@ pub(super) struct SiteView {
     pub(super) last_error: Option<String>,
     pub(super) request: Option<String>,
     pub(super) minimum: Minimum,
-    pub(super) certificate: ProvidedView,
+    pub(super) certificate: Provided,
     pub(super) managed: Option<ManagedView>,
     pub(super) hosts: Vec<HostView>,
 }
@@ -34,15 +34,6 @@ pub(super) struct SiteView {
 pub(super) struct ReasonView {
     pub(super) code: String,
     pub(super) detail: String,
-}
-
-#[derive(Deserialize)]
-pub(super) struct ProvidedView {
-    pub(super) effective: String,
-    pub(super) configured: String,
-    pub(super) pinned: Vec<String>,
-    pub(super) decided_by: Option<String>,
-    pub(super) decided_at: Option<String>,
 }
 
 #[derive(Deserialize)]

@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::admin::answers::Minimum;
+use crate::admin::answers::{Minimum, Provided};
 use crate::cli::Running;
 use crate::cli::output::{some_of, table};
 use crate::outbound::{CallError, EdgeSocket, escaped};
@@ -35,15 +35,6 @@ enum From {
     SelfSigned,
     /// whatever the configuration says
     Configured,
-}
-
-#[derive(Deserialize)]
-struct Provided {
-    effective: String,
-    configured: String,
-    pinned: Vec<String>,
-    decided_by: Option<String>,
-    decided_at: Option<String>,
 }
 
 /// Decides where a site's certificates come from.
