@@ -22,6 +22,7 @@ use zeroize::{Zeroize, Zeroizing};
 use super::dialogue::{Dialogue, location};
 use super::failure::{Failure, Reason};
 use super::jws::{SigningKey, binding};
+use super::rollover::account_of;
 use super::terms::{ExternalAccount, Issuer};
 use super::wire::Wire;
 use crate::store::{Expected, Key, Store};
@@ -41,6 +42,8 @@ pub(super) struct Known {
     /// PKCS#8.
     pub(super) key: Zeroizing<Vec<u8>>,
     pub(super) contact: Vec<String>,
+    /// Another client wrote the two down, and nobody has seen yet whether they belong together.
+    pub(super) is_hearsay: bool,
 }
 
 impl Known {
@@ -77,8 +80,30 @@ impl Accounts {
     }
 
     async fn attended(&self, known: Known, issuer: &Issuer, contact: &[String], wire: &Wire) -> Result<Known, Failure> {
-        let known = self.settled(known, issuer, wire).await?;
+        let known = self.settled(self.proven(known, issuer, wire).await?, issuer, wire).await?;
         if known.contact == contact { Ok(known) } else { self.tell_contact(known, issuer, contact, wire).await }
+    }
+
+    /// The account that the key belongs to, whatever address another client wrote down with it: one that opens two at a time may keep
+    /// the key of one and the address of the other.
+    pub(super) async fn proven(&self, known: Known, issuer: &Issuer, wire: &Wire) -> Result<Known, Failure> {
+        if !known.is_hearsay {
+            return Ok(known);
+        }
+        let before = known.id.clone();
+        let found = account_of(&known.signing()?, &mut Dialogue::begin(wire, &issuer.directory).await?).await?;
+        let known = match found {
+            Some(id) => Known { id, is_hearsay: false, ..known },
+            None => self.make_known(known.key, issuer, &known.contact, wire).await?,
+        };
+        if known.id != before {
+            tracing::warn!(
+                issuer = %issuer.name, %before, account = %known.id,
+                "the account that was carried over does not have the key that came with it; the one that has it orders"
+            );
+        }
+        self.write(&known, issuer)?;
+        Ok(known)
     }
 
     /// Opens the account again at an authority that has lost it, with the key that it had.
@@ -125,7 +150,7 @@ impl Accounts {
             account["externalAccountBinding"] = bound.ok_or_else(super::dialogue::unsigned)?;
         }
         let answer = dialogue.say(&url, (&signing, None), &account).await?;
-        let known = Known { id: location(&answer)?, key, contact: contact.to_vec() };
+        let known = Known { id: location(&answer)?, key, contact: contact.to_vec(), is_hearsay: false };
         self.write(&known, issuer)?;
         Ok(known)
     }
@@ -167,7 +192,8 @@ impl Accounts {
         }
         let pkcs8 = Base64UrlUnpadded::decode_vec(&document.credentials.key_pkcs8).map_err(|_| damaged())?;
         let id = document.credentials.id.clone();
-        Ok(Some(Known { id, key: pkcs8.into(), contact: document.contact.clone() }))
+        let (contact, is_hearsay) = (document.contact.clone(), document.is_hearsay);
+        Ok(Some(Known { id, key: pkcs8.into(), contact, is_hearsay }))
     }
 
     /// What the account at an issuer is called there; `None`: there is none yet.
@@ -187,6 +213,7 @@ impl Accounts {
             },
             directory: issuer.directory.clone(),
             contact: known.contact.clone(),
+            is_hearsay: known.is_hearsay,
         };
         let mut text = Zeroizing::new(Vec::with_capacity(LARGEST));
         serde_json::to_writer_pretty(&mut *text, &document)
@@ -212,6 +239,8 @@ struct Document {
     credentials: Credentials,
     directory: String,
     contact: Vec<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    is_hearsay: bool,
 }
 
 #[derive(Serialize, Deserialize)]

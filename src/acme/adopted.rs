@@ -106,6 +106,8 @@ struct Known<'a> {
     credentials: Credentials<'a>,
     directory: &'a str,
     contact: &'a [String],
+    /// Until the authority has said which account has the key.
+    is_hearsay: bool,
 }
 
 /// As [`instant_acme::AccountCredentials`] is written, whose fields are not ours to set.
@@ -132,8 +134,8 @@ pub fn has_account(store: &Store, issuer: &str) -> Result<bool, StoreError> {
     Ok(false)
 }
 
-/// Keeps an account for the issuer of this name, in place of whatever is there. Without the address of the account the key alone is kept:
-/// the first order finds out which account is its (RFC 8555 §7.3.1).
+/// Keeps an account for the issuer of this name, in place of whatever is there. Without the address of the account the key alone is kept.
+/// The authority is asked before the first order which account has the key (RFC 8555 §7.3.1).
 ///
 /// # Errors
 /// [`StoreError`] when it cannot be written.
@@ -154,7 +156,7 @@ pub fn adopt(
     let encoded = Zeroizing::new(Base64UrlUnpadded::encode_string(&key.0));
     let credentials = Credentials { id: url, key_pkcs8: &encoded, directory };
     let mut text = Zeroizing::new(Vec::with_capacity(LARGEST));
-    if serde_json::to_writer_pretty(&mut *text, &Known { credentials, directory, contact }).is_ok() {
+    if serde_json::to_writer_pretty(&mut *text, &Known { credentials, directory, contact, is_hearsay: true }).is_ok() {
         store.put(&account, &text, Expected::Anything)?;
         store.delete(&pending)?;
     }

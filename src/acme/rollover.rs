@@ -17,6 +17,7 @@ impl Accounts {
             let text = format!("there is no account at {:?} yet: one is opened with the first order", issuer.name);
             Failure::new(Reason::Account, text)
         })?;
+        let known = self.proven(known, issuer, wire).await?;
         let known = self.change(known, issuer, wire).await.map_err(|(_, failure)| failure)?;
         Ok(known.id)
     }
@@ -78,7 +79,7 @@ impl Accounts {
                 dialogue.say(&url, (&old, Some(&known.id)), &inner).await?;
             }
         }
-        let changed = Known { id, key, contact: known.contact.clone() };
+        let changed = Known { id, key, contact: known.contact.clone(), is_hearsay: false };
         self.write(&changed, issuer)?;
         self.store.delete(&next)?;
         tracing::info!(issuer = %issuer.name, account = %changed.id, "the account has a new key");
@@ -92,7 +93,7 @@ impl Accounts {
 }
 
 /// The account that has this key already (RFC 8555 §7.3.1).
-async fn account_of(key: &SigningKey, dialogue: &mut Dialogue<'_>) -> Result<Option<String>, Failure> {
+pub(super) async fn account_of(key: &SigningKey, dialogue: &mut Dialogue<'_>) -> Result<Option<String>, Failure> {
     let url = dialogue.directory.new_account.clone();
     match dialogue.say(&url, (key, None), &json!({ "onlyReturnExisting": true })).await {
         Ok(answer) => location(&answer).map(Some),

@@ -3,9 +3,12 @@
 use std::fs;
 use std::process::Command;
 
-use serde_json::Value;
+use base64ct::{Base64, Base64UrlUnpadded, Encoding};
+use rustix::process::Signal;
+use serde_json::{Value, json};
 
 use crate::support::command::{done, vitrine};
+use crate::support::managed::{managed_site, orders_in, renewed};
 use crate::support::pebble::Pebble;
 use crate::support::peer::{ECDSA, Peer, accepted, curl, fingerprint, import, untouched};
 use crate::support::{Edge, Origin, Setup, authority, drop_file, eventually};
@@ -98,13 +101,72 @@ own.example {{
     let edge = setup.start();
     assert_eq!((edge.https, edge.http), (https, Some(http)));
     assert_eq!(look(), before);
-    let account = account(&edge);
+    let key = account(&edge)["key_pkcs8"].clone();
     done(vitrine(&edge, "sites renew shop.example"));
     edge.logged("a certificate is issued");
     assert_ne!(fingerprint(https, "shop.example", ECDSA), before.0[0]);
     // Nobody opened another account.
-    assert_eq!(self::account(&edge), account);
+    assert_eq!(account(&edge)["key_pkcs8"], key);
     assert!(edge.log().iter().all(|line| line["message"] != "opened an account"));
+}
+
+#[test]
+fn an_account_that_caddy_wrote_down_with_the_key_of_another_is_found_by_the_key() {
+    let (shop, pebble) = (Origin::saying("shop"), Pebble::start());
+    let other = managed_site(&pebble, &shop, "other.example", "").start();
+    orders_in(&other, "other.example", "ISSUED");
+    let anothers = account(&other);
+    let setup = other.end(Signal::TERM);
+    fs::remove_file(setup.state().join("acme/pebble/account.json")).expect("an account");
+    let other = setup.start();
+    renewed(&other, "other.example");
+    let own = account(&other);
+    drop(other);
+    assert_ne!(own["id"], anothers["id"]);
+
+    let mut setup = Setup::new();
+    let folder = setup.folder.path().join("caddy");
+    let directory = pebble.directory();
+    let kept = directory.replacen("https://", "", 1).replace([':', '/'], "-");
+    let users = folder.join(format!("data/acme/{kept}/users/ops@shop.example"));
+    fs::create_dir_all(&users).expect("a folder");
+    drop_file(&folder.join("root.pem"), &authority().root_pem);
+    drop_file(&users.join("ops.json"), json!({ "status": "valid", "location": anothers["id"] }).to_string());
+    let der = Base64UrlUnpadded::decode_vec(own["key_pkcs8"].as_str().expect("a key")).expect("base64url");
+    let key = Base64::encode_string(&der);
+    drop_file(&users.join("ops.key"), format!("-----BEGIN PRIVATE KEY-----\n{key}\n-----END PRIVATE KEY-----\n"));
+    let (https, http) = pebble.looks_at();
+    let base = folder.display();
+    let main = folder.join("Caddyfile");
+    let text = format!(
+        "{{
+  email ops@shop.example
+  acme_ca {directory}
+  acme_ca_root {base}/root.pem
+  http_port {}
+  https_port {}
+  default_bind {}
+  storage file_system {base}/data
+}}
+shop.example {{
+  reverse_proxy {}
+}}
+",
+        http.port(),
+        https.port(),
+        https.ip(),
+        shop.address,
+    );
+    drop_file(&main, text);
+    let (code, told) = import(&mut setup, &["caddy", &main.display().to_string()]);
+    assert!(told.contains("accounts: 1"), "{code}: {told}");
+    let text = fs::read_to_string(setup.config()).expect("a configuration");
+    setup.written(&pebble.seen_alike(&text));
+    let edge = setup.start();
+    orders_in(&edge, "shop.example", "ISSUED");
+    let said = edge.logged("the account that was carried over does not have the key that came with it");
+    assert_eq!((&said["before"], &said["account"]), (&anothers["id"], &own["id"]));
+    assert_eq!((&account(&edge)["id"], &account(&edge)["key_pkcs8"]), (&own["id"], &own["key_pkcs8"]));
 }
 
 /// Which account orders.
@@ -113,5 +175,5 @@ fn account(edge: &Edge) -> Value {
     let files = folder.map(|entry| entry.expect("an entry").path().join("account.json"));
     let file = files.into_iter().find(|file| file.exists()).expect("an account");
     let account: Value = serde_json::from_slice(&fs::read(file).expect("a file")).expect("JSON");
-    account["credentials"]["id"].clone()
+    account["credentials"].clone()
 }
