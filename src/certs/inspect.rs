@@ -15,6 +15,7 @@ use super::parts::Parts;
 use super::password::Password;
 use super::terms::Terms;
 use crate::live::ServedCert;
+use crate::name::HostPattern;
 
 /// What some files hold together.
 pub struct Inspection {
@@ -36,6 +37,8 @@ pub struct InspectedFile {
     pub certificates: usize,
     /// Its private keys.
     pub keys: usize,
+    /// The names of its certificates for the end of a chain, whether or not they could be served.
+    pub names: Vec<HostPattern>,
 }
 
 /// An authority's certificate.
@@ -65,6 +68,7 @@ pub fn inspect(paths: &[PathBuf], password_file: Option<&Path>, terms: &Terms, n
             path: path.clone(),
             certificates: parts.certificates.len(),
             keys: parts.keys.len(),
+            names: names(&parts),
         });
         all.push((Arc::<Path>::from(path.as_path()), parts));
     }
@@ -81,6 +85,11 @@ pub fn inspect(paths: &[PathBuf], password_file: Option<&Path>, terms: &Terms, n
     flaws.extend(problems.into_iter().map(|(file, problem)| (file.to_path_buf(), of(problem))));
     flaws.sort_by(|(one, _), (other, _)| one.cmp(other));
     Inspection { files, certificates, flaws, authorities: authorities(&all, &pairs) }
+}
+
+fn names(parts: &Parts) -> Vec<HostPattern> {
+    let leaves = parts.certificates.iter().filter(|certificate| certificate.may_be_leaf());
+    leaves.filter_map(|leaf| leaf.names.as_ref().ok()).flatten().cloned().collect()
 }
 
 fn read(path: &Path, password_file: Option<&Path>, known: &Known) -> Result<Parts, Flaw> {

@@ -99,20 +99,44 @@ impl Files {
 
     /// The names of the certificates in files that belong together; nothing where they cannot be read.
     pub(super) fn names_in(&self, files: &[PathBuf], password_file: Option<&Path>) -> Vec<HostPattern> {
+        self.certificates_in(files, password_file).map_or_else(|_| Vec::new(), |names| names)
+    }
+
+    /// The same; where there is no certificate that could be served, what is wrong with the first file, if one is there.
+    pub(super) fn certificates_in(
+        &self,
+        files: &[PathBuf],
+        password_file: Option<&Path>,
+    ) -> Result<Vec<HostPattern>, Option<Unfit>> {
         if self.only.is_some() {
-            return Vec::new();
+            return Err(None);
         }
         let now = OffsetDateTime::now_utc().unix_timestamp();
+        let inspection = inspect(files, password_file, &Terms::default(), now);
         let mut names = Vec::new();
-        for served in inspect(files, password_file, &Terms::default(), now).certificates {
-            for name in &served.names {
-                if !names.contains(name) {
-                    names.push(name.clone());
-                }
+        for name in inspection.certificates.iter().flat_map(|served| &served.names) {
+            if !names.contains(name) {
+                names.push(name.clone());
             }
         }
-        names
+        if !names.is_empty() {
+            return Ok(names);
+        }
+        let Some((file, flaw)) = inspection.flaws.into_iter().next() else { return Err(None) };
+        let (reason, mend) = (flaw.reason.to_string(), flaw.mend.to_string());
+        let names = inspection.files.into_iter().flat_map(|file| file.names).collect();
+        Err(Some(Unfit { file, names, reason, mend }))
     }
+}
+
+/// A certificate that could not be served.
+pub(super) struct Unfit {
+    /// The file that is to be mended.
+    pub(super) file: PathBuf,
+    /// Whose certificate it would be.
+    pub(super) names: Vec<HostPattern>,
+    pub(super) reason: String,
+    pub(super) mend: String,
 }
 
 /// Whether a shell's pattern fits a whole name.

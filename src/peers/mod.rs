@@ -22,6 +22,7 @@ mod nginx;
 mod plan;
 mod redirect;
 mod settings;
+mod shown;
 mod upstream;
 
 pub use caddy::caddy;
@@ -35,6 +36,7 @@ pub use plan::{
     Account, AccountKey, Authority, Certificate, Place, Plan, Provision, Remark, Route, Setting, Site, Weight,
 };
 pub use redirect::Redirect;
+pub use shown::{Content, ShownFile};
 pub use upstream::Upstream;
 
 #[cfg(test)]

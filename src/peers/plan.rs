@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::keys::{Keys, agreed};
 use super::redirect::{Elsewhere, Redirect};
+use super::shown::ShownFile;
 use super::upstream::Upstream;
 use crate::live::OrderedKey;
 use crate::name::HostPattern;
@@ -25,6 +26,8 @@ pub struct Plan {
     pub authorities: Vec<Authority>,
     /// What belongs into the main file.
     pub settings: Vec<Setting>,
+    /// Files below `/.well-known/`.
+    pub shown: Vec<ShownFile>,
     /// Whom an authority writes to, as `mailto:`.
     pub contact: Vec<String>,
     /// Whether the peer has agreed to the terms of its authorities: it has an account there, or orders without being asked.

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use super::laying::Ground;
 use crate::acme::AdoptedKey;
 use crate::certs::{self, Terms};
-use crate::peers::{AccountKey, Certificate, Place, Plan, Remark, Weight};
+use crate::peers::{AccountKey, Certificate, Content, Place, Plan, Remark, ShownFile, Weight};
 
 /// A plan with what goes along.
 pub(super) struct Carried {
@@ -18,6 +18,8 @@ pub(super) struct Carried {
     /// In the order of the plan's certificates.
     pub(super) certificates: Vec<Copied>,
     pub(super) accounts: Vec<Adopted>,
+    /// In the order of the plan's shown files.
+    pub(super) shown: Vec<Vec<u8>>,
 }
 
 /// Files of a certificate, as they are to be called below the drop folder.
@@ -74,8 +76,19 @@ impl Carried {
                 }
             }
         });
+        let mut shown = Vec::new();
+        plan.shown.retain(|file| match read_shown(file) {
+            Ok(content) => {
+                shown.push(content);
+                true
+            }
+            Err(why) => {
+                remarks.push(left_out(&file.place, why, "put the file into well-known/<host>/ of the drop folder"));
+                false
+            }
+        });
         plan.remarks.extend(remarks);
-        Self { plan, certificates: copied, accounts }
+        Self { plan, certificates: copied, accounts, shown }
     }
 }
 
@@ -108,6 +121,13 @@ fn read_certificate(certificate: &Certificate) -> Result<Contents, Remark> {
         return Err(left_out(place, text, "vitrine inspect says what is wrong with it"));
     }
     Ok(files)
+}
+
+fn read_shown(file: &ShownFile) -> Result<Vec<u8>, String> {
+    match &file.content {
+        Content::Text(text) => Ok(text.clone().into_bytes()),
+        Content::File(path) => Ok(contents(path)?.to_vec()),
+    }
 }
 
 fn read_key(key: &AccountKey) -> Result<AdoptedKey, String> {

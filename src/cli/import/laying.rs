@@ -12,6 +12,7 @@ use super::carrying::{Adopted, Carried, left_out};
 use super::text::Texts;
 use crate::acme;
 use crate::config::Config;
+use crate::name::HostName;
 use crate::store::{StateKey, Store};
 
 /// The folder that is written to.
@@ -54,6 +55,11 @@ impl Ground {
         self.folder.join("vitrine.toml")
     }
 
+    /// Where the files lie that a host shows below `/.well-known/`.
+    pub(super) fn shown_at(&self, host: &HostName) -> PathBuf {
+        self.drop_directory.join("well-known").join(host.as_str())
+    }
+
     /// What the main file calls the authority with this directory.
     pub(super) fn issuer_at(&self, directory: &str) -> Option<String> {
         self.issuers.iter().find(|(known, _)| known == directory).map(|(_, name)| name.clone())
@@ -90,7 +96,7 @@ struct Sheet<'a> {
 
 /// Writes everything. On an error what was written before stays: the main file, which makes it count, comes last.
 pub(super) fn lay(carried: &mut Carried, texts: &Texts, ground: &Ground, force: bool) -> Result<(), String> {
-    let Carried { plan, certificates, accounts } = carried;
+    let Carried { plan, certificates, accounts, shown } = carried;
     let mut roots = Vec::new();
     for (file, from) in &texts.roots {
         let content = fs::read(from).map_err(|error| format!("{}: {error}", from.display()))?;
@@ -101,6 +107,10 @@ pub(super) fn lay(carried: &mut Carried, texts: &Texts, ground: &Ground, force: 
         let folder = ground.drop_directory.join(&copied.folder);
         let files = copied.files.iter();
         sheets.extend(files.map(|(name, content)| Sheet { path: folder.join(name), content, mode: PRIVATE }));
+    }
+    for (file, content) in plan.shown.iter().zip(&*shown) {
+        let path = |host: &HostName| ground.shown_at(host).join(&file.name);
+        sheets.extend(file.hosts.iter().map(|host| Sheet { path: path(host), content, mode: PUBLIC }));
     }
     sheets.extend(roots.iter().map(|(path, content)| Sheet { path: path.clone(), content, mode: PUBLIC }));
     for (file, text) in &texts.sites {

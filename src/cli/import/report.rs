@@ -33,6 +33,14 @@ pub(super) fn of(carried: &Carried, texts: &Texts, ground: &Ground, is_dry: bool
         let to = ground.drop_directory.join(&copied.folder);
         lines.push(format!("certificate {}: {}", from.join(" with "), to.display()));
     }
+    for file in &plan.shown {
+        let path = ground.shown_at(&file.hosts[0]).join(&file.name);
+        let more = match file.hosts.len() - 1 {
+            0 => String::new(),
+            more => format!(" and for {more} more hosts"),
+        };
+        lines.push(format!("well-known file /.well-known/{}: {}{more}", file.name, path.display()));
+    }
     for account in &carried.accounts {
         let to = ground.state_directory.join("acme").join(&account.issuer);
         lines.push(format!("account at {}: {}", account.directory, to.display()));

@@ -4,9 +4,11 @@ use std::path::{Path, PathBuf};
 
 use super::Reading;
 use super::lines::{self, Line, Section};
+use super::some_of;
 use crate::live::OrderedKey;
 use crate::name::HostPattern;
 use crate::peers::certbot::Lineage;
+use crate::peers::files::Unfit;
 use crate::peers::issuers::LETS_ENCRYPT;
 use crate::peers::plan::{Account, AccountKey, Place};
 
@@ -220,25 +222,45 @@ impl Reading<'_> {
             }
         }
         let there: Vec<PathBuf> = stored.files.iter().filter(|file| self.files.is_file(file)).cloned().collect();
-        let mut names = self.files.names_in(&there, None);
-        if names.is_empty() {
-            names = self.plan.hosts(place, stored.names.iter().map(String::as_str));
-            // What ACME has not issued yet is ordered here.
-            if names.is_empty() || !is_managed {
-                let listed: Vec<String> = stored.files.iter().map(|file| file.display().to_string()).collect();
-                let text = format!("no certificate with its key can be read from {}", listed.join(" and "));
-                self.plan.left_out(place, text, "put it into the drop folder; vitrine inspect says what a file holds");
+        let names = match self.files.certificates_in(&there, None) {
+            Ok(names) => {
+                if lineage.is_none() {
+                    let name = names.first().map(ToString::to_string).unwrap_or_default();
+                    self.plan.add_certificate(&name, there, place);
+                }
+                names
             }
-        } else if lineage.is_none() {
-            let name = names.first().map(ToString::to_string).unwrap_or_default();
-            self.plan.add_certificate(&name, there, place);
-        }
+            Err(unfit) => {
+                let names = self.plan.hosts(place, stored.names.iter().map(String::as_str));
+                // What ACME has not issued yet is ordered here.
+                if names.is_empty() || !is_managed {
+                    self.unfit(unfit, stored, place);
+                }
+                names
+            }
+        };
         for name in names {
             // What is there twice counts once, by where it comes first.
             shown.names.push((name, is_managed));
         }
     }
+
+    /// Tells of files that could not be served. HAProxy may run on with what they held when it was started.
+    fn unfit(&mut self, unfit: Option<Unfit>, stored: &Stored, place: &Place) {
+        let (text, mend) = match unfit {
+            Some(Unfit { file, names, reason, mend }) if !names.is_empty() => {
+                (format!("{} for {}: {reason}", file.display(), some_of(&names)), format!("{mend}; {ANEW}"))
+            }
+            _ => {
+                let listed: Vec<String> = stored.files.iter().map(|file| file.display().to_string()).collect();
+                let mend = "put it into the drop folder; vitrine inspect says what a file holds".to_owned();
+                (format!("no certificate with its key can be read from {}", listed.join(" and ")), mend)
+            }
+        };
+        self.plan.left_out(place, text, mend);
+    }
 }
 
+const ANEW: &str = "then import again, or put both into the drop folder";
 /// What HAProxy finds beside a certificate, and takes for none.
 const SIBLINGS: [&str; 4] = [".key", ".ocsp", ".issuer", ".sctl"];

@@ -130,11 +130,24 @@ impl Acl {
                 below(&patterns).map_or(Self::Other, Self::Hosts)
             }
             ("ssl_fc_sni_end", "") => below(&patterns).map_or(Self::Other, Self::Hosts),
+            // What begins like Apple Pay's file is that file, and the same by its older name.
+            ("path_beg", "") | ("path", "beg") if patterns == [APPLE_PAY] => {
+                Self::Paths(vec![APPLE_PAY.to_owned(), format!("{APPLE_PAY}.txt")])
+            }
             ("path_beg", "") | ("path", "beg") => Self::Paths(owned(&patterns)),
+            // What lies there are files: below one there is nothing that a route could have besides.
+            ("path", "" | "str") if patterns.iter().all(|path| path.starts_with(WELL_KNOWN)) => {
+                Self::Paths(owned(&patterns))
+            }
             _ => Self::Other,
         }
     }
 }
+
+/// Where files lie that others look for (RFC 8615).
+pub(super) const WELL_KNOWN: &str = "/.well-known/";
+/// Where Apple looks whether a domain is a merchant's.
+pub(super) const APPLE_PAY: &str = "/.well-known/apple-developer-merchantid-domain-association";
 
 #[cfg(test)]
 mod tests {
@@ -171,8 +184,20 @@ mod tests {
         assert_eq!(choices(&acls, "!{ ssl_fc }"), Some(vec![Choice { is_plain: true, ..Choice::default() }]));
         let inline = Choice { hosts: list(&["a.example"]), ..Choice::default() };
         assert_eq!(choices(&acls, "{ ssl_fc_sni -i a.example }"), Some(vec![inline]));
-        for other in ["bot", "!shop", "shop sub", "unknown", "{ path /x", "shop { path_reg ^/x }", "{ hdr(host) -f x }"]
-        {
+        let apple = |criterion: &str| choices(&acls, &format!("{{ {criterion} {APPLE_PAY} }}"));
+        let paths = |list: &[String]| Some(vec![Choice { paths: Some(list.to_vec()), ..Choice::default() }]);
+        assert_eq!(apple("path"), paths(&[APPLE_PAY.into()]));
+        assert_eq!(apple("path_beg"), paths(&[APPLE_PAY.into(), format!("{APPLE_PAY}.txt")]));
+        for other in [
+            "{ path /x }",
+            "bot",
+            "!shop",
+            "shop sub",
+            "unknown",
+            "{ path /x",
+            "shop { path_reg ^/x }",
+            "{ hdr(host) -f x }",
+        ] {
             assert_eq!(choices(&acls, other), None, "{other}");
         }
     }

@@ -1,14 +1,16 @@
 //! `frontend` and `listen`: listeners, and which backend has which names and paths.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::Reading;
 use super::backend::{Backend, is_own, is_shared_out};
 use super::certificates::Shown;
-use super::choice::{Acls, Choice};
+use super::challenges::{CHALLENGES, Challenges, is_challenge};
+use super::choice::{Acls, Choice, WELL_KNOWN};
 use super::directory::{Directory, covering};
 use super::lines::{Line, Section};
 use super::rules::Rules;
+use super::some_of;
 use crate::name::HostPattern;
 use crate::peers::keys::Keys;
 use crate::peers::plan::{Place, Provision, Route, Site};
@@ -17,10 +19,19 @@ use crate::peers::upstream::Upstream;
 use crate::peers::upstream::is_route;
 
 /// A `use_backend`, or what holds when none of them does.
+#[derive(Clone)]
 pub(super) struct Rule {
     pub(super) choices: Vec<Choice>,
     pub(super) backend: String,
     pub(super) place: Place,
+}
+
+impl Rule {
+    /// The same without what is for authorities alone; `None`: that is all of it.
+    fn beside_challenges(mut self) -> Option<Self> {
+        self.choices.retain(|choice| !is_challenge(choice));
+        (!self.choices.is_empty()).then_some(self)
+    }
 }
 
 impl Reading<'_> {
@@ -36,20 +47,24 @@ impl Reading<'_> {
             acls.add(line);
             does.add_acl(line);
         }
-        let mut rest = Vec::new();
+        let (mut rest, mut challenges) = (Vec::new(), self.challenges.clone());
         for line in &section.lines {
+            challenges.see(line, &acls);
             match line.word(0) {
                 "acl" => {}
                 "server" if section.kind() == "listen" => {}
                 _ if section.kind() == "listen" && is_shared_out(line) => {}
                 "bind" => is_tls |= self.bind(line, (&mut shown, &mut does.keys)),
                 "ssl-f-use" => self.use_certificate(line, &mut shown),
-                "use_backend" => rules.extend(self.rule(line, &acls)),
+                "use_backend" => rules.extend(self.rule(line, &acls).into_iter().filter_map(Rule::beside_challenges)),
                 "default_backend" => default = Some((line.word(1).to_owned(), line.place.clone())),
                 _ => rest.push(line),
             }
         }
-        let redirects = rest.iter().any(|line| is_own(line) && line.words.iter().any(|word| word == "scheme"));
+        let leads = |line: &&&Line| is_own(line) && line.words.iter().any(|word| word == "scheme");
+        let redirects = rest.iter().any(|line| leads(&line));
+        let is_conditional = |line: &&Line| line.words.iter().any(|word| matches!(word.as_str(), "if" | "unless"));
+        let leads_all = rest.iter().filter(leads).any(|line| !is_conditional(line));
         for line in rest {
             if !is_own(line) && !self.rule_line(line, &acls, &mut does) && !self.common(line) {
                 self.unknown(line);
@@ -60,13 +75,15 @@ impl Reading<'_> {
                 let text =
                     format!("{:?} serves over plain HTTP, where the edge only redirects to HTTPS", section.name());
                 self.plan.left_out(&section.head.place, text, "get certificates for its names, or keep HAProxy for it");
+            } else if !leads_all {
+                self.led_to_https(&rules);
             }
             return;
         }
         if let Some((backend, place)) = default {
             rules.push(Rule { choices: vec![Choice::default()], backend, place });
         }
-        self.sites(&section.head.place, &rules, &shown, does);
+        self.sites(&section.head.place, &rules, &shown, (does, challenges));
     }
 
     /// Takes a listener; gives whether it speaks TLS.
@@ -129,7 +146,7 @@ impl Reading<'_> {
     }
 
     /// Each name with its ways; names that go the same ways are one site.
-    fn sites(&mut self, head: &Place, rules: &[Rule], shown: &Shown, mut does: Rules) {
+    fn sites(&mut self, head: &Place, rules: &[Rule], shown: &Shown, (mut does, mut challenges): (Rules, Challenges)) {
         let mut hosts: Vec<(HostPattern, Place)> = Vec::new();
         let mut known: HashSet<HostPattern> = HashSet::new();
         let mut asks_none = None;
@@ -159,23 +176,30 @@ impl Reading<'_> {
             return self.plan.left_out(head, text, "name the hosts in a [[site]]");
         }
         let mut sites: Vec<Site> = Vec::new();
-        let directory = Directory::of(rules);
+        let (directory, challenge_rules) = (Directory::of(rules), challenges.rules().to_vec());
+        let challenge_directory = Directory::of(&challenge_rules);
         // Of several certificates the first that was named counts.
         let mut managed: HashMap<&HostPattern, (usize, bool)> = HashMap::new();
         for (place, (name, is_managed)) in shown.names.iter().enumerate() {
             managed.entry(name).or_insert((place, *is_managed));
         }
+        let mut bare: BTreeMap<Place, Vec<HostPattern>> = BTreeMap::new();
         for (host, place) in hosts {
-            let (root, routes) = self.ways(&directory.of_host(&host));
+            let first = covering(&host).iter().filter_map(|name| managed.get(name)).min().copied();
+            let provision =
+                if first.is_some_and(|(_, is_managed)| is_managed) { Provision::Managed } else { Provision::Uploaded };
+            let (root, mut routes) = self.ways(&directory.of_host(&host));
+            let asked = self.challenged(&mut challenges, &challenge_directory, (&host, provision));
+            routes.extend(asked.map(|backend| (CHALLENGES.to_owned(), backend)));
+            if first.is_none() && !shown.names.is_empty() {
+                bare.entry(place.clone()).or_default().push(host.clone());
+            }
             let (upstreams, routes, keys) = self.put_together(&place, root, routes, &does.keys);
             if upstreams.is_empty() && routes.is_empty() {
                 let text = format!("{host} has no upstream that could be carried over, so it is no site");
                 self.plan.left_out(&place, text, "add a [[site]] with one");
                 continue;
             }
-            let first = covering(&host).iter().filter_map(|name| managed.get(name)).min().copied();
-            let provision =
-                if first.is_some_and(|(_, is_managed)| is_managed) { Provision::Managed } else { Provision::Uploaded };
             let alike = |site: &&mut Site| {
                 (&site.upstreams, &site.routes, &site.keys, site.provision) == (&upstreams, &routes, &keys, provision)
             };
@@ -193,9 +217,23 @@ impl Reading<'_> {
                 }),
             }
         }
+        for (place, hosts) in bare {
+            let text =
+                format!("no certificate that was found covers {}: who asks for that is refused", some_of(&hosts));
+            self.plan.left_out(&place, text, "put one into the drop folder, or make a site \"managed\" of it");
+        }
+        self.tell_challenges(challenges);
         self.place_redirects(&mut sites, &mut does);
         for site in sites {
             self.plan.add_site(site);
+        }
+    }
+
+    /// Tells of what a section answers over plain HTTP that leads all else to HTTPS.
+    fn led_to_https(&mut self, rules: &[Rule]) {
+        for rule in rules {
+            let text = format!("what {:?} answers over plain HTTP is led to HTTPS first", rule.backend);
+            self.plan.note(&rule.place, text, "see that whoever asks for it follows");
         }
     }
 
@@ -231,7 +269,7 @@ impl Reading<'_> {
         for (rule, choice) in choices {
             let everything = vec!["/".to_owned()];
             for path in choice.paths.as_ref().unwrap_or(&everything) {
-                if covered.iter().any(|known| path.starts_with(known.as_str())) {
+                if covered.iter().any(|known| has(known, path)) {
                     continue;
                 }
                 covered.push(path.clone());
@@ -244,7 +282,8 @@ impl Reading<'_> {
                 if path == "/" {
                     root = Some(backend);
                 } else if is_route(path) {
-                    if !path.ends_with('/') {
+                    // What lies below /.well-known/ are files.
+                    if !path.ends_with('/') && !path.starts_with(WELL_KNOWN) {
                         let text = format!("{path} is for itself and what is below it; HAProxy has it for {path}… too");
                         self.plan.note(&rule.place, text, "");
                     }
@@ -256,5 +295,16 @@ impl Reading<'_> {
             }
         }
         (root, routes)
+    }
+}
+
+/// Whether what begins like `known` has `path` too. Below `/.well-known/` that is a file, and what lies below it.
+fn has(known: &str, path: &str) -> bool {
+    match path.strip_prefix(known) {
+        Some(rest) if known.starts_with(WELL_KNOWN) && !known.ends_with('/') => {
+            rest.is_empty() || rest.starts_with('/')
+        }
+        Some(_) => true,
+        None => false,
     }
 }

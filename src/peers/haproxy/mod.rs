@@ -2,6 +2,7 @@
 
 mod backend;
 mod certificates;
+mod challenges;
 mod choice;
 mod directory;
 mod frontend;
@@ -9,15 +10,19 @@ mod lines;
 mod map;
 mod rules;
 mod server;
+mod well_known;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use self::backend::Backend;
+use self::challenges::Challenges;
 use self::lines::{Line, Section};
+use self::well_known::Returned;
 use super::files::Files;
 use super::plan::Plan;
 use super::settings::{Settings, read_duration};
+use crate::name::HostPattern;
 
 /// Reads HAProxy's configuration, a file or a folder of them.
 ///
@@ -60,6 +65,10 @@ struct Reading<'a> {
     only_v1_3: bool,
     /// Servers by the names of their sections.
     backends: HashMap<String, Backend>,
+    /// Who answers authorities over plain HTTP.
+    challenges: Challenges,
+    /// What frontends answer by themselves.
+    returned: Vec<Returned>,
 }
 
 impl<'a> Reading<'a> {
@@ -74,6 +83,8 @@ impl<'a> Reading<'a> {
             stored: HashMap::new(),
             only_v1_3: false,
             backends: HashMap::new(),
+            challenges: Challenges::default(),
+            returned: Vec::new(),
         }
     }
 
@@ -103,9 +114,10 @@ impl<'a> Reading<'a> {
                 _ => {}
             }
         }
-        for section in sections.iter().filter(|section| matches!(section.kind(), "frontend" | "listen")) {
-            self.frontend(section);
-        }
+        let doors = || sections.iter().filter(|section| matches!(section.kind(), "frontend" | "listen"));
+        doors().for_each(|section| self.challenges.see_plain(section));
+        doors().for_each(|section| self.frontend(section));
+        self.place_returned();
     }
 
     fn global(&mut self, line: &Line) {
@@ -224,6 +236,17 @@ impl<'a> Reading<'a> {
     }
 }
 
+/// The first of many names, for a sentence.
+fn some_of(names: &[HostPattern]) -> String {
+    let first: Vec<String> = names.iter().take(SOME).map(ToString::to_string).collect();
+    let more = match names.len().saturating_sub(SOME) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    first.join(", ") + &more
+}
+
+const SOME: usize = 3;
 /// `timeout …` that are a key of `[limits]`.
 const TIMES: [(&str, &str); 5] = [
     ("connect", "upstream_connect_timeout"),

@@ -82,6 +82,7 @@ impl Reading<'_> {
             }
             ["http-request", "redirect", ..] => self.redirect_line(line, 2, acls, rules),
             ["redirect", ..] => self.redirect_line(line, 1, acls, rules),
+            ["http-request", "return", ..] => self.returned_line(line, acls),
             ["compression", what, kinds @ ..] => compressed(&mut rules.keys, what, kinds),
             _ => false,
         }

@@ -3,6 +3,7 @@
 mod any_text;
 mod caddy;
 mod haproxy;
+mod haproxy_well_known;
 mod key_types;
 mod nginx;
 

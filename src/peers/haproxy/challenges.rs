@@ -1,0 +1,125 @@
+//! Who answers what an authority asks below `/.well-known/acme-challenge/`: a backend with an ACME client in it, or HAProxy itself.
+//!
+//! The edge answers for the certificates that it orders. For others somebody goes on renewing them, who is asked as before: an authority
+//! that is led from plain HTTP to HTTPS follows.
+
+use std::collections::BTreeMap;
+
+use super::Reading;
+use super::backend::Backend;
+use super::choice::{Acls, Choice};
+use super::directory::Directory;
+use super::frontend::Rule;
+use super::lines::{Line, Section};
+use super::some_of;
+use crate::name::HostPattern;
+use crate::peers::plan::{Place, Provision};
+
+/// The lines that say so.
+#[derive(Clone, Default)]
+pub(super) struct Challenges {
+    rules: Vec<Rule>,
+    /// Whose names they are said of.
+    asked: BTreeMap<(Place, Answerer, bool), Vec<HostPattern>>,
+}
+
+/// Who answers.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Answerer {
+    Backend(String),
+    /// HAProxy itself, by `http-request return`.
+    Itself,
+}
+
+impl Challenges {
+    pub(super) fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    /// Takes what a section says that speaks no TLS: an authority asks over plain HTTP first.
+    pub(super) fn see_plain(&mut self, section: &Section) {
+        let is_tls = |line: &Line| line.word(0) == "bind" && line.words.iter().any(|word| word == "ssl");
+        if !section.lines.iter().any(is_tls) {
+            let mut acls = Acls::default();
+            section.lines.iter().filter(|line| line.word(0) == "acl").for_each(|line| acls.add(line));
+            section.lines.iter().for_each(|line| self.see(line, &acls));
+        }
+    }
+
+    /// Takes a line that may be one of these.
+    pub(super) fn see(&mut self, line: &Line, acls: &Acls) {
+        let at = line.words.iter().position(|word| word == "if");
+        let Some(choices) = at.and_then(|at| acls.choices(&line.words[at + 1..])) else { return };
+        let backend = match (line.word(0), line.word(1)) {
+            ("use_backend", backend) if at == Some(2) => backend.to_owned(),
+            ("http-request", "return") => String::new(),
+            _ => return,
+        };
+        // Over plain HTTP is where it is asked.
+        let choices = choices.into_iter().map(|choice| Choice { is_plain: false, ..choice });
+        let choices: Vec<Choice> = choices.filter(is_challenge).collect();
+        if !choices.is_empty() {
+            self.rules.push(Rule { choices, backend, place: line.place.clone() });
+        }
+    }
+}
+
+impl Reading<'_> {
+    /// The backend that is asked on behalf of a host's authority, if it is one that somebody goes on renewing a certificate for.
+    pub(super) fn challenged(
+        &mut self,
+        challenges: &mut Challenges,
+        directory: &Directory<'_>,
+        (host, provision): (&HostPattern, Provision),
+    ) -> Option<Backend> {
+        let (rule, _) = directory.of_host(host).into_iter().next()?;
+        let answerer = match &*rule.backend {
+            "" => Answerer::Itself,
+            backend => Answerer::Backend(backend.to_owned()),
+        };
+        let is_managed = provision == Provision::Managed;
+        challenges.asked.entry((rule.place.clone(), answerer, is_managed)).or_default().push(host.clone());
+        let found = self.backends.get(&rule.backend).filter(|backend| !backend.servers.is_empty() && !is_managed);
+        found.cloned()
+    }
+
+    /// Tells what has become of it.
+    pub(super) fn tell_challenges(&mut self, challenges: Challenges) {
+        for ((place, answerer, is_managed), hosts) in challenges.asked {
+            let names = some_of(&hosts);
+            match answerer {
+                Answerer::Backend(backend) if is_managed => {
+                    let text = format!(
+                        "the edge orders the certificates of {names} and answers their authority itself: {backend:?} is replaced"
+                    );
+                    self.plan.note(&place, text, "stop what renewed them there, such as certbot's timer");
+                }
+                Answerer::Backend(backend)
+                    if self.backends.get(&backend).is_some_and(|one| !one.servers.is_empty()) =>
+                {
+                    let text = format!(
+                        "{backend:?} is kept: it goes on answering the authority of {names}, whose certificates the edge does not order"
+                    );
+                    self.plan.note(&place, text, MANAGED);
+                }
+                Answerer::Itself if is_managed => {}
+                Answerer::Backend(_) | Answerer::Itself => {
+                    let text = format!(
+                        "nobody answers the authority of {names} any more, whose certificates the edge does not order either"
+                    );
+                    self.plan.left_out(&place, text, MANAGED);
+                }
+            }
+        }
+    }
+}
+
+/// Whether a choice is for this alone.
+pub(super) fn is_challenge(choice: &Choice) -> bool {
+    choice.paths.as_ref().is_some_and(|paths| !paths.is_empty() && paths.iter().all(|path| path.starts_with(PREFIX)))
+}
+
+const PREFIX: &str = "/.well-known/acme-challenge";
+/// The route of a backend that is kept.
+pub(super) const CHALLENGES: &str = "/.well-known/acme-challenge/";
+const MANAGED: &str = "make their sites \"managed\", and the edge orders and renews their certificates itself";
