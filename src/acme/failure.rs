@@ -7,6 +7,7 @@ use instant_acme::{Error, Identifier, Problem};
 use serde::{Deserialize, Serialize};
 
 use crate::store::StoreError;
+use crate::words::wait::Wait;
 
 /// Why an order came to nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,8 +23,8 @@ pub(super) struct Failure {
     pub(super) is_beforehand: bool,
     /// The names that are to blame, where it is known.
     pub(super) names: Vec<String>,
-    /// Nothing failed: the order is not made before `come_again`, to spare the authority.
-    pub(super) is_held: bool,
+    /// Nothing failed: the order is not made before `come_again`, to spare the authority; for this reason.
+    pub(super) held: Option<Box<Wait>>,
     /// The authority's word for it (RFC 8555 §6.7); `None`: it did not say no.
     pub(super) problem: Option<Box<str>>,
 }
@@ -131,7 +132,7 @@ impl Failure {
             is_forgetful: false,
             is_beforehand: false,
             names: Vec::new(),
-            is_held: false,
+            held: None,
             problem: None,
         }
     }
@@ -142,9 +143,15 @@ impl Failure {
     }
 
     /// An order that is not made until then, seconds since the Unix epoch.
-    pub(super) fn held(until: i64, why: impl Into<String>) -> Self {
+    pub(super) fn held(until: i64, why: Wait) -> Self {
         let until = SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(until).unwrap_or(0));
-        Self { come_again: Some(until), is_held: true, ..Self::new(Reason::RateLimited, why) }
+        let text = why.to_string();
+        Self { come_again: Some(until), held: Some(Box::new(why)), ..Self::new(Reason::RateLimited, text) }
+    }
+
+    /// Whether nothing failed, and the order is not made yet.
+    pub(super) const fn is_held(&self) -> bool {
+        self.held.is_some()
     }
 
     /// The same of a name, if it is the name's and not the issuer's.

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::failure::{Failure, Reason};
+use crate::words::wait::Wait;
 
 /// How each issuer is doing that does not do well.
 #[derive(Clone, Debug, Default)]
@@ -18,7 +19,8 @@ struct Trouble {
     failures: u32,
     since: i64,
     told: Option<i64>,
-    text: String,
+    /// What the last of them failed for.
+    why: Option<(Reason, String)>,
 }
 
 /// Whether an issuer may be asked.
@@ -28,7 +30,7 @@ pub(super) enum Fitness {
     /// By one order at a time: it may be there again.
     Doubtful,
     /// Not before this moment, for this reason.
-    Away(i64, String),
+    Away(i64, Wait),
 }
 
 impl Health {
@@ -36,7 +38,13 @@ impl Health {
         let Some(trouble) = self.0.get(issuer).filter(|trouble| trouble.failures > 0) else { return Fitness::Well };
         let pause = SHORTEST_PAUSE.saturating_mul(1 << trouble.failures.saturating_sub(1).min(10)).min(LONGEST_PAUSE);
         let until = (trouble.since.min(now) + pause).max(trouble.told.unwrap_or(i64::MIN));
-        if until > now { Fitness::Away(until, trouble.text.clone()) } else { Fitness::Doubtful }
+        match &trouble.why {
+            Some((reason, text)) if until > now => {
+                let (issuer, reason, text) = (issuer.to_owned(), reason.label().to_owned(), text.clone());
+                Fitness::Away(until, Wait::IssuerAway { issuer, reason, text })
+            }
+            _ => Fitness::Doubtful,
+        }
     }
 
     /// Whether it may have one more order.
@@ -63,7 +71,7 @@ impl Health {
         trouble.failures = trouble.failures.saturating_add(1);
         trouble.since = now;
         trouble.told = failure.told().map(|told| told.min(now + LONGEST_TOLD));
-        trouble.text = format!("{issuer} fails everybody: {}", failure.text);
+        trouble.why = Some((failure.reason, failure.text.clone()));
         if trouble.failures == 1 {
             let text = &failure.text;
             tracing::error!(%issuer, %text, "the issuer fails one site after the other, and is asked by one at a time");
@@ -94,6 +102,10 @@ mod tests {
         health.failed("le", site, &Failure::new(reason, "gone"), now);
     }
 
+    fn away(until: i64, reason: &str, text: &str) -> Fitness {
+        Fitness::Away(until, Wait::IssuerAway { issuer: "le".into(), reason: reason.into(), text: text.into() })
+    }
+
     #[test]
     fn an_issuer_is_away_when_three_sites_say_so_and_asked_again_soon() {
         let mut health = Health::default();
@@ -102,15 +114,15 @@ mod tests {
             assert_eq!(health.of("le", 1000), Fitness::Well);
         }
         failed(&mut health, "c", Reason::Unreachable, 1000);
-        assert_eq!(health.of("le", 1059), Fitness::Away(1060, "le fails everybody: gone".into()));
+        assert_eq!(health.of("le", 1059), away(1060, "unreachable", "gone"));
         assert_eq!((health.of("le", 1060), health.of("other", 1000)), (Fitness::Doubtful, Fitness::Well));
         for _ in 0..40 {
             failed(&mut health, "a", Reason::Unreachable, 2000);
         }
-        assert_eq!(health.of("le", 2899), Fitness::Away(2900, "le fails everybody: gone".into()));
+        assert_eq!(health.of("le", 2899), away(2900, "unreachable", "gone"));
         assert_eq!(health.of("le", 2900), Fitness::Doubtful);
         // The clock was put back.
-        assert_eq!(health.of("le", 100), Fitness::Away(1000, "le fails everybody: gone".into()));
+        assert_eq!(health.of("le", 100), away(1000, "unreachable", "gone"));
         assert!(health.answered("le") && !health.answered("le"));
         assert_eq!(health.of("le", 2000), Fitness::Well);
     }
@@ -123,10 +135,11 @@ mod tests {
             failed(&mut health, "a", Reason::RateLimited, 1000);
         }
         assert_eq!(health.of("le", 1000), Fitness::Well);
-        let failure = Failure { ..Failure::held(1000 + 500, "no more") };
+        let told = Failure::held(1000 + 500, Wait::NoIssuer).come_again;
+        let failure = Failure { come_again: told, ..Failure::new(Reason::RateLimited, "no more") };
         for site in ["b", "c"] {
             health.failed("le", site, &failure, 1000);
         }
-        assert_eq!(health.of("le", 1000), Fitness::Away(1500, "le fails everybody: no more".into()));
+        assert_eq!(health.of("le", 1000), away(1500, "rate-limited", "no more"));
     }
 }

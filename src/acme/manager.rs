@@ -304,7 +304,7 @@ impl Manager {
                 }
                 standing.succeed(Success { issuer: &issuer, challenge, profile, names, left_out }, now);
             }
-            Err(failure) if failure.is_held => {
+            Err(failure) if failure.is_held() => {
                 tracing::info!(%site, key, %issuer, "no order is made yet: {}", failure.text);
                 standing.hold(&issuer, &failure, now);
             }

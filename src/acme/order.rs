@@ -92,7 +92,7 @@ impl Orders {
             let text = format!("the order did not come to an end within {} minutes", patience.as_secs() / 60);
             Err(Failure::new(Reason::Unreachable, text))
         });
-        done.map_err(|failure| match failure.is_held {
+        done.map_err(|failure| match failure.is_held() {
             true => failure,
             false => Failure { come_again: wire.take_come_again(), ..failure.with_mend(&issuer.name) },
         })

@@ -17,6 +17,7 @@ use super::terms::{AcmeTerms, Issuer, ManagedSite};
 use crate::config;
 use crate::live::OrderedKey;
 use crate::name::HostPattern;
+use crate::words::wait::Wait;
 
 /// When what is to be ordered will be.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -48,8 +49,8 @@ pub struct PlannedOrder {
     pub renewal: Option<i64>,
     /// When that certificate ends.
     pub ends: Option<i64>,
-    /// What makes it wait when its own time has come, in words.
-    pub waits_for: Option<String>,
+    /// What makes it wait when its own time has come.
+    pub waits_for: Option<Wait>,
 }
 
 impl PlannedOrder {
@@ -181,7 +182,7 @@ struct Waiting {
     /// Where in line each is.
     places: Vec<Option<(Kind, Rank)>>,
     /// What each waits for, once its own time has come.
-    reasons: Vec<Option<String>>,
+    reasons: Vec<Option<Wait>>,
 }
 
 impl Waiting {
@@ -270,7 +271,7 @@ fn planned_order(
     candidate: &Candidate,
     step: &Step,
     issuer: &Issuer,
-    (at, waits_for): (i64, Option<String>),
+    (at, waits_for): (i64, Option<Wait>),
 ) -> PlannedOrder {
     PlannedOrder {
         site: candidate.slot.site.clone(),

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::failure::{Failure, Reason};
 use super::schedule;
+use crate::words::wait::Wait;
 
 /// A rest after failures in a row.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,6 +14,9 @@ pub struct Rest {
     pub reason: Option<Reason>,
     /// The same in words.
     pub text: String,
+    /// What is waited for, where nothing failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held: Option<Wait>,
     /// How many there were.
     pub failures: u32,
     /// They were of checks, before anything was ordered.
@@ -29,6 +33,7 @@ impl Rest {
         Self {
             reason: Some(failure.reason),
             text: failure.text.clone(),
+            held: None,
             failures: failures.saturating_add(1),
             is_of_checks: false,
             since: now,
@@ -44,7 +49,15 @@ impl Rest {
     /// The rest of what was not even tried.
     pub(super) fn held(failure: &Failure, now: i64) -> Self {
         let told = failure.told().map(|told| told.min(now + LONGEST));
-        Self { reason: None, text: failure.text.clone(), since: now, told, ..Self::default() }
+        let held = failure.held.as_deref().cloned();
+        Self { reason: None, text: failure.text.clone(), held, since: now, told, ..Self::default() }
+    }
+
+    /// What it keeps from being done: of this issuer, or of all.
+    pub(super) fn wait(&self, issuer: Option<&str>) -> Wait {
+        let reason = self.reason.map(|reason| reason.label().to_owned());
+        let failed = || Wait::Failed { issuer: issuer.map(str::to_owned), reason, text: self.text.clone() };
+        self.held.clone().unwrap_or_else(failed)
     }
 
     /// When it ends: after a pause that grows with the failures, unless the certificate is near its end; and never before the

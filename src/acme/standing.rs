@@ -11,6 +11,7 @@ use super::rest::Rest;
 use super::schedule::Suggested;
 use crate::config::Challenge;
 use crate::name::HostPattern;
+use crate::words::wait::Wait;
 
 /// How a managed site is doing; what is written of it is what must outlast a start.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,9 +20,9 @@ pub struct SiteStanding {
     /// Where it is.
     #[serde(skip)]
     pub phase: Phase,
-    /// Why nothing is done before [`Self::next`], if that is not for its certificate's time, in words.
+    /// Why nothing is done before [`Self::next`], if that is not for its certificate's time.
     #[serde(skip)]
-    pub waits_for: Option<String>,
+    pub waits_for: Option<Wait>,
     /// When something will be done by itself, seconds since the Unix epoch.
     pub next: Option<i64>,
     /// When its certificate is to be renewed, seconds since the Unix epoch; `None`: it has none yet.

@@ -9,6 +9,7 @@ use super::schedule::{self, Life};
 use super::standing::SiteStanding;
 use super::terms::Issuer;
 use crate::name::HostPattern;
+use crate::words::wait::Wait;
 
 /// How things are for a site.
 #[derive(Clone, Copy)]
@@ -49,7 +50,7 @@ pub(super) struct Step {
     pub(super) kind: Kind,
     pub(super) rank: Rank,
     /// What is waited for, if it is not the certificate's time.
-    pub(super) waits_for: Option<String>,
+    pub(super) waits_for: Option<Wait>,
 }
 
 /// Who comes first where not all can.
@@ -99,10 +100,10 @@ pub(super) fn step(situation: Situation<'_>, ground: Ground<'_>) -> Step {
         if let Some(rest) = &standing.own_rest
             && rest.until(site, is_urgent) > now
         {
-            return wait(rest.until(site, is_urgent), Some(rest.text.clone()));
+            return wait(rest.until(site, is_urgent), Some(rest.wait(None)));
         }
     }
-    let mut soonest: Option<(i64, String)> = None;
+    let mut soonest: Option<(i64, Wait)> = None;
     for (place, issuer) in
         ground.issuers.iter().enumerate().filter(|(_, issuer)| !is_early || goes_on == Some(&*issuer.name))
     {
@@ -115,7 +116,7 @@ pub(super) fn step(situation: Situation<'_>, ground: Ground<'_>) -> Step {
         (Some((at, what)), _) => wait(at, Some(what)),
         // Its issuer is not configured any more.
         (None, Some(due)) if is_early => wait(due, None),
-        (None, _) => wait(now + NOBODY, Some("no issuer is configured".into())),
+        (None, _) => wait(now + NOBODY, Some(Wait::NoIssuer)),
     }
 }
 
@@ -131,7 +132,7 @@ fn obstacle(
     situation: Situation<'_>,
     ground: Ground<'_>,
     (kind, is_urgent): (Kind, bool),
-) -> Option<(i64, String)> {
+) -> Option<(i64, Wait)> {
     let Situation { site, standing, names, now, .. } = situation;
     let replaces = situation.serving.is_some() && standing.issuer.as_deref() == Some(&*issuer.name);
     let claim = Claim { issuer: &issuer.name, limits: issuer.budgets, kind, names, replaces };
@@ -148,14 +149,12 @@ fn obstacle(
     if let Some(rest) = standing.resting.get(&issuer.name)
         && rest.until(site, is_urgent) > now
     {
-        return Some((rest.until(site, is_urgent), format!("{}: {}", issuer.name, rest.text)));
+        return Some((rest.until(site, is_urgent), rest.wait(Some(&issuer.name))));
     }
     match ground.health.of(&issuer.name, now) {
         Fitness::Well => None,
         Fitness::Doubtful if ground.at_work.get(&issuer.name).is_none_or(|orders| *orders == 0) => None,
-        Fitness::Doubtful => {
-            Some((now + ANOTHER_ASKS, format!("{} may be there again; another site asks", issuer.name)))
-        }
+        Fitness::Doubtful => Some((now + ANOTHER_ASKS, Wait::AnotherAsks { issuer: issuer.name.clone() })),
         Fitness::Away(until, what) => Some((until, what)),
     }
 }

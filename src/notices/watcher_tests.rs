@@ -100,6 +100,7 @@ fn site(name: &str, source: Provision, fingerprint: &str, days: i64) -> SiteStat
         is_late: false,
         failures: 0,
         last_error: None,
+        shown: None,
         request: None,
         uncovered: Vec::new(),
     }

@@ -273,7 +273,9 @@ fn of_site(site: &SiteState, known: &Known<'_>) -> Vec<Alert> {
         });
     };
     let error = site.last_error.as_deref().unwrap_or("see the site");
-    let quoted = Matter::of(site.last_error.as_deref().unwrap_or_default());
+    // What others wrote, and nothing of what clients are shown: that is said above.
+    let written = site.last_error.clone().filter(|_| site.shown.is_none());
+    let quoted = written.clone().map_or(Matter::Plain, Matter::Quoted);
     match site.served {
         Served::Expired => say(AlertCode::Expired, site.reason.text(), Matter::of(&site.reason.detail), site.not_after),
         Served::NotYetValid => say(AlertCode::NotYetValid, site.reason.text(), Matter::Plain, None),
@@ -282,7 +284,8 @@ fn of_site(site: &SiteState, known: &Known<'_>) -> Vec<Alert> {
     }
     for (wrong, code) in [(known.mismatches, AlertCode::ServedOtherwise), (known.not_shown, AlertCode::NotShown)] {
         if let Some(wrong) = wrong.get(&site.label) {
-            say(code, wrong.text.clone(), Matter::Plain, Some(wrong.since));
+            let matter = wrong.shown.clone().map_or(Matter::Plain, Matter::Shown);
+            say(code, wrong.message.clone(), matter, Some(wrong.since));
         }
     }
     if site.is_late {
@@ -290,7 +293,7 @@ fn of_site(site: &SiteState, known: &Known<'_>) -> Vec<Alert> {
         say(AlertCode::RenewalLate, text, quoted, site.late_since());
     } else if site.failures >= MANY {
         let text = format!("{} orders in a row came to nothing: {error}", site.failures);
-        say(AlertCode::OrdersFail, text, Matter::Failures(site.failures, site.last_error.clone()), None);
+        say(AlertCode::OrdersFail, text, Matter::Failures(site.failures, written.clone()), None);
     }
     if !site.uncovered.is_empty() && site.state == State::Configure {
         let text = format!("no certificate serves {}; bring one, or have it ordered", site.uncovered.join(", "));
@@ -304,7 +307,7 @@ fn of_site(site: &SiteState, known: &Known<'_>) -> Vec<Alert> {
         }
         Band::Now if site.source == Provision::Managed && !site.is_late => {
             let text = format!("the certificate ends in {days} days and was not renewed: {error}");
-            say(AlertCode::ExpiresNow, text, Matter::NotRenewed(days, site.last_error.clone()), None);
+            say(AlertCode::ExpiresNow, text, Matter::NotRenewed(days, written), None);
         }
         Band::Soon if site.source == Provision::Uploaded => {
             let text = format!("the certificate ends in {days} days; see to the next one");

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use super::{HandedIn, Overview, Wrong};
-use crate::certs::{Ledger, ListedRequest};
+use crate::certs::{Contradiction, Ledger, ListedRequest};
 use crate::config::Standing;
 use crate::elsewhere::Foreign;
 use crate::live::{CertIndex, RouteTable};
@@ -26,8 +26,8 @@ pub(super) struct Basis {
     /// How often the orders' standing has changed.
     pub(super) ordering: u64,
     pub(super) requests: Vec<ListedRequest>,
-    pub(super) mismatches: HashMap<String, Wrong>,
-    pub(super) not_shown: HashMap<String, Wrong>,
+    pub(super) mismatches: HashMap<String, Contradiction>,
+    pub(super) not_shown: HashMap<String, Contradiction>,
     pub(super) configuration: Standing,
     pub(super) audit: Option<Wrong>,
     pub(super) elsewhere: Vec<Foreign>,

@@ -1,6 +1,5 @@
 //! Gathers what is known, from the published tables and from those who keep the rest.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use time::OffsetDateTime;
@@ -9,7 +8,7 @@ use tokio::sync::watch;
 use super::kept::{Basis, Kept};
 use super::{Known, Overview, Waiting, Wrong};
 use crate::acme::AcmeHandle;
-use crate::certs::{Contradiction, IntakeHandle, Ledger, Truth};
+use crate::certs::{IntakeHandle, Ledger, Truth};
 use crate::config::Standing;
 use crate::elsewhere::Elsewhere;
 use crate::live::{CertIndex, Live, RouteTable};
@@ -89,8 +88,8 @@ impl Lookout {
             // Before they are looked at: what changes meanwhile is seen by the next who looks.
             ordering: self.ordering.changes(),
             requests: self.intake.as_ref().map(|intake| intake.requests().list()).unwrap_or_default(),
-            mismatches: wrong(self.truth.contradicted()),
-            not_shown: wrong(self.truth.hidden()),
+            mismatches: self.truth.contradicted(),
+            not_shown: self.truth.hidden(),
             configuration: self.configuration.borrow().clone(),
             audit: self.audit.trouble().map(|trouble| Wrong { text: trouble.text, since: trouble.since }),
             elsewhere: self.elsewhere.list(),
@@ -115,11 +114,6 @@ impl Lookout {
             })
         })
     }
-}
-
-fn wrong(by_site: HashMap<String, Contradiction>) -> HashMap<String, Wrong> {
-    let wrong = |told: Contradiction| Wrong { text: told.message, since: told.since };
-    by_site.into_iter().map(|(site, told)| (site, wrong(told))).collect()
 }
 
 #[cfg(test)]

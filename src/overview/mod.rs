@@ -29,7 +29,7 @@ pub use said::{Matter, Said};
 pub use site::{Action, Served, SiteState, State, is_late};
 
 use crate::acme::SiteStanding;
-use crate::certs::{Ledger, ListedRequest};
+use crate::certs::{Contradiction, Ledger, ListedRequest};
 use crate::config::Standing;
 use crate::elsewhere::Foreign;
 use crate::live::{CertIndex, RouteTable};
@@ -48,9 +48,9 @@ pub struct Known<'a> {
     /// All requests.
     pub requests: &'a [ListedRequest],
     /// What is served otherwise than it is published, by the label of the site.
-    pub mismatches: &'a HashMap<String, Wrong>,
+    pub mismatches: &'a HashMap<String, Contradiction>,
     /// What sites should show below `/.well-known/` and do not, by the label of the site.
-    pub not_shown: &'a HashMap<String, Wrong>,
+    pub not_shown: &'a HashMap<String, Contradiction>,
     /// How reading the configuration has gone.
     pub configuration: &'a Standing,
     /// Why the audit trail cannot be written, if it cannot.

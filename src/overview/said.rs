@@ -3,6 +3,7 @@
 use super::alert::{Alert, AlertCode};
 use crate::certs::AlarmCode;
 use crate::words::Language;
+use crate::words::instead::Shown;
 use crate::words::said::SaidWords;
 
 /// What is particular in an alert's text.
@@ -22,6 +23,8 @@ pub enum Matter {
     Failures(u32, Option<String>),
     /// It is about what others serve, which ends in so many days; what was seen or heard there.
     Foreign(i64, Option<String>),
+    /// What clients are shown instead of what is published.
+    Shown(Shown),
     /// The link that something was handed in by.
     Link(String),
     /// An alarm.
@@ -59,17 +62,21 @@ impl Alert {
     pub fn said(&self, language: Language) -> Said {
         match language.said() {
             None => Said { text: self.text.clone(), quote: None },
-            Some(words) => self.said_by(words),
+            Some(words) => self.said_by(words, language),
         }
     }
 
-    fn said_by(&self, words: &SaidWords) -> Said {
+    fn said_by(&self, words: &SaidWords, language: Language) -> Said {
         let texts = &words.alerts;
         let quote = match &self.matter {
             Matter::Quoted(quote) => Some(quote.clone()),
             Matter::NotRenewed(_, quote) | Matter::Failures(_, quote) | Matter::Foreign(_, quote) => quote.clone(),
             _ => None,
         };
+        if let (Some(of_all), Matter::Shown(shown)) = (plain(self.code, words), &self.matter) {
+            let (text, quote) = shown.said(of_all, language);
+            return Said { text, quote };
+        }
         let text = match (self.code, &self.matter) {
             (_, Matter::Alarm(code)) => (words.alarm)(code.as_str()).map(str::to_owned),
             (_, Matter::File(code, about)) => {
@@ -88,7 +95,12 @@ impl Alert {
             (_, Matter::NotRenewed(days, _)) => Some((texts.not_renewed)(*days)),
             (
                 code,
-                Matter::Plain | Matter::Quoted(_) | Matter::Hosts(_) | Matter::Failures(..) | Matter::Foreign(..),
+                Matter::Plain
+                | Matter::Quoted(_)
+                | Matter::Hosts(_)
+                | Matter::Failures(..)
+                | Matter::Foreign(..)
+                | Matter::Shown(_),
             ) => plain(code, words).map(str::to_owned),
         };
         match text {
@@ -128,6 +140,7 @@ fn plain(code: AlertCode, words: &SaidWords) -> Option<&'static str> {
 mod tests {
     use super::*;
     use crate::overview::Mend;
+    use crate::words::instead::Instead;
 
     #[test]
     fn every_alert_is_said_in_every_language_with_no_english_but_what_others_wrote() {
@@ -140,6 +153,7 @@ mod tests {
             Matter::Failures(4, written()),
             Matter::Foreign(3, written()),
             Matter::File("expired", Vec::new()),
+            Matter::Shown(shown()),
         ];
         matters.extend(AlarmCode::ALL.iter().map(|code| Matter::Alarm(*code)));
         let plain = |code: AlertCode| match code {
@@ -163,6 +177,11 @@ mod tests {
         }
     }
 
+    fn shown() -> Shown {
+        let (url, listener) = ("http://shop.example/.well-known/a".into(), "127.0.0.1:80".into());
+        Shown { host: None, instead: Instead::NoContent { url, listener, text: "the authority is down".into() } }
+    }
+
     fn code_of(matter: &Matter) -> AlertCode {
         match matter {
             Matter::Plain | Matter::Quoted(_) => AlertCode::Expired,
@@ -170,6 +189,7 @@ mod tests {
             Matter::Days(_) | Matter::NotRenewed(..) | Matter::Foreign(..) => AlertCode::ExpiresNow,
             Matter::Failures(..) => AlertCode::OrdersFail,
             Matter::Link(_) => AlertCode::HandedIn,
+            Matter::Shown(_) => AlertCode::NotShown,
             Matter::Alarm(_) => AlertCode::Alarm,
             Matter::File(..) => AlertCode::FileRejected,
         }

@@ -10,6 +10,7 @@ use crate::acme::{Phase, SiteStanding};
 use crate::certs::{ListedRequest, RequestStatus};
 use crate::live::{Provision, ServedCert, Site};
 use crate::name::HostPattern;
+use crate::words::instead::Shown;
 
 /// Where in its life a site is. Each state has one action that goes with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -154,6 +155,8 @@ pub struct SiteState {
     pub failures: u32,
     /// What went wrong last, if it has not come right since.
     pub last_error: Option<String>,
+    /// What clients are shown instead of what is published, where the last error is about that.
+    pub shown: Option<Shown>,
     /// The request that waits for its certificate.
     pub request: Option<Box<str>>,
     /// Its hosts that have to have a certificate and have none.
@@ -223,7 +226,7 @@ impl<'a> Derivation<'a> {
         let failing = standing.filter(|standing| standing.failures > 0 || standing.failed_checks > 0);
         let failed = failing.and_then(|standing| standing.last_failure.as_ref());
         let failed = failed.map(|last| format!("{} ({}): {}", last.issuer, last.reason.label(), last.text));
-        let wrong = mismatch.or_else(|| known.not_shown.get(&label)).map(|wrong| wrong.text.clone());
+        let wrong = mismatch.or_else(|| known.not_shown.get(&label));
         let end = serving.first_to_end.as_ref().map(|served| &served.facts);
         let band = match end {
             None => Band::None,
@@ -244,7 +247,8 @@ impl<'a> Derivation<'a> {
             renewal: standing.and_then(|standing| standing.renewal),
             is_late,
             failures: standing.map_or(0, |standing| standing.failures.saturating_add(standing.failed_checks)),
-            last_error: wrong.or(failed),
+            last_error: wrong.map(|wrong| wrong.message.clone()).or(failed),
+            shown: wrong.and_then(|wrong| wrong.shown.clone()),
             request: request.map(|listed| listed.request.id.clone()),
             uncovered: serving.uncovered,
         }
@@ -335,7 +339,9 @@ fn derived(
             let failure = standing.last_failure.as_ref().filter(|_| standing.phase == Phase::Failed);
             let reason = match (failure, &standing.waits_for) {
                 (Some(last), _) => Reason::new(ReasonCode::OrderFailed, &*last.text),
-                (None, Some(why)) if !is_under_way(standing.phase) => Reason::new(ReasonCode::WaitsForOrder, &**why),
+                (None, Some(why)) if !is_under_way(standing.phase) => {
+                    Reason::new(ReasonCode::WaitsForOrder, why.to_string())
+                }
                 (None, _) if is_under_way(standing.phase) => Reason::new(ReasonCode::Ordering, ""),
                 (None, _) => Reason::new(ReasonCode::WaitsForOrder, ""),
             };

@@ -13,6 +13,8 @@ use crate::limits::Limits;
 use crate::live::{Provision, ServedCert, SiteSpec, Upstream};
 use crate::name::HostPattern;
 use crate::store::Store;
+use crate::words::instead::{Instead, Shown};
+use crate::words::wait::Wait;
 
 /// What is known, to be changed by each test.
 struct World {
@@ -21,8 +23,8 @@ struct World {
     ledger: Ledger,
     ordering: BTreeMap<String, Arc<SiteStanding>>,
     requests: Requests,
-    mismatches: HashMap<String, Wrong>,
-    not_shown: HashMap<String, Wrong>,
+    mismatches: HashMap<String, Contradiction>,
+    not_shown: HashMap<String, Contradiction>,
     configuration: Standing,
     audit: Option<Wrong>,
     notices: Option<Wrong>,
@@ -148,8 +150,8 @@ fn what_is_managed_is_in_progress_until_it_serves_and_tells_what_keeps_it() {
     let mut world = World::with(Provision::Managed);
     let progress = |why: &str| ("in progress", "continue", "nothing", why.to_owned());
     assert_eq!(world.told(), progress("a certificate will be ordered"));
-    world.stand(SiteStanding { waits_for: Some("the authority's limit".into()), ..SiteStanding::default() });
-    assert_eq!(world.told(), progress("a certificate will be ordered: the authority's limit"));
+    world.stand(SiteStanding { waits_for: Some(Wait::NoIssuer), ..SiteStanding::default() });
+    assert_eq!(world.told(), progress("a certificate will be ordered: no issuer is configured"));
     for phase in [Phase::Checking, Phase::Ordering, Phase::Validating] {
         world.stand(SiteStanding { phase, last_failure: Some(failure()), ..SiteStanding::default() });
         assert_eq!(world.told(), progress("a certificate is being ordered"), "{phase:?}");
@@ -236,13 +238,17 @@ fn what_serves_and_should_not_is_told_and_alerted() {
 
     world.certificates.clear();
     world.serve(&HOSTS, 90);
-    let wrong = Wrong { text: "another process has the port".into(), since: NOW - 60 };
+    let instead = Instead::UnpublishedCertificate { listener: "127.0.0.1:443".into(), shown: "00aa".into() };
+    let shown = Some(Shown { host: Some("shop.example".into()), instead });
+    let message = "another process has the port".to_owned();
+    let wrong = Contradiction { message, shown: shown.clone(), since: NOW - 60 };
     world.mismatches.insert("shop.example".into(), wrong.clone());
     assert_eq!((world.told().2, world.codes()), ("otherwise", vec!["served-otherwise"]));
     world.mismatches.clear();
     world.not_shown.insert("shop.example".into(), wrong);
     assert_eq!((world.told().2, world.codes()), ("valid", vec!["not-shown"]));
     assert_eq!(world.site().last_error.as_deref(), Some("another process has the port"));
+    assert_eq!(world.site().shown, shown);
 }
 
 #[test]

@@ -6,6 +6,7 @@
 mod bringing;
 mod de;
 mod en;
+pub mod instead;
 pub(crate) mod links;
 pub(crate) mod mail;
 pub(crate) mod minimum;
@@ -15,6 +16,7 @@ pub(crate) mod people;
 pub(crate) mod refusal;
 pub(crate) mod report;
 pub(crate) mod said;
+pub mod wait;
 
 use links::LinkWords;
 use mail::MailWords;

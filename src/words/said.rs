@@ -15,8 +15,6 @@ pub(crate) struct SaidWords {
     pub(crate) next: fn(&str) -> Option<&'static str>,
     /// What an order failed for, by its code.
     pub(crate) order_failed: fn(&str) -> Option<&'static str>,
-    /// What is seen where it is not what was published.
-    pub(crate) seen_otherwise: &'static str,
     pub(crate) alerts: AlertTexts,
     pub(crate) refused: RefusedTexts,
 }

@@ -11,7 +11,9 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::Value;
 use socket2::{Domain, Socket, Type};
 
-use crate::support::{Edge, Issued, KeyKind, Origin, Setup, authority, eventually, message, replace_file, run, within};
+use crate::support::{
+    Edge, Issued, KeyKind, Origin, Setup, authority, eventually, message, page_in, replace_file, run, within,
+};
 
 #[test]
 fn a_swapped_certificate_is_seen_to_be_served_for_each_type_of_key() {
@@ -160,6 +162,18 @@ fn another_process_on_the_port_is_found_told_and_forgotten_when_it_is_gone() {
     let (list, remarks) = (String::from_utf8_lossy(&said.stdout), String::from_utf8_lossy(&said.stderr));
     assert!(list.contains("served, not seen as published"), "{list}");
     assert!(remarks.contains(&fingerprint(&other)[..16]), "{remarks}");
+    // The same for programs, and for who reads German, at the site, in the list and among the alerts.
+    let site = edge.api("sites").into_iter().next().expect("the site");
+    let wrong = &site["wrong"];
+    assert_eq!((&wrong["code"], &wrong["key"]), (&"other-certificate".into(), &"ecdsa".into()), "{site}");
+    assert_eq!(wrong["shown"], fingerprint(&other)[..16], "{site}");
+    let german =
+        format!("zeigt auf die Frage nach ecdsa das Zertifikat mit dem Fingerabdruck {}…", &fingerprint(&other)[..16]);
+    for place in ["/sites/shop-0.example", "/sites", "/alerts"] {
+        let page = page_in(&edge, "de", place).text();
+        assert!(page.contains(&german) && !page.contains("<q"), "{place}: {page}");
+        assert!(!page.contains("is published"), "{place}: {page}");
+    }
     let said = run(&["certs", "list", "--config", "vitrine.toml"], &edge.setup);
     assert!(String::from_utf8_lossy(&said.stderr).contains("alarm (served-mismatch): shop-"), "{said:?}");
 

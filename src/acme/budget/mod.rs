@@ -19,6 +19,7 @@ use super::failure::Failure;
 use crate::config;
 use crate::name::HostPattern;
 use crate::store::Store;
+use crate::words::wait::Wait;
 
 /// What an order is for: who comes first when little is left.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -87,7 +88,7 @@ impl Claim<'_> {
 pub(super) struct Empty {
     /// Seconds since the Unix epoch.
     pub(super) until: i64,
-    pub(super) what: String,
+    pub(super) what: Wait,
 }
 
 impl From<Empty> for Failure {
@@ -232,12 +233,10 @@ impl Ledger {
         }
         let issuer = claim.issuer;
         let spent = self.orders(issuer);
-        let kept = |most: u32| match most - claim.kind.share(most) {
-            0 => String::new(),
-            kept => format!(", {kept} of which are kept for renewals"),
-        };
+        let kept = |most: u32| most - claim.kind.share(most);
+        let issued_by = || issuer.to_owned();
         if let Some((until, most)) = empty(spent, Span::THREE_HOURS, claim.limits.orders, claim.kind, now) {
-            let what = format!("orders at {issuer} are limited to {most} in 3 hours{}", kept(most));
+            let what = Wait::OrdersLimited { issuer: issued_by(), most, kept: kept(most) };
             return Err(Empty { until, what });
         }
         let set = claim.set();
@@ -245,15 +244,14 @@ impl Ledger {
             let (certificates, sets) = (domain.map(|known| &known.certificates), domain.map(|known| &known.sets));
             let most = claim.limits.certificates_per_domain;
             if let Some((until, most)) = empty(certificates, Span::WEEK, most, claim.kind, now) {
-                let what =
-                    format!("certificates of {issuer} for names of {name} are limited to {most} a week{}", kept(most));
+                let domain = name.to_string();
+                let what = Wait::DomainLimited { issuer: issued_by(), domain, most, kept: kept(most) };
                 return Err(Empty { until, what });
             }
             let same = sets.and_then(|sets| sets.get(&set));
             let most = claim.limits.certificates_per_names;
             if let Some((until, most)) = empty(same, Span::WEEK, most, Kind::Renewal, now) {
-                let what = format!("certificates of {issuer} for the very same names are limited to {most} a week");
-                return Err(Empty { until, what });
+                return Err(Empty { until, what: Wait::NamesLimited { issuer: issued_by(), most } });
             }
         }
         self.look_at_names(claim, now)
@@ -264,8 +262,8 @@ impl Ledger {
         for name in claim.names {
             let failed = self.failed(claim.issuer, name);
             if let Some((until, most)) = empty(failed, Span::HOUR, most, Kind::Renewal, now) {
-                let what =
-                    format!("validations of {name} that fail at {} are limited to {most} in an hour", claim.issuer);
+                let (issuer, name) = (claim.issuer.to_owned(), name.to_string());
+                let what = Wait::ValidationsLimited { issuer, name, most };
                 return Err(Empty { until, what });
             }
         }

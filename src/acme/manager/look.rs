@@ -20,6 +20,7 @@ use crate::acme::terms::{AcmeTerms, Issuer, ManagedSite};
 use crate::live::{OrderedKey, ServedCert};
 use crate::name::HostPattern;
 use crate::outbound::HttpsClient;
+use crate::words::wait::Wait;
 
 /// What an authority answered to the question when a certificate is to be renewed.
 pub(super) struct Heard {
@@ -157,12 +158,12 @@ impl Manager {
 
     /// Whose order is waited for, which has one of these names: that of the other type of key, for what is shown for a name must not
     /// be in another's way, or that of another site: a configuration that is read again may move one.
-    fn claimed(&self, slot: &Slot, names: &[HostPattern]) -> Option<String> {
+    fn claimed(&self, slot: &Slot, names: &[HostPattern]) -> Option<Wait> {
         self.under_way.iter().filter(|(other, _)| *other != slot).find_map(|(other, order)| {
-            let name = order.names.iter().find(|name| names.contains(name))?;
+            let name = order.names.iter().find(|name| names.contains(name))?.to_string();
             Some(match other.site == slot.site {
-                true => format!("{name} is in the order for the other type of key, which has not ended"),
-                false => format!("{name} is in the order of the site {:?}, which has not ended", other.site),
+                true => Wait::OtherKey { name },
+                false => Wait::OtherSite { name, site: other.site.clone() },
             })
         })
     }

@@ -56,7 +56,8 @@ impl Wanted {
             Err(failure) => {
                 // What the authority may still be working on is asked for again.
                 let is_pending = matches!(failure.reason, Reason::Unreachable | Reason::State | Reason::Record);
-                let goes_on = (failure.is_held || is_pending) && (record.order.url.is_some() || record.order.is_asked);
+                let goes_on =
+                    (failure.is_held() || is_pending) && (record.order.url.is_some() || record.order.is_asked);
                 if !goes_on {
                     end(orders, slot).await;
                 }

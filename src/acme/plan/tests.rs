@@ -57,7 +57,7 @@ fn three_thousand_new_shops_are_ordered_as_fast_as_the_issuer_takes_them() {
     let last = (3000 - 1) / 270;
     assert!((last * 3 * HOUR..=last * (3 * HOUR + 60)).contains(&at(2999)), "{}", at(2999));
     assert!(orders[..270].iter().all(|order| order.waits_for.is_none()));
-    let waits = orders[2999].waits_for.as_deref().unwrap_or_default();
+    let waits = orders[2999].waits_for.as_ref().map(ToString::to_string).unwrap_or_default();
     assert_eq!(waits, "orders at le are limited to 300 in 3 hours, 30 of which are kept for renewals");
     assert!(orders.iter().all(|order| order.kind == Kind::New && order.issuer == "le" && order.renewal.is_none()));
     // Until tomorrow, only so many.
@@ -74,7 +74,7 @@ fn what_the_first_issuer_does_not_take_goes_to_the_next() {
     // 50 a week for one registered domain, of which a tenth is kept.
     assert_eq!((orders.len(), at("le"), at("zero")), (60, 45, 15));
     let (orders, _) = planned(&shops, &issuers[..1], 30);
-    let waits = orders[59].waits_for.as_deref().unwrap_or_default();
+    let waits = orders[59].waits_for.as_ref().map(ToString::to_string).unwrap_or_default();
     assert!(orders[59].at >= NOW + 7 * DAY && waits.contains("names of brand.example are limited to 50"), "{waits}");
 }
 

@@ -6,6 +6,7 @@ use crate::acme::renewal_info::RenewalInfo;
 use crate::acme::standing::{Open, Success};
 use crate::config::{Budgets as Limits, Challenge};
 use crate::store::Store;
+use crate::words::wait::Wait;
 
 const NOW: i64 = 1_800_000_000;
 const HOUR: i64 = 3600;
@@ -153,7 +154,7 @@ fn near_its_end_a_certificate_is_tried_for_every_hour_whatever_failed_and_is_sug
         }
         // What was told is told: two hours are waited for.
         let told = Failure {
-            come_again: Failure::held(end + 2 * HOUR, "").come_again,
+            come_again: Failure::held(end + 2 * HOUR, Wait::NoIssuer).come_again,
             ..Failure::new(Reason::RateLimited, "")
         };
         scene.standing.fail("le", &told, end);
@@ -179,7 +180,10 @@ fn what_is_used_up_leads_to_the_next_issuer_or_is_waited_for_with_its_reason() {
     scene.issuers.pop();
     let step = scene.at(NOW + 9);
     assert!((3 * HOUR - 60..=3 * HOUR + 60).contains(&(step.at - NOW)), "{}", step.at - NOW);
-    assert_eq!(step.waits_for.as_deref(), Some("orders at le are limited to 1 in 3 hours"));
+    assert_eq!(
+        step.waits_for.map(|wait| wait.to_string()).as_deref(),
+        Some("orders at le are limited to 1 in 3 hours")
+    );
     // But what is open is gone on with.
     scene.standing.open = open("le", "shop.example");
     assert_eq!(scene.next(NOW + 9), Ok("le"));
@@ -230,7 +234,7 @@ fn an_issuer_that_is_away_is_asked_by_one_and_left_alone_by_the_others() {
     assert_eq!(scene.next(NOW + 60), Ok("zero"));
     scene.issuers.pop();
     assert_eq!(scene.next(NOW + 60), Err(ANOTHER_ASKS));
-    assert_eq!(scene.at(NOW).waits_for.as_deref(), Some("le fails everybody: gone"));
+    assert_eq!(scene.at(NOW).waits_for.map(|wait| wait.to_string()).as_deref(), Some("le fails everybody: gone"));
     // It is back: nobody waits out the pauses of the time when it was away.
     scene.fails("le", Reason::Unreachable, NOW);
     assert!(scene.health.answered("le") && scene.standing.forgive("le"));

@@ -8,6 +8,7 @@ use super::timestamp;
 use crate::acme::{AcmeHandle, LastFailure, Outcome, Reason, RenewalInfo, SiteStanding};
 use crate::live::OrderedKey;
 use crate::overview::{SiteState, is_late};
+use crate::words::wait::Wait;
 
 /// What is told of a managed site: what needs most attention, then each type of key by itself.
 #[derive(Serialize)]
@@ -42,6 +43,8 @@ struct Doing {
     state: &'static str,
     /// Whose order it waits for.
     waits_for: Option<String>,
+    /// The same as a code with its details.
+    wait: Option<Wait>,
     /// When something will be done by itself.
     next: Option<String>,
     /// When its certificate is to be renewed.
@@ -97,7 +100,8 @@ impl Doing {
         };
         Self {
             state: standing.phase.word(),
-            waits_for: standing.waits_for.clone(),
+            waits_for: standing.waits_for.as_ref().map(ToString::to_string),
+            wait: standing.waits_for.clone(),
             next: standing.next.map(timestamp),
             renewal: standing.renewal.map(timestamp),
             is_late,

@@ -7,6 +7,7 @@ use super::realm::Realm;
 use super::{Call, Operation, Resource, aside, now, timestamp};
 use crate::acme::{Plan, PlannedIssuer, PlannedOrder};
 use crate::admin::problem::{Answer, Problem, json};
+use crate::words::wait::Wait;
 
 /// `acme/plan`.
 pub(super) static RESOURCE: Resource = Resource {
@@ -47,6 +48,8 @@ struct Order {
     ends: Option<String>,
     is_too_late: bool,
     waits_for: Option<String>,
+    /// The same as a code with its details.
+    wait: Option<Wait>,
 }
 
 fn plan(call: &Call) -> Result<Answer, Problem> {
@@ -90,7 +93,8 @@ impl From<PlannedOrder> for Order {
             is_too_late: order.is_too_late(),
             site: order.site,
             issuer: order.issuer,
-            waits_for: order.waits_for,
+            waits_for: order.waits_for.as_ref().map(ToString::to_string),
+            wait: order.waits_for,
         }
     }
 }

@@ -9,6 +9,7 @@ use super::{choices, state, timestamp};
 use crate::certs::{Checked, Choice, Truth};
 use crate::live::{CertFacts, CertIndex, ServedCert, Site, ValidationLevel};
 use crate::name::{self, HostPattern};
+use crate::words::instead::Instead;
 
 /// A host, and what serves it.
 #[derive(Serialize)]
@@ -52,13 +53,20 @@ struct Check {
     checked: Option<String>,
     /// `as published`, or what is wrong.
     served: Option<String>,
+    /// The same as a code with its details, where something is wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wrong: Option<Instead>,
 }
 
 impl From<Option<Checked>> for Check {
     fn from(last: Option<Checked>) -> Self {
         Self {
             checked: last.as_ref().map(|checked| timestamp(checked.at)),
-            served: last.map(|checked| checked.fault.unwrap_or_else(|| AS_PUBLISHED.to_owned())),
+            served: last.as_ref().map(|checked| match &checked.fault {
+                Some(wrong) => wrong.to_string(),
+                None => AS_PUBLISHED.to_owned(),
+            }),
+            wrong: last.and_then(|checked| checked.fault),
         }
     }
 }

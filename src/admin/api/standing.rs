@@ -7,6 +7,7 @@ use super::timestamp;
 use crate::admin::problem::Problem;
 use crate::live::Site;
 use crate::overview::{Band, SiteState, State};
+use crate::words::instead::Shown;
 
 /// Where in its life a site is, and what is to be done.
 #[derive(Serialize)]
@@ -20,6 +21,9 @@ pub(super) struct Standing {
     not_after: Option<String>,
     renewal: Option<String>,
     last_error: Option<String>,
+    /// The same as a code with its details, where it is about what clients are shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wrong: Option<Shown>,
     /// The request that is to bring its next certificate.
     request: Option<String>,
 }
@@ -44,6 +48,7 @@ impl From<&SiteState> for Standing {
             not_after: site.not_after.map(timestamp),
             renewal: site.renewal.map(timestamp),
             last_error: site.last_error.clone(),
+            wrong: site.shown.clone(),
             request: site.request.as_deref().map(str::to_owned),
         }
     }

@@ -7,7 +7,9 @@ use super::page::path;
 use crate::admin::answers::{Minimum, Provided};
 use crate::overview::{Action, Band, ReasonCode, Said, Served, State};
 use crate::words::Language;
+use crate::words::instead::{Instead, Shown};
 use crate::words::panel::{PanelWords, StandingWords};
+use crate::words::wait::Wait;
 
 /// A site.
 #[derive(Deserialize)]
@@ -23,6 +25,7 @@ pub(super) struct SiteView {
     pub(super) not_after: Option<String>,
     pub(super) renewal: Option<String>,
     pub(super) last_error: Option<String>,
+    wrong: Option<Shown>,
     pub(super) request: Option<String>,
     pub(super) minimum: Minimum,
     pub(super) certificate: Provided,
@@ -39,6 +42,7 @@ pub(super) struct ReasonView {
 #[derive(Deserialize)]
 pub(super) struct ManagedView {
     pub(super) state: String,
+    wait: Option<Wait>,
     pub(super) issuer: Option<String>,
     pub(super) next: Option<String>,
     pub(super) failures: u32,
@@ -73,7 +77,8 @@ pub(super) struct PastView {
 pub(super) struct HostView {
     pub(super) host: String,
     pub(super) state: String,
-    pub(super) served: Option<String>,
+    served: Option<String>,
+    wrong: Option<Instead>,
     pub(super) certificates: Vec<ServingView>,
 }
 
@@ -138,21 +143,24 @@ impl SiteView {
         }
     }
 
-    pub(super) fn reason_text(&self, words: &StandingWords) -> String {
+    /// Why it is in its state, and what others wrote of it, if that is not the last error.
+    pub(super) fn reason(&self, words: &StandingWords, language: &Language) -> Said {
         let code = ReasonCode::ALL.iter().find(|code| code.as_str() == self.reason.code);
         let text = code.map_or("", |code| reason_text(*code, words));
-        match self.reason.detail.as_str() {
-            "" => text.to_owned(),
-            _ if is_written_by_others(&self.reason.code) => text.to_owned(),
-            detail => format!("{text}: {detail}"),
-        }
-    }
-
-    /// What others wrote of it, if that is not the last error.
-    pub(super) fn reason_quote(&self) -> Option<&str> {
         let detail = self.reason.detail.as_str();
         let is_told = self.last_error.as_deref().is_some_and(|error| error.contains(detail));
-        (is_written_by_others(&self.reason.code) && !is_told).then_some(detail)
+        let wait = self.managed.as_ref().and_then(|managed| managed.wait.as_ref());
+        match (code, wait) {
+            (Some(ReasonCode::WaitsForOrder), Some(wait)) => {
+                let (wait, quote) = wait.said(*language);
+                Said { text: format!("{text}: {wait}"), quote: quote.map(str::to_owned) }
+            }
+            _ if is_written_by_others(&self.reason.code) => {
+                Said { text: text.to_owned(), quote: (!is_told).then(|| detail.to_owned()) }
+            }
+            _ if detail.is_empty() => Said::own(text),
+            _ => Said::own(format!("{text}: {detail}")),
+        }
     }
 
     /// The last error: what it is about in a reader's language that the interface does not speak, and as it was written.
@@ -161,12 +169,21 @@ impl SiteView {
         let failure = self.managed.as_ref().and_then(|managed| managed.last_failure.as_ref());
         let failure =
             failure.filter(|failure| quote.starts_with(&format!("{} ({}): ", failure.issuer, failure.reason)));
-        let text = language.said().map_or("", |words| match failure {
-            Some(failure) => (words.order_failed)(&failure.reason).unwrap_or_default(),
-            None if self.reason.code == ReasonCode::ServedOtherwise.as_str() => words.alerts.served_otherwise,
-            None => words.alerts.not_shown,
-        });
-        Some(Said { text: text.to_owned(), quote: Some(quote) })
+        let Some(words) = language.said() else { return Some(Said { text: String::new(), quote: Some(quote) }) };
+        Some(match (&self.wrong, failure) {
+            (Some(shown), _) => {
+                let of_all = match shown.instead.is_of_a_certificate() {
+                    true => words.alerts.served_otherwise,
+                    false => words.alerts.not_shown,
+                };
+                let (text, quote) = shown.said(of_all, *language);
+                Said { text, quote }
+            }
+            (None, failure) => {
+                let text = failure.and_then(|failure| (words.order_failed)(&failure.reason)).unwrap_or_default();
+                Said { text: text.to_owned(), quote: Some(quote) }
+            }
+        })
     }
 
     pub(super) fn band_class(&self) -> &'static str {
@@ -183,6 +200,20 @@ impl SiteView {
 
     pub(super) fn source_text(&self, words: &StandingWords) -> &'static str {
         source_text(&self.certificate.effective, words)
+    }
+}
+
+impl HostView {
+    /// What clients are shown, where somebody has looked.
+    pub(super) fn seen(&self, all: &'static PanelWords, language: &Language) -> Option<Said> {
+        let told = self.served.as_deref()?;
+        Some(match &self.wrong {
+            None => Said::own(serving_text(told, all)),
+            Some(wrong) => {
+                let (text, quote) = wrong.said(*language);
+                Said { text, quote: quote.map(str::to_owned) }
+            }
+        })
     }
 }
 
@@ -247,13 +278,7 @@ pub(super) fn source_text(source: &str, words: &StandingWords) -> &'static str {
 
 /// Whether the detail of a reason is what an authority or the system wrote, and not hosts or a request.
 fn is_written_by_others(code: &str) -> bool {
-    let written = [
-        ReasonCode::WaitsForOrder,
-        ReasonCode::OrderFailed,
-        ReasonCode::Expired,
-        ReasonCode::RenewalLate,
-        ReasonCode::RenewalFailed,
-    ];
+    let written = [ReasonCode::OrderFailed, ReasonCode::Expired, ReasonCode::RenewalLate, ReasonCode::RenewalFailed];
     written.iter().any(|written| written.as_str() == code)
 }
 
@@ -275,15 +300,6 @@ fn reason_text(code: ReasonCode, words: &StandingWords) -> &'static str {
         ReasonCode::RenewalLate => words.renewal_late,
         ReasonCode::RenewalFailed => words.renewal_failed,
         ReasonCode::Serves => words.serves,
-    }
-}
-
-/// What clients are shown, where somebody has looked.
-pub(super) fn seen_text<'t>(told: &'t str, all: &'static PanelWords, language: &Language) -> &'t str {
-    let text = serving_text(told, all);
-    match language.said() {
-        Some(words) if text == told => words.seen_otherwise,
-        _ => text,
     }
 }
 

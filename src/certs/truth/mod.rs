@@ -22,6 +22,7 @@ use crate::live::{CertIndex, Choice, Live, OwnCheck, Publisher, RouteTable, Serv
 use crate::name::{HostName, HostPattern};
 use crate::shutdown::Lifecycle;
 use crate::telemetry::{TruthResult, printable};
+use crate::words::instead::Instead;
 use callers::Callers;
 use client::{Answer, Client};
 use plan::{Errand, Next, Plan};
@@ -224,31 +225,27 @@ impl Checker {
 
 fn compared(listener: SocketAddr, offer: Offer, expected: Option<&ServedCert>, answer: Answer) -> Finding {
     let short = |fingerprint: &str| fingerprint.get(..SHORT).unwrap_or(fingerprint).to_owned();
-    let (result, reason) = match (expected, answer) {
+    let at = || listener.to_string();
+    let (result, wrong) = match (expected, answer) {
         (Some(served), Answer::Shown(fingerprint)) if *fingerprint == *served.facts.fingerprint => {
-            (TruthResult::Match, String::new())
+            (TruthResult::Match, None)
         }
-        (None, Answer::Refused(_)) => (TruthResult::Match, String::new()),
+        (None, Answer::Refused(_)) => (TruthResult::Match, None),
         (Some(served), Answer::Shown(fingerprint)) => {
-            let (key, file) = (served.key_type.label(), printable(&served.facts.file.to_string_lossy()));
+            let (key, file) = (served.key_type.label().to_owned(), printable(&served.facts.file.to_string_lossy()));
             let (shown, published) = (short(&fingerprint), short(&served.facts.fingerprint));
-            let reason = format!(
-                "{listener} shows who asks for the {key} certificate the one with the fingerprint {shown}…, and {published}… of \
-                 {file} is published"
-            );
-            (TruthResult::Mismatch, reason)
+            let wrong = Instead::OtherCertificate { listener: at(), key, shown, published, file };
+            (TruthResult::Mismatch, Some(wrong))
         }
         (None, Answer::Shown(fingerprint)) => {
-            let shown = short(&fingerprint);
-            let reason =
-                format!("{listener} shows the certificate with the fingerprint {shown}…, and none is published");
-            (TruthResult::Mismatch, reason)
+            let wrong = Instead::UnpublishedCertificate { listener: at(), shown: short(&fingerprint) };
+            (TruthResult::Mismatch, Some(wrong))
         }
-        (_, Answer::Refused(why)) => (TruthResult::Refused, format!("{listener}: {why}")),
-        (_, Answer::Silent(why)) => (TruthResult::NoAnswer, format!("{listener}: {why}")),
-        (_, Answer::Invalid(why)) => (TruthResult::Invalid, format!("{listener}: {why}")),
+        (_, Answer::Refused(text)) => (TruthResult::Refused, Some(Instead::NoCertificate { listener: at(), text })),
+        (_, Answer::Silent(text)) => (TruthResult::NoAnswer, Some(Instead::NoCertificate { listener: at(), text })),
+        (_, Answer::Invalid(text)) => (TruthResult::Invalid, Some(Instead::NoCertificate { listener: at(), text })),
     };
-    Finding { offer, expected: expected.map(|served| served.facts.fingerprint.clone()), result, reason }
+    Finding { offer, expected: expected.map(|served| served.facts.fingerprint.clone()), result, wrong }
 }
 
 fn unix() -> i64 {

@@ -10,6 +10,7 @@ use super::client::Offer;
 use crate::live::{KeyType, RouteTable};
 use crate::name::HostPattern;
 use crate::telemetry::{Label, TruthResult};
+use crate::words::instead::{Instead, Shown};
 
 /// What is known of what is really served; for lists, alarms and gauges. Clones show the same.
 #[derive(Clone, Default)]
@@ -21,7 +22,7 @@ pub struct Checked {
     /// Seconds since the Unix epoch.
     pub at: i64,
     /// What is wrong; `None`: what is published is served.
-    pub fault: Option<String>,
+    pub fault: Option<Instead>,
 }
 
 /// A host that is served another certificate than the published one.
@@ -29,6 +30,8 @@ pub struct Checked {
 pub struct Contradiction {
     /// Which, what is served instead, and what to do.
     pub message: String,
+    /// What is served instead; `None`: the message stands for many.
+    pub shown: Option<Shown>,
     /// Seconds since the Unix epoch.
     pub since: i64,
 }
@@ -78,10 +81,7 @@ impl Truth {
     pub fn contradicted(&self) -> HashMap<String, Contradiction> {
         let mut contradicted = HashMap::new();
         for (host, fault) in self.lock().contradictions() {
-            contradicted.entry(fault.site.clone()).or_insert_with(|| Contradiction {
-                message: format!("{host}: {}; {MEND}", fault.reason),
-                since: fault.since,
-            });
+            contradicted.entry(fault.site.clone()).or_insert_with(|| fault.told(host));
         }
         contradicted
     }
@@ -90,15 +90,12 @@ impl Truth {
     #[must_use]
     pub fn contradictions(&self) -> Vec<Contradiction> {
         let record = self.lock();
-        let told = |(host, fault): (&HostPattern, &Fault)| Contradiction {
-            message: format!("{host}: {}; {MEND}", fault.reason),
-            since: fault.since,
-        };
-        let mut listed: Vec<_> = record.contradictions().take(LISTED).map(told).collect();
+        let told = record.contradictions().take(LISTED).map(|(host, fault)| fault.told(host));
+        let mut listed: Vec<_> = told.collect();
         let more: Vec<i64> = record.contradictions().skip(LISTED).map(|(_, fault)| fault.since).collect();
         if let Some(since) = more.iter().min() {
             let message = format!("{} more; `vitrine sites list` shows which", more.len());
-            listed.push(Contradiction { message, since: *since });
+            listed.push(Contradiction { message, shown: None, since: *since });
         }
         listed
     }
@@ -112,9 +109,9 @@ impl Truth {
     /// All sites that do not show what they should, in order of their labels.
     #[must_use]
     pub fn not_shown(&self) -> Vec<Contradiction> {
-        let told = |(site, fault): (&String, &Option<(String, i64)>)| {
-            let (reason, since) = fault.as_ref()?;
-            Some(Contradiction { message: format!("{site} does not show what it should: {reason}"), since: *since })
+        let told = |(site, fault): (&String, &Option<Hidden>)| {
+            let told = hidden(fault.as_ref()?);
+            Some(Contradiction { message: format!("{site} does not show what it should: {}", told.message), ..told })
         };
         self.lock().shown.iter().filter_map(told).take(LISTED).collect()
     }
@@ -122,10 +119,7 @@ impl Truth {
     /// What is wrong with each site that does not show what it should, by its label.
     #[must_use]
     pub fn hidden(&self) -> HashMap<String, Contradiction> {
-        let told = |(site, fault): (&String, &Option<(String, i64)>)| {
-            let (message, since) = fault.clone()?;
-            Some((site.clone(), Contradiction { message, since }))
-        };
+        let told = |(site, fault): (&String, &Option<Hidden>)| Some((site.clone(), hidden(fault.as_ref()?)));
         self.lock().shown.iter().filter_map(told).collect()
     }
 
@@ -136,7 +130,7 @@ impl Truth {
     }
 
     /// Takes over what is wrong with what a site shows, if anything is.
-    pub(super) fn note_shown(&self, site: &str, fault: Option<String>, unix: i64) {
+    pub(super) fn note_shown(&self, site: &str, fault: Option<Instead>, unix: i64) {
         let mut record = self.lock();
         let before = record.shown.get(site).cloned().flatten();
         match (&before, &fault) {
@@ -211,8 +205,8 @@ pub(super) struct Finding {
     /// The fingerprint of the published certificate; `None`: none is.
     pub(super) expected: Option<Box<str>>,
     pub(super) result: TruthResult,
-    /// What is wrong; empty where nothing is.
-    pub(super) reason: String,
+    /// What is wrong; `None` where nothing is.
+    pub(super) wrong: Option<Instead>,
 }
 
 #[derive(Default)]
@@ -223,7 +217,15 @@ struct Record {
     faults: BTreeMap<(HostPattern, Offer), Fault>,
     counts: [u64; TruthResult::ALL.len()],
     /// What is wrong with what each site shows below `/.well-known/`, and since when, by its label.
-    shown: BTreeMap<String, Option<(String, i64)>>,
+    shown: BTreeMap<String, Option<Hidden>>,
+}
+
+/// What a site does not show, and since when.
+type Hidden = (Instead, i64);
+
+fn hidden((instead, since): &Hidden) -> Contradiction {
+    let (message, shown) = (instead.to_string(), Some(Shown { host: None, instead: instead.clone() }));
+    Contradiction { message, shown, since: *since }
 }
 
 /// There are as many as names: small.
@@ -237,7 +239,7 @@ struct Seen {
 struct Fault {
     result: TruthResult,
     site: String,
-    reason: String,
+    wrong: Instead,
     since: i64,
     /// Good checks in a row since then.
     good: u32,
@@ -254,57 +256,64 @@ impl Record {
     fn checked(&self, host: &HostPattern, seen: &Seen) -> Checked {
         // Mostly there is none, and a list asks for every name.
         let fault = if self.faults.is_empty() { None } else { self.faults.get(&(host.clone(), seen.offer)) };
-        Checked { at: seen.at, fault: fault.map(|fault| fault.reason.clone()) }
+        Checked { at: seen.at, fault: fault.map(|fault| fault.wrong.clone()) }
     }
 
     /// Begins, keeps or ends a fault. True: it lasts.
     fn judge(&mut self, of: &Of<'_>, finding: &Finding, unix: i64) -> bool {
         let place = (of.host.clone(), finding.offer);
         let Some(fault) = self.faults.get_mut(&place) else {
-            if finding.result != TruthResult::Match {
+            if let Some(wrong) = &finding.wrong {
                 let told = self.faults.len() < TOLD;
-                let fault = Fault::begin(of, finding, unix, told);
+                let fault = Fault::begin(of, (finding.result, wrong), unix, told);
                 self.faults.insert(place, fault);
             }
-            return finding.result != TruthResult::Match;
+            return finding.wrong.is_some();
         };
         // A reload may have changed what the site is called by.
         of.label.clone_into(&mut fault.site);
-        match (fault.result, finding.result) {
+        match (fault.result, &finding.wrong) {
             // Who shares our port gets a part of the connections only: one good check proves little.
-            (TruthResult::Mismatch, TruthResult::Match) if fault.good + 1 < of.enough => fault.good += 1,
-            (_, TruthResult::Match) => {
+            (TruthResult::Mismatch, None) if fault.good + 1 < of.enough => fault.good += 1,
+            (_, None) => {
                 fault.end(of.host);
                 self.faults.remove(&place);
                 return false;
             }
-            (TruthResult::Mismatch, TruthResult::Mismatch) => {
-                (fault.good, fault.reason) = (0, finding.reason.clone());
+            (TruthResult::Mismatch, Some(wrong)) => {
+                fault.good = 0;
+                // What shows another certificate and then hangs up has not come right.
+                if finding.result == TruthResult::Mismatch {
+                    fault.wrong = wrong.clone();
+                }
             }
-            // What shows another certificate and then hangs up has not come right.
-            (TruthResult::Mismatch, _) => fault.good = 0,
-            (_, TruthResult::Mismatch) => {
-                *fault = Fault::begin(of, finding, unix, true);
+            (_, Some(wrong)) if finding.result == TruthResult::Mismatch => {
+                *fault = Fault::begin(of, (finding.result, wrong), unix, true);
             }
-            (_, result) => (fault.result, fault.reason) = (result, finding.reason.clone()),
+            (_, Some(wrong)) => (fault.result, fault.wrong) = (finding.result, wrong.clone()),
         }
         true
     }
 }
 
 impl Fault {
-    fn begin(of: &Of<'_>, finding: &Finding, unix: i64, told: bool) -> Self {
-        let (host, reason, result) = (of.host, finding.reason.clone(), finding.result);
+    fn begin(of: &Of<'_>, (result, wrong): (TruthResult, &Instead), unix: i64, told: bool) -> Self {
+        let host = of.host;
         match result {
             _ if !told => {}
             TruthResult::Mismatch => {
-                tracing::error!(%host, site = of.label, "what is served is not what is published: {reason}; {MEND}");
+                tracing::error!(%host, site = of.label, "what is served is not what is published: {wrong}; {MEND}");
             }
             _ => tracing::warn!(
-                %host, site = of.label, result = result.label(), "what is served could not be checked: {reason}"
+                %host, site = of.label, result = result.label(), "what is served could not be checked: {wrong}"
             ),
         }
-        Self { result, site: of.label.to_owned(), reason, since: unix, good: 0, told }
+        Self { result, site: of.label.to_owned(), wrong: wrong.clone(), since: unix, good: 0, told }
+    }
+
+    fn told(&self, host: &HostPattern) -> Contradiction {
+        let shown = Shown { host: Some(host.to_string()), instead: self.wrong.clone() };
+        Contradiction { message: format!("{host}: {}; {MEND}", self.wrong), shown: Some(shown), since: self.since }
     }
 
     fn end(&self, host: &HostPattern) {

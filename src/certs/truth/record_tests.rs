@@ -30,8 +30,12 @@ fn truth(names: &[&str]) -> Truth {
 }
 
 fn found(offer: Offer, result: TruthResult) -> Finding {
-    let reason = if result == TruthResult::Match { String::new() } else { format!("it is {}", result.label()) };
-    Finding { offer, expected: Some(PRINT.into()), result, reason }
+    let wrong = (result != TruthResult::Match).then(|| wrong(result));
+    Finding { offer, expected: Some(PRINT.into()), result, wrong }
+}
+
+fn wrong(result: TruthResult) -> Instead {
+    Instead::NoCertificate { listener: "127.0.0.1:443".into(), text: format!("it is {}", result.label()) }
 }
 
 fn note(truth: &Truth, name: &str, results: &[(Offer, TruthResult)]) -> bool {
@@ -106,7 +110,7 @@ fn a_check_counts_for_the_certificate_that_it_was_made_of() {
     let name = host("a.example");
     note(&truth, "a.example", &[(Offer::Ecdsa, TruthResult::Match), (Offer::Rsa, TruthResult::Mismatch)]);
     let of = |key_type, print: &str| truth.of_certificate(&name, key_type, print);
-    let wrong = Checked { at: 7, fault: Some("it is mismatch".into()) };
+    let wrong = Checked { at: 7, fault: Some(wrong(TruthResult::Mismatch)) };
     assert_eq!(of(KeyType::EcdsaP384, PRINT), Some(Checked { at: 7, fault: None }));
     assert_eq!(of(KeyType::Rsa, PRINT), Some(wrong.clone()));
     assert_eq!(of(KeyType::Ed25519, PRINT), None);
@@ -123,7 +127,7 @@ fn very_many_that_are_wrong_make_a_short_list() {
         note(&truth, name, &[(Offer::Ecdsa, TruthResult::Mismatch)]);
     }
     let list = truth.contradictions();
-    let last = Contradiction { message: "30 more; `vitrine sites list` shows which".into(), since: 7 };
+    let last = Contradiction { message: "30 more; `vitrine sites list` shows which".into(), shown: None, since: 7 };
     assert_eq!((list.len(), list.last(), truth.contradicted_sites().len()), (LISTED + 1, Some(&last), 50));
 }
 

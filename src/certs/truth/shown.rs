@@ -19,6 +19,7 @@ use super::client::{Offer, connector};
 use super::record::Truth;
 use super::unix;
 use crate::live::{Live, RouteTable, WellKnown, WellKnownObject};
+use crate::words::instead::Instead;
 
 /// What is asked for, and where.
 pub(super) struct ShownCheck {
@@ -66,7 +67,7 @@ impl ShownCheck {
     }
 
     /// The first that is wrong with what a site shows.
-    async fn site(&self, connector: &TlsConnector, objects: &[Due], turn: usize) -> Option<String> {
+    async fn site(&self, connector: &TlsConnector, objects: &[Due], turn: usize) -> Option<Instead> {
         let of = |listeners: &[SocketAddr]| listeners.get(turn % listeners.len().max(1)).copied();
         for (host, name, object) in objects {
             let ways = [("https", of(&self.https)), ("http", of(&self.http))];
@@ -74,15 +75,12 @@ impl ShownCheck {
                 let tls = (scheme == "https").then_some(connector);
                 let answer = timeout(PATIENCE, self.fetch(listener, tls, host, name, object.content.len())).await;
                 let answer = answer.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
-                let wrong = match answer {
-                    Ok(answer) if answer.is(&object.content) => None,
-                    Ok(answer) => Some(answer.told(object.content.len())),
-                    Err(error) => Some(error.to_string()),
-                };
-                if let Some(wrong) = wrong {
-                    return Some(format!("{scheme}://{host}/.well-known/{name} at {listener}: {wrong}"));
+                let (url, listener) = (format!("{scheme}://{host}/.well-known/{name}"), listener.to_string());
+                match answer {
+                    Ok(answer) if answer.is(&object.content) => sleep(PAUSE).await,
+                    Ok(answer) => return Some(answer.told(object.content.len(), (url, listener))),
+                    Err(error) => return Some(Instead::NoContent { url, listener, text: error.to_string() }),
                 }
-                sleep(PAUSE).await;
             }
         }
         None
@@ -141,10 +139,10 @@ impl Shown {
         self.status == "200" && self.content == expected
     }
 
-    fn told(&self, expected: usize) -> String {
+    fn told(&self, expected: usize, (url, listener): (String, String)) -> Instead {
         match self.status.as_str() {
-            "200" => format!("expected the {expected} octets that are kept, found {} others", self.content.len()),
-            status => format!("expected the status 200, found {status:?}"),
+            "200" => Instead::OtherContent { url, listener, expected, found: self.content.len() },
+            status => Instead::OtherStatus { url, listener, status: status.to_owned() },
         }
     }
 }
@@ -185,7 +183,7 @@ mod tests {
     fn only_the_very_octets_are_right() {
         let told = |octets: &str| match Shown::read(octets.as_bytes()) {
             Ok(shown) if shown.is(b"proof") => "right".to_owned(),
-            Ok(shown) => shown.told(5),
+            Ok(shown) => shown.told(5, ("a".into(), "b".into())).to_string().replace("a at b: ", ""),
             Err(error) => error.to_string(),
         };
         for (octets, expected) in [

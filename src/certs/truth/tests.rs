@@ -109,7 +109,8 @@ impl Stage {
         let listener = self.checker.check.listeners[0];
         let findings = self.checker.check(listener, "shop.example").await.expect("an answer");
         assert!(!self.own.load().is(listener), "the check is over");
-        findings.into_iter().map(|finding| (finding.offer, finding.result, finding.reason)).collect()
+        let told = |wrong: Option<Instead>| wrong.map(|wrong| wrong.to_string()).unwrap_or_default();
+        findings.into_iter().map(|finding| (finding.offer, finding.result, told(finding.wrong))).collect()
     }
 
     /// Checks whatever is due now.

@@ -1,6 +1,7 @@
 //! What is written in German.
 
 mod bringing;
+mod instead;
 mod links;
 mod mail;
 mod minimum;
@@ -10,7 +11,9 @@ mod people;
 mod refused;
 mod report;
 mod said;
+mod wait;
 
+pub(super) use instead::instead;
 pub(super) use links::LINKS;
 pub(super) use mail::MAIL;
 pub(super) use minimum::MINIMUM;
@@ -19,3 +22,4 @@ pub(super) use panel::PANEL;
 pub(super) use people::PEOPLE;
 pub(super) use report::REPORT;
 pub(super) use said::SAID;
+pub(super) use wait::wait;

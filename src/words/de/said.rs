@@ -18,7 +18,6 @@ pub(in crate::words) static SAID: SaidWords = SaidWords {
         })
     },
     order_failed: refused::order_failed,
-    seen_otherwise: "wird anders ausgeliefert als veröffentlicht",
     alerts: AlertTexts {
         expired: "Das ausgelieferte Zertifikat ist abgelaufen",
         not_yet_valid: "Das ausgelieferte Zertifikat gilt noch nicht",

@@ -1,6 +1,7 @@
 //! What is written in English.
 
 mod bringing;
+mod instead;
 mod links;
 mod mail;
 mod minimum;
@@ -8,7 +9,9 @@ mod office;
 mod panel;
 mod people;
 mod report;
+mod wait;
 
+pub(super) use instead::instead;
 pub(super) use links::LINKS;
 pub(super) use mail::MAIL;
 pub(super) use minimum::MINIMUM;
@@ -16,3 +19,4 @@ pub(super) use office::OFFICE;
 pub(super) use panel::PANEL;
 pub(super) use people::PEOPLE;
 pub(super) use report::REPORT;
+pub(super) use wait::wait;

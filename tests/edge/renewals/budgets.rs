@@ -5,7 +5,7 @@ use rustix::process::Signal;
 use super::{from_now, lines, managed, standing, state};
 use crate::support::acme::{FakeAcme, Fault, Resource};
 use crate::support::command::{done, vitrine};
-use crate::support::{Origin, eventually};
+use crate::support::{Origin, eventually, page_in};
 
 #[test]
 fn a_budget_of_orders_outlasts_kills_and_leaves_the_rest_waiting() {
@@ -36,6 +36,12 @@ fn a_budget_of_orders_outlasts_kills_and_leaves_the_rest_waiting() {
         );
         assert!((3 * 3600 - 120..=3 * 3600 + 60).contains(&from_now(&told["next"])), "{told}");
     }
+    // The same for programs, and for who reads German: a sentence, and nobody's English.
+    let wait = serde_json::json!({ "code": "orders-limited", "issuer": "only", "most": 5, "kept": 0 });
+    assert!(waiting.iter().all(|told| told["wait"] == wait), "{waiting:?}");
+    let page = page_in(&edge, "de", "/sites").text();
+    let german = "Ein Zertifikat wird bestellt werden: bei only sind in 3 Stunden höchstens 5 Bestellungen möglich";
+    assert!(page.contains(german) && !page.contains("are limited to"), "{page}");
     assert!(acme.orders().len() <= 5, "{:?}", acme.orders());
     assert_eq!(lines(&edge, "no certificate"), 0);
     let listed = vitrine(&edge, "sites list");

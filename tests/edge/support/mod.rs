@@ -41,7 +41,7 @@ pub(crate) use setup::{Setup, drop_file, replace_file, site};
 pub(crate) use talk::{Stream, Talk, dial, dial_from, is_timeout};
 pub(crate) use tls::{ClientTls, shop_client, shown};
 pub(crate) use tls_front::TlsFront;
-pub(crate) use walk::Walk;
+pub(crate) use walk::{Walk, page_in};
 pub(crate) use websocket::{HANDSHAKE, SWITCHING};
 
 /// Tries until there is something, at most until the deadline; `what` is what did not come.

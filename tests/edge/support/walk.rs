@@ -28,19 +28,20 @@ impl Walk {
 
     /// What whoever has come through the socket sees, in a language.
     pub(crate) fn in_language(edge: &Edge, language: &str) -> Self {
-        let socket = edge.setup.state().join("admin.sock");
-        let fields = format!("host: localhost\r\naccept: text/html\r\naccept-language: {language}\r\n");
-        let open = |place: &str| {
-            let mut talk = Talk::unix(&socket).expect("admin.sock");
-            talk.ask(format!("GET {place} HTTP/1.1\r\n{fields}content-length: 0\r\n\r\n"))
-        };
-        Self::from("/sites", open)
+        Self::from("/sites", |place| page_in(edge, language, place))
     }
 
     /// What somebody sees who has signed in.
     pub(crate) fn of(browser: &mut Browser) -> Self {
         Self::from("/sites", |place| browser.open(place))
     }
+}
+
+/// A page as whoever has come through the socket sees it, in a language.
+pub(crate) fn page_in(edge: &Edge, language: &str, place: &str) -> Response {
+    let fields = format!("host: localhost\r\naccept: text/html\r\naccept-language: {language}\r\n");
+    let mut talk = Talk::unix(&edge.setup.state().join("admin.sock")).expect("admin.sock");
+    talk.ask(format!("GET {place} HTTP/1.1\r\n{fields}content-length: 0\r\n\r\n"))
 }
 
 /// Where the links of a page lead.
