@@ -131,6 +131,10 @@ pub(crate) enum Refusal {
     OthersOwn,
     /// A password of one's own is to be chosen first.
     ChooseFirst,
+    /// A choice that is none of those that are offered, which are these.
+    NotOffered(String),
+    /// What was sent is not what is asked for here.
+    Unlike,
     /// What a page says in its reader's language.
     Own(&'static str),
 }

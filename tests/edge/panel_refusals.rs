@@ -42,9 +42,6 @@ fn no_refused_form_speaks_english_to_who_reads_german() {
                 .iter()
                 .map(|name| match &**name {
                     "csrf" => ("csrf", anna.csrf.as_str()),
-                    // What pages offer to choose from.
-                    "role" => ("role", "read"),
-                    "event" => ("event", "expired"),
                     name => (name, if wrong { misfit(name) } else { "" }),
                 })
                 .collect();
@@ -91,8 +88,7 @@ fn misfit(name: &str) -> &'static str {
         "country" => "Germany",
         "site" | "sites" => "none.example",
         "url" => "ftp://none",
-        // Among what pages offer to choose from.
-        "last_good" | "format" => "",
+        "grant" => "none:none",
         _ => "not this",
     }
 }

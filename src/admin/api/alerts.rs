@@ -6,6 +6,7 @@ use super::realm::{Item, Realm, Scope};
 use super::{Call, Operation, Resource, aside, timestamp};
 use crate::admin::problem::{Answer, Problem, json};
 use crate::overview::{Alert, Overview, Severity};
+use crate::words::refusal::Refusal;
 
 /// `alerts`
 pub(super) static RESOURCE: Resource = Resource {
@@ -49,6 +50,7 @@ fn list(call: &Call) -> Result<Answer, Problem> {
         Some(word) => Some(Severity::ALL.into_iter().find(|severity| severity.word() == word).ok_or_else(|| {
             let known = Severity::ALL.map(Severity::word).join(", ");
             Problem::malformed(format!("severity: expected one of {known}, found {word:?}"))
+                .because(Refusal::NotOffered(known))
         })?),
     };
     let limit = call.query.number("limit", MOST)?.unwrap_or(MOST);

@@ -14,6 +14,7 @@ use crate::admin::Sources;
 use crate::admin::problem::{Kind, Problem};
 use crate::admin::rights::Caller;
 use crate::admin::upload::Upload;
+use crate::words::refusal::Refusal;
 
 /// What an operation is given. Its body may hold secrets; so it cannot be printed.
 pub(super) struct Call {
@@ -40,7 +41,11 @@ impl Call {
     /// The JSON that was sent.
     pub(super) fn json<T: DeserializeOwned>(&self) -> Result<T, Problem> {
         match &self.content {
-            Content::Json(json) => serde_json::from_slice(json).map_err(|error| Problem::malformed(words(&error))),
+            Content::Json(json) => serde_json::from_slice(json).map_err(|error| {
+                let text = words(&error);
+                let why = refusal(&error, &text);
+                Problem::malformed(text).because(why)
+            }),
             _ => Err(Problem::malformed("expected a JSON document, found no body")),
         }
     }
@@ -137,6 +142,15 @@ fn words(error: &serde_json::Error) -> String {
     format!("the JSON document, line {line}, column {column}: {what}")
 }
 
+/// The same as a code. What is offered stands in the text between backticks.
+fn refusal(error: &serde_json::Error, text: &str) -> Refusal {
+    if !error.to_string().starts_with("unknown variant ") {
+        return Refusal::Unlike;
+    }
+    let offered: Vec<&str> = text.split('`').skip(1).step_by(2).collect();
+    Refusal::NotOffered(offered.join(", "))
+}
+
 /// What comes before the harmless part of what serde says.
 const EXPECTED: &str = ", expected ";
 /// Some hundred times what any order has to say.
@@ -184,6 +198,19 @@ mod tests {
         ] {
             let error = serde_json::from_str::<Order>(text).expect_err("wrong");
             assert_eq!(words(&error), expected, "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_choice_that_nothing_offers_is_told_with_what_is() {
+        let refused = |text: &str| {
+            let error = serde_json::from_str::<Order>(text).expect_err("wrong");
+            refusal(&error, &words(&error))
+        };
+        let offered = Refusal::NotOffered("read".into());
+        assert_eq!(refused(r#"{"name":"x","days":1,"role":"`hunter2`"}"#), offered);
+        for text in [r#"{"name":"x","days":300}"#, r#"{"hunter2":"x"}"#, r#"{"name":"#] {
+            assert_eq!(refused(text), Refusal::Unlike, "{text}");
         }
     }
 

@@ -8,6 +8,7 @@ use std::ops::Range;
 use zeroize::Zeroizing;
 
 use crate::admin::problem::{Kind, Problem};
+use crate::words::refusal::Refusal;
 
 /// The parts of a form.
 #[derive(Default)]
@@ -44,14 +45,16 @@ impl Form {
             let range = start..range.end;
             let Some(name) = known.iter().find(|known| **known == head.name) else {
                 let known = known.join(", ");
-                return Err(Problem::malformed(format!("expected parts named {known}, found {:?}", head.name)));
+                return Err(Problem::malformed(format!("expected parts named {known}, found {:?}", head.name))
+                    .because(Refusal::Unlike));
             };
             if range.len() > LARGEST_PART {
                 let text = format!("the part {name}: expected at most {LARGEST_PART} octets, found {}", range.len());
                 return Err(Problem::new(Kind::TooLarge, text));
             }
             if parts.len() == MOST_PARTS {
-                return Err(Problem::malformed(format!("expected at most {MOST_PARTS} parts, found more")));
+                return Err(Problem::malformed(format!("expected at most {MOST_PARTS} parts, found more"))
+                    .because(Refusal::Unlike));
             }
             parts.push(Part { name, file: head.file, range });
         }
@@ -93,10 +96,14 @@ impl Form {
         let mut files = self.files(name);
         match (files.next(), files.next()) {
             (None, _) => Ok(None),
-            (Some(_), Some(_)) => Err(Problem::malformed(format!("the part {name} is there twice; take one out"))),
+            (Some(_), Some(_)) => {
+                Err(Problem::malformed(format!("the part {name} is there twice; take one out"))
+                    .because(Refusal::Unlike))
+            }
             (Some(file), None) => match std::str::from_utf8(file.content) {
                 Ok(text) => Ok(Some(text)),
-                Err(_) => Err(Problem::malformed(format!("the part {name}: expected UTF-8, found other octets"))),
+                Err(_) => Err(Problem::malformed(format!("the part {name}: expected UTF-8, found other octets"))
+                    .because(Refusal::Unlike)),
             },
         }
     }

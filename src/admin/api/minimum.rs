@@ -14,6 +14,7 @@ use crate::admin::answers::{HostEffect, Minimum as Told, MinimumEffect, Validate
 use crate::admin::problem::{Answer, Problem, json};
 use crate::certs::{Demanding, Effect, LEVELS, Minimum, SiteMinimum};
 use crate::live::{ServedCert, Site, ValidationLevel};
+use crate::words::refusal::Refusal;
 
 /// `sites/{site}/minimum`
 pub(super) static RESOURCE: Resource = Resource {
@@ -75,6 +76,7 @@ async fn look(call: Call) -> Result<Answer, Problem> {
         Some("none") => Some(None),
         Some(word) => known(word).ok_or_else(|| {
             Problem::malformed(format!("level: expected dv, ov, ev, none or configured, found {word:?}"))
+                .because(Refusal::NotOffered("dv, ov, ev, none, configured".into()))
         })?,
     };
     let MinimumEffect { minimum, hosts, below } = demand(&call, level, true).await?;

@@ -204,6 +204,7 @@ fn as_mail(call: &Call) -> Result<Answer, Problem> {
         Some(tag) => Language::ALL.into_iter().find(|language| language.tag() == tag).ok_or_else(|| {
             let all = Language::ALL.map(Language::tag).join(", ");
             Problem::malformed(format!("language: expected one of {all}, found {tag:?}"))
+                .because(Refusal::NotOffered(all))
         })?,
     };
     let letter = call.sources.reports.letter(&find(call)?, language);

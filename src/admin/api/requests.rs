@@ -349,8 +349,9 @@ fn check_sites(names: &[String], sources: &Sources) -> Result<(), Problem> {
 fn merged<T: Serialize + DeserializeOwned>(known: &T, patch: Map<String, Value>) -> Result<T, Problem> {
     let mut whole = serde_json::to_value(known).unwrap_or_default();
     merge(&mut whole, Value::Object(patch));
-    serde_json::from_value(whole)
-        .map_err(|_| Problem::malformed("what is to be changed is not what /api/v1/openapi.json describes"))
+    serde_json::from_value(whole).map_err(|_| {
+        Problem::malformed("what is to be changed is not what /api/v1/openapi.json describes").because(Refusal::Unlike)
+    })
 }
 
 fn merge(whole: &mut Value, patch: Value) {

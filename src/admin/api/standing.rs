@@ -8,6 +8,7 @@ use crate::admin::problem::Problem;
 use crate::live::Site;
 use crate::overview::{Band, SiteState, State};
 use crate::words::instead::Shown;
+use crate::words::refusal::Refusal;
 
 /// Where in its life a site is, and what is to be done.
 #[derive(Serialize)]
@@ -121,8 +122,11 @@ pub(super) fn word<T: Copy, const N: usize>(
 ) -> Result<Option<T>, Problem> {
     let Some(value) = query.value(name) else { return Ok(None) };
     let found = all.iter().copied().find(|one| word(*one) == value);
-    let known = || all.map(word).join(", ");
-    found.map(Some).ok_or_else(|| Problem::malformed(format!("{name}: expected one of {}, found {value:?}", known())))
+    found.map(Some).ok_or_else(|| {
+        let known = all.map(word).join(", ");
+        Problem::malformed(format!("{name}: expected one of {known}, found {value:?}"))
+            .because(Refusal::NotOffered(known))
+    })
 }
 
 /// More than an edge has sites.

@@ -218,7 +218,8 @@ pub(super) fn switch(call: &Call, name: &str) -> Result<bool, Problem> {
     match call.query.value(name) {
         None | Some("false") => Ok(false),
         Some("true") => Ok(true),
-        Some(found) => Err(Problem::malformed(format!("{name}: expected true or false, found {found:?}"))),
+        Some(found) => Err(Problem::malformed(format!("{name}: expected true or false, found {found:?}"))
+            .because(Refusal::NotOffered("true, false".into()))),
     }
 }
 

@@ -132,6 +132,10 @@ pub(super) fn refused(refusal: &Refusal) -> String {
         Refusal::NobodyHere => "Dazu muss jemand mit Namen und Passwort angemeldet sein",
         Refusal::EdgeAlone => "Dazu braucht es eine Rolle für die ganze Vitrine; Ihre gilt für einige Organisationen",
         Refusal::OthersOwn => "Was dazu gehört, ist nicht oder nicht ganz das Ihre; Ihre Rolle reicht dafür nicht",
+        Refusal::NotOffered(offered) => {
+            return format!("Eine Angabe ist keine der angebotenen; es gibt: {offered}");
+        }
+        Refusal::Unlike => "Was gesendet wurde, passt hier nicht; die Seite neu laden und es noch einmal versuchen",
         Refusal::Own(text) => text,
         Refusal::ChooseFirst => "Das Passwort gilt für ein Mal: erst ein eigenes wählen",
     };
