@@ -145,6 +145,26 @@ impl Elsewhere {
         self.find(name).ok_or(NotKept::Unknown)
     }
 
+    /// Gives all that belong to an organisation to the edge, and tells which these are. It blocks.
+    ///
+    /// # Errors
+    /// [`NotKept`]
+    pub fn leave(&self, organisation: &str) -> Result<Vec<String>, NotKept> {
+        let is_theirs = |one: &Foreign| one.organisation.as_deref() == Some(organisation);
+        if !self.0.kept.read().unwrap_or_else(PoisonError::into_inner).values().any(is_theirs) {
+            return Ok(Vec::new());
+        }
+        let mut left = Vec::new();
+        self.change(|kept| {
+            for one in kept.values_mut().filter(|one| is_theirs(one)) {
+                one.organisation = None;
+                left.push(one.name.clone());
+            }
+            Ok(())
+        })?;
+        Ok(left)
+    }
+
     /// Looks at one now.
     ///
     /// # Errors

@@ -204,6 +204,7 @@ pub(crate) struct DoneWords {
     pub(crate) url_added: &'static str,
     pub(crate) url_seen: &'static str,
     pub(crate) url_removed: &'static str,
+    pub(crate) url_given: &'static str,
 }
 
 /// *Site*

@@ -104,4 +104,5 @@ pub(crate) struct ReportsWords {
     pub(crate) add: &'static str,
     pub(crate) url_hint: &'static str,
     pub(crate) watch: &'static str,
+    pub(crate) give: &'static str,
 }

@@ -95,6 +95,45 @@ fn a_url_of_an_organisation_is_there_for_nobody_else() {
     assert!(!reader.open("/elsewhere").text().contains("action=\"/elsewhere"));
 }
 
+#[test]
+fn a_url_is_given_at_its_page_and_goes_back_to_the_edge_when_its_organisation_goes() {
+    let edge = Setup::shop(&Origin::saying("the shop")).start();
+    let [ours, theirs] = ["ours", "theirs"].map(|name| organised(&edge, name));
+    let name = "pay.example";
+    done(vitrine(&edge, &format!("elsewhere add https://{name} --reason customers --organisation {theirs}")));
+    let owner = || edge.ask_api("GET", &format!("/api/v1/elsewhere/{name}")).json()["organisation"].clone();
+    let mut anna = edge.user("anna", "operate");
+    let place = format!("/elsewhere/{name}/organisation");
+    let page = anna.open("/elsewhere").text();
+    assert!(page.contains(&format!("action=\"{place}\"")), "{page}");
+    assert!(page.contains(&format!("<option value=\"{theirs}\" selected>theirs</option>")), "{page}");
+    for (to, expected) in [("", Value::Null), (ours.as_str(), json!(ours))] {
+        let token = anna.csrf.clone();
+        let answer = anna.submit(&place, &[("csrf", &token), ("organisation", to)]);
+        assert_eq!(answer.status, 303, "{}", answer.text());
+        assert_eq!(owner(), expected);
+    }
+    // To nobody there is not, and by nobody whose role is for an organisation: there it is not offered either.
+    let token = anna.csrf.clone();
+    let answer = anna.submit(&place, &[("csrf", &token), ("organisation", "0a")]);
+    assert_eq!(answer.status, 400, "{}", answer.text());
+    let mut user = user(&edge, "owner", &ours, "operate");
+    let page = user.open("/elsewhere").text();
+    assert!(page.contains(name) && !page.contains(&place), "{page}");
+    let token = user.csrf.clone();
+    assert_eq!(user.submit(&place, &[("csrf", &token), ("organisation", &theirs)]).status, 403);
+    assert_eq!(owner(), json!(ours));
+
+    for (organisation, expected) in [(&theirs, json!(ours)), (&ours, Value::Null)] {
+        let answer = edge.ask_api("DELETE", &format!("/api/v1/organisations/{organisation}"));
+        assert_eq!((answer.status, owner()), (200, expected), "{}", answer.text());
+    }
+    let lines = edge.api("audit");
+    let details: Vec<_> = lines.iter().filter(|line| line["action"] == "DELETE organisations/{id}").collect();
+    let details: Vec<_> = details.iter().map(|line| text(&line["detail"])).collect();
+    assert_eq!(details, ["\"theirs\": ", "\"ours\": ; now the edge's: pay.example"]);
+}
+
 fn organised(edge: &Edge, name: &str) -> String {
     let contact = json!([{ "name": "IT", "mail": format!("it@{name}.example"), "phone": "" }]);
     let made = edge.order_api("POST", "/api/v1/organisations", &json!({ "name": name, "contacts": contact }));

@@ -221,7 +221,7 @@ fn said(call: &Call, reason: Option<String>) -> Result<Said, Problem> {
     Ok(Said { reason: because(reason)?, by: call.caller.name(), at: now() })
 }
 
-fn told(why: &NotKept) -> Problem {
+pub(super) fn told(why: &NotKept) -> Problem {
     let conflict = |refusal| Problem::new(Kind::Conflict, why.to_string()).because(refusal);
     match why {
         NotKept::Known => conflict(Refusal::UrlKnown),

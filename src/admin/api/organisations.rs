@@ -89,8 +89,15 @@ fn change(call: &Call) -> Result<Answer, Problem> {
 
 fn remove(call: &Call) -> Result<Answer, Problem> {
     let id = call.parameter("id");
+    call.sources.people.organisation(id).ok_or_else(|| unknown(id))?;
+    // First: whatever comes between, no URL is left with an owner that is gone.
+    let left = call.sources.elsewhere.leave(id).map_err(|why| super::elsewhere::told(&why))?;
     let removed = call.sources.people.remove_organisation(id).map_err(|why| not_organised(why, id))?;
-    Ok(note(&removed).on(json(&Entry::of(removed))))
+    let note = match left.as_slice() {
+        [] => note(&removed),
+        left => note(&removed).and(&format!("; now the edge's: {}", left.join(" "))),
+    };
+    Ok(note.on(json(&Entry::of(removed))))
 }
 
 fn note(one: &Organisation) -> Note {

@@ -34,6 +34,14 @@ impl Note {
         }
     }
 
+    /// The same with more to say.
+    pub(super) fn and(self, more: &str) -> Self {
+        match self {
+            Self::Done { object, detail, who } => Self::Done { object, detail: detail + more, who },
+            Self::Nothing => Self::Nothing,
+        }
+    }
+
     /// The answer with the note on it, which nobody outside sees.
     pub(super) fn on(self, mut answer: Answer) -> Answer {
         answer.extensions_mut().insert(self);

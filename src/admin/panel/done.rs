@@ -69,6 +69,8 @@ deeds! {
     UrlSeen = "url-seen" url_seen,
     /// It is watched no more.
     UrlRemoved = "url-removed" url_removed,
+    /// A URL that others serve belongs to another organisation, or to the edge.
+    UrlGiven = "url-given" url_given,
 }
 
 impl Done {

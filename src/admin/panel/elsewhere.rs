@@ -22,6 +22,7 @@ pub(super) static PAGES: &[Page] = &[
     Page::get("elsewhere", |visit| Box::pin(page(visit, None))),
     Page::post("elsewhere", &[FORM_TOKEN, "url", "reason", "organisation"], |visit| Box::pin(add(visit))),
     Page::post("elsewhere/{url}/watched", &[FORM_TOKEN, "watched", "reason"], |visit| Box::pin(watch(visit))),
+    Page::post("elsewhere/{url}/organisation", &[FORM_TOKEN, "organisation"], |visit| Box::pin(give(visit))),
     Page::post("elsewhere/{url}/look", &[FORM_TOKEN], |visit| Box::pin(look(visit))),
     Page::post("elsewhere/{url}/remove", &[FORM_TOKEN, "watched", "reason"], |visit| Box::pin(remove(visit))),
 ];
@@ -39,6 +40,8 @@ struct Urls {
     names: BTreeMap<String, String>,
     trouble: Option<Said>,
     may_change: bool,
+    /// Whether the visitor may say whose a URL is.
+    may_give: bool,
     reach: Reach,
     /// What was sent and refused.
     given: (String, String),
@@ -132,6 +135,8 @@ async fn page(visit: Visit, problem: Option<Problem>) -> Result<Answer, Problem>
     let names = organisations.iter().map(|one| (one.id.clone(), one.name.clone())).collect();
     organisations.retain(|one| reach.changes_of(Some(&one.id)));
     let may_change = reach.changes_of(None) || !organisations.is_empty();
+    // Whoever has a role for some organisations alone keeps what is theirs.
+    let may_give = may_change && !reach.is_narrow() && !organisations.is_empty();
     let given = match &trouble {
         None => (String::new(), String::new()),
         Some(_) => {
@@ -139,7 +144,7 @@ async fn page(visit: Visit, problem: Option<Problem>) -> Result<Answer, Problem>
         }
     };
     let (frame, labels) = (visit.frame(words.elsewhere_title), &visit.language.office().users);
-    let page = Urls { frame, words, labels, urls, organisations, names, trouble, may_change, reach, given };
+    let page = Urls { frame, words, labels, urls, organisations, names, trouble, may_change, may_give, reach, given };
     shown_as(status, &page)
 }
 
@@ -166,6 +171,14 @@ async fn watch(visit: Visit) -> Result<Answer, Problem> {
     let place = format!("elsewhere/{}/watched", path(&[visit.parameter("url")]));
     let result = visit.order(Method::POST, &place, "", order).await;
     ended(visit, if is_watched { Done::Watched } else { Done::Unwatched }, result).await
+}
+
+/// Gives it to an organisation, or to the edge.
+async fn give(visit: Visit) -> Result<Answer, Problem> {
+    let organisation = Some(visit.field("organisation")?).filter(|id| !id.is_empty());
+    let place = format!("elsewhere/{}/organisation", path(&[visit.parameter("url")]));
+    let result = visit.order(Method::POST, &place, "", document(&json!({ "organisation": organisation }))).await;
+    ended(visit, Done::UrlGiven, result).await
 }
 
 async fn look(visit: Visit) -> Result<Answer, Problem> {

@@ -222,6 +222,7 @@ pub(in crate::words) static PANEL: PanelWords = PanelWords {
         url_added: "Die URL wird von nun an überwacht.",
         url_seen: "Die URL wurde angesehen.",
         url_removed: "Die URL wird nicht mehr überwacht.",
+        url_given: "Die URL gehört jetzt dazu.",
     },
     site: SiteWords {
         standing: "Stand",

@@ -117,4 +117,5 @@ pub(super) const REPORTS: ReportsWords = ReportsWords {
     add: "Eine URL überwachen",
     url_hint: "Zum Beispiel https://pay.example",
     watch: "Überwachen",
+    give: "Übergeben",
 };

@@ -222,6 +222,7 @@ pub(in crate::words) static PANEL: PanelWords = PanelWords {
         url_added: "The URL is watched from now on.",
         url_seen: "The URL was looked at.",
         url_removed: "The URL is watched no more.",
+        url_given: "The URL belongs there now.",
     },
     site: SiteWords {
         standing: "Standing",

@@ -116,4 +116,5 @@ pub(super) const REPORTS: ReportsWords = ReportsWords {
     add: "Watch a URL",
     url_hint: "Such as https://pay.example",
     watch: "Watch",
+    give: "Give",
 };
