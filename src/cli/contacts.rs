@@ -20,6 +20,9 @@ pub(super) enum Command {
     /// Make a contact
     #[command(after_help = ADD)]
     Add(Adding),
+    /// Tell a contact of something else: of a site, of an organisation's sites, or of everything
+    #[command(after_help = "Example: vitrine contacts scope \"shop chat\" --site shop.example")]
+    Scope(Scoping),
     /// Forget a contact, and what waits for it
     Remove(Naming),
     /// Tell a contact something of no meaning, and say what came of it
@@ -62,6 +65,18 @@ pub(super) struct Adding {
     events: Vec<String>,
 }
 
+#[derive(Args, Debug)]
+pub(super) struct Scoping {
+    #[command(flatten)]
+    naming: Naming,
+    /// Told of this site alone; without this and --organisation, of everything
+    #[arg(long, conflicts_with = "organisation")]
+    site: Option<String>,
+    /// Told of the sites of this organisation, by its id
+    #[arg(long, value_name = "ID")]
+    organisation: Option<String>,
+}
+
 #[derive(Clone, Copy, Debug, Serialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 enum Format {
@@ -87,6 +102,14 @@ impl Command {
             Self::Add(adding) => {
                 let order = adding.order();
                 adding.running.ask(async |edge| add(edge, order?).await)
+            }
+            Self::Scope(Scoping { naming: Naming { running, contact }, site, organisation }) => {
+                let order = json!({ "site": site, "organisation": organisation });
+                running.ask(async |edge| {
+                    let place = format!("{CONTACTS}/{}", id(edge, &contact).await?);
+                    let changed: Contact = edge.patch_json(&place, &order).await?;
+                    Ok(format!("{}: told of {}", changed.name, scope(&changed)))
+                })
             }
             Self::Remove(Naming { running, contact }) => running.ask(async |edge| remove(edge, &contact).await),
             Self::Test(Naming { running, contact }) => running.ask(async |edge| test(edge, &contact).await),

@@ -343,5 +343,7 @@ pub(crate) struct ContactsWords {
     pub(crate) secret: &'static str,
     pub(crate) site: &'static str,
     pub(crate) site_hint: &'static str,
+    pub(crate) organisation: &'static str,
+    pub(crate) one_of_both: &'static str,
     pub(crate) make: &'static str,
 }

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::support::command::{done, vitrine};
 use crate::support::{Edge, Origin, PASSWORD, Setup, journey};
 
 #[test]
@@ -68,6 +69,79 @@ fn what_stands_in_the_configuration_is_changed_there_and_readers_change_nothing(
     let mut reader = edge.user("rita", "read");
     assert_eq!(reader.open(&format!("/contacts/{id}")).status, 403);
     assert!(!reader.open("/contacts").text().contains(&format!("href=\"/contacts/{id}\"")));
+}
+
+#[test]
+fn of_what_a_contact_is_told_is_changed_wherever_it_is() {
+    let edge = start();
+    let made = edge.order_api("POST", "/api/v1/organisations", &json!({ "name": "Otto & Co" }));
+    let organisation = made.json()["id"].as_str().expect("an id").to_owned();
+    let id = make(&edge, &json!({ "name": "Anna", "mail": "anna@shop.example" }));
+    let told_of = |expected: (&Value, &Value)| {
+        let contact = contact(&edge, &id);
+        assert_eq!((&contact["site"], &contact["organisation"]), expected, "{contact}");
+    };
+    let [none, site, owner] = [Value::Null, json!("shop.example"), json!(organisation)];
+    // At its page: of a site, of an organisation, and of everything again.
+    let mut user = edge.user("otto", "operate");
+    let place = format!("/contacts/{id}");
+    let page = user.open(&place).text();
+    assert!(page.contains(&format!("<option value=\"{organisation}\">Otto &#38; Co</option>")), "{page}");
+    let mut submit = |site: &str, organisation: &str| {
+        let token = user.csrf.clone();
+        let form = [
+            ("csrf", &*token),
+            ("name", "Anna"),
+            ("site", site),
+            ("organisation", organisation),
+            ("mail", "anna@shop.example"),
+            ("language", "en"),
+        ];
+        user.submit(&place, &form)
+    };
+    for (fields, expected) in [
+        (("shop.example", ""), (&site, &none)),
+        (("", organisation.as_str()), (&none, &owner)),
+        (("", ""), (&none, &none)),
+    ] {
+        let answer = submit(fields.0, fields.1);
+        assert_eq!(answer.status, 303, "{}", answer.text());
+        told_of(expected);
+    }
+    for (site, organisation, trouble) in [
+        ("shop.example", organisation.as_str(), "expected a site or an organisation, found both"),
+        ("none.example", "", "there is no site"),
+        ("", "0a0a0a0a0a0a", "there is none of the id"),
+    ] {
+        let answer = submit(site, organisation);
+        assert_eq!(answer.status, 400, "{}", answer.text());
+        assert!(answer.text().contains(trouble), "{trouble}: {}", answer.text());
+        told_of((&none, &none));
+    }
+    // By the command line.
+    assert_eq!(done(vitrine(&edge, "contacts scope Anna --site shop.example")), "Anna: told of site shop.example\n");
+    told_of((&site, &none));
+    let given = done(vitrine(&edge, &format!("contacts scope Anna --organisation {organisation}")));
+    assert_eq!(given, format!("Anna: told of organisation {organisation}\n"));
+    told_of((&none, &owner));
+    // By the API: what is left out stays, null takes away its own, and what is named takes the other's place.
+    for (order, expected) in [
+        (json!({ "name": "Anna" }), (&none, &owner)),
+        (json!({ "site": null }), (&none, &owner)),
+        (json!({ "site": "shop.example" }), (&site, &none)),
+        (json!({ "organisation": null }), (&site, &none)),
+        (json!({ "site": null }), (&none, &none)),
+        (json!({ "organisation": organisation }), (&none, &owner)),
+    ] {
+        let answer = user.ask("PATCH", &format!("/api/v1/contacts/{id}"), Some(&order));
+        assert_eq!(answer.status, 200, "{order}: {}", answer.text());
+        told_of(expected);
+    }
+    // The page of one whose organisation is gone does not make more of it by the way.
+    let gone = edge.ask_api("DELETE", &format!("/api/v1/organisations/{organisation}"));
+    assert_eq!(gone.status, 200, "{}", gone.text());
+    let page = user.open(&place).text();
+    assert!(page.contains(&format!("<option value=\"{organisation}\" selected>{organisation}</option>")), "{page}");
 }
 
 fn start() -> Edge {

@@ -112,7 +112,22 @@ fn make(call: &Call) -> Result<Answer, Problem> {
                 .because(Refusal::Field("way", Expects::Usual)));
         }
     };
-    let scope = match (order.site, order.organisation) {
+    let scope = scope(call, order.site, order.organisation)?;
+    let contact = Contact {
+        id: String::new(),
+        name: name(order.name)?,
+        scope,
+        way,
+        language: order.language.as_deref().map_or(Ok(call.sources.notices.language()), language)?,
+        events: order.events.map(events).transpose()?,
+    };
+    let made = call.sources.notices.make_contact(contact).map_err(|error| not_kept(error, ""))?;
+    Ok(Note::of(format!("contacts/{}", made.id), told(&made)).on(created(&entry(&made))))
+}
+
+/// Of what a contact is told, by what was said of it.
+fn scope(call: &Call, site: Option<String>, organisation: Option<String>) -> Result<Scope, Problem> {
+    Ok(match (site, organisation) {
         (None, None) => Scope::Everything,
         (Some(site), None) => {
             if !call.sources.routes.snapshot().sites().iter().any(|known| *known.name == *site) {
@@ -134,23 +149,19 @@ fn make(call: &Call) -> Result<Answer, Problem> {
             return Err(Problem::malformed("expected a site or an organisation, found both")
                 .because(Refusal::Field("scope", Expects::Usual)));
         }
-    };
-    let contact = Contact {
-        id: String::new(),
-        name: name(order.name)?,
-        scope,
-        way,
-        language: order.language.as_deref().map_or(Ok(call.sources.notices.language()), language)?,
-        events: order.events.map(events).transpose()?,
-    };
-    let made = call.sources.notices.make_contact(contact).map_err(|error| not_kept(error, ""))?;
-    Ok(Note::of(format!("contacts/{}", made.id), told(&made)).on(created(&entry(&made))))
+    })
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Change {
     name: Option<String>,
+    /// Null: of no single one.
+    #[serde(default, deserialize_with = "given")]
+    site: Option<Option<String>>,
+    /// Null: of no single one.
+    #[serde(default, deserialize_with = "given")]
+    organisation: Option<Option<String>>,
     mail: Option<String>,
     webhook: Option<WebhookOrder>,
     language: Option<String>,
@@ -160,8 +171,29 @@ struct Change {
 }
 
 /// What is there is given, be it null.
-fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Vec<EventKind>>>, D::Error> {
+fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
+}
+
+/// Of what a contact that is told of `now` is told by a change. What is named takes the place of what was; null takes away its own.
+fn changed(
+    call: &Call,
+    now: Scope,
+    (site, organisation): (Option<Option<String>>, Option<Option<String>>),
+) -> Result<Scope, Problem> {
+    let takes_away = match &now {
+        Scope::Everything => false,
+        Scope::Site(_) => site == Some(None),
+        Scope::Organisation(_) => organisation == Some(None),
+    };
+    match (site.flatten(), organisation.flatten()) {
+        (None, None) if takes_away => Ok(Scope::Everything),
+        (None, None) => Ok(now),
+        // What it is told of already stays, be it gone.
+        (Some(site), None) if now == Scope::Site(site.clone()) => Ok(now),
+        (None, Some(organisation)) if now == Scope::Organisation(organisation.clone()) => Ok(now),
+        (site, organisation) => scope(call, site, organisation),
+    }
 }
 
 fn change(call: &Call) -> Result<Answer, Problem> {
@@ -170,6 +202,7 @@ fn change(call: &Call) -> Result<Answer, Problem> {
     if let Some(name) = change.name {
         contact.name = self::name(name)?;
     }
+    contact.scope = changed(call, contact.scope, (change.site, change.organisation))?;
     if let Some(mail) = change.mail {
         let Way::Mail(to) = &mut contact.way else { return Err(not_kept(NotKept::OtherWay, "")) };
         *to = address(&mail)?;

@@ -2,7 +2,7 @@
 
 use askama::Template;
 use http::{Method, StatusCode};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::contacts::{WebhookOrder, slip};
 use super::done::Done;
@@ -21,7 +21,8 @@ pub(super) static PAGES: &[Page] = &[
     Page::post("contacts/{id}", FIELDS, |visit| Box::pin(change(visit))),
 ];
 
-const FIELDS: &[&str] = &[FORM_TOKEN, "name", "mail", "url", "format", "secret", "language", "event"];
+const FIELDS: &[&str] =
+    &[FORM_TOKEN, "name", "site", "organisation", "mail", "url", "format", "secret", "language", "event"];
 
 #[derive(Template)]
 #[template(path = "contact.html")]
@@ -30,11 +31,26 @@ struct One {
     words: &'static ContactsWords,
     all: &'static PanelWords,
     contact: Contact,
+    /// Those whose sites it may be told of.
+    organisations: Vec<Organisation>,
     link: String,
     trouble: Option<Said>,
 }
 
+/// An organisation as the API tells of it.
+#[derive(Deserialize)]
+struct Organisation {
+    id: String,
+    name: String,
+}
+
 impl One {
+    /// The organisation whose sites it is told of, if there is no such organisation any more.
+    fn gone(&self) -> Option<&str> {
+        let id = self.contact.organisation.as_deref()?;
+        (!self.organisations.iter().any(|one| one.id == id)).then_some(id)
+    }
+
     fn is_told(&self, kind: &EventKind) -> bool {
         self.contact.events.as_ref().is_some_and(|events| events.contains(kind))
     }
@@ -52,19 +68,24 @@ async fn page(visit: &Visit, typed: Option<(Typed<'_>, Problem)>) -> Result<Answ
     let (mut trouble, mut status) = (None, StatusCode::OK);
     if let Some((typed, problem)) = typed {
         typed.name.clone_into(&mut contact.name);
+        (contact.site, contact.organisation) = (typed.site.map(str::to_owned), typed.organisation.map(str::to_owned));
         contact.mail = contact.mail.map(|mail| typed.mail.map_or(mail, str::to_owned));
         typed.language.clone_into(&mut contact.language);
         contact.events = typed.events.map(|words| words.into_iter().filter_map(EventKind::of_word).collect());
         (trouble, status) = (Some(slip(&problem, visit.language)), problem.kind().status());
     }
     let (frame, words, link) = (visit.frame(title), &all.contacts, format!("/{place}"));
-    shown_as(status, &One { frame, words, all, contact, link, trouble })
+    let organisations = visit.ask("organisations", "").await?;
+    shown_as(status, &One { frame, words, all, contact, organisations, link, trouble })
 }
 
 /// What is changed; what is left out stays.
 #[derive(Serialize)]
 struct Typed<'a> {
     name: &'a str,
+    /// Null, and no organisation either: it is told of everything.
+    site: Option<&'a str>,
+    organisation: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     mail: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -80,6 +101,8 @@ async fn change(visit: Visit) -> Result<Answer, Problem> {
     let events: Vec<&str> = visit.fields("event").filter(|event| !event.is_empty()).collect();
     let typed = Typed {
         name: visit.field("name")?,
+        site: field("site")?,
+        organisation: field("organisation")?,
         mail: field("mail")?,
         // A contact that is told by mail sends none of these.
         webhook: format.is_some().then_some(WebhookOrder { url, format, secret }),

@@ -355,6 +355,8 @@ pub(in crate::words) static PANEL: PanelWords = PanelWords {
         secret: "Geheimnis zum Signieren",
         site: "Site",
         site_hint: "Ihr Name; leer: alles",
+        organisation: "Organisation",
+        one_of_both: "Ihr Name, oder eine Organisation; beides leer: alles",
         make: "Hinzufügen",
     },
 };

@@ -355,6 +355,8 @@ pub(in crate::words) static PANEL: PanelWords = PanelWords {
         secret: "Secret to sign with",
         site: "Site",
         site_hint: "Its name; empty: everything",
+        organisation: "Organisation",
+        one_of_both: "Its name, or an organisation; both empty: everything",
         make: "Add",
     },
 };
