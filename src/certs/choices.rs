@@ -1,6 +1,7 @@
 //! Where each site's certificates come from: as configured, unless the operator decided otherwise since.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -73,21 +74,11 @@ pub enum NotChosen {
 impl Choices {
     /// Reads what was decided. What cannot be read is told and does not hold.
     pub(super) fn open(store: Store) -> Result<Self, StoreError> {
-        let (mut decided, mut minimums) = (BTreeMap::new(), BTreeMap::new());
-        for name in store.names(&Key::known(&[FOLDER]))? {
-            let Some((site, key)) = name.strip_suffix(".json").zip(Key::of(&[FOLDER, &name])) else { continue };
-            let Some(item) = store.read(&key)? else { continue };
-            match serde_json::from_slice::<Document>(&item.content) {
-                Ok(Document { choice, minimum }) => {
-                    decided.extend(choice.map(|choice| (site.to_owned(), choice)));
-                    minimums.extend(minimum.map(|minimum| (site.to_owned(), minimum)));
-                }
-                Err(error) => {
-                    tracing::error!(%key, %error, "what was decided about a site cannot be read, and does not hold")
-                }
-            }
+        let Decided { choices, minimums, unread } = Decided::read(&store)?;
+        for (key, error) in unread {
+            tracing::error!(%key, %error, "what was decided about a site cannot be read, and does not hold");
         }
-        Ok(Self { store, decided: Arc::new(decided), minimums: Arc::new(minimums) })
+        Ok(Self { store, decided: Arc::new(choices), minimums: Arc::new(minimums) })
     }
 
     /// What was decided about a site.
@@ -142,6 +133,43 @@ impl Choices {
             self.store.put(&key, &serde_json::to_vec_pretty(&document).unwrap_or_default(), expected)?;
         }
         Ok(())
+    }
+}
+
+/// The minimums that were decided, by the sites' names, as a state folder has them that an edge may be using; and a line for each
+/// file that cannot be read, which does not hold.
+///
+/// # Errors
+/// [`StoreError`] when the folder cannot be read.
+pub fn decided_minimums(state: &Path) -> Result<(BTreeMap<String, Minimum>, Vec<String>), StoreError> {
+    let Some(store) = Store::look(state)? else { return Ok(Default::default()) };
+    let Decided { minimums, unread, .. } = Decided::read(&store)?;
+    Ok((minimums, unread.into_iter().map(|(key, error)| format!("{key}: {error}")).collect()))
+}
+
+/// What lies in the folder.
+#[derive(Default)]
+struct Decided {
+    choices: BTreeMap<String, Choice>,
+    minimums: BTreeMap<String, Minimum>,
+    unread: Vec<(Key, serde_json::Error)>,
+}
+
+impl Decided {
+    fn read(store: &Store) -> Result<Self, StoreError> {
+        let mut all = Self::default();
+        for name in store.names(&Key::known(&[FOLDER]))? {
+            let Some((site, key)) = name.strip_suffix(".json").zip(Key::of(&[FOLDER, &name])) else { continue };
+            let Some(item) = store.read(&key)? else { continue };
+            match serde_json::from_slice::<Document>(&item.content) {
+                Ok(Document { choice, minimum }) => {
+                    all.choices.extend(choice.map(|choice| (site.to_owned(), choice)));
+                    all.minimums.extend(minimum.map(|minimum| (site.to_owned(), minimum)));
+                }
+                Err(error) => all.unread.push((key, error)),
+            }
+        }
+        Ok(all)
     }
 }
 

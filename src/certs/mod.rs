@@ -69,7 +69,7 @@ pub use alarms::AlarmCode;
 pub use apple_pay::ApplePayPurpose;
 pub use bundle::Bundle;
 pub use challenge::challenge_certificate;
-pub use choices::{Choice, NotChosen, SiteChoice};
+pub use choices::{Choice, NotChosen, SiteChoice, decided_minimums};
 pub use doorplate::{Doorplate, NotMade};
 pub use export::{Export, NotExported};
 pub use flaw::Flaw;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{exit, output};
+use super::{decided, exit, output};
 use time::OffsetDateTime;
 
 use crate::certs::{self, Circumstances, NoticeState, Sites, Survey, warnings};
@@ -23,14 +23,22 @@ pub(super) fn check(path: &Path) -> ExitCode {
 /// The same; gives whether it can be served.
 pub(super) fn look(path: &Path) -> bool {
     let report = match Config::load_with(path, &edge::looked_into()) {
-        Ok(loaded) => match edge::prepare_upstreams(&loaded.config)
-            .and_then(|()| edge::notices(&loaded.config))
-            .and_then(|_| edge::trusted_header(&loaded.config))
-            .and_then(|_| edge::terms(&loaded.config))
-        {
-            Ok(terms) => Report::of(&loaded, &certs::survey(edge::folders(&loaded.config), Arc::new(terms))),
-            Err(errors) => Report { errors, ..Report::default() },
-        },
+        Ok(mut loaded) => {
+            let unknown = decided::apply(&mut loaded.config);
+            match edge::prepare_upstreams(&loaded.config)
+                .and_then(|()| edge::notices(&loaded.config))
+                .and_then(|_| edge::trusted_header(&loaded.config))
+                .and_then(|_| edge::terms(&loaded.config))
+            {
+                Ok(terms) => {
+                    let survey = certs::survey(edge::folders(&loaded.config), Arc::new(terms));
+                    let mut report = Report::of(&loaded, &survey);
+                    report.warnings.extend(unknown);
+                    report
+                }
+                Err(errors) => Report { errors, ..Report::default() },
+            }
+        }
         Err(mistakes) => Report { errors: vec![mistakes.to_string()], ..Report::default() },
     };
     for error in &report.errors {

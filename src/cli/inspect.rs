@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use super::{exit, output};
+use super::{decided, exit, output};
 use crate::certs::{self, Authority, Circumstances, Flaw, Inspection, Roots, Sites, Terms, Verdict, warnings};
 use crate::config::Config;
 use crate::edge;
@@ -37,7 +37,10 @@ pub(super) fn inspect(files: &[PathBuf], password_file: Option<&Path>, config: O
 
 /// What the configuration says of certificates.
 fn configured(config: &Path) -> Result<(Terms, Vec<SiteSpec>), String> {
-    let loaded = Config::load(config).map_err(|mistakes| mistakes.to_string())?;
+    let mut loaded = Config::load(config).map_err(|mistakes| mistakes.to_string())?;
+    for unknown in decided::apply(&mut loaded.config) {
+        output::complain(&format!("warning: {unknown}"));
+    }
     for rejected in &loaded.rejected {
         output::complain(&format!("warning: {rejected}"));
     }

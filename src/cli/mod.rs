@@ -8,6 +8,7 @@ mod certs;
 mod check;
 mod contacts;
 mod csr;
+mod decided;
 mod demo;
 mod elsewhere;
 mod exit;

@@ -10,6 +10,7 @@ mod encryption;
 mod error;
 mod folder;
 mod key;
+mod looked_at;
 mod memory;
 mod rekey;
 mod restore;
@@ -34,6 +35,7 @@ use encryption::{Encryption, Extent};
 pub use error::{StoreError, Trouble};
 use folder::Folder;
 pub use key::Key;
+use looked_at::LookedAt;
 pub use rekey::{Rekeyed, rekey};
 pub use restore::{Backup, can_be_restored_to, check_backup, restore};
 pub use state_key::{KeyFileError, KeyId, StateKey};
@@ -66,6 +68,16 @@ impl Store {
         let is_new = schema::bring_up(&storage)?;
         let sealed = Encryption::check(&storage, key.as_ref(), is_new)?;
         Ok(Self { storage: Arc::new(storage), key: key.map(Arc::new), sealed })
+    }
+
+    /// A state folder that is only looked at, whoever has it; `None` when there is none. What is sealed stays so.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be read, or a later version wrote it.
+    pub fn look(folder: &Path) -> Result<Option<Self>, StoreError> {
+        let storage = LookedAt::new(folder);
+        let found = schema::check(&storage)?;
+        Ok(found.map(|_| Self { storage: Arc::new(storage), key: None, sealed: Extent::All }))
     }
 
     /// A state that is gone with the last clone.

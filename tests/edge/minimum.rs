@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::site_demands::{DOMAIN, EXTENDED, chosen, codes, issue, site};
 use crate::support::command::{done, refused, vitrine};
-use crate::support::{Browser, Edge, Origin, PASSWORD, Setup, eventually, journey};
+use crate::support::{Browser, Edge, Origin, PASSWORD, Setup, eventually, journey, run};
 
 #[test]
 fn what_is_asked_for_is_looked_at_first_and_then_holds_over_a_reload_and_a_restart() {
@@ -77,6 +77,34 @@ fn nothing_can_be_asked_for_in_place_of_what_is_configured() {
     }
     assert_eq!(edge.ask_api("GET", "/api/v1/sites/shop.example/minimum?level=iv").status, 400);
     assert!(refused(vitrine(&edge, "sites minimum nobody.example ov")).contains("there is no site"));
+}
+
+#[test]
+fn commands_that_judge_without_an_edge_go_by_what_was_decided() {
+    let origin = Origin::saying("hello");
+    let edge = start(&origin);
+    let said = |arguments: &[&str]| {
+        let output = run(arguments, &edge.setup);
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat()
+    };
+    let judge = || {
+        let inspected = ["inspect", "certs/dv.crt", "certs/dv.key", "--config", "vitrine.toml"];
+        [said(&["check", "--config", "vitrine.toml"]), said(&inspected)]
+    };
+    let asks = "the site shop.example asks for EV (minimum_validation), and the certificate is DV";
+    assert!(judge().iter().all(|text| !text.contains(asks) && !text.contains(UNKNOWN)));
+    done(vitrine(&edge, "sites minimum shop.example ev"));
+    for text in judge() {
+        assert!(text.contains(asks) && !text.contains(UNKNOWN), "{text}");
+    }
+    // What cannot be known is told, and the configuration is gone by.
+    for (file, what) in [("sites/shop.example.json", "sites/shop.example.json: "), ("schema.json", "later version")] {
+        std::fs::write(edge.setup.state().join(file), "{\"version\": 99, \"minimum\": 1}").expect("written");
+        for text in judge() {
+            assert!(text.contains(what) && text.contains(UNKNOWN) && !text.contains(asks), "{text}");
+        }
+    }
 }
 
 #[test]
@@ -160,3 +188,5 @@ fn levels(effect: &Value) -> Value {
     let hosts = effect["hosts"].as_array().expect("a list").iter();
     hosts.map(|host| json!([host["host"], of(&host["before"]), of(&host["behind"])])).collect()
 }
+
+const UNKNOWN: &str = "what was decided about minimum validations is not known here";
