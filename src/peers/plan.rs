@@ -1,6 +1,6 @@
 //! What is to be carried over, and what cannot be.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -34,6 +34,8 @@ pub struct Plan {
     pub terms_agreed: bool,
     /// What was not carried over, or means something else here.
     pub remarks: Vec<Remark>,
+    /// Which of the sites each host is of.
+    sites_of: HashMap<HostPattern, usize>,
 }
 
 /// The names of one shop and what is behind them.
@@ -258,7 +260,7 @@ impl Plan {
     pub(super) fn add_site(&mut self, mut site: Site) {
         let mut doubled = Vec::new();
         site.hosts.retain(|host| {
-            let taken = self.sites.iter().find(|known| known.hosts.contains(host));
+            let taken = self.sites_of.get(host).and_then(|place| self.sites.get(*place));
             doubled.extend(taken.map(|known| (host.to_string(), known.place.clone())));
             taken.is_none()
         });
@@ -281,6 +283,7 @@ impl Plan {
             site.provision = Provision::Uploaded;
         }
         if !site.hosts.is_empty() {
+            self.sites_of.extend(site.hosts.iter().map(|host| (host.clone(), self.sites.len())));
             self.sites.push(site);
         }
     }
@@ -288,15 +291,15 @@ impl Plan {
     /// Adds names to the site that they lead to, if it has its certificates from where they have theirs.
     pub(super) fn add_elsewhere(&mut self, elsewhere: Elsewhere) {
         let Elsewhere { mut hosts, redirects, provision, place } = elsewhere;
-        hosts.retain(|host| !self.sites.iter().any(|site| site.hosts.contains(host)));
+        hosts.retain(|host| !self.sites_of.contains_key(host));
         if hosts.is_empty() {
             return;
         }
         let to = redirects.iter().find(|redirect| redirect.path == "/").map(|redirect| redirect.to.as_str());
         let to = to.and_then(|to| to.strip_prefix("https://")).map(|rest| rest.split('/').next().unwrap_or_default());
-        let is_host = |host: &HostPattern| Some(host.to_string().as_str()) == to;
-        let leads_to = |site: &&mut Site| site.provision == provision && site.hosts.iter().any(is_host);
-        let Some(site) = self.sites.iter_mut().find(leads_to) else {
+        let at = to.and_then(|to| self.sites_of.get(&HostPattern::parse(to).ok()?)).copied();
+        let site = at.and_then(|at| self.sites.get_mut(at)).filter(|site| site.provision == provision);
+        let (Some(site), Some(at)) = (site, at) else {
             let names: Vec<String> = hosts.iter().map(ToString::to_string).collect();
             let text = format!("{} only leads elsewhere, and to no site that was found here", names.join(", "));
             return self.left_out(&place, text, "add it to the hosts of a site, with a [[site.redirect]]");
@@ -304,6 +307,7 @@ impl Plan {
         let shares = site.keys.has("hsts", "max_age") || site.keys.has("tls", "client_certificates");
         let own = redirects.into_iter().map(|redirect| Redirect { hosts: hosts.clone(), ..redirect });
         site.redirects.extend(own);
+        self.sites_of.extend(hosts.iter().map(|host| (host.clone(), at)));
         site.hosts.extend(hosts);
         if shares {
             let text =
