@@ -15,6 +15,7 @@ use super::hello::{self, Served};
 use super::identity::{self, Identity};
 use super::own_policy::OwnPolicy;
 use super::policy::{H2, TlsPolicy};
+use super::records::FATAL;
 use super::resolver::Pinned;
 use super::scratch::Scratch;
 use super::tls_stream::{Handshake, TlsStream};
@@ -186,8 +187,6 @@ fn alert(reason: HandshakeFailure) -> [u8; 7] {
 
 /// RFC 8446 §5.1
 const ALERT: u8 = 21;
-/// RFC 8446 §6
-const FATAL: u8 = 2;
 
 #[cfg(test)]
 mod tests {

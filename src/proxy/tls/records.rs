@@ -313,7 +313,7 @@ pub(super) fn invalid(error: Error) -> io::Error {
 
 /// RFC 8446 §6
 const WARNING: u8 = 1;
-const FATAL: u8 = 2;
+pub(super) const FATAL: u8 = 2;
 /// The versions that are spoken (RFC 8446 §5.1).
 const MAJOR: u8 = 3;
 /// What encryption may add to a record under TLS 1.3 (RFC 8446 §5.2) and TLS 1.2 (RFC 5246 §6.2.3).
