@@ -7,8 +7,9 @@ use std::time::Duration;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
+use crate::clocks::Clock;
 use crate::panel::journey;
-use crate::reports::{Clock, Mails, ask, shops, text};
+use crate::reports::{Mails, ask, shops, text};
 use crate::support::{Browser, Edge, Origin, PASSWORD, eventually, message, replace_file, within};
 
 #[test]

@@ -1,14 +1,14 @@
 //! Reports at regular times, mailed through a real mail server while the clock of the edge is moved.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
+use crate::clocks::Clock;
 use crate::support::command::{done, refused, vitrine};
 use crate::support::python::Speaker;
-use crate::support::{Edge, KeyKind, Origin, Setup, authority, eventually, message, replace_file, within};
+use crate::support::{Edge, KeyKind, Origin, Setup, authority, eventually, within};
 
 #[test]
 fn each_report_that_falls_due_is_mailed_once_however_long_the_edge_was_away() {
@@ -169,35 +169,5 @@ impl Mails {
 
     pub(crate) fn taken(&self) -> Vec<Value> {
         self.server.said().iter().map(|line| serde_json::from_str(line).expect("JSON")).collect()
-    }
-}
-
-/// The wall clock of an edge; what measures time goes on as ever.
-pub(crate) struct Clock(PathBuf);
-
-impl Clock {
-    pub(crate) fn of(setup: &mut Setup) -> Self {
-        let clock = Self(setup.folder.path().join("clock"));
-        replace_file(&clock.0, "+0");
-        setup.environment("LD_PRELOAD", "/usr/$LIB/faketime/libfaketimeMT.so.1");
-        setup.environment("FAKETIME_TIMESTAMP_FILE", clock.0.to_str().expect("a path"));
-        for name in ["FAKETIME_NO_CACHE", "FAKETIME_DONT_FAKE_MONOTONIC", "NO_FAKE_STAT"] {
-            setup.environment(name, "1");
-        }
-        clock
-    }
-
-    fn set(&self, hours: i64) {
-        replace_file(&self.0, format!("{hours:+}h"));
-    }
-
-    /// Moves it, and has the edge look at its sites.
-    pub(crate) fn moved(&self, edge: &Edge, hours: i64) {
-        self.set(hours);
-        let before = edge.log().len();
-        edge.signal(Signal::HUP);
-        edge.log_line_after(before, "a reload", |line| {
-            message(line) == "the configuration holds and is what serves already"
-        });
     }
 }
