@@ -47,7 +47,7 @@ impl Edge {
         let room = descriptors::raise();
         let sockets = Sockets::bind(&config.edge.https, &config.edge.http, config.edge.workers)?;
         let https_port = sockets.https().first().map_or(443, SocketAddr::port);
-        let (https, http) = (sockets.https().to_vec(), sockets.http().to_vec());
+        let (https, http, own_sockets) = (sockets.https().to_vec(), sockets.http().to_vec(), sockets.https_inodes());
         let store =
             door::open_state(&config.certificates.state_directory, config.certificates.state_key_file.as_deref())?;
         let state_directory = config.certificates.state_directory.clone();
@@ -148,6 +148,7 @@ impl Edge {
         let truth = Truth::default();
         let truth_check = TruthCheck {
             listeners: addresses.https.clone(),
+            own_sockets,
             plain: addresses.http.clone(),
             well_known: well_known.clone(),
             certificates: certificates_live.clone(),

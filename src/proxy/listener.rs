@@ -37,6 +37,10 @@ impl Bound {
     pub(super) fn address(&self) -> io::Result<SocketAddr> {
         self.socket.local_addr()
     }
+
+    pub(super) fn https_inode(&self) -> Option<u64> {
+        self.tls.then(|| rustix::fs::fstat(&self.socket).ok()).flatten().map(|facts| facts.st_ino)
+    }
 }
 
 /// Finds out whether somebody listens on `address` already: `SO_REUSEPORT` would let a second edge of the same user take

@@ -119,6 +119,12 @@ impl Sockets {
         &self.http
     }
 
+    /// By what the system tells the sockets for HTTPS from others that listen on the same ports (proc_net_tcp(5)).
+    #[must_use]
+    pub fn https_inodes(&self) -> Vec<u64> {
+        self.workers.iter().flatten().filter_map(Bound::https_inode).collect()
+    }
+
     fn bind_one(&mut self, mut address: SocketAddr, tls: bool) -> io::Result<SocketAddr> {
         listener::probe(address)?;
         for worker in &mut self.workers {

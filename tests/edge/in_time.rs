@@ -103,6 +103,31 @@ fn five_faults_are_in_the_gauges_within_a_minute_and_in_mails_within_two() {
     }
 }
 
+/// Nothing changes, and the only site has had its turn in the round: what is left is a glance at who listens.
+#[test]
+fn another_process_on_the_port_is_told_in_time_where_no_certificate_changes() {
+    let (origin, server) = (Origin::saying("the shop"), Receiver::mail("plain", 0));
+    let mut setup = telling(Setup::shop(&origin), &server);
+    setup.set("edge", "workers = 4");
+    let edge = setup.start();
+    edge.counted(1.0, "vitrine_truth_checks_total", &[("result", "match")]);
+    let began = Instant::now();
+    let impostor = Impostor::join(edge.https, &authority().issue(&["shop.example"]));
+    let gauge = || edge.scrape().sum("vitrine_served_certificate_mismatch", &[("site", "shop.example")]);
+    within(OWED[0], "the gauge", || (gauge() == 1.0).then_some(()));
+    let after = began.elapsed();
+    let line = edge.logged("another process listens where the edge does");
+    assert_eq!((&line["level"], &line["address"]), (&"WARN".into(), &edge.https.to_string().into()));
+    let is_told =
+        |mail: &Value| mail["text"].as_str().is_some_and(|text| text.contains("Served otherwise than published"));
+    within(OWED[1], "the mail", || server.taken().iter().any(is_told).then_some(()));
+    let [gauge_after, mail_after] = [after, began.elapsed()].map(|after| after.as_secs_f64());
+    println!("fault: another on the port: gauge after {gauge_after:.1} s, mail after {mail_after:.1} s");
+    assert!(after <= OWED[0] && began.elapsed() <= OWED[1]);
+    drop(impostor);
+    within(OWED[0], "its end", || (gauge() == 0.0).then_some(()));
+}
+
 /// The same, which tells its operators of what this is about.
 fn telling(mut setup: Setup, server: &Receiver) -> Setup {
     server.used_by(&mut setup, "none");

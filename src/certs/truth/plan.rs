@@ -137,6 +137,14 @@ impl Plan {
         (site, &site.hosts[errand.host])
     }
 
+    /// Every host that can be asked for, in the order of the sites.
+    pub(super) fn hosts(&self) -> impl Iterator<Item = Errand> {
+        let of = |(site, standing): (usize, &Standing)| -> Vec<Errand> {
+            standing.hosts.iter().map(|host| Errand { site, host: *host }).collect()
+        };
+        self.sites.iter().enumerate().flat_map(of)
+    }
+
     /// Through which of so many listeners: in turn, and each host through each.
     pub(super) fn listener(&self, errand: Errand, listeners: usize) -> usize {
         let standing = &self.sites[errand.site];
@@ -209,7 +217,7 @@ const ROUND: Duration = Duration::from_secs(10 * 60);
 const SHARE: Duration = Duration::from_millis(36);
 /// From one check of the round to the next at least, and the same for what is urgent: some hundredths of one processor. It is
 /// below what [`SHARE`] leaves between two sites.
-const PACE: Duration = Duration::from_millis(32);
+pub(super) const PACE: Duration = Duration::from_millis(32);
 /// Says in a log of the other end what this is.
 const MADE_UP: &str = "vitrine-truth-check";
 

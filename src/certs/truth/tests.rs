@@ -98,7 +98,8 @@ impl Stage {
         let (publisher, certificates) = table(index(published));
         let check =
             Sources { listeners: vec![listener.address], certificates, routes, default_host: Box::new(|| None) };
-        let mut checker = Checker::new(check, Callers::new(own_publisher), Truth::default()).expect("clients");
+        let sockets = OwnSockets { listeners: vec![listener.address], inodes: Default::default() };
+        let mut checker = Checker::new(check, sockets, Callers::new(own_publisher), Truth::default()).expect("clients");
         checker.client = checker.client.with_patience(PATIENCE);
         let certificates = Arc::new(Mutex::new(publisher));
         (Self { checker, certificates, own, _routes: routes_publisher }, listener)
@@ -293,12 +294,36 @@ async fn only_names_whose_choice_has_changed_are_checked_after_a_publish() {
 }
 
 #[tokio::test]
+async fn a_listener_that_is_not_ours_any_more_is_met_within_half_a_minute_without_a_change() {
+    let (published, other) = (certificate(KeyKind::Ecdsa), certificate(KeyKind::Ecdsa));
+    let (mut stage, listener) = Stage::new(&[&published]).await;
+    listener.shows_alone(&published);
+    stage.step().await;
+    stage.step().await;
+    let truth = stage.checker.truth.clone();
+    let checks = || truth.checks().iter().map(|(_, count)| count).sum::<u64>();
+    let before = checks();
+    let now = Instant::now();
+    // What is right is not told: it says nothing of any other name.
+    stage.checker.glance(now + Duration::from_secs(30)).await;
+    assert_eq!((truth.contradictions().len(), checks()), (0, before));
+
+    listener.shows_alone(&other);
+    stage.checker.glance(now + Duration::from_secs(59)).await;
+    assert_eq!(truth.contradictions().len(), 0, "it is not due");
+    stage.checker.glance(now + Duration::from_secs(60)).await;
+    assert_eq!(truth.contradicted_sites().into_iter().collect::<Vec<_>>(), ["shop.example"]);
+    assert!(matches!(stage.checker.plan.next(Instant::now() + AGAIN), Next::Check(_)), "it is looked at again soon");
+}
+
+#[tokio::test]
 async fn checks_end_when_the_edge_drains() {
     let (own, _) = table(OwnCheck::default());
     let (_, certificates) = table(CertIndex::default());
     let (_, routes) = table(RouteTable::new(Vec::new(), Limits::default(), Vec::new(), 443));
     let check = TruthCheck {
         listeners: Vec::new(),
+        own_sockets: Vec::new(),
         plain: Vec::new(),
         well_known: table(WellKnown::default()).1,
         certificates,
