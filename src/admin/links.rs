@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 
 use zeroize::Zeroizing;
 
-pub(super) use self::link::{Fate, Found, Link};
+pub(crate) use self::link::Found;
+pub(super) use self::link::{Fate, Link};
 pub(super) use self::parcel::Parcel;
 use super::failures::Failures;
 use super::secrets::{hash, random_hex, same};

@@ -13,9 +13,9 @@ use serde_json::Value;
 
 use super::output::complain;
 use super::{Asking, Running};
+use crate::admin::answers::Request;
 use crate::outbound::{CallError, EdgeSocket, FormPart, escaped};
 use making::{Making, Noting};
-use words::Request;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::Running;
 use super::output::table;
+use crate::admin::answers::{Managed, OrderFailure, Orders, Serving, SiteHost};
 use crate::outbound::escaped;
 use crate::telemetry::printable;
 
@@ -30,7 +31,7 @@ pub(super) struct Explaining {
 struct Explanation {
     host: String,
     site: Option<Site>,
-    certificate: Option<Host>,
+    certificate: Option<SiteHost>,
     managed: Option<Managed>,
     outcome: Outcome,
     route: Option<Route>,
@@ -43,35 +44,6 @@ struct Site {
     name: String,
     origin: String,
     by: String,
-}
-
-#[derive(Deserialize)]
-struct Host {
-    state: String,
-    served: Option<String>,
-    certificates: Vec<Certificate>,
-}
-
-#[derive(Deserialize)]
-struct Certificate {
-    key_type: String,
-    fingerprint: String,
-    not_after: String,
-    rule: String,
-}
-
-#[derive(Deserialize)]
-struct Managed {
-    state: String,
-    next: Option<String>,
-    last_failure: Option<Failure>,
-}
-
-#[derive(Deserialize)]
-struct Failure {
-    at: String,
-    issuer: String,
-    detail: String,
 }
 
 #[derive(Deserialize)]
@@ -124,17 +96,17 @@ fn told(explanation: Explanation) -> String {
     }
     match certificate {
         None => tell("certificate", "none".into()),
-        Some(Host { state, served, certificates }) => {
-            for Certificate { key_type, fingerprint, not_after, rule } in &certificates {
+        Some(SiteHost { state, served, certificates, .. }) => {
+            for Serving { key_type, fingerprint, not_after, rule, .. } in &certificates {
                 let beginning = fingerprint.get(..16).unwrap_or(fingerprint);
                 tell("certificate", format!("{key_type} {beginning} until {not_after}, chosen by: {rule}"));
             }
             tell("", format!("{state}; clients are shown it {}", served.as_deref().unwrap_or("(not looked at yet)")));
         }
     }
-    if let Some(Managed { state, next, last_failure }) = managed {
+    if let Some(Managed { gravest: Orders { state, next, last_failure, .. }, .. }) = managed {
         tell("orders", format!("{state}; next: {}", next.as_deref().unwrap_or("nothing")));
-        if let Some(Failure { at, issuer, detail }) = last_failure {
+        if let Some(OrderFailure { at, issuer, detail, .. }) = last_failure {
             tell("", format!("failed at {at} with {issuer}: {detail}"));
         }
     }

@@ -3,11 +3,11 @@
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::output::{complain, table};
 use super::{Asking, Running};
+use crate::admin::answers::{Link, MadeLink};
 use crate::outbound::{CallError, EdgeSocket, escaped};
 
 #[derive(Debug, Subcommand)]
@@ -61,9 +61,9 @@ impl Command {
             Self::Make(Making { running, site, request, note, hours, live }) => running.ask(async |edge| {
                 let order =
                     json!({ "sites": site, "request": request, "note": note, "hours": hours, "goes_live": live });
-                let made: Value = edge.post_json(LINKS, &order).await?;
+                let made: MadeLink<String> = edge.post_json(LINKS, &order).await?;
                 complain("send it on behind the address of the panel: it is not shown again, and whoever has it can use it once");
-                Ok(made["path"].as_str().unwrap_or_default().to_owned())
+                Ok(made.path)
             }),
             Self::List(Asking { running, json }) => running.ask(async |edge| list(edge, json).await),
             Self::Accept(Meaning { running, id }) => running.ask(async |edge| {
@@ -77,22 +77,6 @@ impl Command {
             }
         }
     }
-}
-
-#[derive(Deserialize)]
-struct Link {
-    id: String,
-    note: String,
-    sites: Vec<String>,
-    state: String,
-    expires: String,
-    found: Option<Found>,
-}
-
-#[derive(Deserialize)]
-struct Found {
-    subject: String,
-    not_after: String,
 }
 
 impl Link {
@@ -144,7 +128,9 @@ mod tests {
     fn the_list_tells_what_waits() {
         let links: Vec<Link> = serde_json::from_value(json!([
             { "id": "0a", "note": "Anna", "sites": ["shop.example"], "state": "waiting", "expires": "2026-12-01T10:00:00Z",
-              "found": { "subject": "shop.example", "not_after": "2027-11-24T00:00:00Z" } },
+              "goes_live": false, "created": "2026-11-28T10:00:00Z", "created_by": "ops", "wrong": 0,
+              "found": { "fingerprint": "00", "subject": "shop.example", "issuer": "Test", "names": ["shop.example"],
+                         "not_after": "2027-11-24T00:00:00Z" } },
         ]))
         .expect("links");
         assert_eq!(

@@ -10,12 +10,13 @@ use serde::Serialize;
 
 use super::choices;
 use super::minimum;
-use super::orders::Managed;
+use super::orders::managed;
 use super::realm::Realm;
-use super::serving::{Asked, Candidates, Host, host};
+use super::serving::{Asked, Candidates, chosen_by, host};
 use super::upstreams::{self, Entry};
 use super::{Call, Operation, Resource, aside, now};
 use crate::admin::Sources;
+use crate::admin::answers::{Managed, SiteHost};
 use crate::admin::problem::{Answer, Problem, json};
 use crate::certs::minimum_of;
 use crate::live::{
@@ -38,7 +39,7 @@ struct Explanation {
     /// `null`: no site has the name.
     site: Option<SiteFound>,
     /// What a client is shown; `null`: nobody serves the name.
-    certificate: Option<Host>,
+    certificate: Option<SiteHost>,
     /// How its orders are doing; `null`: it is not managed.
     managed: Option<Managed>,
     outcome: Outcome,
@@ -122,7 +123,7 @@ fn explain(call: &Call) -> Result<Answer, Problem> {
     let outcome = outcome(&question, sources, &table, site);
     Ok(json(&Explanation {
         certificate: certificate(&question.host, sources, site),
-        managed: site.and_then(|site| Managed::of(&sources.ordering, overview.site(&site.name)?, overview.at, true)),
+        managed: site.and_then(|site| managed(&sources.ordering, overview.site(&site.name)?, overview.at, true)),
         site: site.map(|site| found(site, &question.host, sources)),
         route: route.filter(|_| outcome.kind == FORWARDED).map(|route| RouteFound {
             path: route.prefix.to_string(),
@@ -147,7 +148,7 @@ fn found(site: &Site, host: &str, sources: &Sources) -> SiteFound {
     }
 }
 
-fn certificate(name: &str, sources: &Sources, site: Option<&Arc<Site>>) -> Option<Host> {
+fn certificate(name: &str, sources: &Sources, site: Option<&Arc<Site>>) -> Option<SiteHost> {
     let index = sources.certificates.snapshot();
     let asked = Asked { minimum: site.and_then(|site| minimum_of(site, &minimum::decided(sources))), now: now() };
     // What was checked is known of the site's own host.
@@ -157,8 +158,8 @@ fn certificate(name: &str, sources: &Sources, site: Option<&Arc<Site>>) -> Optio
     let found = host(&pattern, &index, &Candidates::of(&index, [&pattern]), &sources.truth, asked);
     let choices = choices::of(sources);
     match site {
-        Some(site) => Some(found.chosen_by(site, choices.get(&*site.name))),
-        None => Some(found).filter(Host::is_served),
+        Some(site) => Some(chosen_by(found, site, choices.get(&*site.name))),
+        None => Some(found).filter(|host| !host.certificates.is_empty()),
     }
 }
 

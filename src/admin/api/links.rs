@@ -2,14 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::realm::{Item, Realm, Scope, request_sites};
 use super::recorded::Note;
 use super::{Call, Content, Form, Operation, Query, Resource, Takes, aside, now, timestamp, unwritten};
 use super::{requests, versions};
-use crate::admin::links::{Fate, Found, Link, NotLinked, Parcel, Wanted};
+use crate::admin::answers::{Link as Entry, MadeLink};
+use crate::admin::links::{Fate, Link, NotLinked, Parcel, Wanted};
 use crate::admin::problem::{Answer, Kind, Problem, created, json};
 use crate::words::refusal::{Expects, Refusal, Thing};
 
@@ -26,59 +27,31 @@ pub(super) static RESOURCE: Resource = Resource {
     description: include_str!("links.json"),
 };
 
-/// A link, without its secret.
-#[derive(Serialize)]
-struct Entry {
-    id: String,
-    note: String,
-    sites: Vec<String>,
-    request: Option<String>,
-    goes_live: bool,
-    state: &'static str,
-    created: String,
-    created_by: String,
-    expires: String,
-    opened: Option<String>,
-    wrong: u32,
-    found: Option<Found>,
-}
-
-impl Entry {
-    fn of(link: Link) -> Self {
-        Self {
-            state: link.state(now()),
-            created: timestamp(link.created),
-            expires: timestamp(link.expires),
-            opened: link.opened.map(timestamp),
-            id: link.id,
-            note: link.note,
-            sites: link.sites,
-            request: link.request,
-            goes_live: link.goes_live,
-            created_by: link.created_by,
-            wrong: link.wrong,
-            found: link.found,
-        }
+fn entry(link: Link) -> Entry {
+    Entry {
+        state: link.state(now()).into(),
+        created: timestamp(link.created),
+        expires: timestamp(link.expires),
+        opened: link.opened.map(timestamp),
+        id: link.id,
+        note: link.note,
+        sites: link.sites,
+        request: link.request,
+        goes_live: link.goes_live,
+        created_by: link.created_by,
+        wrong: link.wrong,
+        found: link.found,
     }
 }
 
-/// A link on the day it is made.
-#[derive(Serialize)]
-struct Made<'a> {
-    #[serde(flatten)]
-    entry: Entry,
-    /// The path of the page, with the secret.
-    path: &'a str,
-}
-
 fn list(call: &Call) -> Answer {
-    json(&call.sources.links.list().into_iter().map(Entry::of).collect::<Vec<_>>())
+    json(&call.sources.links.list().into_iter().map(entry).collect::<Vec<_>>())
 }
 
 fn one(call: &Call) -> Result<Answer, Problem> {
     let id = call.parameter("id");
     let link = call.sources.links.find(id).ok_or_else(|| not_linked(NotLinked::Unknown))?;
-    Ok(json(&Entry::of(link)))
+    Ok(json(&entry(link)))
 }
 
 #[derive(Deserialize)]
@@ -138,7 +111,7 @@ async fn make(call: Call) -> Result<Answer, Problem> {
     let (link, secret) = made.map_err(|_| not_done())?.map_err(not_linked)?;
     let detail = format!("{}; until {}", link.words(), timestamp(link.expires));
     let path = zeroize::Zeroizing::new(format!("/hand-in/{}", *secret));
-    Ok(Note::of(format!("links/{}", link.id), detail).on(created(&Made { entry: Entry::of(link), path: &path })))
+    Ok(Note::of(format!("links/{}", link.id), detail).on(created(&MadeLink { link: entry(link), path: &*path })))
 }
 
 fn revoke(call: &Call) -> Result<Answer, Problem> {
@@ -151,7 +124,7 @@ fn decline(call: &Call) -> Result<Answer, Problem> {
 
 fn ended(ended: Result<Link, NotLinked>) -> Result<Answer, Problem> {
     let link = ended.map_err(not_linked)?;
-    Ok(Note::of(format!("links/{}", link.id), link.words()).on(json(&Entry::of(link))))
+    Ok(Note::of(format!("links/{}", link.id), link.words()).on(json(&entry(link))))
 }
 
 /// Takes what waits, in the name of whoever says yes.

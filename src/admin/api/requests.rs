@@ -13,10 +13,11 @@ use super::recorded::Note;
 use super::versions::{not_received, rejected};
 use super::{Call, Operation, Resource, Takes, aside, now, state, timestamp, unwritten};
 use crate::admin::Sources;
+use crate::admin::answers::{ReceivedCertificate, Request};
 use crate::admin::problem::{Answer, Kind, Problem, created, json, pkcs10};
 use crate::certs::{
-    Draft, IntakeHandle, ListedRequest, Mistakes, OrderDraft, ReceivedCertificate, RequestError, RequestKind,
-    RequestStatus, Requests, Returned, Upload,
+    self, Draft, IntakeHandle, ListedRequest, Mistakes, OrderDraft, RequestError, RequestKind, RequestStatus, Requests,
+    Returned, Upload,
 };
 use crate::words::refusal::{Expects, Refusal, Thing};
 
@@ -43,73 +44,37 @@ pub(super) static RESOURCE: Resource = Resource {
     description: include_str!("requests.json"),
 };
 
-/// One request.
-#[derive(Serialize)]
-struct Entry {
-    id: String,
-    status: &'static str,
-    next: Option<&'static str>,
-    request: Draft,
-    pem: String,
-    created: String,
-    renews: Option<String>,
-    renewed_by: Option<String>,
-    renewing_since: Option<String>,
-    order: OrderDraft,
-    certificates: Vec<Received>,
-}
-
-/// A certificate that came for it.
-#[derive(Serialize)]
-struct Received {
-    fingerprint: String,
-    received: String,
-    from: String,
-    subject: String,
-    issuer: String,
-    serial: String,
-    not_before: String,
-    not_after: String,
-    state: &'static str,
-    order_number: Option<String>,
-    chain: Option<String>,
-}
-
-impl Entry {
-    fn of(listed: &ListedRequest, now: i64) -> Self {
-        let request = &listed.request;
-        Self {
-            id: request.id.to_string(),
-            status: listed.status.label(),
-            next: next(listed),
-            request: request.details.draft(),
-            pem: request.pem.to_string(),
-            created: timestamp(request.created),
-            renews: request.renews.as_deref().map(str::to_owned),
-            renewed_by: listed.renewed_by.as_deref().map(str::to_owned),
-            renewing_since: request.renewing_since.map(timestamp),
-            order: request.order.draft(),
-            certificates: request.answers.iter().map(|received| Received::of(received, now)).collect(),
-        }
+fn entry(listed: &ListedRequest, now: i64) -> Request {
+    let request = &listed.request;
+    Request {
+        id: request.id.to_string(),
+        status: listed.status.label().into(),
+        next: next(listed).map(str::to_owned),
+        request: request.details.draft(),
+        pem: request.pem.to_string(),
+        created: timestamp(request.created),
+        renews: request.renews.as_deref().map(str::to_owned),
+        renewed_by: listed.renewed_by.as_deref().map(str::to_owned),
+        renewing_since: request.renewing_since.map(timestamp),
+        order: request.order.draft(),
+        certificates: request.answers.iter().map(|one| received(one, now)).collect(),
     }
 }
 
-impl Received {
-    fn of(received: &ReceivedCertificate, now: i64) -> Self {
-        let text = |text: &Option<Box<str>>| text.as_deref().map(str::to_owned);
-        Self {
-            fingerprint: received.fingerprint.to_string(),
-            received: timestamp(received.received),
-            from: received.from.to_string(),
-            subject: received.subject.to_string(),
-            issuer: received.issuer.to_string(),
-            serial: received.serial.to_string(),
-            not_before: timestamp(received.not_before),
-            not_after: timestamp(received.not_after),
-            state: state(received.not_before, received.not_after, now),
-            order_number: text(&received.order_number),
-            chain: text(&received.chain),
-        }
+fn received(received: &certs::ReceivedCertificate, now: i64) -> ReceivedCertificate {
+    let text = |text: &Option<Box<str>>| text.as_deref().map(str::to_owned);
+    ReceivedCertificate {
+        fingerprint: received.fingerprint.to_string(),
+        received: timestamp(received.received),
+        from: received.from.to_string(),
+        subject: received.subject.to_string(),
+        issuer: received.issuer.to_string(),
+        serial: received.serial.to_string(),
+        not_before: timestamp(received.not_before),
+        not_after: timestamp(received.not_after),
+        state: state(received.not_before, received.not_after, now).into(),
+        order_number: text(&received.order_number),
+        chain: text(&received.chain),
     }
 }
 
@@ -134,12 +99,12 @@ fn next(listed: &ListedRequest) -> Option<&'static str> {
 fn list(call: &Call) -> Result<Answer, Problem> {
     let now = now();
     let listed = keeper(&call.sources)?.list();
-    Ok(json(&listed.iter().map(|listed| Entry::of(listed, now)).collect::<Vec<_>>()))
+    Ok(json(&listed.iter().map(|listed| entry(listed, now)).collect::<Vec<_>>()))
 }
 
 fn one(call: &Call) -> Result<Answer, Problem> {
     let listed = keeper(&call.sources)?.find(call.parameter("id")).map_err(refused)?;
-    Ok(json(&Entry::of(&listed, now())))
+    Ok(json(&entry(&listed, now())))
 }
 
 /// The request alone, as authorities take it.
@@ -172,7 +137,7 @@ fn make(call: &Call) -> Result<Answer, Problem> {
     let request = &listed.request;
     let names: Vec<String> = request.details.names.iter().map(ToString::to_string).collect();
     let done = Note::of(format!("requests/{}", request.id), format!("{}: {}", request.details.kind, names.join(" ")));
-    Ok(done.on(created(&Entry::of(&listed, now()))))
+    Ok(done.on(created(&entry(&listed, now()))))
 }
 
 #[derive(Deserialize)]
@@ -199,7 +164,7 @@ fn amend(call: &Call) -> Result<Answer, Problem> {
     let details = draft.read().map_err(|mistakes| refused(mistakes.into()))?;
     let listed = requests.amend(id, known.revision, order, details.sites).map_err(refused)?;
     looked_at_again(&call.sources);
-    Ok(json(&Entry::of(&listed, now())))
+    Ok(json(&entry(&listed, now())))
 }
 
 #[derive(Deserialize)]
@@ -228,7 +193,7 @@ fn renew(call: &Call) -> Result<Answer, Problem> {
         }
         let listed = requests.renew_with_same_key(id, now()).map_err(refused)?;
         let done = Note::of(format!("requests/{id}"), "with the same key");
-        return Ok(done.on(json(&Entry::of(&listed, now()))));
+        return Ok(done.on(json(&entry(&listed, now()))));
     }
     let known = requests.find(id).map_err(refused)?.request;
     let draft: Draft = merged(&known.details.draft(), request)?;
@@ -238,7 +203,7 @@ fn renew(call: &Call) -> Result<Answer, Problem> {
     let listed = requests.renew_with_new_key(id, details, now()).map_err(refused)?;
     looked_at_again(&call.sources);
     let done = Note::of(format!("requests/{id}"), format!("by requests/{}", listed.request.id));
-    Ok(done.on(created(&Entry::of(&listed, now()))))
+    Ok(done.on(created(&entry(&listed, now()))))
 }
 
 fn discard(call: &Call) -> Result<Answer, Problem> {
@@ -277,7 +242,7 @@ fn completed_with(listed: &ListedRequest) -> Answer {
     let request = &listed.request;
     let fingerprint = request.answer().map(|answer| answer.fingerprint.to_string());
     let done = Note::of(format!("requests/{}", request.id), fingerprint.unwrap_or_default());
-    done.on(json(&Entry::of(listed, now())))
+    done.on(json(&entry(listed, now())))
 }
 
 fn keeper(sources: &Sources) -> Result<&Requests, Problem> {

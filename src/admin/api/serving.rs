@@ -3,72 +3,28 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use serde::Serialize;
-
 use super::{choices, state, timestamp};
+use crate::admin::answers::{Serving, SiteHost};
 use crate::certs::{Checked, Choice, Truth};
 use crate::live::{CertFacts, CertIndex, ServedCert, Site, ValidationLevel};
 use crate::name::{self, HostPattern};
 use crate::words::instead::Instead;
 
-/// A host, and what serves it.
-#[derive(Serialize)]
-pub(super) struct Host {
-    host: String,
-    state: &'static str,
-    #[serde(flatten)]
-    check: Check,
-    certificates: Vec<Serving>,
-}
-
-impl Host {
-    /// Whether there is a certificate for it.
-    pub(super) fn is_served(&self) -> bool {
-        !self.certificates.is_empty()
-    }
-
-    /// What the operator chose stands above all rules.
-    pub(super) fn chosen_by(mut self, site: &Site, choice: Option<&Choice>) -> Self {
-        for serving in &mut self.certificates {
-            serving.rule = choices::rule(site, choice, &serving.fingerprint).unwrap_or(serving.rule);
-        }
-        self
-    }
-}
-
-#[derive(Serialize)]
-struct Serving {
-    key_type: &'static str,
-    fingerprint: String,
-    not_after: String,
-    rule: &'static str,
-    #[serde(flatten)]
-    check: Check,
-}
-
-/// Whether clients are shown what is published.
-#[derive(Serialize)]
-struct Check {
-    /// When this was last looked at; `null`: not yet.
-    checked: Option<String>,
-    /// `as published`, or what is wrong.
-    served: Option<String>,
-    /// The same as a code with its details, where something is wrong.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    wrong: Option<Instead>,
-}
-
-impl From<Option<Checked>> for Check {
-    fn from(last: Option<Checked>) -> Self {
-        Self {
-            checked: last.as_ref().map(|checked| timestamp(checked.at)),
-            served: last.as_ref().map(|checked| match &checked.fault {
-                Some(wrong) => wrong.to_string(),
-                None => AS_PUBLISHED.to_owned(),
-            }),
-            wrong: last.and_then(|checked| checked.fault),
+/// What the operator chose stands above all rules.
+pub(super) fn chosen_by(mut host: SiteHost, site: &Site, choice: Option<&Choice>) -> SiteHost {
+    for serving in &mut host.certificates {
+        if let Some(rule) = choices::rule(site, choice, &serving.fingerprint) {
+            rule.clone_into(&mut serving.rule);
         }
     }
+    host
+}
+
+/// When it was last looked at whether clients are shown what is published, what was found, and what of that is wrong.
+fn told(last: Option<Checked>) -> (Option<String>, Option<String>, Option<Instead>) {
+    let Some(Checked { at, fault, .. }) = last else { return (None, None, None) };
+    let found = fault.as_ref().map_or_else(|| AS_PUBLISHED.to_owned(), ToString::to_string);
+    (Some(timestamp(at)), Some(found), fault)
 }
 
 /// What serves a host.
@@ -78,7 +34,7 @@ pub(super) fn host(
     candidates: &Candidates<'_>,
     truth: &Truth,
     asked: Asked,
-) -> Host {
+) -> SiteHost {
     let served: Vec<_> = index.find_pattern(pattern).into_iter().flat_map(|choice| choice.iter()).collect();
     let states: Vec<_> =
         served.iter().map(|served| state(served.facts.not_before, served.facts.not_after, asked.now)).collect();
@@ -88,19 +44,21 @@ pub(super) fn host(
         Some(_) if states.contains(&"not_yet_valid") => "not yet valid",
         Some(_) => "expired",
     };
-    let serving = |served: &Arc<ServedCert>| Serving {
-        key_type: served.key_type.label(),
-        fingerprint: served.facts.fingerprint.to_string(),
-        not_after: timestamp(served.facts.not_after),
-        rule: candidates.rule(pattern, served, asked),
-        check: truth.of_certificate(pattern, served.key_type, &served.facts.fingerprint).into(),
+    let serving = |one: &Arc<ServedCert>| {
+        let (checked, served, wrong) = told(truth.of_certificate(pattern, one.key_type, &one.facts.fingerprint));
+        Serving {
+            key_type: one.key_type.label().into(),
+            fingerprint: one.facts.fingerprint.to_string(),
+            not_after: timestamp(one.facts.not_after),
+            rule: candidates.rule(pattern, one, asked).into(),
+            checked,
+            served,
+            wrong,
+        }
     };
-    Host {
-        host: pattern.to_string(),
-        state,
-        check: truth.of_host(pattern).into(),
-        certificates: served.into_iter().map(serving).collect(),
-    }
+    let certificates = served.into_iter().map(serving).collect();
+    let (checked, served, wrong) = told(truth.of_host(pattern));
+    SiteHost { host: pattern.to_string(), state: state.into(), checked, served, wrong, certificates }
 }
 
 /// Which certificates could serve a name, to tell why the one that does was chosen.

@@ -3,27 +3,26 @@
 use std::sync::Arc;
 
 use http::HeaderName;
-use serde::Serialize;
 use serde_json::Value;
 
 use super::choices;
 use super::minimum;
-use super::orders::Managed;
+use super::orders::managed;
 use super::realm::{Item, Realm};
 use super::recorded::Note;
-use super::serving::{Asked, Candidates, Host, host};
-use super::standing::{Standing, Wanted};
-use super::{Call, Operation, Resource, Takes, aside, now};
+use super::serving::{Asked, Candidates, chosen_by, host};
+use super::standing::Wanted;
+use super::{Call, Operation, Resource, Takes, aside, now, timestamp};
 use crate::acme::NotManaged;
 use crate::admin::Sources;
-use crate::admin::answers::{Minimum, Provided};
+use crate::admin::answers::{Site as Entry, SiteReason, SiteRoute};
 use crate::admin::problem::{Answer, Kind, Problem, created, json};
 use crate::certs::minimum_of;
 use crate::config::SiteRefusal;
 use crate::live::{RouteTable, Site};
 use crate::name::HostPattern;
 use crate::notices::Scope;
-use crate::overview::SiteState;
+use crate::overview::{Reason, SiteState};
 use crate::words::refusal::{Refusal, Thing};
 
 /// `sites`
@@ -39,29 +38,6 @@ pub(super) static RESOURCE: Resource = Resource {
     ],
     description: include_str!("sites.json"),
 };
-
-/// One site.
-#[derive(Serialize)]
-struct SiteEntry {
-    name: String,
-    /// The file it is written in.
-    origin: String,
-    #[serde(flatten)]
-    standing: Standing,
-    /// What the authority of its certificates must have checked at least.
-    minimum: Minimum,
-    certificate: Provided,
-    /// `null`: it is not managed.
-    managed: Option<Managed>,
-    hosts: Vec<Host>,
-    routes: Vec<RouteEntry>,
-}
-
-#[derive(Serialize)]
-struct RouteEntry {
-    path: String,
-    upstreams: Vec<String>,
-}
 
 /// The sites that are asked for, in the order of the configuration; all, if nothing is. How many there are is told beside a part.
 fn list(call: &Call) -> Result<Answer, Problem> {
@@ -97,7 +73,7 @@ fn entries(
     wanted: &Wanted,
     is_meant: impl Fn(&Site) -> bool,
     with_history: bool,
-) -> (Vec<SiteEntry>, usize) {
+) -> (Vec<Entry>, usize) {
     let (index, routes) = (sources.certificates.snapshot(), sources.routes.snapshot());
     let overview = sources.lookout.look_over(&index, &routes, now);
     let all = routes.sites().iter().zip(&overview.sites);
@@ -108,17 +84,27 @@ fn entries(
     let (choices, minimums) = (choices::of(sources), minimum::decided(sources));
     let host = |site: &Site, pattern: &HostPattern| {
         let asked = Asked { minimum: minimum_of(site, &minimums), now };
-        host(pattern, &index, &candidates, &sources.truth, asked).chosen_by(site, choices.get(&*site.name))
+        chosen_by(host(pattern, &index, &candidates, &sources.truth, asked), site, choices.get(&*site.name))
     };
     let origins = sources.origins.borrow().clone();
     let origin = |site: &str| origins.of_site(site).map(|file| file.display().to_string()).unwrap_or_default();
-    let entry = |(site, state): (&Arc<Site>, &SiteState)| SiteEntry {
+    let entry = |(site, state): (&Arc<Site>, &SiteState)| Entry {
         name: site.name.to_string(),
         origin: origin(&site.name),
-        standing: state.into(),
+        state: state.state.word().into(),
+        action: state.action().word().into(),
+        reason: reason(&state.reason),
+        served: state.served.word().into(),
+        band: state.band.word().into(),
+        days_left: state.days_left,
+        not_after: state.not_after.map(timestamp),
+        renewal: state.renewal.map(timestamp),
+        last_error: state.last_error.clone(),
+        wrong: state.shown.clone(),
+        request: state.request.as_deref().map(str::to_owned),
         minimum: minimum::told(site, &minimums),
         certificate: choices::provided(site.provision, choices.get(&*site.name)),
-        managed: Managed::of(&sources.ordering, state, overview.at, with_history),
+        managed: managed(&sources.ordering, state, overview.at, with_history),
         hosts: site.hosts.iter().map(|pattern| host(site, pattern)).collect(),
         routes: site.routes().iter().map(|route| route_entry(&routes, &route.prefix, route.group)).collect(),
     };
@@ -129,7 +115,7 @@ fn one(call: &Call) -> Result<Answer, Problem> {
     entry(call, call.parameter("name"), true).map(|entry| json(&entry))
 }
 
-fn entry(call: &Call, name: &str, with_history: bool) -> Result<SiteEntry, Problem> {
+fn entry(call: &Call, name: &str, with_history: bool) -> Result<Entry, Problem> {
     let (found, _) = entries(&call.sources, now(), &Wanted::default(), |site| *site.name == *name, with_history);
     found.into_iter().next().ok_or_else(|| refused(SiteRefusal::Unknown, name))
 }
@@ -174,12 +160,16 @@ fn refused(refusal: SiteRefusal, name: &str) -> Problem {
     }
 }
 
-fn route_entry(routes: &RouteTable, prefix: &str, group: usize) -> RouteEntry {
+fn reason(reason: &Reason) -> SiteReason {
+    SiteReason { code: reason.code.as_str().into(), text: reason.code.text().into(), detail: reason.detail.clone() }
+}
+
+fn route_entry(routes: &RouteTable, prefix: &str, group: usize) -> SiteRoute {
     let upstreams = routes
         .groups()
         .get(group)
         .map(|group| group.members.iter().map(|member| member.upstream.to_string()).collect());
-    RouteEntry { path: prefix.into(), upstreams: upstreams.unwrap_or_default() }
+    SiteRoute { path: prefix.into(), upstreams: upstreams.unwrap_or_default() }
 }
 
 /// How many there are of which a part is given.

@@ -1,59 +1,10 @@
-//! What a site is like, as lists tell it, and which sites are asked for.
-
-use serde::Serialize;
+//! Which sites are asked for, and which part of a list.
 
 use super::query::Query;
-use super::timestamp;
 use crate::admin::problem::Problem;
 use crate::live::Site;
 use crate::overview::{Band, SiteState, State};
-use crate::words::instead::Shown;
 use crate::words::refusal::Refusal;
-
-/// Where in its life a site is, and what is to be done.
-#[derive(Serialize)]
-pub(super) struct Standing {
-    state: &'static str,
-    action: &'static str,
-    reason: Reason,
-    served: &'static str,
-    band: &'static str,
-    days_left: Option<i64>,
-    not_after: Option<String>,
-    renewal: Option<String>,
-    last_error: Option<String>,
-    /// The same as a code with its details, where it is about what clients are shown.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    wrong: Option<Shown>,
-    /// The request that is to bring its next certificate.
-    request: Option<String>,
-}
-
-#[derive(Serialize)]
-struct Reason {
-    code: &'static str,
-    text: &'static str,
-    detail: String,
-}
-
-impl From<&SiteState> for Standing {
-    fn from(site: &SiteState) -> Self {
-        let reason = &site.reason;
-        Self {
-            state: site.state.word(),
-            action: site.action().word(),
-            reason: Reason { code: reason.code.as_str(), text: reason.code.text(), detail: reason.detail.clone() },
-            served: site.served.word(),
-            band: site.band.word(),
-            days_left: site.days_left,
-            not_after: site.not_after.map(timestamp),
-            renewal: site.renewal.map(timestamp),
-            last_error: site.last_error.clone(),
-            wrong: site.shown.clone(),
-            request: site.request.as_deref().map(str::to_owned),
-        }
-    }
-}
 
 /// Which sites are asked for.
 #[derive(Default)]

@@ -60,12 +60,12 @@ pub(in crate::admin) enum Fate {
 /// A certificate that was handed in, as far as everybody may know it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(in crate::admin) struct Found {
-    pub(in crate::admin) fingerprint: String,
-    pub(in crate::admin) subject: String,
-    pub(in crate::admin) issuer: String,
-    pub(in crate::admin) names: Vec<String>,
-    pub(in crate::admin) not_after: String,
+pub(crate) struct Found {
+    pub(crate) fingerprint: String,
+    pub(crate) subject: String,
+    pub(crate) issuer: String,
+    pub(crate) names: Vec<String>,
+    pub(crate) not_after: String,
 }
 
 impl Fate {

@@ -10,8 +10,8 @@ use super::frame::Frame;
 use super::moment::day;
 use super::page::{FORM_TOKEN, Page, Visit, document, path, query, read, shown, shown_as};
 use super::said::FlawView;
-use super::standing::{HostView, SiteView};
 use super::trouble::Told;
+use crate::admin::answers::{Site, SiteHost};
 use crate::admin::api::{Content, Form};
 use crate::admin::problem::{Answer, Kind, Problem, see};
 use crate::overview::Said;
@@ -157,7 +157,7 @@ impl Certificate {
         day(&self.not_before)
     }
 
-    fn is_for(&self, host: &HostView) -> bool {
+    fn is_for(&self, host: &SiteHost) -> bool {
         let above = host.host.split_once('.').map(|(_, above)| format!("*.{above}"));
         self.names.iter().any(|name| *name == host.host || above.as_deref() == Some(name))
     }
@@ -165,7 +165,7 @@ impl Certificate {
 
 /// A site that could be served.
 struct Offered {
-    site: SiteView,
+    site: Site,
     is_ticked: bool,
 }
 
@@ -180,9 +180,9 @@ async fn judgement(visit: Visit) -> Result<Answer, Problem> {
     let names = certificates.iter().flat_map(|arrived| &arrived.certificate.names).take(MOST_NAMES);
     for name in names {
         let text = name.trim_start_matches("*.");
-        let found: Vec<SiteView> = visit.ask("sites", &query(&[("q", text), ("limit", MOST_SITES)])).await?;
+        let found: Vec<Site> = visit.ask("sites", &query(&[("q", text), ("limit", MOST_SITES)])).await?;
         for site in found {
-            let is_for = |host: &HostView| certificates.iter().any(|arrived| arrived.certificate.is_for(host));
+            let is_for = |host: &SiteHost| certificates.iter().any(|arrived| arrived.certificate.is_for(host));
             if reach.changes(&site.name)
                 && site.hosts.iter().any(is_for)
                 && !sites.iter().any(|known| known.site.name == site.name)
@@ -212,7 +212,7 @@ async fn confirm(visit: Visit) -> Result<Answer, Problem> {
     visit.drafts.discard(&who, draft);
     let Judged { certificates, completed, .. } = read(answer).await?;
     for name in visit.fields("site").filter(|name| !name.is_empty()) {
-        let site: SiteView = visit.ask(&format!("sites/{}", path(&[name])), "").await?;
+        let site: Site = visit.ask(&format!("sites/{}", path(&[name])), "").await?;
         let fitting = certificates.iter().map(|arrived| &arrived.certificate);
         let fitting = fitting.filter(|certificate| site.hosts.iter().any(|host| certificate.is_for(host)));
         let pinned: Vec<_> = fitting.map(|certificate| certificate.fingerprint.as_str()).collect();

@@ -2,13 +2,14 @@
 
 use askama::Template;
 use http::{Method, StatusCode};
-use serde::Deserialize;
 use serde_json::json;
 
 use super::frame::Frame;
 use super::moment::minute;
 use super::page::{FORM_TOKEN, Page, Visit, document, path, read, shown_as};
+use crate::admin::answers::{Link, MadeLink};
 use crate::admin::api::Content;
+use crate::admin::links::Found;
 use crate::admin::problem::{Answer, Kind, Problem, see};
 use crate::admin::rights::Right;
 use crate::overview::Said;
@@ -37,31 +38,6 @@ struct Links {
     request: String,
     note: String,
     trouble: Option<Said>,
-}
-
-/// A link as the API tells of it.
-#[derive(Deserialize)]
-struct Link {
-    id: String,
-    note: String,
-    sites: Vec<String>,
-    request: Option<String>,
-    goes_live: bool,
-    state: String,
-    created_by: String,
-    expires: String,
-    opened: Option<String>,
-    wrong: u32,
-    found: Option<Found>,
-    path: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Found {
-    subject: String,
-    issuer: String,
-    names: Vec<String>,
-    not_after: String,
 }
 
 impl Link {
@@ -137,8 +113,8 @@ async fn make(visit: Visit) -> Result<Answer, Problem> {
     });
     match visit.order(Method::POST, "links", "", document(&order)).await {
         Ok(answer) => {
-            let made: Link = read(answer).await?;
-            page(&visit, Default::default(), made.path, None).await
+            let made: MadeLink<String> = read(answer).await?;
+            page(&visit, Default::default(), Some(made.path), None).await
         }
         Err(problem) if matches!(problem.kind(), Kind::Malformed | Kind::NotFound | Kind::NotAllowed) => {
             let sent = [sites, request, note].map(str::to_owned);

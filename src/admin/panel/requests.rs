@@ -3,7 +3,6 @@
 
 use askama::Template;
 use http::Method;
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::add::pieces;
@@ -11,8 +10,8 @@ use super::done::Done;
 use super::frame::Frame;
 use super::moment::{day, minute};
 use super::page::{FORM_TOKEN, Page, Visit, document, path, query, read, shown, shown_as};
-use super::standing::SiteView;
 use super::trouble::Told;
+use crate::admin::answers::{ReceivedCertificate, Request, Site};
 use crate::admin::api::Content;
 use crate::admin::problem::{Answer, Kind, Problem, see};
 use crate::certs::{Draft, KeyAlgorithm, OrderDraft, RequestKind, ValidationFileDraft};
@@ -55,33 +54,7 @@ const ORDER: &[&str] =
     &[FORM_TOKEN, "provider", "product", "number", "period", "approver", "note", "file_name", "file_content"];
 const ANSWER: &[&str] = &[FORM_TOKEN, "file", "text"];
 
-/// A request as the API tells of it.
-#[derive(Deserialize)]
-struct Request {
-    id: String,
-    status: String,
-    next: Option<String>,
-    request: Draft,
-    pem: String,
-    created: String,
-    renews: Option<String>,
-    renewed_by: Option<String>,
-    order: OrderDraft,
-    certificates: Vec<Received>,
-}
-
-#[derive(Deserialize)]
-struct Received {
-    fingerprint: String,
-    received: String,
-    from: String,
-    subject: String,
-    issuer: String,
-    not_after: String,
-    state: String,
-}
-
-impl Received {
+impl ReceivedCertificate {
     fn received(&self) -> String {
         minute(&self.received)
     }
@@ -156,7 +129,7 @@ async fn begin(visit: Visit) -> Result<Answer, Problem> {
         words: &'static RequestsWords,
         all: &'static PanelWords,
         text: String,
-        sites: Vec<SiteView>,
+        sites: Vec<Site>,
     }
     visit.demand(&Method::POST, "requests")?;
     let (all, reach) = (visit.words(), visit.reach());
@@ -174,13 +147,13 @@ async fn begin(visit: Visit) -> Result<Answer, Problem> {
     // Whoever acts for some organisations asks for their sites.
     if chosen.is_empty() && (reach.is_narrow() || visit.asked("step") != "details") {
         let text = visit.asked("q").trim().to_owned();
-        let mut sites: Vec<SiteView> = visit.ask("sites", &query(&[("q", &text), ("limit", MOST_OFFERED)])).await?;
+        let mut sites: Vec<Site> = visit.ask("sites", &query(&[("q", &text), ("limit", MOST_OFFERED)])).await?;
         sites.retain(|site| reach.changes(&site.name));
         return shown(&Choose { frame: visit.frame(all.requests.new), words: &all.requests, all, text, sites });
     }
     let mut names = Vec::new();
     for site in &chosen {
-        let site: SiteView = visit.ask(&format!("sites/{}", path(&[site])), "").await?;
+        let site: Site = visit.ask(&format!("sites/{}", path(&[site])), "").await?;
         names.extend(site.hosts.into_iter().map(|host| host.host));
     }
     // What was said of the company last time is most often true still.

@@ -12,8 +12,8 @@ use super::frame::Frame;
 use super::minimum;
 use super::moment::{day, minute};
 use super::page::{FORM_TOKEN, Page, Visit, document, path, query, shown};
-use super::standing::{SiteView, source_text};
-use crate::admin::answers::Contact;
+use super::standing::source_text;
+use crate::admin::answers::{Contact, Site, SiteHost};
 use crate::admin::api::Content;
 use crate::admin::problem::{Answer, Kind, Problem};
 use crate::live::Provision;
@@ -34,11 +34,11 @@ pub(super) static PAGES: &[Page] = &[
 
 #[derive(Template)]
 #[template(path = "site.html")]
-struct Site {
+struct SitePage {
     frame: Frame,
     words: &'static SiteWords,
     all: &'static PanelWords,
-    site: SiteView,
+    site: Site,
     ways: Vec<Way>,
     minimum: &'static MinimumWords,
     /// What can be asked for, with its text.
@@ -59,7 +59,7 @@ struct Way {
     is_now: bool,
 }
 
-impl SiteView {
+impl Site {
     fn decided(&self, words: &SiteWords) -> Option<String> {
         let (by, at) = self.certificate.decided_by.as_ref().zip(self.certificate.decided_at.as_ref())?;
         Some((words.decided)(by, &minute(at)))
@@ -89,10 +89,22 @@ async fn one(visit: Visit) -> Result<Answer, Problem> {
     let may_tell = visit.offers(&Method::POST, "contacts");
     let minimum = visit.language.minimum();
     let levels = minimum::choices(minimum);
-    shown(&Site { frame, words: &all.site, all, site, ways, minimum, levels, proofs, contacts, may_change, may_tell })
+    shown(&SitePage {
+        frame,
+        words: &all.site,
+        all,
+        site,
+        ways,
+        minimum,
+        levels,
+        proofs,
+        contacts,
+        may_change,
+        may_tell,
+    })
 }
 
-async fn look(visit: &Visit) -> Result<SiteView, Problem> {
+async fn look(visit: &Visit) -> Result<Site, Problem> {
     visit.ask(&format!("sites/{}", path(&[visit.parameter("name")])), "").await
 }
 
@@ -114,7 +126,7 @@ struct Preview {
     frame: Frame,
     words: &'static SiteWords,
     all: &'static PanelWords,
-    site: SiteView,
+    site: Site,
     to: &'static str,
     to_text: &'static str,
     about: &'static str,
@@ -193,7 +205,7 @@ async fn preview(visit: Visit) -> Result<Answer, Problem> {
             }
         }
     };
-    let change = |host: &super::standing::HostView| Change {
+    let change = |host: &SiteHost| Change {
         before: match host.certificates.first() {
             Some(serving) => format!("{} · {} · {}", serving.key_type, serving.ends(), serving.short()),
             None => all.standing.nothing.to_owned(),

@@ -5,8 +5,7 @@ use askama::Template;
 use super::contacts;
 use super::frame::Frame;
 use super::page::{Page, Reach, Visit, query, read_counted, shown};
-use super::standing::SiteView;
-use crate::admin::answers::Contact;
+use crate::admin::answers::{Contact, Site};
 use crate::admin::problem::{Answer, Problem, see};
 use crate::overview::{Band, State};
 use crate::words::panel::{PanelWords, SitesWords};
@@ -21,7 +20,7 @@ struct Sites {
     frame: Frame,
     words: &'static SitesWords,
     all: &'static PanelWords,
-    sites: Vec<SiteView>,
+    sites: Vec<Site>,
     filter: Filter,
     contacts: Vec<Contact>,
     told: String,
@@ -75,7 +74,7 @@ async fn list(visit: Visit) -> Result<Answer, Problem> {
         [("q", filter.text.as_str()), ("state", &filter.state), ("band", &filter.band), ("contact", &filter.contact)];
     let (offset_text, limit) = (offset.to_string(), A_PAGE.to_string());
     let paged: Vec<_> = asked.into_iter().chain([("offset", &*offset_text), ("limit", &*limit)]).collect();
-    let (sites, total): (Vec<SiteView>, usize) = read_counted(visit.ask_whole("sites", &query(&paged)).await?).await?;
+    let (sites, total): (Vec<Site>, usize) = read_counted(visit.ask_whole("sites", &query(&paged)).await?).await?;
     let pages = Pages::of("/sites", &asked, offset, sites.len(), total);
     let all = visit.words();
     let told = match sites.is_empty() {

@@ -1,96 +1,13 @@
 //! A site as the API tells of it, and how pages show that.
 
-use serde::Deserialize;
-
 use super::moment::{day, minute};
 use super::page::path;
-use crate::admin::answers::{Minimum, Provided};
+use crate::admin::answers::{PastOrder, Serving, Site, SiteHost};
 use crate::overview::{Action, Band, ReasonCode, Said, Served, State};
 use crate::words::Language;
-use crate::words::instead::{Instead, Shown};
 use crate::words::panel::{PanelWords, StandingWords};
-use crate::words::wait::Wait;
 
-/// A site.
-#[derive(Deserialize)]
-pub(super) struct SiteView {
-    pub(super) name: String,
-    pub(super) origin: String,
-    pub(super) state: String,
-    pub(super) action: String,
-    pub(super) reason: ReasonView,
-    pub(super) served: String,
-    pub(super) band: String,
-    pub(super) days_left: Option<i64>,
-    pub(super) not_after: Option<String>,
-    pub(super) renewal: Option<String>,
-    pub(super) last_error: Option<String>,
-    wrong: Option<Shown>,
-    pub(super) request: Option<String>,
-    pub(super) minimum: Minimum,
-    pub(super) certificate: Provided,
-    pub(super) managed: Option<ManagedView>,
-    pub(super) hosts: Vec<HostView>,
-}
-
-#[derive(Deserialize)]
-pub(super) struct ReasonView {
-    pub(super) code: String,
-    pub(super) detail: String,
-}
-
-#[derive(Deserialize)]
-pub(super) struct ManagedView {
-    pub(super) state: String,
-    wait: Option<Wait>,
-    pub(super) issuer: Option<String>,
-    pub(super) next: Option<String>,
-    pub(super) failures: u32,
-    pub(super) last_failure: Option<FailureView>,
-    #[serde(default)]
-    pub(super) keys: Vec<KeyView>,
-}
-
-/// Why the last order came to nothing.
-#[derive(Deserialize)]
-pub(super) struct FailureView {
-    issuer: String,
-    reason: String,
-}
-
-#[derive(Deserialize)]
-pub(super) struct KeyView {
-    pub(super) key_type: String,
-    #[serde(default)]
-    pub(super) history: Vec<PastView>,
-}
-
-#[derive(Deserialize)]
-pub(super) struct PastView {
-    pub(super) at: String,
-    pub(super) issuer: String,
-    pub(super) reason: Option<String>,
-    pub(super) detail: String,
-}
-
-#[derive(Deserialize)]
-pub(super) struct HostView {
-    pub(super) host: String,
-    pub(super) state: String,
-    served: Option<String>,
-    wrong: Option<Instead>,
-    pub(super) certificates: Vec<ServingView>,
-}
-
-#[derive(Deserialize)]
-pub(super) struct ServingView {
-    pub(super) key_type: String,
-    pub(super) fingerprint: String,
-    pub(super) not_after: String,
-    pub(super) rule: String,
-}
-
-impl SiteView {
+impl Site {
     /// Where it is looked at.
     pub(super) fn link(&self) -> String {
         format!("/sites/{}", path(&[&self.name]))
@@ -149,7 +66,7 @@ impl SiteView {
         let text = code.map_or("", |code| reason_text(*code, words));
         let detail = self.reason.detail.as_str();
         let is_told = self.last_error.as_deref().is_some_and(|error| error.contains(detail));
-        let wait = self.managed.as_ref().and_then(|managed| managed.wait.as_ref());
+        let wait = self.managed.as_ref().and_then(|managed| managed.gravest.wait.as_ref());
         match (code, wait) {
             (Some(ReasonCode::WaitsForOrder), Some(wait)) => {
                 let (wait, quote) = wait.said(*language);
@@ -166,7 +83,7 @@ impl SiteView {
     /// The last error: what it is about in a reader's language that the interface does not speak, and as it was written.
     pub(super) fn error(&self, language: &Language) -> Option<Said> {
         let quote = self.last_error.clone()?;
-        let failure = self.managed.as_ref().and_then(|managed| managed.last_failure.as_ref());
+        let failure = self.managed.as_ref().and_then(|managed| managed.gravest.last_failure.as_ref());
         let failure =
             failure.filter(|failure| quote.starts_with(&format!("{} ({}): ", failure.issuer, failure.reason)));
         let Some(words) = language.said() else { return Some(Said { text: String::new(), quote: Some(quote) }) };
@@ -203,7 +120,7 @@ impl SiteView {
     }
 }
 
-impl HostView {
+impl SiteHost {
     /// What clients are shown, where somebody has looked.
     pub(super) fn seen(&self, all: &'static PanelWords, language: &Language) -> Option<Said> {
         let told = self.served.as_deref()?;
@@ -217,7 +134,7 @@ impl HostView {
     }
 }
 
-impl ServingView {
+impl Serving {
     pub(super) fn link(&self) -> String {
         format!("/certificates/{}", self.fingerprint)
     }
@@ -232,7 +149,7 @@ impl ServingView {
     }
 }
 
-impl PastView {
+impl PastOrder {
     pub(super) fn at(&self) -> String {
         minute(&self.at)
     }

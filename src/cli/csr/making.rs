@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use super::words::Request;
+use super::words::fields;
 use super::{REQUESTS, hand_out, of};
+use crate::admin::answers::Request;
 use crate::cli::Running;
 use crate::cli::output::complain;
 use crate::outbound::{CallError, EdgeSocket};
@@ -111,7 +112,7 @@ impl Making {
         if !self.blank {
             let known: Vec<Request> = edge.get(REQUESTS).await?;
             if let Some(newest) = known.first() {
-                let taken = fill_in(&mut form, &newest.request);
+                let taken = fill_in(&mut form, &fields(&newest.request));
                 if !taken.is_empty() {
                     complain(&format!("as in {}: {}; --blank leaves it out", newest.id, taken.join(", ")));
                 }

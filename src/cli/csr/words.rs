@@ -1,37 +1,11 @@
 //! A request of the API, and how it is told.
 
-use serde::Deserialize;
+use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::admin::answers::{ReceivedCertificate, Request};
 use crate::cli::output::{some_of, table};
 use crate::telemetry::printable;
-
-/// What the API says of a request.
-#[derive(Deserialize)]
-pub(super) struct Request {
-    pub(super) id: String,
-    pub(super) status: String,
-    pub(super) next: Option<String>,
-    pub(super) request: Map<String, Value>,
-    pub(super) pem: String,
-    pub(super) created: String,
-    pub(super) renews: Option<String>,
-    pub(super) renewed_by: Option<String>,
-    #[serde(default)]
-    pub(super) order: Map<String, Value>,
-    pub(super) certificates: Vec<Certificate>,
-}
-
-/// A certificate that came.
-#[derive(Deserialize)]
-pub(super) struct Certificate {
-    pub(super) subject: String,
-    pub(super) issuer: String,
-    pub(super) not_after: String,
-    pub(super) state: String,
-    pub(super) received: String,
-    pub(super) from: String,
-}
 
 /// A line for each.
 pub(super) fn listed(requests: &[Request]) -> String {
@@ -42,9 +16,9 @@ pub(super) fn listed(requests: &[Request]) -> String {
         let newest = request.certificates.last();
         [
             request.id.clone(),
-            text(&request.request, "kind"),
+            request.request.kind.clone(),
             request.status.clone(),
-            some_of(&texts(&request.request, "names"), NAMES),
+            some_of(&request.request.names, NAMES),
             day(&request.created),
             newest.map(|newest| day(&newest.not_after)).unwrap_or_default(),
         ]
@@ -60,11 +34,11 @@ pub(super) fn shown(request: &Request) -> String {
     lines.push(("made".into(), request.created.clone()));
     lines.extend(request.renews.iter().map(|id| ("renews".to_owned(), id.clone())));
     lines.extend(request.renewed_by.iter().map(|id| ("renewed by".to_owned(), id.clone())));
-    for (name, value) in request.request.iter().chain(&request.order) {
+    for (name, value) in fields(&request.request).iter().chain(&fields(&request.order)) {
         lines.push((name.replace('_', " "), plain(value)));
     }
     for certificate in &request.certificates {
-        let Certificate { subject, issuer, not_after, state, received, from } = certificate;
+        let ReceivedCertificate { subject, issuer, not_after, state, received, from, .. } = certificate;
         let told = format!("{subject} by {issuer}, {state} until {not_after}, came {} by {from}", day(received));
         lines.push(("certificate".into(), told));
     }
@@ -77,8 +51,12 @@ fn text(fields: &Map<String, Value>, name: &str) -> String {
     fields.get(name).map(plain).unwrap_or_default()
 }
 
-fn texts(fields: &Map<String, Value>, name: &str) -> Vec<String> {
-    fields.get(name).and_then(Value::as_array).into_iter().flatten().map(plain).collect()
+/// What is said of it.
+pub(super) fn fields(said: &impl Serialize) -> Map<String, Value> {
+    match serde_json::to_value(said) {
+        Ok(Value::Object(fields)) => fields,
+        _ => Map::new(),
+    }
 }
 
 fn plain(value: &Value) -> String {
@@ -110,11 +88,12 @@ mod tests {
               "request": { "kind": "server", "names": ["shop.example", "www.shop.example", "a.example"], "country": "DE" },
               "renews": null, "renewed_by": null,
               "order": { "number": "7", "validation_file": { "name": "a.txt", "content": "b" } },
-              "certificates": [{ "subject": "shop.example", "issuer": "Test", "not_after": "2027-02-01T00:00:00Z",
+              "certificates": [{ "fingerprint": "00", "serial": "01", "not_before": "2026-11-25T00:00:00Z",
+                                 "subject": "shop.example", "issuer": "Test", "not_after": "2027-02-01T00:00:00Z",
                                  "state": "valid", "received": "2026-11-25T00:00:00Z", "from": "certs/a.crt" }] },
             { "id": "merchant-00000001", "status": "pending", "next": "hand it in", "pem": "", "created": "2026-11-20T00:00:00Z",
               "request": { "kind": "apple-merchant-identity" }, "renews": "merchant-00000000", "renewed_by": null,
-              "certificates": [] },
+              "order": {}, "certificates": [] },
         ]))
         .expect("requests")
     }

@@ -4,35 +4,12 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use crate::admin::answers::{Serving, Site, SiteHost};
 use crate::certs::Offer;
 use crate::elsewhere::ForeignUrl;
 use crate::name::{HostName, HostPattern};
 use crate::outbound::{CallError, EdgeSocket};
 use crate::probe::{AppleFile, Published, Target};
-
-#[derive(Deserialize)]
-struct Site {
-    name: String,
-    certificate: Provided,
-    hosts: Vec<Host>,
-}
-
-#[derive(Deserialize)]
-struct Provided {
-    effective: String,
-}
-
-#[derive(Deserialize)]
-struct Host {
-    host: String,
-    certificates: Vec<Serving>,
-}
-
-#[derive(Deserialize)]
-struct Serving {
-    key_type: String,
-    fingerprint: String,
-}
 
 #[derive(Deserialize)]
 struct Object {
@@ -93,7 +70,7 @@ impl Site {
 }
 
 /// Of a wildcard a name is asked for that nobody else has; `None`: no client asks for any.
-fn target(site: &Site, host: &Host, files: &Files<'_>, port: u16) -> Option<Target> {
+fn target(site: &Site, host: &SiteHost, files: &Files<'_>, port: u16) -> Option<Target> {
     let pattern = HostPattern::parse(&host.host).ok()?;
     let (name, apple_file) = match &pattern {
         HostPattern::Exact(name) => (name.clone(), files.find(&site.name, name)),
@@ -149,17 +126,17 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::admin::answers::site_with;
 
     #[test]
     fn each_host_is_expected_to_show_what_is_published_for_it() {
-        let site: Site = serde_json::from_value(json!({
+        let site = site_with(&json!({
             "name": "shop", "certificate": { "effective": "self-signed" }, "hosts": [
                 { "host": "shop.example", "certificates": [
                     { "key_type": "ecdsa", "fingerprint": "aa" }, { "key_type": "rsa", "fingerprint": "bb" }] },
                 { "host": "*.shop.example", "certificates": [] },
                 { "host": "other.example", "certificates": [] }],
-        }))
-        .expect("a site");
+        }));
         let version = |sha256: &str| {
             json!([{ "current": false, "size": 1, "sha256": "old" },
             { "current": true, "size": 5, "sha256": sha256 }])

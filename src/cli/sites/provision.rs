@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::admin::answers::{Minimum, Provided};
+use crate::admin::answers::{Provided, Site};
 use crate::cli::Running;
 use crate::cli::output::{some_of, table};
 use crate::outbound::{CallError, EdgeSocket, escaped};
@@ -53,29 +53,20 @@ pub(super) async fn use_(edge: &EdgeSocket, using: &Using) -> Result<String, Cal
     Ok(format!("{site}: {}{pinned}", provided.effective))
 }
 
-#[derive(Deserialize)]
-struct Site {
-    name: String,
-    certificate: Provided,
-    minimum: Minimum,
-}
-
-impl Site {
-    /// What was decided about it: what is configured, what holds instead, who decided, and when.
-    fn decided(self) -> Vec<[String; 5]> {
-        let Self { name, certificate, minimum } = self;
-        let pinned: Vec<String> = certificate.pinned.iter().map(|pin| pin.chars().take(12).collect()).collect();
-        let effective = format!("{} {}", certificate.effective, some_of(&pinned, 2)).trim_end().to_owned();
-        let asks = |level: Option<String>| format!("minimum {}", level.as_deref().unwrap_or("none"));
-        let decisions = [
-            (certificate.configured, effective, certificate.decided_by, certificate.decided_at),
-            (asks(minimum.configured), asks(minimum.effective), minimum.decided_by, minimum.decided_at),
-        ];
-        let row = |(configured, effective, by, at): (String, String, Option<String>, Option<String>)| {
-            Some([name.clone(), configured, effective, by?, at.unwrap_or_default()])
-        };
-        decisions.into_iter().filter_map(row).collect()
-    }
+/// What was decided about a site: what is configured, what holds instead, who decided, and when.
+fn decided(site: Site) -> Vec<[String; 5]> {
+    let Site { name, certificate, minimum, .. } = site;
+    let pinned: Vec<String> = certificate.pinned.iter().map(|pin| pin.chars().take(12).collect()).collect();
+    let effective = format!("{} {}", certificate.effective, some_of(&pinned, 2)).trim_end().to_owned();
+    let asks = |level: Option<String>| format!("minimum {}", level.as_deref().unwrap_or("none"));
+    let decisions = [
+        (certificate.configured, effective, certificate.decided_by, certificate.decided_at),
+        (asks(minimum.configured), asks(minimum.effective), minimum.decided_by, minimum.decided_at),
+    ];
+    let row = |(configured, effective, by, at): (String, String, Option<String>, Option<String>)| {
+        Some([name.clone(), configured, effective, by?, at.unwrap_or_default()])
+    };
+    decisions.into_iter().filter_map(row).collect()
 }
 
 /// What was decided otherwise than the configuration says.
@@ -90,7 +81,7 @@ pub(super) async fn diff(edge: &EdgeSocket, json: bool) -> Result<String, CallEr
         return Ok(format!("{:#}", Value::Array(told.collect())));
     }
     let sites: Vec<Site> = edge.get("/api/v1/sites").await?;
-    let rows: Vec<_> = sites.into_iter().flat_map(Site::decided).collect();
+    let rows: Vec<_> = sites.into_iter().flat_map(decided).collect();
     if rows.is_empty() {
         return Ok("nothing was decided otherwise: every site is as the configuration says".into());
     }

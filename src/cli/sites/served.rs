@@ -2,9 +2,10 @@
 
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 
+use crate::admin::answers::{Managed, OrderFailure, Orders, Serving, Site, SiteHost};
 use crate::cli::output::{complain, table};
 use crate::outbound::{CallError, EdgeSocket, escaped};
 use crate::telemetry::printable;
@@ -76,51 +77,14 @@ pub(super) async fn renew(edge: &EdgeSocket, name: &str) -> Result<String, CallE
     Ok(format!("{name}: ordered; `vitrine sites list` shows what comes of it"))
 }
 
-#[derive(Deserialize)]
-struct Site {
-    name: String,
-    origin: String,
-    /// Where in its life it is.
-    #[serde(default)]
-    state: String,
-    managed: Option<Managed>,
-    hosts: Vec<Host>,
-}
-
-#[derive(Deserialize)]
-struct Managed {
-    state: String,
-    is_late: bool,
-    waits_for: Option<String>,
-    #[serde(default)]
-    left_out: Vec<String>,
-    next: Option<String>,
-    warning: Option<Found>,
-    last_failure: Option<Found>,
-    #[serde(default)]
-    keys: Vec<Key>,
-}
-
-#[derive(Deserialize)]
-struct Key {
-    key_type: String,
-    state: String,
-}
-
-/// What an order came to nothing for, or may.
-#[derive(Deserialize)]
-struct Found {
-    reason: String,
-    detail: String,
-}
-
 impl Managed {
     /// One word, or where they differ one for each type of key.
     fn words(&self) -> String {
-        match self.keys.iter().all(|key| key.state == self.state) {
-            true => self.state.clone(),
+        match self.keys.iter().all(|key| key.orders.state == self.gravest.state) {
+            true => self.gravest.state.clone(),
             false => {
-                let each: Vec<String> = self.keys.iter().map(|key| format!("{} {}", key.key_type, key.state)).collect();
+                let each = self.keys.iter().map(|key| format!("{} {}", key.key_type, key.orders.state));
+                let each: Vec<String> = each.collect();
                 each.join(", ")
             }
         }
@@ -128,13 +92,13 @@ impl Managed {
 
     /// What the word for its state leaves out, where something is to be done.
     fn remark(&self, site: &str) -> Option<String> {
-        match self {
-            Self { state, next, last_failure: Some(Found { reason, detail }), .. } if state == FAILED => {
+        match &self.gravest {
+            Orders { state, next, last_failure: Some(OrderFailure { reason, detail, .. }), .. } if state == FAILED => {
                 let next = next.as_deref().unwrap_or("when it is asked for");
                 Some(format!("{site}: {FAILED} ({reason}), tried again {next}: {}", printable(detail)))
             }
-            Self { waits_for: Some(why), .. } => Some(format!("{site}: waits: {}", printable(why))),
-            Self { warning: Some(Found { reason, detail }), .. } => {
+            Orders { waits_for: Some(why), .. } => Some(format!("{site}: waits: {}", printable(why))),
+            Orders { warning: Some(OrderFailure { reason, detail, .. }), .. } => {
                 Some(format!("{site}: ordered in spite of this ({reason}): {}", printable(detail)))
             }
             _ => None,
@@ -142,23 +106,7 @@ impl Managed {
     }
 }
 
-#[derive(Deserialize)]
-struct Host {
-    host: String,
-    state: String,
-    served: Option<String>,
-    certificates: Vec<Serving>,
-}
-
-#[derive(Deserialize)]
-struct Serving {
-    key_type: String,
-    not_after: String,
-    rule: String,
-    served: Option<String>,
-}
-
-impl Host {
+impl SiteHost {
     /// Its certificates, or nothing once, each with what is wrong with how it is served.
     fn lines(&self) -> Vec<(Option<&Serving>, Option<&str>)> {
         if self.certificates.is_empty() {
@@ -169,11 +117,11 @@ impl Host {
 }
 
 impl Site {
-    fn state_of(&self, host: &Host, is_wrong: bool) -> String {
+    fn state_of(&self, host: &SiteHost, is_wrong: bool) -> String {
         let mut state = host.state.clone();
         if let Some(managed) = &self.managed {
-            state += &format!(", {}{}", managed.words(), if managed.is_late { ", renewal late" } else { "" });
-            if managed.left_out.contains(&host.host) {
+            state += &format!(", {}{}", managed.words(), if managed.gravest.is_late { ", renewal late" } else { "" });
+            if managed.gravest.left_out.contains(&host.host) {
                 state += ", left out";
             }
         }
@@ -236,6 +184,7 @@ const FAILED: &str = "FAILED";
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::admin::answers::site_with;
 
     #[test]
     fn a_route_is_a_path_and_where_it_leads() {
@@ -251,7 +200,7 @@ mod tests {
 
     #[test]
     fn every_host_has_a_line_for_each_key_and_one_when_there_is_none() {
-        let sites: Vec<Site> = serde_json::from_value(serde_json::json!([{
+        let sites = [site_with(&serde_json::json!({
             "name": "shop",
             "origin": "v.toml",
             "state": "configure",
@@ -262,8 +211,7 @@ mod tests {
                 ]},
                 { "host": "*.shop.example", "state": "no certificate", "certificates": [] },
             ],
-        }]))
-        .expect("sites");
+        }))];
         assert_eq!(
             listed(&sites),
             "SITE  SITE STATE  HOST            STATE           KEY    UNTIL       CHOSEN BECAUSE  WRITTEN IN\n\
@@ -277,8 +225,7 @@ mod tests {
     fn why_a_managed_site_failed_waits_or_may_fail_is_told_with_its_name() {
         let remarked = |mut managed: Value| {
             managed["is_late"] = false.into();
-            let site = serde_json::json!([{ "name": "shop", "origin": "v.toml", "managed": managed, "hosts": [] }]);
-            remarks(&serde_json::from_value::<Vec<Site>>(site).expect("sites"))
+            remarks(&[site_with(&serde_json::json!({ "name": "shop", "managed": managed }))])
         };
         let found = serde_json::json!({ "reason": "caa", "detail": "lets\nnobody issue" });
         for (managed, told) in [
@@ -299,7 +246,7 @@ mod tests {
 
     #[test]
     fn what_is_served_otherwise_is_marked_and_explained() {
-        let sites: Vec<Site> = serde_json::from_value(serde_json::json!([{
+        let sites = [site_with(&serde_json::json!({
             "name": "shop",
             "origin": "v.toml",
             "state": "completed",
@@ -310,8 +257,7 @@ mod tests {
                 ]},
                 { "host": "late.example", "state": "no certificate", "served": "some", "certificates": [] },
             ],
-        }]))
-        .expect("sites");
+        }))];
         assert_eq!(
             listed(&sites),
             "SITE  SITE STATE  HOST          STATE                                  KEY    UNTIL       CHOSEN BECAUSE  WRITTEN IN\n\
