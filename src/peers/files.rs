@@ -99,7 +99,7 @@ impl Files {
 
     /// The names of the certificates in files that belong together; nothing where they cannot be read.
     pub(super) fn names_in(&self, files: &[PathBuf], password_file: Option<&Path>) -> Vec<HostPattern> {
-        self.certificates_in(files, password_file).map_or_else(|_| Vec::new(), |names| names)
+        self.certificates_in(files, password_file).unwrap_or_default()
     }
 
     /// The same; where there is no certificate that could be served, what is wrong with the first file, if one is there.

@@ -67,7 +67,7 @@ impl Challenges {
 impl Reading<'_> {
     /// The backend that is asked on behalf of a host's authority, if it is one that somebody goes on renewing a certificate for.
     pub(super) fn challenged(
-        &mut self,
+        &self,
         challenges: &mut Challenges,
         directory: &Directory<'_>,
         (host, provision): (&HostPattern, Provision),
