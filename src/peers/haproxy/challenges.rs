@@ -72,6 +72,10 @@ impl Reading<'_> {
         directory: &Directory<'_>,
         (host, provision): (&HostPattern, Provision),
     ) -> Option<Backend> {
+        // Of a wildcard nobody is asked in this way.
+        if matches!(host, HostPattern::Wildcard(_)) {
+            return None;
+        }
         let (rule, _) = directory.of_host(host).into_iter().next()?;
         let answerer = match &*rule.backend {
             "" => Answerer::Itself,

@@ -189,8 +189,11 @@ impl Reading<'_> {
             let provision =
                 if first.is_some_and(|(_, is_managed)| is_managed) { Provision::Managed } else { Provision::Uploaded };
             let (root, mut routes) = self.ways(&directory.of_host(&host));
-            let asked = self.challenged(&mut challenges, &challenge_directory, (&host, provision));
-            routes.extend(asked.map(|backend| (CHALLENGES.to_owned(), backend)));
+            if root.is_some() || !routes.is_empty() {
+                let asked = self.challenged(&mut challenges, &challenge_directory, (&host, provision));
+                let is_new = routes.iter().all(|(path, _)| path != CHALLENGES);
+                routes.extend(asked.filter(|_| is_new).map(|backend| (CHALLENGES.to_owned(), backend)));
+            }
             if first.is_none() && !shown.names.is_empty() {
                 bare.entry(place.clone()).or_default().push(host.clone());
             }

@@ -48,6 +48,30 @@ acme le
 }
 
 #[test]
+fn who_answers_authorities_makes_no_site_and_has_its_path_once() {
+    let plan = plan(&format!(
+        "frontend web
+  bind :443 ssl crt x strict-sni
+  use_backend certbot if {{ path_beg /.well-known/acme-challenge/ /feed/ }} {{ hdr(host) a.example }}
+  use_backend certbot if {{ path_beg /.well-known/acme-challenge/ }}
+  use_backend shop if {{ hdr(host) a.example *.a.example }}
+  use_backend nobody if {{ hdr(host) b.example }}
+backend nobody
+{BACKENDS}"
+    ));
+    assert_eq!(
+        sites(&plan),
+        [
+            "a.example uploaded http://10.0.0.1 /.well-known/acme-challenge/=http://127.0.0.1:8888 \
+             /feed/=http://127.0.0.1:8888",
+            "*.a.example uploaded http://10.0.0.1",
+        ]
+    );
+    let told = "6: b.example has no upstream that could be carried over, so it is no site";
+    assert!(left_out(&plan).contains(&told.to_owned()), "{:?}", left_out(&plan));
+}
+
+#[test]
 fn an_authority_that_nobody_answers_any_more_is_told() {
     let plan = plan(&format!(
         "frontend web
