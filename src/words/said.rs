@@ -15,6 +15,8 @@ pub(crate) struct SaidWords {
     pub(crate) next: fn(&str) -> Option<&'static str>,
     /// What an order failed for, by its code.
     pub(crate) order_failed: fn(&str) -> Option<&'static str>,
+    /// What the audit trail says of a deed, by the action and what was written.
+    pub(crate) audited: fn(&str, &str) -> Option<String>,
     pub(crate) alerts: AlertTexts,
     pub(crate) refused: RefusedTexts,
 }

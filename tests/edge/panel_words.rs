@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::{Value, json};
 
 use crate::support::managed::{orders_in, site_text};
-use crate::support::{KeyKind, Origin, Setup, Walk, authority, eventually};
+use crate::support::{Browser, KeyKind, Origin, Setup, Walk, authority, eventually, page_in};
 
 #[test]
 fn no_german_page_says_what_the_api_says_in_english() {
@@ -77,6 +77,72 @@ fn no_german_page_says_what_the_api_says_in_english() {
     let pages = Walk::in_language(&edge, "en").0;
     let all: String = pages.values().map(|page| without_quotes(&page.text())).collect();
     assert!(all.contains("the certificate is expired: browsers show a warning instead of the shop"));
+}
+
+#[test]
+fn the_record_of_deeds_says_its_fixed_sentences_in_german_and_quotes_what_people_wrote() {
+    let edge = Setup::shop(&Origin::saying("hello")).start();
+    eventually("the certificate", || (edge.api("certificates").len() == 1).then_some(()));
+    let done = |method: &str, path: &str, order: Value| {
+        let path = format!("/api/v1/{path}");
+        let answer = match order.is_null() {
+            true => edge.ask_api(method, &path),
+            false => edge.order_api(method, &path, &order),
+        };
+        assert!(answer.status < 300, "{method} {path}: {}", answer.text());
+        answer.json()
+    };
+    let made = |path: &str, order: Value| done("POST", path, order)["id"].as_str().expect("an id").to_owned();
+    let user = made("users", json!({ "name": "otto", "role": "read" }));
+    done("POST", &format!("users/{user}/reset"), Value::Null);
+    done("DELETE", &format!("users/{user}/sessions"), Value::Null);
+    let mut anna = edge.user("anna", "admin");
+    let changed = anna.ask("PATCH", &format!("/api/v1/users/{user}"), Some(&json!({ "role": "operate" })));
+    assert_eq!(changed.status, 200, "{}", changed.text());
+    assert_eq!(Browser::at(&edge).sign_in("anna", "another").status, 401);
+    made("tokens", json!({ "name": "a script", "role": "read" }));
+    let organisation = made("organisations", json!({ "name": "Books" }));
+    let watched = json!({ "url": "https://pay.example", "reason": "our provider", "organisation": organisation });
+    done("POST", "elsewhere", watched);
+    done("POST", "elsewhere/pay.example/watched", json!({ "watched": false, "reason": "not now" }));
+    done("POST", "elsewhere/pay.example/watched", json!({ "watched": true }));
+    done("DELETE", &format!("organisations/{organisation}"), Value::Null);
+    let link = made("links", json!({ "sites": ["shop.example"], "note": "for Anna" }));
+    done("DELETE", &format!("links/{link}"), Value::Null);
+    done("POST", "sites/shop.example/choice", json!({ "certificate": "uploaded" }));
+    done("POST", "sites/shop.example/minimum", json!({ "level": "dv" }));
+    done("POST", "sites/shop.example/maintenance", json!({ "state": "configured" }));
+    done("POST", "freeze", json!({ "reason": "it is late" }));
+    done("DELETE", "freeze", Value::Null);
+    done("DELETE", "log-level", Value::Null);
+
+    let page = page_in(&edge, "de", "/audit").text();
+    let text = without_quotes(&page).replace("&#34;", "\"");
+    for german in [
+        "\"otto\", Rolle read<",
+        "ein Passwort für ein Mal für \"otto\"<",
+        "\"otto\", beendete Sitzungen: 0<",
+        "\"otto\", Rolle operate, vorher Rolle read<",
+        "falsches Passwort für den Benutzer \"anna\"<",
+        "\"a script\", Rolle read<",
+        "ausgelassen: not now<",
+        "wieder aufgeführt<",
+        "\"Books\": ; jetzt bei der Edge: pay.example<",
+        "\"for Anna\" für shop.example, offen; bis ",
+        "\"for Anna\" für shop.example, zurückgenommen<",
+        "hochgeladen<",
+        "mindestens geprüft: dv<",
+        "wie in der Konfiguration<",
+        "aufgehoben<",
+    ] {
+        assert!(text.contains(german), "{german}: {text}");
+    }
+    let quoted: Vec<&str> =
+        page.split("<q lang=\"en\">").skip(1).filter_map(|rest| rest.split("</q>").next()).collect();
+    assert_eq!(quoted, ["it is late", "our provider", "&#34;Books&#34;: "]);
+    // In English all is as it was written.
+    let page = page_in(&edge, "en", "/audit").text();
+    assert!(page.contains("<q lang=\"en\">not watched: not now</q>"), "{page}");
 }
 
 /// What the API says in words: not names, codes and times.

@@ -6,7 +6,9 @@ use super::frame::Frame;
 use super::moment::minute;
 use super::page::{Page, Visit, query, shown};
 use crate::admin::problem::{Answer, Problem};
+use crate::overview::Said;
 use crate::store::audit::{Line, Outcome};
+use crate::words::Language;
 use crate::words::panel::AuditWords;
 
 /// `audit`
@@ -26,6 +28,15 @@ struct Audit {
 impl Line {
     fn time(&self) -> String {
         minute(&self.time)
+    }
+
+    /// What was written, or what a fixed sentence says in a reader's language that the record does not speak.
+    fn told(&self, language: &Language) -> Option<Said> {
+        if self.detail.is_empty() {
+            return None;
+        }
+        let said = language.said().and_then(|words| (words.audited)(&self.action, &self.detail));
+        Some(said.map_or_else(|| Said { text: String::new(), quote: Some(self.detail.clone()) }, Said::own))
     }
 
     fn class(&self) -> &'static str {

@@ -1,5 +1,6 @@
 //! What is written in German.
 
+mod audit;
 mod bringing;
 mod instead;
 mod links;

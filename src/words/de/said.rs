@@ -1,6 +1,6 @@
 //! What the interface says by codes, in German.
 
-use super::refused;
+use super::{audit, refused};
 use crate::words::said::{AlertTexts, ReasonAndMend, RefusedTexts, SaidWords};
 
 pub(in crate::words) static SAID: SaidWords = SaidWords {
@@ -18,6 +18,7 @@ pub(in crate::words) static SAID: SaidWords = SaidWords {
         })
     },
     order_failed: refused::order_failed,
+    audited: audit::audited,
     alerts: AlertTexts {
         expired: "Das ausgelieferte Zertifikat ist abgelaufen",
         not_yet_valid: "Das ausgelieferte Zertifikat gilt noch nicht",
