@@ -98,6 +98,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn each_is_said_in_every_language() {
+        let words = crate::words::Language::De.said().expect("words");
+        for code in FaultCode::ALL {
+            assert!((words.fault)(code.word()).is_some(), "{}", code.word());
+        }
+    }
+
+    #[test]
     fn the_manual_explains_every_fault_and_no_other() {
         let manual = include_str!("../../docs/operations.md");
         let section = manual.split("\n## ").find(|section| section.starts_with("Looking from outside\n"));

@@ -16,8 +16,8 @@ pub(super) fn message(report: &Report, zone: &Zone, language: Language) -> Messa
     Message {
         identity: identity(&report.id),
         subject: (words.subject)(kind, &date, counts),
-        text: text(report, zone, words),
-        html: html(report, zone, words),
+        text: text(report, zone, language),
+        html: html(report, zone, language),
         data: serde_json::json!({ "report": report }),
         list: List::Reports,
         due: report.due,
@@ -30,12 +30,13 @@ pub(super) fn identity(id: &str) -> String {
     format!("report/{id}")
 }
 
-fn text(report: &Report, zone: &Zone, words: &ReportWords) -> String {
+fn text(report: &Report, zone: &Zone, language: Language) -> String {
+    let words = language.report();
     let mut text = opening(report, zone, words).join("\n");
     for (heading, lines) in sections(report, words) {
         text.push_str(&format!("\n\n{heading}\n"));
         for line in lines {
-            let [url, end, days, remark] = cells(line, report, zone, words);
+            let [url, end, days, remark] = cells(line, report, zone, language);
             text.push_str(&format!("\n  {url}\n      {}", [end, days, remark].map(|part| part).join("  ").trim_end()));
         }
     }
@@ -43,7 +44,8 @@ fn text(report: &Report, zone: &Zone, words: &ReportWords) -> String {
     text
 }
 
-fn html(report: &Report, zone: &Zone, words: &ReportWords) -> String {
+fn html(report: &Report, zone: &Zone, language: Language) -> String {
+    let words = language.report();
     let mut html: String =
         opening(report, zone, words).iter().map(|line| format!("<p>{}</p>\n", escaped(line))).collect();
     for (heading, lines) in sections(report, words) {
@@ -51,7 +53,7 @@ fn html(report: &Report, zone: &Zone, words: &ReportWords) -> String {
             words.heads.iter().map(|head| format!("<th align=\"left\">{}</th>", escaped(head))).collect();
         html.push_str(&format!("<h2>{}</h2>\n<table>\n<tr>{heads}</tr>\n", escaped(&heading)));
         for line in lines {
-            let cells = cells(line, report, zone, words);
+            let cells = cells(line, report, zone, language);
             let cells: String = cells.iter().map(|cell| format!("<td>{}</td>", escaped(cell))).collect();
             html.push_str(&format!("<tr>{cells}</tr>\n"));
         }
@@ -90,11 +92,15 @@ fn sections<'a>(report: &'a Report, words: &ReportWords) -> Vec<(String, Vec<&'a
 }
 
 /// The URL, the end, the days until then, and what else there is to say.
-fn cells(line: &Line, report: &Report, zone: &Zone, words: &ReportWords) -> [String; 4] {
+fn cells(line: &Line, report: &Report, zone: &Zone, language: Language) -> [String; 4] {
+    let words = language.report();
     let end = line.not_after.map(|end| zone.told(end)).unwrap_or_default();
     let days = line.days_left(report.made).map(|days| (words.days)(days)).unwrap_or_default();
     let remark = match (&line.detail, line.is_late) {
-        (Some(detail), _) => detail.clone(),
+        (Some(detail), _) => {
+            let said = language.said().zip(line.fault.as_deref()).and_then(|(words, fault)| (words.fault)(fault));
+            said.map_or_else(|| detail.clone(), str::to_owned)
+        }
         (None, true) => words.renewal_late.to_owned(),
         (None, false) => String::new(),
     };
@@ -174,6 +180,7 @@ mod tests {
             state,
             is_late: true,
             detail: None,
+            fault: None,
             organisation: None,
         }
     }
@@ -197,6 +204,22 @@ mod tests {
             assert!(quiet.text.contains(language.report().nothing) && quiet.subject != message.subject);
         }
         assert_ne!(Language::En.report().nothing, Language::De.report().nothing);
+    }
+
+    #[test]
+    fn what_is_wrong_with_what_others_serve_is_said_in_the_language_of_the_mail() {
+        let wrong = |fault: Option<&str>| Line {
+            detail: Some("its certificate is for pay.example".into()),
+            fault: fault.map(str::to_owned),
+            ..line("others.example", LineState::Missing, None)
+        };
+        let zone = Zone::parse("UTC").expect("a zone");
+        let said = |line: Line, language| message(&report(vec![line]), &zone, language).text;
+        assert!(said(wrong(Some("wrong_name")), Language::En).contains("its certificate is for pay.example"));
+        let german = said(wrong(Some("wrong_name")), Language::De);
+        assert!(german.contains("Das Zertifikat dort ist für andere Namen") && !german.contains("its"), "{german}");
+        // Of a report that an earlier version made.
+        assert!(said(wrong(None), Language::De).contains("its certificate is for pay.example"));
     }
 
     #[test]

@@ -81,6 +81,9 @@ pub struct Line {
     /// What else is wrong with what others serve.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
+    /// The same by its word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<String>,
     /// The organisation that owned it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub organisation: Option<String>,
@@ -168,6 +171,7 @@ impl Report {
                         state: why,
                         is_late: state.is_late,
                         detail: None,
+                        fault: None,
                         organisation: owner.cloned(),
                     });
                 }
@@ -263,6 +267,7 @@ fn elsewhere(url: &Foreign, days: (i64, i64), now: i64) -> Option<Line> {
         state: why,
         is_late: false,
         detail: seen.detail.clone().filter(|_| why == LineState::Missing),
+        fault: seen.fault.clone().filter(|_| why == LineState::Missing),
         organisation: url.organisation.clone(),
     })
 }

@@ -121,6 +121,7 @@ fn an_organisation_gets_its_part_and_whoever_is_there_twice_gets_one_mail() {
         state: LineState::Missing,
         is_late: false,
         detail: None,
+        fault: None,
         organisation: organisation.map(str::to_owned),
     };
     let mail = |address: &str| crate::mail_address::MailAddress::parse(address).expect("an address");

@@ -17,6 +17,8 @@ pub(crate) struct SaidWords {
     pub(crate) order_failed: fn(&str) -> Option<&'static str>,
     /// What the audit trail says of a deed, by the action and what was written.
     pub(crate) audited: fn(&str, &str) -> Option<String>,
+    /// What is wrong with what others serve, by its word.
+    pub(crate) fault: fn(&str) -> Option<&'static str>,
     pub(crate) alerts: AlertTexts,
     pub(crate) refused: RefusedTexts,
 }

@@ -9,7 +9,7 @@ use crate::panel::journey;
 use crate::probe::Server;
 use crate::reports::{Mails, text};
 use crate::support::command::{done, refused, vitrine};
-use crate::support::{Edge, Issued, KeyKind, Origin, Setup, authority, eventually, within};
+use crate::support::{Edge, Issued, KeyKind, Origin, Setup, authority, eventually, page_in, within};
 
 #[test]
 fn what_others_serve_is_looked_at_and_told_of_everywhere() {
@@ -52,6 +52,14 @@ fn what_others_serve_is_looked_at_and_told_of_everywhere() {
         text(&found["state"])
     };
     assert_eq!([0, 1, 2, 3, 4].map(state), ["well", "expiring", "expired", "wrong", "unreachable"]);
+    let page = page_in(&edge, "de", "/elsewhere").text();
+    for german in [
+        "Das Zertifikat dort, oder eines seiner Kette, ist abgelaufen: <q lang=\"en\">",
+        "Das Zertifikat dort ist für andere Namen: <q lang=\"en\">its certificate is for other.example",
+        "Dort ist niemand zu erreichen: <q lang=\"en\">",
+    ] {
+        assert!(page.contains(german), "{german}: {page}");
+    }
 
     let alerts: Vec<(String, String)> = edge
         .api("alerts")

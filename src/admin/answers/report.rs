@@ -46,6 +46,7 @@ pub(crate) struct ReportLine {
     pub(crate) source: String,
     pub(crate) renewal_late: bool,
     pub(crate) detail: Option<String>,
+    pub(crate) fault: Option<String>,
 }
 
 /// What has become of a report for one who gets it.

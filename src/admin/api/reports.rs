@@ -129,6 +129,7 @@ fn entry(call: &Call, report: &Report) -> Entry {
         source: line.source.clone(),
         renewal_late: line.is_late,
         detail: line.detail.clone(),
+        fault: line.fault.clone(),
     };
     let scope = Scope::of(&call.caller, &call.sources);
     let delivery = |told: &Told| delivery(told, call.sources.reports.fate(&report.id, told), scope.as_ref());

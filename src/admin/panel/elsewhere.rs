@@ -11,9 +11,11 @@ use super::done::Done;
 use super::frame::Frame;
 use super::moment::minute;
 use super::page::{FORM_TOKEN, Page, Reach, Visit, document, path, query, shown_as};
+use super::said::fault;
 use crate::admin::api::Content;
 use crate::admin::problem::{Answer, Kind, Problem};
 use crate::overview::Said;
+use crate::words::Language;
 use crate::words::office::UsersWords;
 use crate::words::report::ReportsWords;
 
@@ -85,6 +87,7 @@ struct Seen {
     not_after: Option<String>,
     days_left: Option<i64>,
     issuer: Option<String>,
+    fault: Option<String>,
     detail: Option<String>,
 }
 
@@ -122,6 +125,11 @@ impl Seen {
 
     fn ends(&self) -> String {
         self.not_after.as_deref().map(minute).unwrap_or_default()
+    }
+
+    /// What is wrong.
+    fn told(&self, language: &Language) -> Option<Said> {
+        Some(fault(self.fault.as_deref(), self.detail.as_deref()?, language))
     }
 }
 

@@ -9,6 +9,7 @@ use super::done::Done;
 use super::frame::Frame;
 use super::moment::minute;
 use super::page::{FORM_TOKEN, Page, Visit, document, path, query, read, read_counted, shown, shown_as};
+use super::said::fault;
 use super::sites::{A_PAGE, Pages};
 use super::standing::source_text;
 use crate::admin::answers::{Report, ReportDelivery, ReportHead, ReportLine};
@@ -16,6 +17,7 @@ use crate::admin::problem::{Answer, Kind, Problem};
 use crate::admin::rights::Right;
 use crate::overview::Said;
 use crate::reports::NEXT;
+use crate::words::Language;
 use crate::words::panel::StandingWords;
 use crate::words::report::ReportsWords;
 
@@ -129,6 +131,11 @@ impl ReportLine {
 
     fn ends(&self) -> String {
         self.not_after.as_deref().map(minute).unwrap_or_default()
+    }
+
+    /// What is wrong with what others serve.
+    fn told(&self, language: &Language) -> Option<Said> {
+        Some(fault(self.fault.as_deref(), self.detail.as_deref()?, language))
     }
 
     fn source_text(&self, standing: &StandingWords, words: &ReportsWords) -> &'static str {

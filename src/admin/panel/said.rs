@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use crate::overview::Said;
 use crate::words::Language;
 
 /// What is wrong with a file or a certificate, as the API tells of it.
@@ -42,6 +43,17 @@ impl FlawView {
 /// What an order failed for.
 pub(in crate::admin) fn order_failed<'t>(reason: &'t str, language: &Language) -> &'t str {
     language.said().and_then(|words| (words.order_failed)(reason)).unwrap_or(reason)
+}
+
+/// What is wrong with what others serve: in English as it was written, else by its word with that as a quotation.
+pub(in crate::admin) fn fault(word: Option<&str>, detail: &str, language: &Language) -> Said {
+    match language.said() {
+        None => Said::own(detail),
+        Some(words) => {
+            let text = word.and_then(words.fault).unwrap_or_default();
+            Said { text: text.to_owned(), quote: Some(detail.to_owned()) }
+        }
+    }
 }
 
 /// A word of one of the API's closed sets.

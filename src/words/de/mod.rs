@@ -2,6 +2,7 @@
 
 mod audit;
 mod bringing;
+mod fault;
 mod instead;
 mod links;
 mod mail;

@@ -1,6 +1,6 @@
 //! What the interface says by codes, in German.
 
-use super::{audit, refused};
+use super::{audit, fault, refused};
 use crate::words::said::{AlertTexts, ReasonAndMend, RefusedTexts, SaidWords};
 
 pub(in crate::words) static SAID: SaidWords = SaidWords {
@@ -19,6 +19,7 @@ pub(in crate::words) static SAID: SaidWords = SaidWords {
     },
     order_failed: refused::order_failed,
     audited: audit::audited,
+    fault: fault::fault,
     alerts: AlertTexts {
         expired: "Das ausgelieferte Zertifikat ist abgelaufen",
         not_yet_valid: "Das ausgelieferte Zertifikat gilt noch nicht",
