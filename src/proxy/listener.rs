@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use rustix::io::Errno;
-use socket2::{Domain, Protocol as IpProtocol, Type};
+use socket2::{Domain, Protocol as IpProtocol, SockRef, Type};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::alarm::Alarm;
@@ -15,7 +15,7 @@ use super::connection::{Agreed, Connection, Ends};
 use super::http;
 use super::permits::Permit;
 use super::proxy_protocol::{self, NoHeader};
-use super::socket::Socket;
+use super::socket::{Socket, set_options};
 use super::tls::{self, Stream};
 use super::worker::{Open, Worker};
 use crate::live::contains;
@@ -61,6 +61,7 @@ fn bind(address: SocketAddr, shared: bool) -> io::Result<StdListener> {
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     if shared {
+        set_options(&SockRef::from(&socket))?;
         socket.listen(BACKLOG)?;
     }
     Ok(socket.into())
@@ -167,7 +168,7 @@ fn spawn(worker: &Rc<Worker>, stream: TcpStream, peer: SocketAddr, mut permit: P
     let open = worker.open_connection();
     let worker = Rc::clone(worker);
     tokio::task::spawn_local(async move {
-        let mut socket = Socket::new(stream);
+        let mut socket = Socket::accepted(stream);
         let alarm = worker.alarms.alarm();
         alarm.set(worker.view().table.limits.handshake_timeout);
         let speaker = match is_introduced {

@@ -12,13 +12,22 @@ use tokio::net::TcpStream;
 /// An open TCP connection with the options that every one has.
 pub(super) struct Socket(TcpStream);
 
+/// Sets the options that every connection has. One that is accepted has those of its listener, so that none is set for it.
+pub(super) fn set_options(socket: &SockRef<'_>) -> io::Result<()> {
+    // Without it a message in two segments waits for a delayed acknowledgement.
+    socket.set_tcp_nodelay(true)?;
+    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE_TIME).with_interval(KEEPALIVE_INTERVAL))
+}
+
 impl Socket {
-    /// Sets options without which a connection still works, if slower; a peer that has gone already shows at the first read.
-    pub(super) fn new(stream: TcpStream) -> Self {
-        // Without it a message in two segments waits for a delayed acknowledgement.
-        let _ = stream.set_nodelay(true);
-        let keepalive = TcpKeepalive::new().with_time(KEEPALIVE_TIME).with_interval(KEEPALIVE_INTERVAL);
-        let _ = SockRef::from(&stream).set_tcp_keepalive(&keepalive);
+    /// One that was opened. It works without its options too, if slower; a peer that has gone already shows at the first read.
+    pub(super) fn opened(stream: TcpStream) -> Self {
+        let _ = set_options(&SockRef::from(&stream));
+        Self(stream)
+    }
+
+    /// One that was accepted from a listener with these options.
+    pub(super) const fn accepted(stream: TcpStream) -> Self {
         Self(stream)
     }
 
@@ -72,3 +81,22 @@ impl AsyncWrite for Socket {
 /// A peer that vanished without a word is found after about three minutes, on tunnels too.
 const KEEPALIVE_TIME: Duration = Duration::from_secs(60);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, TcpListener, TcpStream as StdStream};
+
+    use super::*;
+
+    #[test]
+    fn what_is_accepted_has_the_options_of_its_listener() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a listener");
+        set_options(&SockRef::from(&listener)).expect("options");
+        let _client = StdStream::connect(listener.local_addr().expect("an address")).expect("connected");
+        let (accepted, _) = listener.accept().expect("accepted");
+        let accepted = SockRef::from(&accepted);
+        assert!(accepted.tcp_nodelay().expect("an option") && accepted.keepalive().expect("an option"));
+        let times = (accepted.tcp_keepalive_time(), accepted.tcp_keepalive_interval());
+        assert_eq!((times.0.expect("a time"), times.1.expect("a time")), (KEEPALIVE_TIME, KEEPALIVE_INTERVAL));
+    }
+}

@@ -67,7 +67,7 @@ async fn first_of(
         match timeout(share, TcpStream::connect((*address, port))).await {
             Err(_) => last = TIMEOUT,
             Ok(Err(error)) => last = sorted(upstream, &error),
-            Ok(Ok(stream)) => return Ok(Socket::new(stream)),
+            Ok(Ok(stream)) => return Ok(Socket::opened(stream)),
         }
     }
     Err(last)

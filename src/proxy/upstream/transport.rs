@@ -57,7 +57,7 @@ impl Transport {
     /// Over TCP.
     #[must_use]
     pub fn tcp(stream: TcpStream) -> Self {
-        Self::socket(Socket::new(stream))
+        Self::socket(Socket::opened(stream))
     }
 
     /// Over a TCP connection that has its options.
