@@ -4,8 +4,11 @@ use std::io::Read;
 
 use http::{Method, Request};
 use http_body_util::BodyExt;
+use rustls::version::{TLS12, TLS13};
 
-use crate::support::{HANDSHAKE, Http2, Origin, SWITCHING, Setup, Then, authority, empty, eventually, site};
+use crate::support::{
+    ClientTls, HANDSHAKE, Http2, Origin, SWITCHING, Setup, Stream, Then, authority, empty, eventually, site,
+};
 
 #[test]
 fn head_gets_the_head_of_the_edges_own_answers_over_http_1() {
@@ -119,4 +122,30 @@ fn unreachable_shop() -> Setup {
     std::fs::create_dir_all(&objects).expect("a folder");
     std::fs::write(objects.join("mark"), "it is us").expect("written");
     setup
+}
+
+#[test]
+fn the_last_answer_of_a_connection_brings_the_end_of_tls_with_it() {
+    let origin = Origin::saying("hello");
+    let edge = Setup::shop(&origin).start();
+    for version in [&TLS12, &TLS13] {
+        let mut client = ClientTls::new(&[version]).open(edge.https, "shop.example");
+        client.send("GET / HTTP/1.1\r\nhost: shop.example\r\nconnection: close\r\n\r\n");
+        let Stream::Tls(mut tls) = client.into_stream() else { panic!("no TLS here") };
+        let mut answer = Vec::new();
+        let (mut is_over, mut ended_with) = (false, 0);
+        while !is_over {
+            assert_ne!(tls.conn.read_tls(&mut tls.sock).expect("octets"), 0, "closed without a word");
+            let state = tls.conn.process_new_packets().expect("TLS");
+            is_over = state.peer_has_closed();
+            let mut more = vec![0; state.plaintext_bytes_to_read()];
+            tls.conn.reader().read_exact(&mut more).expect("content");
+            ended_with = more.len();
+            answer.extend(more);
+        }
+        let answer = String::from_utf8(answer).expect("text");
+        assert!(answer.contains("connection: close") && answer.ends_with("hello"), "{answer}");
+        assert_ne!(ended_with, 0, "the end came by itself");
+        assert_eq!(tls.sock.read(&mut [0]).expect("an orderly end"), 0);
+    }
 }

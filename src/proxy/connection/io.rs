@@ -119,6 +119,15 @@ impl Connection {
         Poll::Ready(Ok(buffer.filled().len()))
     }
 
+    /// Writes the last of what is said over HTTP/1: TLS tells with it that nothing follows.
+    pub(in crate::proxy) fn poll_write_last(
+        &self,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.wrote(self.stream.borrow_mut().poll_write_last(cx, slices))
+    }
+
     /// Sends what was gathered. HTTP/2's driver calls it after each turn, in which h2's own flushes do nothing.
     pub(in crate::proxy) fn poll_send(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_send_gathered(cx))?;

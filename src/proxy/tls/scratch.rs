@@ -152,7 +152,7 @@ pub(super) const RECORD: usize = 1 << 14;
 const INCOMING: usize = RECORD + 5 + 2048 + 512;
 /// The longest handshake message that rustls reads.
 const MOST: usize = 1 << 16;
-/// What is encrypted at once.
-pub(super) const AT_ONCE: usize = 4 * RECORD;
+/// What is encrypted at once: a head with a body of 64 KiB, so that a few octets of it do not go out by themselves.
+pub(super) const AT_ONCE: usize = 6 * RECORD;
 /// With what encryption adds, and what may go before it: tickets, a change of keys.
 const OUTGOING: usize = AT_ONCE + 8 * 1024;

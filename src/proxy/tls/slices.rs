@@ -96,7 +96,7 @@ mod tests {
         assert!(sizes(&[0, 0], AT_ONCE).is_empty());
         assert_eq!(sizes(&[200, 1000], AT_ONCE), [1200]);
         assert_eq!(sizes(&[0, 200, 0, 1000, 0, 5], AT_ONCE), [1205]);
-        assert_eq!(sizes(&[70_000], AT_ONCE), [AT_ONCE]);
+        assert_eq!(sizes(&[100_000], AT_ONCE), [AT_ONCE]);
         assert_eq!(sizes(&[20_000], AT_ONCE), [20_000]);
         assert_eq!(sizes(&[200, 40_000], AT_ONCE), [GATHERED, 40_200 - GATHERED]);
         assert_eq!(sizes(&[5000, 30_000], AT_ONCE), [5000, 30_000]);

@@ -45,6 +45,18 @@ impl Stream {
         }
     }
 
+    /// The same for the last that is written before the stream is shut down.
+    pub(in crate::proxy) fn poll_write_last(
+        &mut self,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Plain(socket) => Pin::new(socket).poll_write_vectored(cx, slices),
+            Self::Tls(tls) => tls.poll_write_last(cx, slices),
+        }
+    }
+
     pub(in crate::proxy) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             Self::Plain(socket) => Pin::new(socket).poll_flush(cx),

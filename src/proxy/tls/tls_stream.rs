@@ -9,7 +9,7 @@ use rustls::{CommonState, ServerConfig};
 use tokio::io::ReadBuf;
 
 use super::records::Records;
-use super::scratch::{Rooms, Scratch};
+use super::scratch::{AT_ONCE, Rooms, Scratch};
 use super::shaking::Shaking;
 use super::wire::Wire;
 use crate::proxy::socket::Socket;
@@ -127,6 +127,28 @@ impl TlsStream {
         wire.with_outgoing(|wire, Rooms { outgoing, record, .. }| {
             let accepted = records.encrypt(outgoing, record, slices);
             let accepted = wire.told(accepted, outgoing, cx)?;
+            let _ = wire.poll_send(outgoing, cx)?;
+            Poll::Ready(Ok(accepted))
+        })
+    }
+
+    /// The same for the last that is said: where all of it is accepted, the end goes out with it.
+    pub(super) fn poll_write_last(
+        &mut self,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let length: usize = slices.iter().map(|slice| slice.len()).sum();
+        if length > AT_ONCE || self.wire.is_stalled() {
+            return self.poll_write_vectored(cx, slices);
+        }
+        let Self { wire, records, closing } = self;
+        wire.with_outgoing(|wire, Rooms { outgoing, record, .. }| {
+            let accepted = records.encrypt(outgoing, record, slices);
+            let accepted = wire.told(accepted, outgoing, cx)?;
+            if accepted == length && !std::mem::replace(closing, true) {
+                records.close(outgoing);
+            }
             let _ = wire.poll_send(outgoing, cx)?;
             Poll::Ready(Ok(accepted))
         })

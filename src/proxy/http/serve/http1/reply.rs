@@ -25,6 +25,8 @@ pub(super) struct Reply {
     queue: Queue,
     /// The connection may go on behind it.
     pub(super) keeps: bool,
+    /// Another protocol follows.
+    switches: bool,
 }
 
 /// How the client tells where the body ends.
@@ -87,7 +89,7 @@ impl Reply {
         octets.extend_from_slice(LINE_END);
         let mut queue = Queue::default();
         queue.push(Piece::Head(octets));
-        Self { body: (coding != Coding::Nothing).then_some(body), coding, queue, keeps }
+        Self { body: (coding != Coding::Nothing).then_some(body), coding, queue, keeps, switches }
     }
 
     /// Ready: the client has been sent all of it.
@@ -114,7 +116,8 @@ impl Reply {
                     Poll::Ready(Ok(())) | Poll::Pending => Poll::Pending,
                 };
             }
-            ready!(self.queue.poll_write(connection, cx)).map_err(|_| BrokenOff)?;
+            let is_last = self.body.is_none() && !self.keeps && !self.switches;
+            ready!(self.queue.poll_write(connection, is_last, cx)).map_err(|_| BrokenOff)?;
         }
     }
 
@@ -242,7 +245,13 @@ impl Queue {
         self.pieces.len() < MOST_PIECES - CHUNK && self.length < MOST
     }
 
-    fn poll_write(&mut self, connection: &Rc<Connection>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+    /// `is_last`: nothing follows what is in the queue.
+    fn poll_write(
+        &mut self,
+        connection: &Rc<Connection>,
+        is_last: bool,
+        cx: &mut Context<'_>,
+    ) -> Poll<std::io::Result<()>> {
         let mut slices = [IoSlice::new(&[]); MOST_PIECES];
         let mut number = 0;
         for (slice, piece) in slices.iter_mut().zip(&self.pieces) {
@@ -252,8 +261,11 @@ impl Queue {
         if let Some(first) = self.pieces.front() {
             slices[0] = IoSlice::new(&first.octets()[self.written..]);
         }
-        let mut io = connection.io();
-        let written = ready!(Pin::new(&mut io).poll_write_vectored(cx, &slices[..number]))?;
+        let slices = &slices[..number];
+        let written = match is_last && number == self.pieces.len() {
+            true => ready!(connection.poll_write_last(cx, slices))?,
+            false => ready!(Pin::new(&mut connection.io()).poll_write_vectored(cx, slices))?,
+        };
         if written == 0 {
             return Poll::Ready(Err(std::io::ErrorKind::WriteZero.into()));
         }
