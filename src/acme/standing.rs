@@ -304,3 +304,25 @@ const LATE: i64 = 86_400;
 const LONGEST_HISTORY: usize = 20;
 /// Seconds for which a site that is gone is remembered; the longest that authorities count is a week.
 const KEPT: i64 = 90 * 86_400;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_order_brought_is_told_in_every_language() {
+        let words = crate::words::Language::De.said().expect("words");
+        let names = vec!["a.example".to_owned(), "b.example".to_owned()];
+        for (left_out, expected) in [
+            (Vec::new(), "für a.example, b.example"),
+            (vec!["c.example".to_owned()], "für a.example, b.example; ohne c.example"),
+        ] {
+            let mut standing = SiteStanding::default();
+            let challenge = Challenge::Http01;
+            let names = names.clone();
+            standing.succeed(Success { issuer: "le", challenge, profile: None, names, left_out }, 1);
+            let written = &standing.history.last().expect("an outcome").text;
+            assert_eq!((words.issued)(written).as_deref(), Some(expected), "{written}");
+        }
+    }
+}

@@ -15,6 +15,8 @@ pub(crate) struct SaidWords {
     pub(crate) next: fn(&str) -> Option<&'static str>,
     /// What an order failed for, by its code.
     pub(crate) order_failed: fn(&str) -> Option<&'static str>,
+    /// What an order brought, as it was written down.
+    pub(crate) issued: fn(&str) -> Option<String>,
     /// What the audit trail says of a deed, by the action and what was written.
     pub(crate) audited: fn(&str, &str) -> Option<String>,
     /// What is wrong with what others serve, by its word.

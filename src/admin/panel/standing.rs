@@ -153,6 +153,15 @@ impl PastOrder {
     pub(super) fn at(&self) -> String {
         minute(&self.at)
     }
+
+    /// What was issued, or what the authority wrote.
+    pub(super) fn told(&self, language: &Language) -> Option<Said> {
+        if self.detail.is_empty() {
+            return None;
+        }
+        let issued = language.said().filter(|_| self.reason.is_none()).and_then(|words| (words.issued)(&self.detail));
+        Some(issued.map_or_else(|| Said { text: String::new(), quote: Some(self.detail.clone()) }, Said::own))
+    }
 }
 
 /// The colour of a band.

@@ -18,6 +18,13 @@ pub(in crate::words) static SAID: SaidWords = SaidWords {
         })
     },
     order_failed: refused::order_failed,
+    issued: |written| {
+        let rest = written.strip_prefix("issued for ")?;
+        Some(match rest.split_once("; without ") {
+            Some((names, left_out)) => format!("für {names}; ohne {left_out}"),
+            None => format!("für {rest}"),
+        })
+    },
     audited: audit::audited,
     fault: fault::fault,
     alerts: AlertTexts {
