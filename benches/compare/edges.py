@@ -13,10 +13,19 @@ class Edge:
 
     debian = ()  # command=package
     pypi = ()
+    is_ours = False
+    workers = 1
+
+    def prepare(self):
+        """Has what no package brings."""
 
     def files(self, place):
         """File name and content of what lies in the edge's folder before it starts."""
         raise NotImplementedError
+
+    def files_for_many(self, place):
+        """The same for a start with `place.many`, a folder of certificates, in place of the site; nothing where an edge reads none."""
+        return None
 
     def command(self, place):
         raise NotImplementedError
@@ -29,30 +38,39 @@ class Edge:
 
 
 class Vitrine(Edge):
-    def __init__(self, binary):
-        self.binary = binary
+    is_ours = True
+
+    def __init__(self, binary, workers=1):
+        self.binary, self.workers = binary, workers
 
     def files(self, place):
+        site = f"""
+                [[site]]
+                hosts = ["{place.name}"]
+                upstreams = ["http://{place.origin}"]
+                """
         return {
-            "vitrine.toml": f"""\
+            "vitrine.toml": self._configuration(place, f"{place.folder}/certs") + site,
+            "certs/pair.pem": _read(place.certificate) + _read(place.key),
+        }
+
+    def files_for_many(self, place):
+        return {"vitrine.toml": self._configuration(place, place.many)}
+
+    def _configuration(self, place, certificates):
+        return f"""\
                 [edge]
                 https = ["127.0.0.1:{place.port}"]
                 http = []
-                workers = 1
+                workers = {self.workers}
 
                 [certificates]
-                drop_directory = "{place.folder}/certs"
+                drop_directory = "{certificates}"
                 state_directory = "{place.folder}/state"
 
                 [admin]
                 listen = "127.0.0.1:{place.admin_port}"
-
-                [[site]]
-                hosts = ["{place.name}"]
-                upstreams = ["http://{place.origin}"]
-                """,
-            "certs/pair.pem": _read(place.certificate) + _read(place.key),
-        }
+                """
 
     def command(self, place):
         return [self.binary, "run", "--config", f"{place.folder}/vitrine.toml"]
@@ -97,7 +115,7 @@ class Nginx(Edge):
                         ssl_certificate {place.certificate};
                         ssl_certificate_key {place.key};
                         ssl_protocols TLSv1.2 TLSv1.3;
-                        ssl_ecdh_curve X25519:prime256v1;
+                        ssl_ecdh_curve {_groups(_output(_program("nginx"), "-V"), "prime256v1")};
                         location / {{
                             proxy_pass http://origin;
                             proxy_http_version 1.1;
@@ -109,31 +127,47 @@ class Nginx(Edge):
                             proxy_buffer_size 32k;
                             proxy_max_temp_file_size 0;
                         }}
+                        location /ws {{
+                            proxy_pass http://origin;
+                            proxy_http_version 1.1;
+                            proxy_set_header Connection Upgrade;
+                            proxy_set_header Upgrade $http_upgrade;
+                            proxy_set_header Host $host;
+                            proxy_read_timeout 300s;
+                        }}
                     }}
                 }}
                 """,
         }
 
     def command(self, place):
-        return [_find("nginx"), "-p", place.folder, "-c", f"{place.folder}/nginx.conf", "-e", "stderr"]
+        return [_program("nginx"), "-p", place.folder, "-c", f"{place.folder}/nginx.conf", "-e", "stderr"]
 
     def version(self):
-        return _first_line(_find("nginx"), "-v")
+        return _first_line(_program("nginx"), "-v")
 
 
 class Haproxy(Edge):
     debian = ("haproxy=haproxy",)
 
     def files(self, place):
-        # with its default buffer of 16 KiB a large body costs a third more
+        pair = f"{place.folder}/pair.pem"
         return {
             "pair.pem": _read(place.certificate) + _read(place.key),
-            "haproxy.cfg": f"""\
+            "haproxy.cfg": self._configuration(place, pair),
+        }
+
+    def files_for_many(self, place):
+        return {"haproxy.cfg": self._configuration(place, place.many)}
+
+    def _configuration(self, place, certificates):
+        # with its default buffer of 16 KiB a large body costs a third more
+        return f"""\
                 global
                     nbthread 1
                     tune.bufsize 32768
                     maxconn 9000
-                    ssl-default-bind-curves X25519:P-256
+                    ssl-default-bind-curves {_groups(_output(_program("haproxy"), "-vv"), "P-256")}
                     ssl-default-bind-options ssl-min-ver TLSv1.2
                 defaults
                     mode http
@@ -144,21 +178,21 @@ class Haproxy(Edge):
                     timeout client 300s
                     timeout server 60s
                     timeout http-keep-alive 300s
+                    timeout tunnel 300s
                 frontend edge
-                    bind 127.0.0.1:{place.port} ssl crt {place.folder}/pair.pem alpn h2,http/1.1
+                    bind 127.0.0.1:{place.port} ssl crt {certificates} alpn h2,http/1.1
                     http-request set-header X-Forwarded-Proto https
                     default_backend origin
                 backend origin
                     option prefer-last-server
                     server origin {place.origin} pool-max-conn 512
-                """,
-        }
+                """
 
     def command(self, place):
-        return [_find("haproxy"), "-db", "-f", f"{place.folder}/haproxy.cfg"]
+        return [_program("haproxy"), "-db", "-f", f"{place.folder}/haproxy.cfg"]
 
     def version(self):
-        return _first_line(_find("haproxy"), "-v")
+        return _first_line(_program("haproxy"), "-v")
 
 
 class Caddy(Edge):
@@ -195,13 +229,13 @@ class Caddy(Edge):
         }
 
     def command(self, place):
-        return [_venv("caddy"), "run", "--adapter", "caddyfile", "--config", f"{place.folder}/Caddyfile"]
+        return [_program("caddy"), "run", "--adapter", "caddyfile", "--config", f"{place.folder}/Caddyfile"]
 
     def environment(self, place):
         return {"GOMAXPROCS": "1", "HOME": place.folder, "XDG_DATA_HOME": place.folder, "XDG_CONFIG_HOME": place.folder}
 
     def version(self):
-        return "caddy " + _first_line(_venv("caddy"), "version").split()[0]
+        return "caddy " + _first_line(_program("caddy"), "version").split()[0]
 
 
 class Envoy(Edge):
@@ -232,6 +266,7 @@ class Envoy(Edge):
                           "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
                           stat_prefix: edge
                           use_remote_address: true
+                          upgrade_configs: [{{ upgrade_type: websocket }}]
                           route_config:
                             virtual_hosts:
                             - name: origin
@@ -256,23 +291,128 @@ class Envoy(Edge):
     def command(self, place):
         # the package's command is Python that becomes the real one; hot restart would claim a shared name on the machine
         options = ["--concurrency", "1", "--disable-hot-restart", "-l", "error"]
-        return [_venv("envoy"), "-c", f"{place.folder}/envoy.yaml", *options]
+        return [_program("envoy"), "-c", f"{place.folder}/envoy.yaml", *options]
 
     def version(self):
-        found = re.search(r"/(\d+\.\d+\.\d+)/", _output(_venv("envoy"), "--version"))
+        found = re.search(r"/(\d+\.\d+\.\d+)/", _output(_program("envoy"), "--version"))
         return f"envoy {found.group(1)}" if found else "envoy, version unknown"
 
 
+class Sozu(Edge):
+    # its build reads protocol definitions
+    debian = ("protoc=protobuf-compiler", "cmake=cmake")
+    VERSION = "2.3.3"
+    # its own default is ring, which is slower at handshakes
+    FEATURES = "jemallocator,crypto-aws-lc-rs,simd,splice"
+
+    def prepare(self):
+        if given("sozu") or self._installed():
+            return
+        command = ["cargo", "install", "sozu", "--version", self.VERSION, "--locked", "--no-default-features", "--quiet"]
+        options = ["--features", self.FEATURES, "--root", peers_folder(), "--target-dir", f"{peers_folder()}/sozu"]
+        subprocess.run([*command, *options], check=True)
+
+    def files(self, place):
+        return {
+            "sozu.toml": f"""\
+                command_socket = "{place.folder}/sozu.sock"
+                saved_state = "{place.folder}/state"
+                pid_file_path = "{place.folder}/pid"
+                log_level = "error"
+                log_target = "stdout"
+                worker_count = 1
+                worker_automatic_restart = false
+                max_connections = 9000
+                max_buffers = 40000
+                buffer_size = 32768
+                front_timeout = 300
+                back_timeout = 300
+                activate_listeners = true
+
+                [[listeners]]
+                protocol = "https"
+                address = "127.0.0.1:{place.port}"
+                tls_versions = ["TLS_V12", "TLS_V13"]
+
+                [clusters.origin]
+                protocol = "http"
+                load_balancing = "ROUND_ROBIN"
+                frontends = [{{ address = "127.0.0.1:{place.port}", hostname = "{place.name}", certificate = "{place.certificate}", key = "{place.key}", certificate_chain = "{place.certificate}" }}]
+                backends = [{{ address = "{place.origin}" }}]
+                """,
+        }
+
+    def command(self, place):
+        return [self._program(), "start", "--config", f"{place.folder}/sozu.toml"]
+
+    def version(self):
+        return _first_line(self._program(), "--version")
+
+    def _installed(self):
+        program = os.path.join(peers_folder(), "bin", "sozu")
+        return program if os.path.exists(program) and self.VERSION in _output(program, "--version") else None
+
+    def _program(self):
+        return given("sozu") or os.path.join(peers_folder(), "bin", "sozu")
+
+
+class Pingora(Edge):
+    """Pingora is a library: `pingora/` beside this file is the edge on it."""
+
+    # for BoringSSL and its bindings
+    debian = ("cmake=cmake", "clang=clang", "c++=g++")
+    FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "pingora")
+
+    def prepare(self):
+        if given("pingora"):
+            return
+        manifest, target = os.path.join(self.FOLDER, "Cargo.toml"), os.path.join(peers_folder(), "pingora")
+        command = ["cargo", "build", "--release", "--locked", "--quiet", "--manifest-path", manifest, "--target-dir", target]
+        subprocess.run(command, check=True)
+
+    def files(self, place):
+        return {}
+
+    def command(self, place):
+        return [self._program(), f"127.0.0.1:{place.port}", place.certificate, place.key, place.origin]
+
+    def version(self):
+        with open(os.path.join(self.FOLDER, "Cargo.lock")) as lock:
+            found = re.search(r'name = "pingora"\nversion = "([^"]+)"', lock.read())
+        return f"pingora {found.group(1)}"
+
+    def _program(self):
+        return given("pingora") or os.path.join(peers_folder(), "pingora", "release", "compare-pingora")
+
+
 def write_files(edge, place):
-    for name, content in edge.files(place).items():
+    files = edge.files_for_many(place) if place.many else edge.files(place)
+    for name, content in files.items():
         path = os.path.join(place.folder, name)
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             file.write(textwrap.dedent(content))
 
 
-def _venv(command):
-    return os.path.join(target_folder(), "venv", "bin", command)
+def _groups(built_with, p256):
+    """Key exchange groups, X25519MLKEM768 too where the library that the edge says it was built with has it."""
+    openssl = re.search(r"OpenSSL (\d+)\.(\d+)", built_with)
+    has_mlkem = "AWS-LC" in built_with or (openssl and (int(openssl[1]), int(openssl[2])) >= (3, 5))
+    return ("X25519MLKEM768:" if has_mlkem else "") + f"X25519:{p256}"
+
+
+def given(edge):
+    """The program that the environment names for an edge, as in `COMPARE_NGINX`, in place of the one that is installed."""
+    return os.environ.get(f"COMPARE_{edge.upper()}")
+
+
+def _program(command):
+    installed = os.path.join(target_folder(), "venv", "bin", command)
+    return given(command) or (installed if os.path.exists(installed) else _find(command))
+
+
+def peers_folder():
+    return os.path.join(target_folder(), "peers")
 
 
 def target_folder():

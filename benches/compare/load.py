@@ -1,12 +1,14 @@
 """The rows: what is asked of an edge, how the answers are checked, and what is counted."""
 
 import re
+import socket
+import ssl
 import subprocess
 import time
 
 import procfs
 
-SIZES = {"1k": 1 << 10, "64k": 1 << 16, "1m": 1 << 20}
+SIZES = {"1k": 1 << 10, "64k": 1 << 16, "1m": 1 << 20, "ws": 0}
 CIPHER_SUITE = "TLS_AES_128_GCM_SHA256"
 GIVE_UP_SECONDS = 300
 
@@ -22,9 +24,9 @@ class NotOffered(Exception):
 class Bench:
     """What a row needs: the running edge's process and address, and the means to load it."""
 
-    def __init__(self, process, place, tools, load_cpu, seconds, idle_connections):
-        self.process, self.place, self.tools = process, place, tools
-        self.load_cpu, self.seconds, self.idle_connections = load_cpu, seconds, idle_connections
+    def __init__(self, process, place, tools, load_cpu, options, bare_kib):
+        self.process, self.place, self.tools, self.load_cpu = process, place, tools, load_cpu
+        self.options, self.bare_kib, self.began = options, bare_kib, time.monotonic()
 
     def cpu(self):
         if self.process.poll() is not None:
@@ -44,15 +46,20 @@ class Bench:
     def microseconds_per_operation(self, operate, pilot, most):
         """Runs `operate(count)`, which returns the CPU seconds it cost: a pilot first, then as many as fill the time wanted."""
         cost = max(operate(pilot), procfs.TICK) / pilot
-        count = min(most, max(pilot, int(self.seconds / cost)))
+        count = min(most, max(pilot, int(self.options.seconds / cost)))
         return operate(count) / count * 1e6
 
 
-class Requests:
-    """h2load: many requests over connections that stay."""
+class Row:
+    """What is asked of an edge. `measure` gives the figure, for people who want it small."""
 
     unit = "µs"
-    fresh = False  # may follow other rows in the same process
+    fresh = False  # a process of its own: nothing was asked of it before
+    many = 0  # certificates that the edge starts with, in place of its site
+
+
+class Requests(Row):
+    """h2load: many requests over connections that stay."""
 
     def __init__(self, title, path, connections, streams, http1, pilot):
         self.title, self.path, self.connections = title, path, connections
@@ -87,11 +94,8 @@ class Requests:
         return cost
 
 
-class Handshakes:
+class Handshakes(Row):
     """Our client: a TLS 1.3 handshake, one GET of 1 KiB, and the end of the connection."""
-
-    unit = "µs"
-    fresh = False
 
     def __init__(self, title, *options):
         self.title, self.options = title, options
@@ -107,25 +111,89 @@ class Handshakes:
         return settled(bench) - before
 
 
-class Idle:
+class Idle(Row):
     """Memory per open TLS connection that has had one request and does nothing. In a fresh process: one that was loaded before
     has free memory to put connections in."""
 
     unit = "KiB"
     fresh = True
-    title = "idle connection"
+
+    def __init__(self, title, path, *options):
+        self.title, self.path, self.options = title, path, options
 
     def measure(self, bench):
         warm = bench.tool("handshakes", "1k", "--count", 200)  # what is made once is there before we look
         _finish(warm)
         time.sleep(1)
         before = procfs.memory_kib(bench.process.pid)
-        holder = bench.tool("idle", "1k", "--count", bench.idle_connections)
+        holder = bench.tool("idle", self.path, "--count", bench.options.idle, *self.options)
         wait_until_ready(holder)
         time.sleep(2)
         after = procfs.memory_kib(bench.process.pid)
         _finish(holder)
-        return (after - before) / bench.idle_connections
+        return (after - before) / bench.options.idle
+
+
+class Latency(Row):
+    """How long 99 of 100 answers take at most, at a rate that leaves every edge idle most of the time."""
+
+    RATE = 2_000
+
+    def __init__(self, title):
+        self.title = title
+
+    def measure(self, bench):
+        seconds = 5 if bench.options.seconds >= 1 else 1
+        client = bench.tool("latency", "1k", "--rate", self.RATE, "--seconds", seconds, "--concurrency", 64)
+        wait_until_ready(client)
+        found = re.search(r"p99 (\d+) .* of (\d+)", _finish(client))
+        if not found or int(found[2]) != self.RATE * seconds:
+            raise Failed("not every request was answered")
+        return float(found[1])
+
+
+class Start(Row):
+    """From the start of the process until the last of many certificates is shown in a handshake."""
+
+    unit = "ms"
+
+    def __init__(self, title, many):
+        self.title, self.many = title, many
+
+    def measure(self, bench):
+        await_certificate(bench, self.many)
+        return (time.monotonic() - bench.began) * 1e3
+
+
+class Kept(Row):
+    """Memory per certificate, once all are there."""
+
+    unit = "KiB"
+
+    def __init__(self, title, many):
+        self.title, self.many = title, many
+
+    def measure(self, bench):
+        await_certificate(bench, self.many)
+        time.sleep(5)
+        return (procfs.memory_kib(bench.process.pid) - bench.bare_kib) / self.many
+
+
+def await_certificate(bench, many):
+    """Until the edge shows the last of them to who asks for it."""
+    name, place = f"shop-{many - 1}.example", bench.place
+    context = ssl.create_default_context(cafile=place.ca)
+    deadline = time.monotonic() + GIVE_UP_SECONDS
+    while True:
+        bench.cpu()  # raises when the edge has ended
+        try:
+            with socket.create_connection(("127.0.0.1", place.port), 5) as plain:
+                with context.wrap_socket(plain, server_hostname=name):
+                    return
+        except OSError as error:
+            if time.monotonic() > deadline:
+                raise Failed(f"{name} was not shown within {GIVE_UP_SECONDS} s: {error}") from None
+            time.sleep(0.01)
 
 
 ROWS = {
@@ -136,7 +204,13 @@ ROWS = {
     "full": Handshakes("full handshake, X25519"),
     "resumed": Handshakes("resumed handshake, X25519", "--resume"),
     "mlkem": Handshakes("full handshake, X25519MLKEM768", "--group", "x25519mlkem768"),
-    "idle": Idle(),
+    "p99": Latency("99th of 100 answers, 2,000 requests a second"),
+    "idle": Idle("idle connection, HTTP/1.1", "1k"),
+    "idle2": Idle("idle connection, HTTP/2", "1k", "--http2"),
+    "websocket": Idle("WebSocket", "ws", "--websocket"),
+    "start10k": Start("ready with 10,000 certificates", 10_000),
+    "start100k": Start("ready with 100,000 certificates", 100_000),
+    "certificate": Kept("certificate, of 10,000", 10_000),
 }
 
 

@@ -28,11 +28,14 @@ class Results:
         return min(self.figures.get((row, edge), []), default=None)
 
     def best_peer(self, row):
-        peers = [(self.lowest(row, edge), edge) for edge in self.edges if edge != "vitrine"]
+        peers = [(self.lowest(row, edge), edge) for edge in self.edges if not edge.startswith("vitrine")]
         return min((peer for peer in peers if peer[0] is not None), default=(None, None))
 
     def table(self):
         header = ["", "", *self.edges, "best peer", "vitrine/best"]
+        twice = "vitrine-2" in self.edges
+        if twice:
+            header.append("two workers/one")
         lines = [header]
         for row in self.rows:
             best, name = self.best_peer(row)
@@ -40,6 +43,9 @@ class Results:
             ratio = f"{ours / best:.2f}" if ours is not None and best else "-"
             cells = [self._cell(row, edge) for edge in self.edges]
             lines.append([ROWS[row].title, ROWS[row].unit, *cells, name or "-", ratio])
+            if twice:
+                two = self.lowest(row, "vitrine-2")
+                lines[-1].append(f"{two / ours:.2f}" if two and ours else "-")
         widths = [max(map(len, column)) for column in zip(*lines)]
         text = [_line(line, widths) for line in lines]
         for (row, edge), reason in self.failures.items():

@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use crate::Failure;
+use crate::{Failure, websocket};
 
 /// Whom to ask, what for, and what the answer must be.
 #[derive(Clone)]
@@ -26,9 +26,27 @@ pub struct Target {
     config: ClientConfig,
 }
 
+/// An open connection over HTTP/2.
+pub struct Http2 {
+    _sender: h2::client::SendRequest<bytes::Bytes>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Http2 {
+    /// Whether the peer has ended it.
+    pub fn is_closed(&self) -> bool {
+        self.task.is_finished()
+    }
+}
+
 impl Target {
     /// Fails on an address, name, certificate or group that cannot be used.
-    pub fn new(address: &str, name: &str, ca: &str, path: &str, length: usize, group: &str) -> Result<Self, Failure> {
+    pub fn new(
+        (address, name): (&str, &str),
+        ca: &str,
+        (path, length): (&str, usize),
+        group: &str,
+    ) -> Result<Self, Failure> {
         let usage = |what: &str| Failure::Usage(what.to_owned());
         let mut provider = aws_lc_rs::default_provider();
         provider.cipher_suites = vec![cipher_suite::TLS13_AES_128_GCM_SHA256];
@@ -57,6 +75,13 @@ impl Target {
         })
     }
 
+    /// The same, over HTTP/2.
+    #[must_use]
+    pub fn over_http2(mut self) -> Self {
+        self.config.alpn_protocols = vec![b"h2".to_vec()];
+        self
+    }
+
     /// A connector that remembers sessions of its own, or none.
     pub fn connector(&self, resume: bool) -> TlsConnector {
         let mut config = self.config.clone();
@@ -77,6 +102,61 @@ impl Target {
                 _ => Failure::Wrong(format!("handshake: {error}")),
             }
         })
+    }
+
+    /// Sends the GET over HTTP/2 and reads the whole answer. The connection lives on until what comes back is dropped, or the peer ends
+    /// it: then the task is finished.
+    pub async fn get_http2(&self, stream: TlsStream<TcpStream>) -> Result<Http2, Failure> {
+        let wrong = |error: h2::Error| Failure::Wrong(format!("GET {}: {error}", self.path));
+        let (sender, connection) = h2::client::handshake(stream).await.map_err(wrong)?;
+        let task = tokio::spawn(async move { drop(connection.await) });
+        let mut sender = sender.ready().await.map_err(wrong)?;
+        let uri = format!("https://{}{}", self.name.to_str(), self.path);
+        let request = http::Request::get(uri).body(()).map_err(|error| Failure::Usage(error.to_string()))?;
+        let (answer, _) = sender.send_request(request, true).map_err(wrong)?;
+        let answer = answer.await.map_err(wrong)?;
+        let (status, mut body, mut length) = (answer.status(), answer.into_body(), 0);
+        while let Some(data) = body.data().await {
+            let data = data.map_err(wrong)?;
+            length += data.len();
+            body.flow_control().release_capacity(data.len()).map_err(wrong)?;
+        }
+        if status != http::StatusCode::OK || length != self.length {
+            let text =
+                format!("GET {}: expected 200 with {} bytes, got {status} with {length}", self.path, self.length);
+            return Err(Failure::Wrong(text));
+        }
+        Ok(Http2 { _sender: sender, task })
+    }
+
+    /// Makes the connection a WebSocket (RFC 6455 §4), and has one message come back.
+    pub async fn upgrade(&self, stream: &mut TlsStream<TcpStream>) -> Result<(), Failure> {
+        let wrong = |error| Failure::Wrong(format!("WebSocket at {}: {error}", self.path));
+        let request = format!(
+            "GET {} HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+             Sec-WebSocket-Key: {}\r\n\r\n",
+            self.path,
+            self.name.to_str(),
+            websocket::KEY
+        );
+        stream.write_all(request.as_bytes()).await.map_err(wrong)?;
+        stream.flush().await.map_err(wrong)?;
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(stream.read_u8().await.map_err(wrong)?);
+        }
+        let head = String::from_utf8_lossy(&head);
+        if !head.starts_with("HTTP/1.1 101 ") || !head.contains(websocket::ACCEPT) {
+            return Err(Failure::Wrong(format!("WebSocket at {}: expected 101, got {head:?}", self.path)));
+        }
+        stream.write_all(&websocket::QUESTION).await.map_err(wrong)?;
+        stream.flush().await.map_err(wrong)?;
+        let mut answer = [0; websocket::ANSWER.len()];
+        stream.read_exact(&mut answer).await.map_err(wrong)?;
+        if answer != websocket::ANSWER {
+            return Err(Failure::Wrong(format!("WebSocket at {}: another message came back", self.path)));
+        }
+        Ok(())
     }
 
     /// Sends the GET and reads the whole answer; with `close` up to the end of the connection.

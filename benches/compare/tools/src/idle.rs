@@ -9,25 +9,54 @@ use tokio::net::TcpStream;
 use tokio::task::unconstrained;
 use tokio_rustls::client::TlsStream;
 
-use crate::client::Target;
+use crate::client::{Http2, Target};
 use crate::{Failure, end_of_stdin};
 
-/// Opens `count` connections with one request each and holds them until stdin ends; one that the peer closed meanwhile is a
-/// failure, for the figure would be too small.
-pub async fn run(target: Target, count: usize) -> Result<(), Failure> {
+/// What is on the connections.
+#[derive(Clone, Copy)]
+pub enum Kind {
+    /// One request over HTTP/1.1.
+    Http1,
+    /// One request over HTTP/2.
+    Http2,
+    /// A WebSocket, and one message each way.
+    WebSocket,
+}
+
+enum Held {
+    Plain(Box<TlsStream<TcpStream>>),
+    Http2(Http2),
+}
+
+/// Opens `count` connections, uses each once, and holds them until stdin ends; one that the peer closed meanwhile is a failure, for the
+/// figure would be too small.
+pub async fn run(target: Target, kind: Kind, count: usize) -> Result<(), Failure> {
+    let target = if matches!(kind, Kind::Http2) { target.over_http2() } else { target };
     let connector = target.connector(false);
-    let mut streams = Vec::with_capacity(count);
+    let mut held = Vec::with_capacity(count);
     for _ in 0..count {
         let mut stream = target.connect(&connector).await?;
-        target.get(&mut stream, false).await?;
-        streams.push(stream);
+        held.push(match kind {
+            Kind::Http2 => Held::Http2(target.get_http2(stream).await?),
+            Kind::Http1 => {
+                target.get(&mut stream, false).await?;
+                Held::Plain(Box::new(stream))
+            }
+            Kind::WebSocket => {
+                target.upgrade(&mut stream).await?;
+                Held::Plain(Box::new(stream))
+            }
+        });
     }
     println!("ready");
     end_of_stdin().await?;
 
     let mut closed = 0;
-    for stream in &mut streams {
-        closed += usize::from(is_closed(stream).await);
+    for one in &mut held {
+        closed += usize::from(match one {
+            Held::Plain(stream) => is_closed(stream).await,
+            Held::Http2(connection) => connection.is_closed(),
+        });
     }
     if closed > 0 {
         return Err(Failure::Wrong(format!("the peer closed {closed} of {count} idle connections")));

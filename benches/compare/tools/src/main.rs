@@ -1,10 +1,13 @@
 //! What stands on both sides of an edge while it is measured: the origin behind it and the clients before it. A client checks
 //! every answer and fails loudly: a wrong answer is never a fast one.
 
+mod certificates;
 mod client;
 mod handshakes;
 mod idle;
+mod latency;
 mod origin;
+mod websocket;
 
 use std::process::ExitCode;
 
@@ -13,13 +16,18 @@ use client::Target;
 const USAGE: &str = "\
 usage: compare-tools origin ADDRESS
        compare-tools handshakes TARGET --count N [--concurrency N] [--resume] [--group x25519|x25519mlkem768]
-       compare-tools idle TARGET --count N
+       compare-tools idle TARGET --count N [--http2 | --websocket]
+       compare-tools latency TARGET --rate N --seconds N [--concurrency N]
+       compare-tools certificates FOLDER --ca FILE --ca-key FILE --count N
 TARGET: --address IP:PORT --name HOST --ca FILE --path PATH --length BYTES
 
-origin      serves /1k, /64k and /1m over HTTP/1.1 with keep-alive until it is killed
+origin      serves /1k, /64k and /1m over HTTP/1.1 with keep-alive, and a WebSocket at /ws, until it is killed
 handshakes  connects once per lane, prints ready, waits until stdin ends, then makes N handshakes with one GET each;
             with --resume each resumes the session of the lane's last
-idle        opens N connections, one GET on each, prints ready, holds them until stdin ends, and tells if one was closed
+idle        opens N connections, one GET or one message on each, prints ready, holds them until stdin ends, and tells if one
+            was closed
+latency     connects, prints ready, waits until stdin ends, then sends N requests a second and prints how long answers took
+certificates  makes N certificates with their keys, a file each
 
 Exit status: 0 all answers were right, 1 something failed, 3 the peer refuses the key exchange group, 64 usage.";
 
@@ -58,7 +66,22 @@ async fn run(arguments: &[String]) -> Result<(), Failure> {
         }
         [command, options @ ..] if command == "idle" => {
             let options = Options::parse(options)?;
-            idle::run(options.target()?, options.number("--count")?).await
+            let kind = match (options.flag("--http2"), options.flag("--websocket")) {
+                (true, _) => idle::Kind::Http2,
+                (_, true) => idle::Kind::WebSocket,
+                _ => idle::Kind::Http1,
+            };
+            idle::run(options.target()?, kind, options.number("--count")?).await
+        }
+        [command, options @ ..] if command == "latency" => {
+            let options = Options::parse(options)?;
+            let pace = (options.number("--rate")?, options.number("--seconds")?);
+            latency::run(options.target()?, pace, options.concurrency()?).await
+        }
+        [command, folder, options @ ..] if command == "certificates" => {
+            let options = Options::parse(options)?;
+            let authority = (options.needed("--ca")?, options.needed("--ca-key")?);
+            certificates::make(folder, authority, options.number("--count")?)
         }
         _ => Err(Failure::Usage("no such command".to_owned())),
     }
@@ -92,8 +115,9 @@ impl Options {
         let mut rest = arguments.iter();
         while let Some(name) = rest.next() {
             let value = match &**name {
-                "--resume" => String::new(),
-                "--address" | "--name" | "--ca" | "--path" | "--length" | "--count" | "--concurrency" | "--group" => {
+                "--resume" | "--http2" | "--websocket" => String::new(),
+                "--address" | "--name" | "--ca" | "--ca-key" | "--path" | "--length" | "--count" | "--concurrency"
+                | "--group" | "--rate" | "--seconds" => {
                     rest.next().cloned().ok_or_else(|| Failure::Usage(format!("{name} needs a value")))?
                 }
                 _ => return Err(Failure::Usage(format!("unknown option {name}"))),
@@ -105,8 +129,8 @@ impl Options {
 
     fn target(&self) -> Result<Target, Failure> {
         let group = self.value("--group").unwrap_or("x25519");
-        let (address, name, ca) = (self.needed("--address")?, self.needed("--name")?, self.needed("--ca")?);
-        Target::new(address, name, ca, self.needed("--path")?, self.number("--length")?, group)
+        let (address, ca) = ((self.needed("--address")?, self.needed("--name")?), self.needed("--ca")?);
+        Target::new(address, ca, (self.needed("--path")?, self.number("--length")?), group)
     }
 
     fn concurrency(&self) -> Result<usize, Failure> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::Failure;
+use crate::{Failure, websocket};
 
 /// Serves until the process is killed.
 pub async fn serve(address: &str) -> Result<(), Failure> {
@@ -49,6 +49,9 @@ async fn connection(mut stream: TcpStream, answers: &Answers) {
         while let Some(end) = buffer[..filled].windows(4).position(|window| window == b"\r\n\r\n") {
             let mut words = buffer[..end].split(|byte| *byte == b' ');
             let (method, path) = (words.next(), words.next().unwrap_or_default());
+            if path == b"/ws" {
+                return talk(stream, &buffer[end + 4..filled]).await;
+            }
             let answer = if method == Some(b"GET") { answers.find(path) } else { NOT_FOUND };
             if stream.write_all(answer).await.is_err() {
                 return;
@@ -59,6 +62,27 @@ async fn connection(mut stream: TcpStream, answers: &Answers) {
         if filled == buffer.len() {
             return;
         }
+    }
+}
+
+/// A WebSocket: every message of four octets comes back.
+async fn talk(mut stream: TcpStream, begun: &[u8]) {
+    let head = format!(
+        "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: {}\r\n\r\n",
+        websocket::ACCEPT
+    );
+    if stream.write_all(head.as_bytes()).await.is_err() {
+        return;
+    }
+    let (mut question, mut begun) = ([0; websocket::QUESTION.len()], begun.to_vec());
+    begun.truncate(question.len());
+    let mut filled = begun.len();
+    question[..filled].copy_from_slice(&begun);
+    while stream.read_exact(&mut question[filled..]).await.is_ok() && question == websocket::QUESTION {
+        if stream.write_all(&websocket::ANSWER).await.is_err() {
+            return;
+        }
+        filled = 0;
     }
 }
 
