@@ -12,12 +12,13 @@ use std::sync::Arc;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use rustls::SignatureScheme;
-use vitrine::certs::{KeyKind, LocalCa, valid_for};
-use vitrine::live::{CertIndex, Choice, ServedCert};
-use vitrine::name::HostPattern;
+use vitrine::live::{CertIndex, Choice};
 
+use deck::Deck;
 use random::Random;
 
+#[path = "support/deck.rs"]
+mod deck;
 #[path = "support/random.rs"]
 mod random;
 
@@ -124,27 +125,6 @@ impl<'t> Asked<'t> {
         if self.next >= self.names.len() {
             self.next = 0;
         }
-    }
-}
-
-/// One certificate that lends its key to entries of any name: a million keys would take minutes, and lookup reads none.
-struct Deck(Arc<ServedCert>);
-
-impl Deck {
-    fn new() -> Self {
-        let authority = LocalCa::new("Vitrine benches").expect("an authority");
-        let name = HostPattern::parse("shop.example").expect("a name");
-        let issued = authority.issue(&[name], valid_for(30), KeyKind::Ecdsa).expect("issued");
-        Self(issued.served().expect("served"))
-    }
-
-    fn certificate(&self, name: &str) -> Arc<ServedCert> {
-        Arc::new(ServedCert {
-            certified: Arc::clone(&self.0.certified),
-            key_type: self.0.key_type,
-            names: [HostPattern::parse(name).expect("a name")].into(),
-            facts: self.0.facts.clone(),
-        })
     }
 }
 
