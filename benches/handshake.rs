@@ -130,7 +130,7 @@ impl std::fmt::Debug for BySni {
 impl ResolvesServerCert for BySni {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let served = self.0.find(hello.server_name()?)?.pick(hello.signature_schemes())?;
-        Some(Arc::clone(&served.certified))
+        served.certified.ready()
     }
 }
 

@@ -7,6 +7,7 @@ use instant_acme::{
     Account, AuthorizationStatus, CertificateIdentifier, ChallengeStatus, ChallengeType, Error, Identifier, NewOrder,
     Order, OrderStatus,
 };
+use rustls_pki_types::CertificateDer;
 use tokio::task::block_in_place;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -166,8 +167,9 @@ impl Orders {
             return Ok(order);
         }
         let names: Vec<Identifier> = record.order.names.iter().cloned().map(Identifier::Dns).collect();
-        let leaf = asked.replaces.as_ref().and_then(|served| served.certified.cert.first());
-        let mut replaces = leaf.and_then(|leaf| CertificateIdentifier::try_from(leaf).ok());
+        let leaf = asked.replaces.as_ref().and_then(|served| served.certified.chain().first());
+        let leaf = leaf.map(|der| CertificateDer::from(&**der));
+        let mut replaces = leaf.as_ref().and_then(|leaf| CertificateIdentifier::try_from(leaf).ok());
         let order = loop {
             let claim = asked.claim(issuer, replaces.is_some());
             if !record.order.is_paid {

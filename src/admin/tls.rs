@@ -135,7 +135,7 @@ impl ResolvesServerCert for Plates {
         let names = asked.into_iter().chain(self.host.as_ref().map(HostName::as_str));
         let found = names.filter_map(|name| index.find(name)).next();
         let served = found.and_then(|choice| choice.pick(hello.signature_schemes())).unwrap_or(&self.stand_in);
-        Some(Arc::clone(&served.certified))
+        served.certified.ready()
     }
 }
 

@@ -3,9 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use rustls::crypto::aws_lc_rs::sign::any_supported_type;
 use rustls::server::ParsedCertificate;
-use rustls::sign::{CertifiedKey, SigningKey};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use zeroize::Zeroizing;
 
@@ -18,16 +16,16 @@ use super::parts::Parts;
 use super::password::Password;
 use super::public_key::PublicKey;
 use super::strength::too_short;
-use crate::live::{CertFacts, CertTraits, KeyType, ServedCert};
+use crate::live::{CertFacts, CertTraits, Certified, KeyType, ServedCert, signing_key};
 use crate::name::HostPattern;
 
 /// Leaf, chain and key that belong together. Whoever holds one can serve it.
 #[derive(Clone)]
 pub struct Bundle {
-    certified: Arc<CertifiedKey>,
+    certified: Arc<Certified>,
     key_type: KeyType,
     leaf: Arc<Certificate>,
-    names: Box<[HostPattern]>,
+    names: Arc<[HostPattern]>,
     vouched: bool,
     trusted: bool,
     traits: CertTraits,
@@ -62,9 +60,9 @@ impl Bundle {
             return Err(super::pairing::key_mismatch());
         }
         let key_type = key.public.key_type.ok_or_else(unsupported_key)?;
-        let certificates = std::iter::once(leaf).chain(chain).map(|certificate| certificate.der.clone()).collect();
-        let certified = Arc::new(CertifiedKey::new(certificates, Arc::clone(&key.signing)));
-        ParsedCertificate::try_from(&leaf.der).map_err(|_| unreadable_leaf())?;
+        let certificates = std::iter::once(leaf).chain(chain).map(|certificate| Arc::clone(&certificate.der)).collect();
+        let certified = Arc::new(Certified::new(certificates, Arc::clone(&key.der)));
+        ParsedCertificate::try_from(&CertificateDer::from(&*leaf.der)).map_err(|_| unreadable_leaf())?;
         let traits = CertTraits {
             weak_authority: chain.iter().any(|issuer| issuer.key.is_weak),
             weak_signature: std::iter::once(leaf).chain(chain).any(|signed| signed.traits.weak_signature),
@@ -88,8 +86,8 @@ impl Bundle {
     }
 
     /// Leaf and issuers as they are sent, the leaf first.
-    pub(super) fn chain(&self) -> &[CertificateDer<'static>] {
-        &self.certified.cert
+    pub(super) fn chain(&self) -> &[Arc<[u8]>] {
+        self.certified.chain()
     }
 
     /// Whose it is.
@@ -114,7 +112,7 @@ impl Bundle {
         Arc::new(ServedCert {
             certified: Arc::clone(&self.certified),
             key_type: self.key_type,
-            names: self.names.clone(),
+            names: Arc::clone(&self.names),
             facts: CertFacts {
                 fingerprint: hexadecimal(&leaf.fingerprint).into(),
                 subject_cn: leaf.subject_cn.clone(),
@@ -147,28 +145,27 @@ impl std::fmt::Debug for Bundle {
 /// Another entry of the same certificate, of which something else is told.
 pub(super) fn entry_like(served: &ServedCert, facts: CertFacts) -> Arc<ServedCert> {
     let ServedCert { certified, key_type, names, .. } = served;
-    Arc::new(ServedCert { certified: Arc::clone(certified), key_type: *key_type, names: names.clone(), facts })
+    Arc::new(ServedCert { certified: Arc::clone(certified), key_type: *key_type, names: Arc::clone(names), facts })
 }
 
-/// A private key, ready to sign.
+/// A private key that could be loaded.
 pub(crate) struct Key {
-    signing: Arc<dyn SigningKey>,
-    /// As it came, to be kept.
-    der: Zeroizing<PrivateKeyDer<'static>>,
+    /// As it came, to be kept; what signs is made of it when it is needed.
+    der: Arc<Zeroizing<PrivateKeyDer<'static>>>,
     pub(super) public: PublicKey,
 }
 
 impl Key {
     /// Loads a key.
     pub(super) fn read(der: &PrivateKeyDer<'static>) -> Result<Self, Flaw> {
-        let signing = any_supported_type(der).map_err(|_| too_short(der).unwrap_or_else(unsupported_key))?;
+        let signing = signing_key(der).map_err(|_| too_short(der).unwrap_or_else(unsupported_key))?;
         let public = signing.public_key().and_then(|spki| PublicKey::read(&spki)).ok_or_else(unsupported_key)?;
-        Ok(Self { signing, der: der.clone_key().into(), public })
+        Ok(Self { der: Arc::new(der.clone_key().into()), public })
     }
 
     /// The key as a file holds it, unencrypted.
     pub(super) fn pem(&self) -> Zeroizing<String> {
-        let label = match &*self.der {
+        let label = match &**self.der {
             PrivateKeyDer::Pkcs1(_) => "RSA PRIVATE KEY",
             PrivateKeyDer::Sec1(_) => "EC PRIVATE KEY",
             _ => "PRIVATE KEY",

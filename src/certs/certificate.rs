@@ -21,12 +21,13 @@ use crate::name::HostPattern;
 
 /// A certificate that could be read; not yet whether it can be served.
 pub(crate) struct Certificate {
-    pub(super) der: CertificateDer<'static>,
+    /// Shared with what is sent.
+    pub(super) der: Arc<[u8]>,
     pub(super) fingerprint: Fingerprint,
     /// Whose key it certifies.
     pub(super) key: PublicKey,
     /// The names it may be served under, or why there are none.
-    pub(super) names: Result<Box<[HostPattern]>, Flaw>,
+    pub(super) names: Result<Arc<[HostPattern]>, Flaw>,
     pub(super) traits: CertTraits,
     /// Whether it limits the names of what it issues (RFC 5280 §4.2.1.10).
     pub(super) limits_names: bool,
@@ -87,7 +88,7 @@ impl Certificate {
             authority_key: None,
             verified: Mutex::default(),
             judged: Mutex::default(),
-            der: CertificateDer::from(Vec::new()),
+            der: Arc::from([]),
         };
         for extension in parsed.extensions() {
             match extension.parsed_extension() {
@@ -99,7 +100,7 @@ impl Certificate {
                 _ => {}
             }
         }
-        certificate.der = der;
+        certificate.der = der.as_ref().into();
         Ok(certificate)
     }
 
@@ -245,7 +246,7 @@ fn strong_enough(parsed: &X509Certificate<'_>) -> Result<(), Flaw> {
 }
 
 /// The DNS names a certificate is for. Never the common name (RFC 9525 §2); IP addresses are no host names.
-fn names(parsed: &X509Certificate<'_>) -> Result<Box<[HostPattern]>, Flaw> {
+fn names(parsed: &X509Certificate<'_>) -> Result<Arc<[HostPattern]>, Flaw> {
     let bad = |name: &str| {
         let shown: String = name.chars().take(100).collect();
         Flaw::new(

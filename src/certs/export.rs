@@ -26,7 +26,11 @@ impl Export {
         let issuers = stored.pair.chain.iter();
         Ok(Self {
             names: stored.record.names.clone(),
-            chain: [&stored.pair.leaf].into_iter().chain(issuers).map(|certificate| certificate.der.clone()).collect(),
+            chain: [&stored.pair.leaf]
+                .into_iter()
+                .chain(issuers)
+                .map(|certificate| certificate.der.to_vec().into())
+                .collect(),
             key: Arc::clone(&stored.pair.key),
         })
     }

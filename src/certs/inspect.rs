@@ -89,7 +89,7 @@ pub fn inspect(paths: &[PathBuf], password_file: Option<&Path>, terms: &Terms, n
 
 fn names(parts: &Parts) -> Vec<HostPattern> {
     let leaves = parts.certificates.iter().filter(|certificate| certificate.may_be_leaf());
-    leaves.filter_map(|leaf| leaf.names.as_ref().ok()).flatten().cloned().collect()
+    leaves.filter_map(|leaf| leaf.names.as_ref().ok()).flat_map(|names| names.iter()).cloned().collect()
 }
 
 fn read(path: &Path, password_file: Option<&Path>, known: &Known) -> Result<Parts, Flaw> {

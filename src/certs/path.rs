@@ -15,7 +15,7 @@ pub(super) struct Anchor(TrustAnchor<'static>);
 impl Anchor {
     /// `None` when the library cannot read it.
     pub(super) fn of(certificate: &Certificate) -> Option<Self> {
-        anchor_from_trusted_cert(&certificate.der).ok().map(|anchor| Self(anchor.to_owned()))
+        anchor_from_trusted_cert(&CertificateDer::from(&*certificate.der)).ok().map(|anchor| Self(anchor.to_owned()))
     }
 
     /// Whether it limits the names of all that it stands behind.
@@ -25,7 +25,8 @@ impl Anchor {
 
     /// Whether a server may show `leaf`, which this one issued itself, at `now`, seconds since the Unix epoch.
     pub(super) fn has_issued(&self, leaf: &Certificate, now: i64) -> bool {
-        let Ok(end) = EndEntityCert::try_from(&leaf.der) else { return false };
+        let der = CertificateDer::from(&*leaf.der);
+        let Ok(end) = EndEntityCert::try_from(&der) else { return false };
         let anchors = slice::from_ref(&self.0);
         let usage = KeyUsage::server_auth();
         end.verify_for_usage(ALL_VERIFICATION_ALGS, anchors, &[], moment(now), usage, None, None).is_ok()
@@ -42,15 +43,17 @@ pub(super) struct Found {
 /// Looks for the way that a client finds who trusts the `roots` and is sent the leaf and the `authorities`, at `now`, seconds since
 /// the Unix epoch.
 pub(super) fn find(leaf: &Certificate, authorities: &[&Certificate], roots: &[&Anchor], now: i64) -> Option<Found> {
-    let end = EndEntityCert::try_from(&leaf.der).ok()?;
+    let der = CertificateDer::from(&*leaf.der);
+    let end = EndEntityCert::try_from(&der).ok()?;
     let sent: Vec<CertificateDer<'_>> = authorities.iter().map(|authority| (*authority.der).into()).collect();
     let anchors: Vec<TrustAnchor<'_>> = roots.iter().map(|root| root.0.clone()).collect();
     let usage = KeyUsage::server_auth();
     let way = end.verify_for_usage(ALL_VERIFICATION_ALGS, &anchors, &sent, moment(now), usage, None, None).ok()?;
     let used: Vec<CertificateDer<'_>> = way.intermediate_certificates().map(|authority| authority.der()).collect();
-    let is_first = |der: &CertificateDer<'_>| authorities.first().is_some_and(|first| first.der == *der);
-    let limits =
-        |der: &CertificateDer<'_>| authorities.iter().any(|authority| authority.der == *der && authority.limits_names);
+    let is_first = |der: &CertificateDer<'_>| authorities.first().is_some_and(|first| *first.der == **der);
+    let limits = |der: &CertificateDer<'_>| {
+        authorities.iter().any(|authority| *authority.der == **der && authority.limits_names)
+    };
     let (Some(first), above) = (used.first(), used.iter().skip(1)) else { return Some(Found { is_for_all: false }) };
     let is_limited = roots.iter().any(|root| root.limits_names()) || above.into_iter().any(limits);
     Some(Found { is_for_all: is_first(first) && !is_limited })
@@ -58,8 +61,9 @@ pub(super) fn find(leaf: &Certificate, authorities: &[&Certificate], roots: &[&A
 
 /// Whether the key in the certificate `issuer` made this signature over `message`, in the way whose object identifier's octets are
 /// `algorithm`.
-pub(super) fn has_signed(issuer: &CertificateDer<'_>, algorithm: &[u8], message: &[u8], signature: &[u8]) -> bool {
-    let Ok(issuer) = EndEntityCert::try_from(issuer) else { return false };
+pub(super) fn has_signed(issuer: &[u8], algorithm: &[u8], message: &[u8], signature: &[u8]) -> bool {
+    let issuer = CertificateDer::from(issuer);
+    let Ok(issuer) = EndEntityCert::try_from(&issuer) else { return false };
     // An AlgorithmIdentifier's content begins with its object identifier (RFC 5280 §4.1.1.2).
     let is_meant = |known: &&&dyn SignatureVerificationAlgorithm| {
         known.signature_alg_id().get(2..).is_some_and(|content| content.starts_with(algorithm))

@@ -38,7 +38,7 @@ pub(super) fn ranked(certificates: &[Arc<ServedCert>], minimums: &Minimums, now:
     let mut ranked = Vec::with_capacity(order.len());
     // Nearly always there is one tier only, and nothing to look up; else few are below it.
     let best = order.iter().take_while(|(place, _)| place.tier == order[0].0.tier).count();
-    let below = asked_about(order[best..].iter().flat_map(|(_, served)| &served.names));
+    let below = asked_about(order[best..].iter().flat_map(|(_, served)| served.names.iter()));
     let mut covered: HashSet<&HostPattern> = HashSet::new();
     for of_credit in order.chunk_by(|(place, _), (next, _)| place.tier.credit() == next.tier.credit()) {
         let enough = enough(of_credit, minimums);

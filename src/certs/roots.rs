@@ -83,7 +83,7 @@ impl Roots {
     /// # Errors
     /// What is wrong with the file, if not everything in it can be used.
     pub fn certificates_in(content: &[u8]) -> Result<Vec<rustls_pki_types::CertificateDer<'static>>, Flaw> {
-        Ok(read(content)?.into_iter().map(|root| root.der.clone()).collect())
+        Ok(read(content)?.into_iter().map(|root| root.der.to_vec().into()).collect())
     }
 
     fn of(certificates: impl IntoIterator<Item = Arc<Certificate>>) -> Self {

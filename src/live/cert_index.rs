@@ -5,9 +5,9 @@ use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use hashbrown::{HashMap, HashSet};
-use rustls::sign::CertifiedKey;
 use rustls::{SignatureAlgorithm, SignatureScheme};
 
+use super::certified::Certified;
 use super::courtesy::Courtesy;
 use super::facts::CertFacts;
 use super::name_table::NameTable;
@@ -209,12 +209,12 @@ impl Choice {
 
 /// A certificate as the hot path needs it.
 pub struct ServedCert {
-    /// Chain and signing key, as rustls takes them.
-    pub certified: Arc<CertifiedKey>,
+    /// Chain and key.
+    pub certified: Arc<Certified>,
     /// What kind of signature the key makes.
     pub key_type: KeyType,
     /// The names it is valid for: its DNS subject alternative names, whether it stands for them in the index or not.
-    pub names: Box<[HostPattern]>,
+    pub names: Arc<[HostPattern]>,
     /// What lists and gauges tell of it.
     pub facts: CertFacts,
 }

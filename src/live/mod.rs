@@ -4,6 +4,7 @@
 //! it, and publishes it last; a reader sees the old or the new one, never a mixture, and never waits.
 
 mod cert_index;
+mod certified;
 mod challenges;
 mod course;
 mod courtesy;
@@ -25,6 +26,7 @@ use std::sync::Arc;
 use arc_swap::{ArcSwap, Cache, Guard};
 
 pub use cert_index::{CertIndex, Choice, KeyType, ServedCert};
+pub use certified::{Certified, signing_key};
 pub use challenges::Challenges;
 pub use course::{Course, Target, Visitor};
 pub use courtesy::Courtesy;

@@ -114,7 +114,7 @@ impl Files {
         let now = OffsetDateTime::now_utc().unix_timestamp();
         let inspection = inspect(files, password_file, &Terms::default(), now);
         let mut names = Vec::new();
-        for name in inspection.certificates.iter().flat_map(|served| &served.names) {
+        for name in inspection.certificates.iter().flat_map(|served| served.names.iter()) {
             if !names.contains(name) {
                 names.push(name.clone());
             }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use rustls_pki_types::CertificateDer;
 use tokio::task::{JoinSet, spawn_blocking};
 
 use super::places::Places;
@@ -181,12 +182,12 @@ impl Manager {
         let again = known.map_or(now, |info| info.again);
         let issuer = terms.issuers.iter().find(|issuer| standing.issuer.as_ref() == Some(&issuer.name));
         let Some(issuer) = issuer.or(terms.issuers.first()) else { return i64::MAX };
-        let Some(leaf) = served.certified.cert.first() else { return i64::MAX };
+        let Some(leaf) = served.certified.chain().first() else { return i64::MAX };
         if again > now || self.asked.contains(slot) || asking.len() >= MOST_QUESTIONS {
             return if again > now { again } else { i64::MAX };
         }
         self.asked.insert(slot.clone());
-        let (asker, leaf, issuer) = (self.asker.clone(), leaf.clone(), issuer.clone());
+        let (asker, leaf, issuer) = (self.asker.clone(), CertificateDer::from(leaf.to_vec()), issuer.clone());
         let (slot, fingerprint) = (slot.clone(), served.facts.fingerprint.clone());
         asking.spawn(async move {
             let answer = match HttpsClient::new(issuer.roots.iter().cloned(), EXCHANGE) {

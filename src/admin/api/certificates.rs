@@ -237,7 +237,7 @@ impl From<Flaw> for Warning {
 fn concerned<'a>(routes: &'a RouteTable, certificates: &[&Arc<ServedCert>]) -> Vec<&'a Site> {
     // A name leads to the site of the wildcard above it, and a wildcard to all sites beneath.
     let (mut exact, mut above, mut bases) = (HashSet::new(), HashSet::new(), HashSet::new());
-    for name in certificates.iter().flat_map(|served| &served.names) {
+    for name in certificates.iter().flat_map(|served| served.names.iter()) {
         match name {
             HostPattern::Exact(name) => {
                 exact.insert(name.as_str());

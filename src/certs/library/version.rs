@@ -4,7 +4,6 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use rustls_pki_types::CertificateDer;
 use serde::Serialize;
 
 use super::lineage::{TurnedDown, VersionName, lineage_id};
@@ -39,7 +38,7 @@ impl Leaf<'_> {
 pub(in crate::certs) struct NewVersion<'a> {
     pub(in crate::certs) leaf: Leaf<'a>,
     /// DER, the leaf first.
-    pub(in crate::certs) chain: &'a [CertificateDer<'static>],
+    pub(in crate::certs) chain: &'a [Arc<[u8]>],
     /// PEM.
     pub(in crate::certs) key: &'a [u8],
     pub(in crate::certs) source: Source,

@@ -89,7 +89,7 @@ impl Shift {
     }
 
     fn names(&self) -> HashSet<&HostPattern> {
-        self.went.iter().chain(&self.came).flat_map(|served| &served.names).collect()
+        self.went.iter().chain(&self.came).flat_map(|served| served.names.iter()).collect()
     }
 }
 

@@ -35,7 +35,7 @@ impl Shelf {
         let mut seen = HashSet::new();
         same_key.retain(|other| other != fingerprint && seen.insert(other.clone()));
         Ok(Kept {
-            certificate: stored.pair.leaf.der.clone(),
+            certificate: stored.pair.leaf.der.to_vec().into(),
             key: stored.pair.key.pkcs8(),
             issued_by: stored.record.added_by.filter(|_| stored.record.source == Source::Issued),
             is_revoked: stored.is_revoked,

@@ -36,7 +36,7 @@ fn one_file_may_hold_everything_in_any_order() {
         assert_eq!(shop.serving("a.example"), fingerprint(&leaf));
         let choice = shop.index.find("a.example").expect("served");
         let served = choice.iter().next().expect("a certificate");
-        assert_eq!(served.certified.cert.len(), 2, "leaf and intermediate, no root");
+        assert_eq!(served.certified.chain().len(), 2, "leaf and intermediate, no root");
         assert!(served.facts.embedded_key);
         assert_eq!((shop.listed(), shop.alarms()), (vec![], vec![]));
     }

@@ -137,7 +137,7 @@ impl Side {
     /// All that anybody is told or shown.
     fn told(&self) -> Told {
         let certificates =
-            self.index.certificates().iter().map(|served| format!("{:?} {}", served, served.certified.cert.len()));
+            self.index.certificates().iter().map(|served| format!("{:?} {}", served, served.certified.chain().len()));
         let serving = |name: &&'static str| {
             let choice = self.index.find(name).into_iter().flat_map(|choice| choice.iter());
             (*name, choice.map(|served| served.facts.fingerprint.to_string()).collect())

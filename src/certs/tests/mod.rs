@@ -122,7 +122,7 @@ impl Shop {
 
     /// How many certificates are sent for a name.
     fn sent(&self, name: &str) -> usize {
-        self.index.find(name).and_then(|choice| choice.iter().next()).map_or(0, |served| served.certified.cert.len())
+        self.index.find(name).and_then(|choice| choice.iter().next()).map_or(0, |served| served.certified.chain().len())
     }
 
     fn listed(&self) -> Vec<(String, NoticeState, &'static str)> {

@@ -50,7 +50,7 @@ impl Listener {
     }
 
     fn shows_alone(&self, served: &ServedCert) {
-        let certified = Arc::clone(&served.certified);
+        let certified = served.certified.ready().expect("a key");
         self.shows(move |_| Some(Arc::clone(&certified)));
     }
 }
@@ -148,7 +148,7 @@ async fn each_type_of_key_is_asked_for_and_compared_by_itself() {
         let shown = index(&[&ecdsa, rsa]);
         listener.shows(move |hello| {
             let choice = shown.find(hello.server_name()?)?;
-            Some(Arc::clone(&choice.pick(hello.signature_schemes())?.certified))
+            choice.pick(hello.signature_schemes())?.certified.ready()
         });
     };
     serve(&rsa);
@@ -165,7 +165,8 @@ async fn each_type_of_key_is_asked_for_and_compared_by_itself() {
 async fn a_certificate_without_its_key_is_not_served() {
     let (published, other) = (certificate(KeyKind::Ecdsa), certificate(KeyKind::Ecdsa));
     let (stage, listener) = Stage::new(&[&published]).await;
-    let stolen = Arc::new(CertifiedKey::new(published.certified.cert.clone(), Arc::clone(&other.certified.key)));
+    let (own, others) = (published.certified.ready().expect("a key"), other.certified.ready().expect("a key"));
+    let stolen = Arc::new(CertifiedKey::new(own.cert.clone(), Arc::clone(&others.key)));
     listener.shows(move |_| Some(Arc::clone(&stolen)));
     let found = stage.check().await;
     assert_eq!((found.len(), found[0].1), (1, TruthResult::Invalid), "{found:?}");
@@ -182,7 +183,7 @@ async fn what_is_published_during_a_handshake_makes_no_mismatch() {
         if hellos.fetch_add(1, Ordering::SeqCst) == 0 {
             publisher.lock().expect("no panic").publish(index(&[&shown]));
         }
-        Some(Arc::clone(&shown.certified))
+        shown.certified.ready()
     });
     assert_eq!(stage.check().await, [right(Offer::Ecdsa)]);
     assert_eq!(asked.load(Ordering::SeqCst), 2);
@@ -279,7 +280,7 @@ async fn only_names_whose_choice_has_changed_are_checked_after_a_publish() {
     let shown = index(&[&exact, &wildcard]);
     listener.shows(move |hello| {
         let choice = shown.find(hello.server_name()?)?;
-        Some(Arc::clone(&choice.iter().next()?.certified))
+        choice.iter().next()?.certified.ready()
     });
     stage.step().await;
     stage.step().await;

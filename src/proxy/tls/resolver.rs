@@ -21,8 +21,9 @@ impl ResolvesServerCert for LentCertificate {
         LENT.with_borrow_mut(|lent| {
             let lent = lent.as_mut()?;
             let served = lent.choice.pick(hello.signature_schemes())?;
+            let ready = served.certified.ready()?;
             lent.taken = Some(Arc::clone(served));
-            Some(Arc::clone(&served.certified))
+            Some(ready)
         })
     }
 }

@@ -45,7 +45,8 @@ impl UpstreamClient {
             .with_custom_certificate_verifier(verifier);
         Ok(Self(match identity {
             Some(identity) => {
-                builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(Arc::clone(&identity.certified))))
+                let ready = identity.certified.ready().ok_or("the key that upstreams are shown cannot be loaded")?;
+                builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(ready)))
             }
             None => builder.with_no_client_auth(),
         }))
