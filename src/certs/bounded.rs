@@ -37,8 +37,22 @@ fn whole(opened: Result<File, Errno>) -> Result<(Zeroizing<Vec<u8>>, Metadata, b
         return Err(flaw);
     }
     // With room for all of it at once: a vector that grows leaves copies of a key behind.
-    let mut content = Zeroizing::new(Vec::with_capacity(usize::try_from(before.len()).unwrap_or(0) + 1));
-    file.by_ref().take(before.len() + 1).read_to_end(&mut content).map_err(failed)?;
+    let length = usize::try_from(before.len()).unwrap_or(0);
+    let mut content = Zeroizing::new(vec![0; length + 1]);
+    let mut filled = 0;
+    // That there is no more is what the size says afterwards: nobody need ask for the end.
+    loop {
+        match file.read(&mut content[filled..]) {
+            Ok(0) => break,
+            Ok(more) => filled += more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(failed(error)),
+        }
+        if filled >= length {
+            break;
+        }
+    }
+    content.truncate(filled);
     let after = file.metadata().map_err(failed)?;
     let stable = Stamp::of(&before) == Stamp::of(&after) && content.len() as u64 == before.len();
     Ok((content, before, stable))
@@ -54,3 +68,19 @@ fn unreadable(error: &io::Error) -> Flaw {
 
 /// What was a file at `stat` may be a pipe by now: never wait in open.
 const HOW: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_read_whole_whatever_its_size() {
+        let home = tempfile::tempdir().expect("a folder");
+        for size in [0, 1, 4_096, 100_000] {
+            let (file, content) = (home.path().join("a.pem"), vec![b'x'; size]);
+            std::fs::write(&file, &content).expect("written");
+            let (read, before, is_stable) = bounded_read(&file).expect("read");
+            assert_eq!((&*read, before.len(), is_stable), (&content, size as u64, true));
+        }
+    }
+}

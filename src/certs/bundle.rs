@@ -55,7 +55,7 @@ impl Bundle {
 
     /// Joins what was found to belong together.
     pub(super) fn new(Pair { leaf, key, chain, voucher, is_trusted, .. }: &Pair) -> Result<Self, Flaw> {
-        let names = leaf.names.clone()?;
+        let names = leaf.names.clone().map_err(|flaw| *flaw)?;
         if leaf.key.id != key.public.id {
             return Err(super::pairing::key_mismatch());
         }

@@ -1,7 +1,7 @@
 //! A certificate as the intake knows it: what it is for, whom it belongs to, who issued it.
 
 use std::fmt::Write;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use rustls_pki_types::CertificateDer;
@@ -27,7 +27,7 @@ pub(crate) struct Certificate {
     /// Whose key it certifies.
     pub(super) key: PublicKey,
     /// The names it may be served under, or why there are none.
-    pub(super) names: Result<Arc<[HostPattern]>, Flaw>,
+    pub(super) names: Result<Arc<[HostPattern]>, Box<Flaw>>,
     pub(super) traits: CertTraits,
     /// Whether it limits the names of what it issues (RFC 5280 §4.2.1.10).
     pub(super) limits_names: bool,
@@ -53,6 +53,11 @@ pub(crate) struct Certificate {
 impl Certificate {
     /// Reads one certificate's DER.
     pub(super) fn read(der: CertificateDer<'static>) -> Result<Self, Flaw> {
+        Self::of(&der, sha256(&der))
+    }
+
+    /// The same of one whose fingerprint is known.
+    pub(super) fn of(der: &[u8], fingerprint: Fingerprint) -> Result<Self, Flaw> {
         let malformed = || {
             Flaw::new(
                 "certificate-malformed",
@@ -60,21 +65,33 @@ impl Certificate {
                 "copy the file again from where it was issued",
             )
         };
-        let Ok((rest, parsed)) = X509Certificate::from_der(&der) else { return Err(malformed()) };
+        let Ok((rest, parsed)) = X509Certificate::from_der(der) else { return Err(malformed()) };
         if !rest.is_empty() {
             return Err(malformed());
         }
         let apple_pay = apple_pay(&parsed).map(Box::new);
         let for_anybody = apple_pay.as_deref().map_or(Ok(()), |apple| Err(not_for_servers(apple)));
-        let mut certificate = Self {
-            fingerprint: sha256(&der),
+        let (mut subject_key, mut authority_key, mut limits_names) = (None, None, false);
+        for extension in parsed.extensions() {
+            match extension.parsed_extension() {
+                ParsedExtension::SubjectKeyIdentifier(id) => subject_key = Some(id.0.into()),
+                ParsedExtension::AuthorityKeyIdentifier(authority) => {
+                    authority_key = authority.key_identifier.as_ref().map(|id| id.0.into());
+                }
+                ParsedExtension::NameConstraints(_) => limits_names = true,
+                _ => {}
+            }
+        }
+        Ok(Self {
+            fingerprint,
             key: PublicKey::of(parsed.public_key()),
             names: for_anybody
                 .and_then(|()| for_servers(&parsed))
                 .and_then(|()| strong_enough(&parsed))
-                .and_then(|()| names(&parsed)),
+                .and_then(|()| names(&parsed))
+                .map_err(Box::new),
             traits: traits(&parsed),
-            limits_names: false,
+            limits_names,
             apple_pay,
             not_before: parsed.validity().not_before.timestamp(),
             not_after: parsed.validity().not_after.timestamp(),
@@ -84,24 +101,12 @@ impl Certificate {
             serial: parsed.raw_serial().into(),
             subject: parsed.subject().as_raw().into(),
             issuer: parsed.issuer().as_raw().into(),
-            subject_key: None,
-            authority_key: None,
+            subject_key,
+            authority_key,
             verified: Mutex::default(),
             judged: Mutex::default(),
-            der: Arc::from([]),
-        };
-        for extension in parsed.extensions() {
-            match extension.parsed_extension() {
-                ParsedExtension::SubjectKeyIdentifier(id) => certificate.subject_key = Some(id.0.into()),
-                ParsedExtension::AuthorityKeyIdentifier(authority) => {
-                    certificate.authority_key = authority.key_identifier.as_ref().map(|id| id.0.into());
-                }
-                ParsedExtension::NameConstraints(_) => certificate.limits_names = true,
-                _ => {}
-            }
-        }
-        certificate.der = der.as_ref().into();
-        Ok(certificate)
+            der: der.into(),
+        })
     }
 
     /// A root, or a certificate of somebody who has no authority.
@@ -204,29 +209,38 @@ pub(super) fn sha256(content: &[u8]) -> [u8; 32] {
 
 /// Lower-case hexadecimal.
 pub(super) fn hexadecimal(octets: &[u8]) -> String {
-    octets.iter().fold(String::with_capacity(octets.len() * 2), |mut text, octet| {
-        let _ = write!(text, "{octet:02x}");
-        text
-    })
+    let mut text = String::with_capacity(octets.len() * 2);
+    for octet in octets {
+        text.extend([octet >> 4, octet & 0xF].map(|digit| char::from(DIGITS[usize::from(digit)])));
+    }
+    text
 }
 
 /// A big-endian number in decimal, of any length: serial numbers have up to 20 octets (RFC 5280 §4.1.2.2).
 pub(super) fn decimal(octets: &[u8]) -> String {
-    // The number's digits, the last one first.
-    let mut digits = vec![0_u8];
-    for octet in octets {
-        let mut carry = u16::from(*octet);
-        for digit in &mut digits {
-            let value = u16::from(*digit) * 256 + carry;
-            (*digit, carry) = ((value % 10) as u8, value / 10);
+    // Nine digits each, the last ones first.
+    let mut groups = vec![0_u64];
+    let (first, rest) = octets.split_at(octets.len() % 4);
+    for four in std::iter::once(first).chain(rest.chunks(4)) {
+        let mut carry = four.iter().fold(0, |number, octet| number << 8 | u64::from(*octet));
+        for group in &mut groups {
+            let value = (*group << (8 * four.len())) + carry;
+            (*group, carry) = (value % NINE_DIGITS, value / NINE_DIGITS);
         }
         while carry > 0 {
-            digits.push((carry % 10) as u8);
-            carry /= 10;
+            groups.push(carry % NINE_DIGITS);
+            carry /= NINE_DIGITS;
         }
     }
-    digits.iter().rev().map(|digit| char::from(b'0' + digit)).collect()
+    let mut text = groups.pop().unwrap_or_default().to_string();
+    for group in groups.iter().rev() {
+        let _ = write!(text, "{group:09}");
+    }
+    text
 }
+
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
+const NINE_DIGITS: u64 = 1_000_000_000;
 
 /// Clients refuse a server's certificate that is limited to something else (RFC 5280 §4.2.1.12).
 fn for_servers(parsed: &X509Certificate<'_>) -> Result<(), Flaw> {
@@ -291,31 +305,6 @@ fn first_text<'a>(mut values: impl Iterator<Item = &'a x509_parser::x509::Attrib
     values.next().and_then(|value| value.as_str().ok()).unwrap_or_default().into()
 }
 
-/// Certificates by what they are, so that the intermediate in ten thousand files is parsed and held once.
-#[derive(Default)]
-pub(super) struct Known(Mutex<hashbrown::HashMap<Fingerprint, Arc<Certificate>>>);
-
-impl Known {
-    /// Reads a certificate unless it is known.
-    pub(super) fn read(&self, der: CertificateDer<'static>) -> Result<Arc<Certificate>, Flaw> {
-        let fingerprint = sha256(&der);
-        if let Some(known) = self.certificates().get(&fingerprint) {
-            return Ok(Arc::clone(known));
-        }
-        let certificate = Arc::new(Certificate::read(der)?);
-        Ok(Arc::clone(self.certificates().entry(fingerprint).or_insert(certificate)))
-    }
-
-    /// Lets go of what no file holds any more.
-    pub(super) fn forget_unused(&self) {
-        self.certificates().retain(|_, certificate| Arc::strong_count(certificate) > 1);
-    }
-
-    fn certificates(&self) -> MutexGuard<'_, hashbrown::HashMap<Fingerprint, Arc<Certificate>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -351,6 +340,9 @@ mod tests {
             (vec![], "0"),
             (vec![0, 10], "10"),
             (vec![1, 0], "256"),
+            (vec![0x3B, 0x9A, 0xCA, 0x00], "1000000000"),
+            (vec![1, 0, 0, 0, 0], "4294967296"),
+            (vec![0xFF; 5], "1099511627775"),
             (vec![0xFF; 8], "18446744073709551615"),
             (vec![0x7F; 20], "727885129180488904360266563744972327436484050815"),
         ] {

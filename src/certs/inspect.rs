@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use super::bounded::bounded_read;
 use super::bundle::Bundle;
-use super::certificate::{Certificate, Known};
+use super::certificate::Certificate;
 use super::fate;
 use super::flaw::Flaw;
 use super::folders::MAIN;
+use super::known::Known;
 use super::pairing::{FileParts, Pair, Pairing, Problem, pair_trusting};
 use super::parts::Parts;
 use super::password::Password;

@@ -33,6 +33,7 @@ mod inspect;
 mod intake;
 mod judgement;
 mod kept;
+mod known;
 mod ledger;
 mod library;
 mod local_ca;

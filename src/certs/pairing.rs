@@ -139,7 +139,7 @@ impl Pairing {
                 (None, _) if !leaf.may_be_leaf() => {}
                 (_, Err(flaw)) => {
                     certified.insert(*folder);
-                    self.problems.extend(paths().map(|path| (path, Problem::Unfit(flaw.clone()))));
+                    self.problems.extend(paths().map(|path| (path, Problem::Unfit(Flaw::clone(flaw)))));
                 }
                 (None, Ok(_)) => {
                     self.problems.extend(paths().map(|path| (path, Problem::NoKey(leaf.fingerprint))));

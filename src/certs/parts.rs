@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::bundle::Key;
-use super::certificate::{Certificate, Known};
+use super::certificate::Certificate;
 use super::flaw::Flaw;
 use super::formats::Items;
+use super::known::Known;
 use super::pairing::KeyId;
 use super::password::Password;
 
@@ -27,12 +28,14 @@ impl Parts {
     /// Reads what was found.
     pub(super) fn of(items: Items, known: &Known) -> Result<Self, Flaw> {
         let mut parts = Self { has_open_key: items.has_open_key, ..Self::default() };
+        parts.certificates.reserve_exact(items.certificates.len());
         for der in items.certificates {
             let certificate = known.read(der)?;
             if !parts.certificates.iter().any(|known| known.fingerprint == certificate.fingerprint) {
                 parts.certificates.push(certificate);
             }
         }
+        parts.keys.reserve_exact(items.keys.len());
         for der in &items.keys {
             let key = Key::read(der)?;
             if !parts.keys.iter().any(|known| known.public.id == key.public.id) {

@@ -14,11 +14,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use hashbrown::{HashMap, HashSet};
 
-use super::certificate::{Known, sha256};
+use super::certificate::sha256;
 use super::flaw::Flaw;
 use super::folders::Folders;
 use super::found::Found;
 use super::ground::Ground;
+use super::known::Known;
 use super::parts::Parts;
 use super::password::Password;
 use super::walk::{Stamp, Walk};
@@ -94,7 +95,8 @@ pub(super) struct Record {
 #[derive(Clone)]
 pub(super) enum Content {
     Parts(Arc<Parts>),
-    Flawed(Flaw),
+    /// Apart: hardly a file is.
+    Flawed(Box<Flaw>),
 }
 
 /// Who besides the owner may read a file.
@@ -259,7 +261,7 @@ impl Record {
                 let password = found.password.as_ref().map_or(Password::Absent, |file| Password::read(&file.path));
                 match Parts::read(&content, &password, known) {
                     Ok(parts) => Content::Parts(Arc::new(parts)),
-                    Err(flaw) => Content::Flawed(flaw),
+                    Err(flaw) => Content::Flawed(Box::new(flaw)),
                 }
             }
         };
@@ -275,7 +277,7 @@ impl Record {
             stamp: None,
             password: None,
             digest: None,
-            content: Content::Flawed(flaw),
+            content: Content::Flawed(Box::new(flaw)),
             readable_by: Readers::of(found.mode),
         }
     }

@@ -74,6 +74,8 @@ impl Lineage {
         self.remove(version);
         let start = self.versions.partition_point(|other| other.issued < version.issued);
         let end = self.versions.partition_point(|other| other.issued <= version.issued);
+        // Nearly always there is one only.
+        self.versions.reserve_exact(1);
         self.versions.insert(end, version);
         if start < end {
             self.versions[start..=end].sort_by_cached_key(|version| (tie(*version), *version));

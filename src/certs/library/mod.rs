@@ -48,9 +48,9 @@ pub(super) struct Library {
     store: Store,
     /// Where the state folder is, for paths in lists.
     folder: PathBuf,
-    lineages: HashMap<Box<str>, Lineage>,
+    lineages: HashMap<Arc<str>, Lineage>,
     /// Where each version is found.
-    places: HashMap<VersionName, Box<str>>,
+    places: HashMap<VersionName, Arc<str>>,
 }
 
 impl Library {
@@ -65,17 +65,17 @@ impl Library {
 
     fn learn(&mut self, id: &str) -> Result<(), StoreError> {
         let Some(folder) = root().below(id) else { return Ok(()) };
-        let mut lineage = Lineage::default();
+        let (mut lineage, id) = (Lineage::default(), Arc::from(id));
         for name in self.store.names(&folder)? {
             if name == META {
                 lineage.decide(self.decision(&folder)?);
             } else if let Some(version) = VersionName::parse(&name) {
-                self.places.insert(version, id.into());
-                lineage.insert(version, |version| tie(&self.store, id, version));
+                self.places.insert(version, Arc::clone(&id));
+                lineage.insert(version, |version| tie(&self.store, &id, version));
             }
         }
         if !lineage.is_empty() {
-            self.lineages.insert(id.into(), lineage);
+            self.lineages.insert(id, lineage);
         }
         Ok(())
     }
@@ -111,8 +111,9 @@ impl Library {
                 kept => kept?,
             }
             let (id, version) = (new.leaf.lineage(), new.leaf.version());
-            self.places.insert(version, id.as_str().into());
-            let lineage = self.lineages.entry(id.as_str().into()).or_default();
+            let shared = self.lineages.get_key_value(&*id).map_or_else(|| id.as_str().into(), |(id, _)| Arc::clone(id));
+            self.places.insert(version, Arc::clone(&shared));
+            let lineage = self.lineages.entry(shared).or_default();
             lineage.insert(version, |version| tie(&self.store, &id, version));
             let is_decided = match new.source {
                 Source::Dropped => lineage.take_up(version),

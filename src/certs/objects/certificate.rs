@@ -5,11 +5,12 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use crate::certs::apple_pay::{ApplePay, ApplePayPurpose};
-use crate::certs::certificate::{Certificate, Known, decimal, hexadecimal};
+use crate::certs::certificate::{Certificate, decimal, hexadecimal};
 use crate::certs::chain::Issuers;
 use crate::certs::flaw::Flaw;
 use crate::certs::folders::MAIN;
 use crate::certs::formats::armour;
+use crate::certs::known::Known;
 use crate::certs::ledger::some_of;
 use crate::certs::parts::Parts;
 use crate::certs::password::Password;

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::record::Request;
-use crate::certs::certificate::{Certificate, Known};
+use crate::certs::certificate::Certificate;
 use crate::certs::flaw::Flaw;
+use crate::certs::known::Known;
 use crate::certs::ledger::some_of;
 use crate::certs::parts::Parts;
 use crate::certs::password::Password;

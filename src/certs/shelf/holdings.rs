@@ -10,7 +10,8 @@ use crate::certs::roots::Roots;
 /// All holdings, by their fingerprints. Whoever changes one cannot but stir it.
 #[derive(Default)]
 pub(super) struct Holdings {
-    all: BTreeMap<Fingerprint, Holding>,
+    /// Apart: a map that is filled in order leaves half of the room in it empty.
+    all: BTreeMap<Fingerprint, Box<Holding>>,
     /// Those that are not simply there, as far as the order knows.
     unsettled: BTreeSet<Fingerprint>,
     /// What came, went or may be another since the order was made.
@@ -19,11 +20,11 @@ pub(super) struct Holdings {
 
 impl Holdings {
     pub(super) fn get(&self, fingerprint: &Fingerprint) -> Option<&Holding> {
-        self.all.get(fingerprint)
+        self.all.get(fingerprint).map(|holding| &**holding)
     }
 
     pub(super) fn get_key_value(&self, fingerprint: &Fingerprint) -> Option<(&Fingerprint, &Holding)> {
-        self.all.get_key_value(fingerprint)
+        self.all.get_key_value(fingerprint).map(|(fingerprint, holding)| (fingerprint, &**holding))
     }
 
     pub(super) fn get_mut(&mut self, fingerprint: &Fingerprint) -> Option<&mut Holding> {
@@ -35,25 +36,25 @@ impl Holdings {
     /// Gives the one that was there.
     pub(super) fn insert(&mut self, fingerprint: Fingerprint, holding: Holding) -> Option<Holding> {
         self.stirred.insert(fingerprint);
-        self.all.insert(fingerprint, holding)
+        self.all.insert(fingerprint, Box::new(holding)).map(|before| *before)
     }
 
     pub(super) fn remove(&mut self, fingerprint: &Fingerprint) -> Option<Holding> {
         self.stirred.insert(*fingerprint);
-        self.all.remove(fingerprint)
+        self.all.remove(fingerprint).map(|holding| *holding)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&Fingerprint, &Holding)> {
-        self.all.iter()
+        self.all.iter().map(|(fingerprint, holding)| (fingerprint, &**holding))
     }
 
     pub(super) fn values(&self) -> impl Iterator<Item = &Holding> {
-        self.all.values()
+        self.all.values().map(|holding| &**holding)
     }
 
     /// All that are not simply there, and some that are.
     pub(super) fn unsettled(&self) -> impl Iterator<Item = (&Fingerprint, &Holding)> {
-        self.unsettled.union(&self.stirred).filter_map(|fingerprint| self.all.get_key_value(fingerprint))
+        self.unsettled.union(&self.stirred).filter_map(|fingerprint| self.get_key_value(fingerprint))
     }
 
     /// The library has it from now on.
@@ -74,7 +75,7 @@ impl Holdings {
     pub(super) fn settle(&mut self) -> BTreeSet<Fingerprint> {
         let stirred = std::mem::take(&mut self.stirred);
         for fingerprint in &stirred {
-            match self.all.get(fingerprint).is_some_and(is_unsettled) {
+            match self.all.get(fingerprint).is_some_and(|holding| is_unsettled(holding)) {
                 true => self.unsettled.insert(*fingerprint),
                 false => self.unsettled.remove(fingerprint),
             };
