@@ -253,7 +253,8 @@ fn of_foreign(url: &Foreign, now: i64) -> Option<Alert> {
         ),
         _ => return None,
     };
-    let matter = Matter::Foreign(days, seen.detail.clone().filter(|_| state != ForeignState::Expired));
+    let is_written = |_: &String| state != ForeignState::Expired;
+    let matter = Matter::Foreign(days, seen.fault.clone(), seen.detail.clone().filter(is_written));
     let since = if state == ForeignState::Expired { seen.not_after } else { seen.since };
     Some(Alert { code, subject: url.address(), site: None, text, matter, since, mend: Mend::Urls })
 }

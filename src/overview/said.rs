@@ -21,8 +21,8 @@ pub enum Matter {
     NotRenewed(i64, Option<String>),
     /// So many orders in a row came to nothing; what was written last.
     Failures(u32, Option<String>),
-    /// It is about what others serve, which ends in so many days; what was seen or heard there.
-    Foreign(i64, Option<String>),
+    /// It is about what others serve, which ends in so many days; what is wrong there, by its word, and what was seen or heard.
+    Foreign(i64, Option<String>, Option<String>),
     /// What clients are shown instead of what is published.
     Shown(Shown),
     /// The link that something was handed in by.
@@ -70,7 +70,7 @@ impl Alert {
         let texts = &words.alerts;
         let quote = match &self.matter {
             Matter::Quoted(quote) => Some(quote.clone()),
-            Matter::NotRenewed(_, quote) | Matter::Failures(_, quote) | Matter::Foreign(_, quote) => quote.clone(),
+            Matter::NotRenewed(_, quote) | Matter::Failures(_, quote) | Matter::Foreign(.., quote) => quote.clone(),
             _ => None,
         };
         if let (Some(of_all), Matter::Shown(shown)) = (plain(self.code, words), &self.matter) {
@@ -86,8 +86,11 @@ impl Alert {
             (AlertCode::OrdersFail, Matter::Failures(count, _)) => Some((texts.orders_fail)(*count)),
             (AlertCode::NoCertificate, Matter::Hosts(hosts)) => Some((texts.no_certificate)(&hosts.join(", "))),
             (AlertCode::Expired, Matter::Foreign(..)) => Some(texts.foreign_expired.to_owned()),
+            (AlertCode::ServedOtherwise | AlertCode::Unreachable, Matter::Foreign(_, Some(fault), _)) => {
+                Some((words.fault)(fault).unwrap_or(texts.foreign_wrong).to_owned())
+            }
             (AlertCode::ServedOtherwise, Matter::Foreign(..)) => Some(texts.foreign_wrong.to_owned()),
-            (AlertCode::ExpiresNow | AlertCode::ExpiresSoon, Matter::Foreign(days, _)) => {
+            (AlertCode::ExpiresNow | AlertCode::ExpiresSoon, Matter::Foreign(days, ..)) => {
                 Some((texts.foreign_ends)(*days))
             }
             (AlertCode::ExpiresSoon, Matter::Days(days)) => Some((texts.ends_soon)(*days)),
@@ -151,7 +154,8 @@ mod tests {
             Matter::Days(1),
             Matter::NotRenewed(3, written()),
             Matter::Failures(4, written()),
-            Matter::Foreign(3, written()),
+            Matter::Foreign(3, Some("wrong_name".into()), written()),
+            Matter::Foreign(3, None, written()),
             Matter::File("expired", Vec::new()),
             Matter::Shown(shown()),
         ];
@@ -174,6 +178,22 @@ mod tests {
             let Said { text, quote } = alert.said(Language::De);
             assert!(!text.is_empty(), "{alert:?}");
             assert!(quote.is_none() || quote == written(), "{alert:?}");
+        }
+    }
+
+    #[test]
+    fn what_others_serve_is_told_by_what_is_wrong_with_it() {
+        for (code, fault, expected) in [
+            (AlertCode::ServedOtherwise, Some("wrong_name"), "Das Zertifikat dort ist für andere Namen"),
+            (AlertCode::ServedOtherwise, None, "Dort wird ausgeliefert, was nicht stimmt"),
+            (AlertCode::Unreachable, Some("unresolved"), "Der Name führt nirgendwohin"),
+            (AlertCode::Unreachable, None, "Dort antwortet niemand"),
+        ] {
+            let matter = Matter::Foreign(9, fault.map(str::to_owned), Some("seen there".into()));
+            let (subject, text) = ("https://shop.example".to_owned(), "in English".to_owned());
+            let alert = Alert { code, subject, site: None, text, matter, since: None, mend: Mend::Urls };
+            let said = alert.said(Language::De);
+            assert_eq!((said.text.as_str(), said.quote.as_deref()), (expected, Some("seen there")));
         }
     }
 
