@@ -33,7 +33,7 @@ use super::minimum::SiteMinimum;
 use super::objects::Objects;
 use super::ranking::Rule;
 use super::request::Requests;
-use super::scan::{Scan, Scanner, Touched};
+use super::scan::{Scanner, Touched};
 use super::self_signed::SelfSigned;
 use super::shelf::{Arrival, Moment, NotDeleted, NotGoneBack, Shelf};
 use super::stand_in::StandIns;
@@ -305,9 +305,8 @@ impl Desk {
     /// Does what it is for, publishes what is new, and says when to look again if nothing happens.
     fn look(&mut self, errand: &Errand, degraded: bool) -> Option<Instant> {
         let (now, is_first) = match errand {
-            Errand::Everything => self.take_in(Scanner::scan),
-            Errand::Missed => self.take_in(Scanner::scan_changes),
-            Errand::Named(named) => self.take_in(|scanner| scanner.scan_named(named)),
+            Errand::Everything => self.take_in(None),
+            Errand::Named(named) => self.take_in(Some(named)),
             Errand::Keeping => (moment(), false),
         };
         // What serves, serves; that it lasts comes after, and nobody waits for it to be ready.
@@ -322,12 +321,16 @@ impl Desk {
         self.next(keep_again, now)
     }
 
-    /// Takes over what `scan` finds, and publishes what is to be served then. Says when that was, and whether it was the first time.
-    fn take_in(&mut self, scan: impl FnOnce(&mut Scanner) -> Scan) -> (Moment, bool) {
+    /// Takes over what became of these files, or of all, and publishes what is to be served then. Says when that was, and whether it
+    /// was the first time.
+    fn take_in(&mut self, named: Option<&BTreeSet<PathBuf>>) -> (Moment, bool) {
         let terms = Arc::clone(&self.terms.borrow());
         let are_others = !Arc::ptr_eq(&terms, &self.shelf.terms);
         self.shelf.terms = terms;
-        let mut scan = if are_others { self.scanner.scan() } else { scan(&mut self.scanner) };
+        let mut scan = match named {
+            Some(named) if !are_others => self.scanner.scan_named(named),
+            _ => self.scanner.scan(),
+        };
         self.places = scan.places.take();
         scan.touched.extend(std::mem::take(&mut self.owed));
         self.owed.clone_from(&scan.touched);

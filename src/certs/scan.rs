@@ -127,11 +127,6 @@ impl Scanner {
         scan
     }
 
-    /// Looks at all of every folder for what is other than at the last look.
-    pub(super) fn scan_changes(&mut self) -> Scan {
-        self.look(|_, _| None)
-    }
-
     /// Looks at the folders: walks through those of which `alone` does not tell what became of single files.
     fn look(&mut self, mut alone: impl FnMut(&Self, usize) -> Option<Alone>) -> Scan {
         let mut roots = Vec::with_capacity(self.grounds.len());
@@ -344,28 +339,6 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     use super::*;
-
-    #[test]
-    fn a_look_for_changes_touches_nothing_else() {
-        let home = tempfile::tempdir().expect("a folder");
-        let write = |name: &str, content: &str| std::fs::write(home.path().join(name), content).expect("written");
-        (0..3).for_each(|number| write(&format!("{number}.pem"), "nothing"));
-        let mut scanner = Scanner::new(home.path().to_owned());
-        assert_eq!((scanner.scan().touched.len(), scanner.files().len()), (3, 3));
-        // As it is once no change can leave the same times.
-        let settled =
-            |found: &Found| Record { stamp: Some(found.stamp), ..Record::read(found, None, &Known::default()) };
-        let mut walk = Walk::default();
-        walk.root(home.path()).expect("readable");
-        let files = walk.found.iter().map(|found| (Arc::clone(&found.path), Arc::new(settled(found))));
-        scanner.files = Arc::new(files.collect());
-        write("new.pem", "nothing either");
-        std::fs::remove_file(home.path().join("0.pem")).expect("removed");
-        let scan = scanner.scan_changes();
-        let mut touched: Vec<_> = scan.touched.iter().filter_map(|touched| touched.path.file_name()).collect();
-        touched.sort_unstable();
-        assert_eq!((touched, scan.is_of_all, scan.changed), (vec!["0.pem".as_ref(), "new.pem".as_ref()], false, true));
-    }
 
     #[test]
     fn a_link_whose_file_goes_before_it_is_read_is_unreadable_and_not_deleted() {

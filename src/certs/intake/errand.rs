@@ -16,8 +16,6 @@ use crate::folder_watch::{FolderWatch, Why};
 /// What a look is for.
 pub(super) enum Errand {
     Everything,
-    /// What changed while nothing was watched: a look at everything, of which nothing is taken over but what is other than before.
-    Missed,
     /// What may have changed.
     Named(BTreeSet<PathBuf>),
     /// No look at any file: more is to be written down.
@@ -48,16 +46,16 @@ pub(super) async fn run(
     looks: watch::Sender<u64>,
     mut frozen: watch::Receiver<bool>,
 ) {
-    // Look first, then watch, then look at what changed in between: the system tells of each file that is read under a watch.
-    let mut watching: Option<FolderWatch> = None;
+    // Watch first, then look: what changes in between is looked at again.
+    let Ok(mut watch) = tokio::task::spawn_blocking(move || FolderWatch::new(folders)).await else { return };
     let mut terms = desk.terms.clone();
     let (mut desk, mut order, mut errand) = (desk, None, Errand::Everything);
     loop {
-        let (degraded, todo) = (watching.as_ref().is_some_and(FolderWatch::is_degraded), order.take());
+        let (degraded, todo) = (watch.is_degraded(), order.take());
         if degraded && matches!(errand, Errand::Named(_)) {
             errand = Errand::Everything;
         }
-        if let (Errand::Everything | Errand::Missed, Some(watch)) = (&errand, &watching) {
+        if matches!(errand, Errand::Everything) {
             // Whatever was named, and all that a new watch cannot name, is looked at with it.
             drop(watch.named());
         }
@@ -72,14 +70,6 @@ pub(super) async fn run(
         });
         let Ok((returned, next)) = looked.await else { return };
         desk = returned;
-        let Some(watch) = &mut watching else {
-            looks.send_modify(|ended| *ended += 1);
-            let folders = folders.clone();
-            let Ok(watch) = tokio::task::spawn_blocking(move || FolderWatch::new(folders)).await else { return };
-            watching = Some(watch);
-            errand = if *frozen.borrow() { Errand::Keeping } else { Errand::Missed };
-            continue;
-        };
         if let Some(places) = desk.places.take() {
             watch.watch_also(places).await;
         }
