@@ -101,7 +101,7 @@ const DOORS: &[Door] = &[
             "admin/tls.rs",
         ],
     },
-    Door { crates: &["h2"], rooms: &["proxy/http", "proxy/pulse.rs", "proxy/upstream", "outbound/glimpse"] },
+    Door { crates: &["h2"], rooms: &["proxy/upstream", "outbound/glimpse"] },
     Door {
         crates: &["tokio_tungstenite"],
         rooms: &["cli/demo", "proxy/http/websocket.rs", "proxy/upstream/http2_head.rs"],

@@ -6,6 +6,7 @@ mod connection;
 mod crowds;
 mod framing;
 mod http;
+mod http2;
 mod listener;
 mod permits;
 mod proxy_protocol;
@@ -35,6 +36,7 @@ use listener::Bound;
 
 pub use crowds::Crowds;
 pub use http::{ReadRequests, read_requests};
+pub use http2::{ReadStreams, read_streams};
 pub use permits::Permits;
 pub use proxy_protocol::{MalformedProxyHeader, ProxyHeader};
 pub use rates::Rates;

@@ -3,32 +3,28 @@
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use h2::{Ping, PingPong};
-
 use crate::proxy::alarm::{Alarm, Alarms};
 
 /// The pulse of one connection. It costs a look at the worker's clock for each read, and wakes a connection that is in use
 /// every [`INTERVAL`] to look at the time of the last.
 pub(super) struct Pulse {
     alarm: Alarm,
-    pings: Option<PingPong>,
     /// The peer has been asked and not been heard since.
     asked: bool,
 }
 
 impl Pulse {
     pub(super) fn new(alarms: &Alarms) -> Self {
-        Self { alarm: alarms.alarm(), pings: None, asked: false }
+        Self { alarm: alarms.alarm(), asked: false }
     }
 
-    /// HTTP/2 is spoken from now on, and `pings` are how the peer is asked; it has been silent for so long.
-    pub(super) fn begin(&mut self, silence: Duration, pings: Option<PingPong>) {
-        self.pings = pings;
+    /// HTTP/2 is spoken from now on; the peer has been silent for so long.
+    pub(super) fn begin(&self, silence: Duration) {
         self.alarm.set(INTERVAL.saturating_sub(silence));
     }
 
-    /// Ready, once: the peer has vanished. `silence` is for how long it has been silent.
-    pub(super) fn poll(&mut self, silence: impl Fn() -> Duration, cx: &mut Context<'_>) -> Poll<()> {
+    /// Ready, once: the peer has vanished. `silence` is for how long it has been silent, and `ask` asks it for a sign.
+    pub(super) fn poll(&mut self, silence: impl Fn() -> Duration, mut ask: impl FnMut(), cx: &Context<'_>) -> Poll<()> {
         while self.alarm.poll(cx).is_ready() {
             match next(self.asked, silence()) {
                 Next::Wait(patience) => {
@@ -38,7 +34,7 @@ impl Pulse {
                 Next::Ask => {
                     self.asked = true;
                     self.alarm.set(TIMEOUT);
-                    self.ask(cx);
+                    ask();
                 }
                 Next::GiveUp => {
                     self.alarm.clear();
@@ -47,14 +43,6 @@ impl Pulse {
             }
         }
         Poll::Pending
-    }
-
-    fn ask(&mut self, cx: &mut Context<'_>) {
-        let Some(pings) = &mut self.pings else { return };
-        // Takes the last answer, without which there is no next question.
-        let _ = pings.poll_pong(cx);
-        // If the last question is still open, the peer owes that answer.
-        let _ = pings.send_ping(Ping::opaque());
     }
 }
 

@@ -6,13 +6,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::BytesMut;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use super::Shared;
 use super::alarm::Alarms;
+use super::http2::Spare;
 use super::listener::{self, Bound};
 use super::permits::Permit;
 use super::request_id::{RequestId, RequestIds};
@@ -35,8 +35,8 @@ pub(super) struct Worker {
     own_check: RefCell<Cached<OwnCheck>>,
     /// Where TLS is taken apart and put together.
     pub(super) scratch: Rc<Scratch>,
-    /// A buffer that waits for the next connection that gathers small writes.
-    pub(super) spare: Cell<BytesMut>,
+    /// A buffer that waits for the next connection in HTTP/2 with something to say.
+    pub(super) spare: Rc<Spare>,
     /// What the next head of a response over HTTP/1 is written into.
     pub(super) head_room: Cell<Vec<u8>>,
     /// Failed handshakes are told, but not more often than a person can read.
@@ -126,7 +126,7 @@ impl Worker {
             alarms: Alarms::new(),
             pools: Pools::default(),
             scratch: Rc::default(),
-            spare: Cell::default(),
+            spare: Rc::default(),
             head_room: Cell::default(),
             handshake_log: RateLimited::new("handshake", HANDSHAKE_LINES),
             upstream_log: RateLimited::new("upstream", UPSTREAM_LINES),

@@ -8,7 +8,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::BytesMut;
 use http::HeaderValue;
 
 use super::alarm::Alarm;
@@ -42,10 +41,6 @@ pub(super) struct Connection {
     pub(super) alarm: Alarm,
     /// The read side has ended.
     pub(super) read_ended: Cell<bool>,
-    /// HTTP/2 has read all there is, in this turn of its driver: h2 asks again after each request it hands out.
-    pub(super) dry: Cell<bool>,
-    /// How many octets were read in this turn of HTTP/2's driver.
-    read: Cell<usize>,
     /// A response broke off: the connection must not end as if it were complete.
     pub(super) cut_short: Cell<bool>,
     /// Streams of HTTP/2 that are being answered.
@@ -57,9 +52,6 @@ pub(super) struct Connection {
     /// The upstream's side of a tunnel that begins once HTTP has ended, and the place that it takes of its client's.
     pub(super) tunnel: RefCell<Option<(Tunnel, Option<Box<Place>>)>>,
     stream: RefCell<Stream>,
-    /// Small writes of HTTP/2 that wait to be one: each response is two frames at least, and a record and a system call for
-    /// every frame cost more than the frames.
-    gathered: RefCell<BytesMut>,
     /// When something was read last, by the worker's clock.
     heard: Cell<u64>,
     /// For how long a peer may not take what it is sent: over HTTP/1 as the route of its request has it.
@@ -144,15 +136,12 @@ impl Connection {
             phase: Cell::new(Phase::Idle),
             alarm,
             read_ended: Cell::new(false),
-            dry: Cell::new(false),
-            read: Cell::new(0),
             cut_short: Cell::new(false),
             active: Cell::new(0),
             abandoned: Cell::new(0),
             newest: RefCell::new(None),
             tunnel: RefCell::new(None),
             stream: RefCell::new(stream),
-            gathered: RefCell::default(),
             heard: Cell::new(worker.alarms.now()),
             write_stall: Cell::new(limits.write_stall_timeout),
             stalled: Cell::new(false),
@@ -243,8 +232,8 @@ impl Connection {
         }
     }
 
-    /// Whether the client opens streams only to give them up, each of which costs the shop a request (CVE-2023-44487). h2
-    /// counts those that end before they are seen; pacing them evades it.
+    /// Whether the client opens streams only to give them up, each of which costs the shop a request (CVE-2023-44487). The
+    /// session counts those that end before they are seen; pacing them evades it.
     pub(super) fn is_flooding(&self) -> bool {
         self.abandoned.get() > ABANDONED
     }

@@ -4,13 +4,13 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use h2::RecvStream;
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, Method, Request};
 use http_body::{Body, Frame, SizeHint};
 
 use super::serve::Upload;
 use super::websocket::{self, WEBSOCKET};
+use crate::proxy::http2::{FromClient, GivenUp};
 
 /// What follows a request's head.
 pub(super) enum RequestBody {
@@ -19,13 +19,13 @@ pub(super) enum RequestBody {
     Http1(Upload),
     Http2(Http2Body),
     /// What follows a CONNECT for a WebSocket: no body, but the client's side of a tunnel.
-    Tunnel(RecvStream),
+    Tunnel(FromClient),
 }
 
 /// A body that comes over a stream of HTTP/2.
 pub(super) struct Http2Body {
-    stream: RecvStream,
-    /// How much is still to come, if the head said so; h2 sees to it that this is kept.
+    stream: FromClient,
+    /// How much is still to come, if the head said so; the session sees to it that this is kept.
     left: Option<u64>,
     /// Only trailers may follow.
     data_has_ended: bool,
@@ -33,9 +33,9 @@ pub(super) struct Http2Body {
 
 impl RequestBody {
     /// The request with its stream as its body.
-    pub(super) fn http2(request: Request<RecvStream>) -> Request<Self> {
+    pub(super) fn http2(request: Request<FromClient>) -> Request<Self> {
         let (head, stream) = request.into_parts();
-        let body = if stream.is_end_stream() {
+        let body = if stream.has_ended() {
             Self::None
         } else if head.method == Method::CONNECT && websocket::protocol_of(&head.extensions) == Some(WEBSOCKET) {
             Self::Tunnel(stream)
@@ -46,7 +46,7 @@ impl RequestBody {
     }
 
     /// The client's side of a tunnel, if that is what follows.
-    pub(super) fn take_stream(&mut self) -> Option<RecvStream> {
+    pub(super) fn take_stream(&mut self) -> Option<FromClient> {
         match std::mem::replace(self, Self::None) {
             Self::Tunnel(stream) => Some(stream),
             other => {
@@ -80,7 +80,7 @@ impl Body for RequestBody {
             Self::None => true,
             Self::Tunnel(_) => false,
             Self::Http1(upload) => upload.is_ended(),
-            Self::Http2(body) => body.stream.is_end_stream(),
+            Self::Http2(body) => body.stream.has_ended(),
         }
     }
 
@@ -95,18 +95,17 @@ impl Body for RequestBody {
 
 impl Http2Body {
     /// Whatever reset it, a stream that is reset has not ended: what came of it must not look complete to the shop.
-    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Frame<Bytes>>, BrokenOff>> {
+    fn poll_frame(&mut self, cx: &Context<'_>) -> Poll<Result<Option<Frame<Bytes>>, BrokenOff>> {
         if !self.data_has_ended {
-            if let Some(data) = ready!(self.stream.poll_data(cx)) {
-                let data = data.map_err(|_| BrokenOff)?;
-                // The octets are on their way to the upstream; an error would mean that more came than was allowed.
-                let _ = self.stream.flow_control().release_capacity(data.len());
+            if let Some(data) = ready!(self.stream.poll_data(cx))? {
+                // The octets are on their way to the upstream.
+                self.stream.release(data.len());
                 self.left = self.left.map(|left| left.saturating_sub(data.len() as u64));
                 return Poll::Ready(Ok(Some(Frame::data(data))));
             }
             self.data_has_ended = true;
         }
-        let trailers = ready!(self.stream.poll_trailers(cx)).map_err(|_| BrokenOff)?;
+        let trailers = ready!(self.stream.poll_trailers(cx))?;
         Poll::Ready(Ok(trailers.map(Frame::trailers)))
     }
 }
@@ -114,3 +113,9 @@ impl Http2Body {
 /// The client did not send all of its body.
 #[derive(Debug)]
 pub(super) struct BrokenOff;
+
+impl From<GivenUp> for BrokenOff {
+    fn from(GivenUp: GivenUp) -> Self {
+        Self
+    }
+}

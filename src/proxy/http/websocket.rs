@@ -1,8 +1,6 @@
 //! The opening handshake of a WebSocket, as clients say it in HTTP/1.1 (RFC 6455 §4.1) and in HTTP/2 (RFC 8441 §5), and as
 //! upstreams answer it.
 
-use h2::RecvStream;
-use h2::ext::Protocol;
 use http::header::{CONTENT_LENGTH, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, UPGRADE};
 use http::request::Parts;
 use http::{Extensions, HeaderMap, Method, Version};
@@ -11,6 +9,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::headers;
 use super::request_body::RequestBody;
+use crate::proxy::http2::{FromClient, Protocol};
 
 /// A handshake that is passed on.
 pub(super) struct Handshake {
@@ -21,7 +20,7 @@ pub(super) struct Handshake {
 struct Connect {
     /// What the upstream has to prove that it read.
     key: String,
-    from_client: RecvStream,
+    from_client: FromClient,
 }
 
 impl Handshake {
@@ -47,7 +46,7 @@ impl Handshake {
     }
 
     /// The client's side of a tunnel over HTTP/2; `None`: the whole connection is it.
-    pub(super) fn into_stream(self) -> Option<RecvStream> {
+    pub(super) fn into_stream(self) -> Option<FromClient> {
         self.stream.map(|connect| connect.from_client)
     }
 }

@@ -27,13 +27,6 @@ impl Stream {
         }
     }
 
-    pub(in crate::proxy) fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match self {
-            Self::Plain(socket) => Pin::new(socket).poll_write(cx, bytes),
-            Self::Tls(tls) => tls.poll_write_vectored(cx, &[io::IoSlice::new(bytes)]),
-        }
-    }
-
     pub(in crate::proxy) fn poll_write_vectored(
         &mut self,
         cx: &mut Context<'_>,

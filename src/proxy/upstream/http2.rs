@@ -10,6 +10,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use h2::Ping;
 use h2::client::{Builder, Connection, SendRequest};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, timeout_at};
@@ -154,10 +155,18 @@ impl Drop for Place {
 async fn drive(mut connection: Connection<Listening, Bytes>, state: Rc<State>, heard: Rc<Cell<u64>>, clock: Alarms) {
     let silence = || Duration::from_millis(clock.now().saturating_sub(heard.get()));
     let mut pulse = Pulse::new(&clock);
-    pulse.begin(silence(), connection.ping_pong());
+    let mut pings = connection.ping_pong();
+    pulse.begin(silence());
     let end = poll_fn(|cx| {
-        if pulse.poll(silence, cx).is_ready() {
+        let mut is_owed = false;
+        if pulse.poll(silence, || is_owed = true, cx).is_ready() {
             return Poll::Ready(Ok(()));
+        }
+        if let Some(pings) = pings.as_mut().filter(|_| is_owed) {
+            // Takes the last answer, without which there is no next question.
+            let _ = pings.poll_pong(cx);
+            // If the last question is still open, the upstream owes that answer.
+            let _ = pings.send_ping(Ping::opaque());
         }
         Pin::new(&mut connection).poll(cx)
     })

@@ -26,7 +26,6 @@ pub(super) use group_state::GroupState;
 pub(super) use introduction::Introduction;
 pub(super) use lease::{Far, Lease, Tunnel};
 pub(super) use link::Broken;
-pub(super) use octets::StreamOctets;
 pub(super) use pool::{NoLease, Pools, Wanted};
 pub(super) use request::{BodyFraming, Outgoing, write_field};
 pub(super) use response::Head;

@@ -1,5 +1,5 @@
 //! A stream of HTTP/2 that carries octets both ways, as a WebSocket does (RFC 8441 §5): the end of the stream is the end of the
-//! octets, and a reset is what a reset is in TCP. With clients as with upstreams.
+//! octets, and a reset is what a reset is in TCP.
 
 use std::io;
 use std::pin::Pin;
@@ -10,7 +10,7 @@ use h2::{Reason, RecvStream, SendStream};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// What is read has room again at its sender once it is handed on, and what is written waits until the peer has room.
-pub(in crate::proxy) struct StreamOctets {
+pub(super) struct StreamOctets {
     incoming: RecvStream,
     outgoing: SendStream<Bytes>,
     /// Has come, and is not read yet.
@@ -19,17 +19,17 @@ pub(in crate::proxy) struct StreamOctets {
 }
 
 impl StreamOctets {
-    pub(in crate::proxy) fn new(incoming: RecvStream, outgoing: SendStream<Bytes>) -> Self {
+    pub(super) fn new(incoming: RecvStream, outgoing: SendStream<Bytes>) -> Self {
         Self { incoming, outgoing, read: Bytes::new(), has_said_end: false }
     }
 
     /// Ready: the peer has reset the stream.
-    pub(in crate::proxy) fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    pub(super) fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.outgoing.poll_reset(cx).map(drop)
     }
 
     /// Ends it at once, both ways (RFC 8441 §5).
-    pub(in crate::proxy) fn break_off(&mut self) {
+    pub(super) fn break_off(&mut self) {
         self.outgoing.send_reset(Reason::CANCEL);
     }
 

@@ -1,15 +1,16 @@
-//! An HTTP/2 connection: takes streams in, each of which is a task of its own, and keeps deadlines, pulse and farewell.
+//! An HTTP/2 connection: feeds and empties its session, begins a task for each stream, and keeps deadlines, pulse and farewell.
 
 use std::future::poll_fn;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
-use bytes::Bytes;
-use h2::server::{self, Handshake};
+use tokio::io::{AsyncRead, ReadBuf};
 
 use super::{End, leave, stream};
 use crate::proxy::connection::{Connection, Io, Phase};
+use crate::proxy::http2::{Limits, Reason, Session};
 use crate::proxy::pulse::Pulse;
 use crate::telemetry::Shed;
 
@@ -24,36 +25,39 @@ pub(super) async fn serve(connection: &Rc<Connection>) {
 
 struct Driver<'c> {
     connection: &'c Rc<Connection>,
-    http: Http,
+    io: Io,
+    session: Rc<Session>,
     pulse: Pulse,
     /// The peer knows that it is being left.
     told: bool,
 }
 
-enum Http {
-    /// The peer has yet to say that it speaks HTTP/2.
-    Opening(Handshake<Io, Bytes>),
-    Open(server::Connection<Io, Bytes>),
+impl Drop for Driver<'_> {
+    /// However it ended, nobody is answered any more.
+    fn drop(&mut self) {
+        self.session.receive_end();
+    }
 }
 
 impl<'c> Driver<'c> {
     fn new(connection: &'c Rc<Connection>) -> Self {
         let limits = &connection.limits;
-        let opening = server::Builder::new()
-            .enable_connect_protocol()
-            .max_concurrent_streams(limits.h2_streams)
-            .initial_window_size(limits.h2_stream_window)
-            .initial_connection_window_size(limits.h2_connection_window)
-            .max_send_buffer_size(limits.h2_send_buffer)
-            .max_header_list_size(u32::try_from(limits.head_size).unwrap_or(u32::MAX))
-            .max_local_error_reset_streams(Some(LOCAL_RESETS))
-            .handshake(connection.io());
-        Self { connection, http: Http::Opening(opening), pulse: Pulse::new(&connection.worker.alarms), told: false }
+        let taken = Limits {
+            streams: limits.h2_streams,
+            stream_window: limits.h2_stream_window,
+            connection_window: limits.h2_connection_window,
+            head_size: u32::try_from(limits.head_size).unwrap_or(u32::MAX),
+            send_buffer: limits.h2_send_buffer,
+            fields: limits.headers,
+        };
+        let pulse = Pulse::new(&connection.worker.alarms);
+        pulse.begin(connection.silence());
+        let session = Session::new(taken, Rc::clone(&connection.worker.spare));
+        Self { connection, io: connection.io(), session, pulse, told: false }
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         let connection = self.connection;
-        connection.begin_turn();
         if !self.told && connection.is_old() {
             connection.leave(); // one that asks for nothing, or has a stream that never ends, is woken by its pulse
         }
@@ -63,18 +67,22 @@ impl<'c> Driver<'c> {
                     return Poll::Ready(end);
                 }
             }
+            if self.pulse.poll(|| connection.silence(), || self.session.ask(), cx).is_ready() {
+                self.session.end(Reason::NO_ERROR);
+            }
             if connection.is_leaving() && !self.told {
                 self.told = true;
                 connection.leave();
-                if let Http::Open(http) = &mut self.http {
-                    http.graceful_shutdown();
-                }
+                self.session.leave();
             }
-            if self.poll_http(cx).is_ready() {
-                return Poll::Ready(End::Quiet);
-            }
-            if let Poll::Ready(Err(_)) = connection.poll_send(cx) {
-                return Poll::Ready(End::Failed);
+            self.session.wait(cx);
+            self.read(cx);
+            let written = self.session.poll_write(|slices| connection.poll_write(cx, slices));
+            let sent = if let Poll::Ready(Ok(())) = written { connection.poll_send(cx) } else { written };
+            match sent {
+                Poll::Ready(Err(_)) => return Poll::Ready(End::Failed),
+                Poll::Ready(Ok(())) if self.session.is_over() => return Poll::Ready(End::Quiet),
+                _ => {}
             }
             // The last request may have come on a connection that was old enough.
             if self.told == connection.is_leaving() {
@@ -83,26 +91,30 @@ impl<'c> Driver<'c> {
         }
     }
 
-    /// Reads and writes all that can be, and begins the streams that come. Ready: the connection is over.
-    fn poll_http(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if let Http::Opening(opening) = &mut self.http {
-            let Ok(mut http) = ready!(Pin::new(opening).poll(cx)) else { return Poll::Ready(()) };
-            self.pulse.begin(self.connection.silence(), http.ping_pong());
-            if self.told {
-                http.graceful_shutdown();
+    /// Takes what there is to read, and begins the streams that come.
+    fn read(&mut self, cx: &mut Context<'_>) {
+        self.session.begin_turn();
+        let mut read = 0;
+        while !self.session.is_full() {
+            // Whoever sends without end has its turn like all others, and the next after them: a frame costs its sender a few octets, and
+            // may cost us a thousand instructions.
+            if read >= TURN {
+                cx.waker().wake_by_ref();
+                break;
             }
-            self.http = Http::Open(http);
-        }
-        let Http::Open(http) = &mut self.http else { return Poll::Pending };
-        if self.pulse.poll(|| self.connection.silence(), cx).is_ready() {
-            http.abrupt_shutdown(h2::Reason::NO_ERROR);
-        }
-        loop {
-            match ready!(http.poll_accept(cx)) {
-                Some(Ok((request, reply))) => stream::begin(self.connection, request, reply),
-                // Which of both it was, the peer has been told.
-                Some(Err(_)) | None => return Poll::Ready(()),
+            let mut room = [const { MaybeUninit::uninit() }; ROOM];
+            let mut buffer = ReadBuf::uninit(&mut room);
+            match Pin::new(&mut self.io).poll_read(cx, &mut buffer) {
+                Poll::Pending => break,
+                Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
+                    read += buffer.filled().len();
+                    self.session.receive(buffer.filled());
+                }
+                Poll::Ready(_) => self.session.receive_end(),
             }
+        }
+        while let Some((request, to_client)) = self.session.accept() {
+            stream::begin(self.connection, request, to_client);
         }
     }
 
@@ -124,5 +136,7 @@ impl<'c> Driver<'c> {
     }
 }
 
-/// Streams that end by our own fault before the peer is taken for an attacker (CVE-2025-8671).
-const LOCAL_RESETS: usize = 100;
+/// What is read at once: one TLS record.
+const ROOM: usize = 16 * 1024;
+/// What is read in one turn, octets: it ends with the read that comes to as much.
+const TURN: usize = 32 * 1024;

@@ -4,73 +4,53 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use h2::{Reason, SendStream};
 use http_body::{Body, Frame};
 
 use crate::proxy::http::body::ResponseBody;
+use crate::proxy::http2::{Reason, ToClient};
 
-/// A body of which one frame at a time is taken, and goes on once the client has room for some of it. Room is not asked for
-/// before there is something to send, since what one stream holds of the connection's window all others lack.
+/// A body of which the next frame is taken once the client has taken most of those before.
 pub(super) struct Sending {
     body: ResponseBody,
-    stream: SendStream<Bytes>,
-    /// Waits for room.
-    waiting: Option<Bytes>,
+    to_client: ToClient,
+    /// All of the body has been taken.
+    is_last: bool,
 }
 
 impl Sending {
-    pub(super) fn new(body: ResponseBody, stream: SendStream<Bytes>) -> Self {
-        Self { body, stream, waiting: None }
+    pub(super) const fn new(body: ResponseBody, to_client: ToClient) -> Self {
+        Self { body, to_client, is_last: false }
     }
 
     /// Ready: all of it is on its way, or the stream is no more.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        loop {
-            if self.waiting.as_ref().is_some_and(|data| !data.is_empty()) && !ready!(self.poll_room(cx)) {
+        while !self.is_last {
+            if !ready!(self.to_client.poll_room(cx)) {
                 return Poll::Ready(());
             }
-            if let Some(data) = self.waiting.take() {
-                let last = self.body.is_end_stream();
-                if self.stream.send_data(data, last).is_err() || last {
-                    return Poll::Ready(());
-                }
-            }
             let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) else {
-                return self.stream.poll_reset(cx).map(drop);
+                return self.to_client.poll_reset(cx);
             };
             match frame.map(|frame| frame.map(Frame::into_data)) {
                 Some(Ok(Ok(data))) => {
-                    self.stream.reserve_capacity(1); // the rest is reserved as it is sent
-                    self.waiting = Some(data);
+                    self.is_last = self.body.is_end_stream();
+                    self.to_client.send(data, self.is_last);
                 }
                 Some(Ok(Err(frame))) => {
                     let Ok(trailers) = frame.into_trailers() else { continue };
-                    if self.stream.send_trailers(trailers).is_err() {
-                        self.stream.send_reset(Reason::INTERNAL_ERROR);
-                    }
-                    return Poll::Ready(());
+                    self.is_last = true;
+                    self.to_client.send_trailers(trailers);
                 }
                 Some(Err(_)) => {
-                    self.stream.send_reset(Reason::INTERNAL_ERROR);
+                    self.to_client.reset(Reason::INTERNAL_ERROR);
                     return Poll::Ready(());
                 }
                 None => {
-                    // An error means that the client has given the stream up.
-                    let _ = self.stream.send_data(Bytes::new(), true);
-                    return Poll::Ready(());
+                    self.is_last = true;
+                    self.to_client.send(Bytes::new(), true);
                 }
             }
         }
-    }
-
-    /// Whether the client takes something; false: it never will.
-    fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
-        while self.stream.capacity() == 0 {
-            match ready!(self.stream.poll_capacity(cx)) {
-                Some(Ok(_)) => {}
-                Some(Err(_)) | None => return Poll::Ready(false),
-            }
-        }
-        Poll::Ready(true)
+        self.to_client.poll_sent(cx)
     }
 }

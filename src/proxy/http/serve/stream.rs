@@ -4,11 +4,8 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
-use h2::server::SendResponse;
-use h2::{Reason, RecvStream, SendStream};
 use http::header::{CONTENT_LENGTH, DATE};
-use http::{Method, Request, Response};
+use http::{Method, Request};
 use http_body::Body;
 use pin_project_lite::pin_project;
 
@@ -19,10 +16,11 @@ use crate::proxy::http::date;
 use crate::proxy::http::exchange::Exchange;
 use crate::proxy::http::request_body::RequestBody;
 use crate::proxy::http::respond::{Answer, respond};
+use crate::proxy::http2::{FromClient, ToClient};
 use crate::telemetry::Shed;
 
 /// Answers a request that has come, in a task of this thread.
-pub(super) fn begin(connection: &Rc<Connection>, request: Request<RecvStream>, reply: SendResponse<Bytes>) {
+pub(super) fn begin(connection: &Rc<Connection>, request: Request<FromClient>, to_client: ToClient) {
     let request = RequestBody::http2(request);
     let head_only = *request.method() == Method::HEAD;
     let exchange = Exchange::begin(connection, &request);
@@ -30,7 +28,10 @@ pub(super) fn begin(connection: &Rc<Connection>, request: Request<RecvStream>, r
     // comes first: what is made before it has a place is moved there.
     let place = Box::new_uninit();
     let answer = respond(Rc::clone(&exchange), request);
-    let stream = Box::write(place, Stream { exchange, state: State::Answering { answer, reply, head_only } });
+    let stream = Box::write(
+        place,
+        Stream { exchange, state: State::Answering { answer, to_client: Some(to_client), head_only } },
+    );
     tokio::task::spawn_local(Box::into_pin(stream));
 }
 
@@ -51,7 +52,8 @@ pin_project! {
         Answering {
             #[pin]
             answer: F,
-            reply: SendResponse<Bytes>,
+            // Until the head has gone out.
+            to_client: Option<ToClient>,
             // The request was HEAD.
             head_only: bool,
         },
@@ -79,32 +81,31 @@ impl<F: Future<Output = Answer>> Future for Stream<F> {
 
 impl<F: Future<Output = Answer>> State<F> {
     fn poll(mut self: Pin<&mut Self>, exchange: &Exchange, cx: &mut Context<'_>) -> Poll<()> {
-        if let StateNow::Answering { answer, reply, head_only } = self.as_mut().project() {
+        if let StateNow::Answering { answer, to_client, head_only } = self.as_mut().project() {
             let polled = answer.poll(cx);
+            let Some(client) = &*to_client else { return Poll::Ready(()) };
             for interim in exchange.take_interim() {
-                // An error means that the client has given the stream up.
-                let _ = reply.send_informational(interim);
+                client.send_head(interim.status(), interim.headers(), false);
             }
             let Poll::Ready(Ok(response)) = polled else {
                 // A client that gives the stream up takes the upstream's work along.
-                return reply.poll_reset(cx).map(drop);
+                return client.poll_reset(cx);
             };
             let (head, body) = response.into_parts();
             let body = match body.into_tunnel() {
                 Ok(tunnel) => {
-                    if let Some(stream) = send_head(head, None, reply) {
-                        tunnel.begin(&exchange.connection, stream);
+                    send_head(head, None, client);
+                    if let Some(client) = to_client.take() {
+                        tunnel.begin(&exchange.connection, client);
                     }
                     return Poll::Ready(());
                 }
                 Err(body) => body,
             };
             let ends = *head_only || body.is_end_stream();
-            let Some(stream) = send_head(head, Some((&body, ends)), reply) else { return Poll::Ready(()) };
-            if ends {
-                return Poll::Ready(());
-            }
-            self.set(Self::Sending { sending: Sending::new(body, stream) });
+            send_head(head, Some((&body, ends)), client);
+            let Some(client) = to_client.take().filter(|_| !ends) else { return Poll::Ready(()) };
+            self.set(Self::Sending { sending: Sending::new(body, client) });
         }
         match self.project() {
             StateNow::Sending { sending } => sending.poll(cx),
@@ -113,13 +114,8 @@ impl<F: Future<Output = Answer>> State<F> {
     }
 }
 
-/// Sends the head with what it lacks, and gives what the body is sent by. `None`: the stream is no more. Beside a body is whether
-/// the head ends the stream; without one, a tunnel begins.
-fn send_head(
-    mut head: http::response::Parts,
-    body: Option<(&ResponseBody, bool)>,
-    reply: &mut SendResponse<Bytes>,
-) -> Option<SendStream<Bytes>> {
+/// Sends the head with what it lacks. Beside a body is whether the head ends the stream; without one, a tunnel begins.
+fn send_head(mut head: http::response::Parts, body: Option<(&ResponseBody, bool)>, to_client: &ToClient) {
     if !head.headers.contains_key(DATE)
         && let Some(now) = date::now()
     {
@@ -129,9 +125,5 @@ fn send_head(
     if !ends && let Some(length) = body.and_then(|(body, _)| body.size_hint().exact()) {
         head.headers.entry(CONTENT_LENGTH).or_insert_with(|| length.into());
     }
-    let sent = reply.send_response(Response::from_parts(head, ()), ends);
-    if sent.is_err() {
-        reply.send_reset(Reason::INTERNAL_ERROR); // nothing happens if the client has reset it
-    }
-    sent.ok()
+    to_client.send_head(head.status, &head.headers, ends);
 }

@@ -10,7 +10,8 @@ use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::proxy::connection::Io;
-use crate::proxy::upstream::{Far, StreamOctets};
+use crate::proxy::http2::Octets;
+use crate::proxy::upstream::Far;
 
 /// One side of a tunnel.
 pub(super) trait Side: AsyncRead + AsyncWrite + Unpin {
@@ -116,7 +117,9 @@ impl Way {
                 Stage::Open => ready!(self.poll_pass(from, to, cx))?,
                 Stage::Ending => {
                     ready!(self.poll_flush(to, cx))?;
-                    ready!(Pin::new(&mut *to).poll_shutdown(cx))?;
+                    let ended = Pin::new(&mut *to).poll_shutdown(cx);
+                    self.is_stuck = ended.is_pending();
+                    ready!(ended)?;
                     self.stage = Stage::Ended;
                 }
                 Stage::Ended => return Poll::Ready(Ok(())),
@@ -191,13 +194,13 @@ impl Side for Io {
     }
 }
 
-impl Side for StreamOctets {
+impl Side for Octets {
     fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.poll_gone(cx)
+        Self::poll_gone(self, cx)
     }
 
     fn break_off(&mut self) {
-        self.break_off();
+        Self::break_off(self);
     }
 }
 

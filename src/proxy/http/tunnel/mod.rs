@@ -8,12 +8,12 @@ use std::task::ready;
 use std::time::Duration;
 
 use bytes::Bytes;
-use h2::{RecvStream, SendStream};
 
 use self::carrier::Carrier;
 use crate::proxy::connection::Connection;
 use crate::proxy::crowds::Place;
-use crate::proxy::upstream::{StreamOctets, Tunnel};
+use crate::proxy::http2::{FromClient, Octets, ToClient};
+use crate::proxy::upstream::Tunnel;
 use crate::telemetry::Shed;
 
 /// Carries octets between client and upstream over the whole connection. `early` is what the client sent behind its handshake.
@@ -33,7 +33,7 @@ pub(super) async fn carry(connection: &Rc<Connection>, tunnel: Tunnel, early: By
 
 /// A tunnel over one stream of a connection, before it begins.
 pub(super) struct StreamTunnel {
-    pub(super) from_client: RecvStream,
+    pub(super) from_client: FromClient,
     pub(super) upstream: Tunnel,
     /// How long the client may take nothing of what it is sent.
     pub(super) patience: Duration,
@@ -43,13 +43,13 @@ pub(super) struct StreamTunnel {
 
 impl StreamTunnel {
     /// Carries octets in a task of its own, which holds less than one that has answered a request.
-    pub(super) fn begin(self, connection: &Rc<Connection>, to_client: SendStream<Bytes>) {
+    pub(super) fn begin(self, connection: &Rc<Connection>, to_client: ToClient) {
         let carrying = connection.carries();
         let connection = Rc::clone(connection);
         tokio::task::spawn_local(async move {
             let (_carrying, _place) = (carrying, self.place);
             let Some((upstream, late)) = self.upstream.open() else { return };
-            let client = StreamOctets::new(self.from_client, to_client);
+            let client = Octets::new(self.from_client, to_client);
             let mut carrier = Carrier::new(client, Bytes::new(), upstream, late);
             let (alarm, patience) = (connection.worker.alarms.alarm(), self.patience);
             let mut stuck_at = None;
