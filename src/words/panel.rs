@@ -327,6 +327,8 @@ pub(crate) struct ContactsWords {
     pub(crate) events: &'static str,
     pub(crate) all_events: &'static str,
     pub(crate) events_hint: &'static str,
+    /// What a kind of event is about, by its word.
+    pub(crate) event: fn(&str) -> Option<&'static str>,
     pub(crate) actions: &'static str,
     pub(crate) test: &'static str,
     pub(crate) remove: &'static str,

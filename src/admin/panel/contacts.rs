@@ -40,6 +40,13 @@ struct Contacts {
     may_change: bool,
 }
 
+impl ContactsWords {
+    /// What a kind of event is about, and its name for programs where it has no words.
+    pub(super) fn about_event(&self, kind: &EventKind) -> &'static str {
+        (self.event)(kind.word()).unwrap_or_else(|| kind.word())
+    }
+}
+
 impl Contact {
     /// Whether it is told of a site by name, or of all.
     pub(super) fn is_told_of(&self, site: &str) -> bool {
@@ -160,4 +167,18 @@ async fn remove(visit: Visit) -> Result<Answer, Problem> {
     let place = format!("contacts/{}", path(&[visit.parameter("id")]));
     visit.order(Method::DELETE, &place, "", Content::None).await?;
     Ok(Done::ContactRemoved.at("/contacts"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_event_has_words_in_every_language() {
+        for language in Language::ALL {
+            for kind in EventKind::ALL {
+                assert_ne!(language.panel().contacts.about_event(kind), kind.word());
+            }
+        }
+    }
 }

@@ -339,6 +339,7 @@ pub(in crate::words) static PANEL: PanelWords = PanelWords {
         events: "Ereignisse",
         all_events: "alle",
         events_hint: "Nichts angehakt: alle, auch künftige",
+        event,
         actions: "Aktionen",
         test: "Probe",
         remove: "Entfernen",
@@ -360,3 +361,22 @@ pub(in crate::words) static PANEL: PanelWords = PanelWords {
         make: "Hinzufügen",
     },
 };
+
+/// What a kind of event is about.
+fn event(word: &str) -> Option<&'static str> {
+    Some(match word {
+        "expired" => "ein Zertifikat ist abgelaufen",
+        "unusable" => "nichts wird ausgeliefert, was Clients annehmen",
+        "mismatch" => "Kunden sehen ein anderes Zertifikat",
+        "expiring" => "ein Zertifikat läuft bald ab",
+        "renewal_late" => "eine Erneuerung ist überfällig",
+        "renewal_failing" => "Bestellungen scheitern",
+        "well_known_missing" => "eine Datei, die eine Site zeigen soll, fehlt",
+        "rejected" => "eine Datei wird nicht ausgeliefert",
+        "handed_in" => "Abgegebenes wartet auf ein Ja",
+        "edge" => "die Edge selbst braucht Hilfe",
+        "issued" => "ein Zertifikat wurde ausgestellt",
+        "uploaded" => "ein Zertifikat kam herein",
+        _ => return None,
+    })
+}

@@ -339,6 +339,7 @@ pub(in crate::words) static PANEL: PanelWords = PanelWords {
         events: "Events",
         all_events: "all",
         events_hint: "None ticked: all, those to come too",
+        event,
         actions: "Actions",
         test: "Test",
         remove: "Remove",
@@ -360,3 +361,22 @@ pub(in crate::words) static PANEL: PanelWords = PanelWords {
         make: "Add",
     },
 };
+
+/// What a kind of event is about.
+fn event(word: &str) -> Option<&'static str> {
+    Some(match word {
+        "expired" => "a certificate has ended",
+        "unusable" => "nothing that clients accept is served",
+        "mismatch" => "clients are shown another certificate",
+        "expiring" => "a certificate ends soon",
+        "renewal_late" => "a renewal is late",
+        "renewal_failing" => "orders come to nothing",
+        "well_known_missing" => "a file that a site is to show is missing",
+        "rejected" => "a file is not served",
+        "handed_in" => "what was handed in waits for a word",
+        "edge" => "the edge itself needs a hand",
+        "issued" => "a certificate was issued",
+        "uploaded" => "a certificate came in",
+        _ => return None,
+    })
+}
