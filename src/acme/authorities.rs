@@ -17,6 +17,7 @@ use super::wire::Wire;
 use crate::certs::IntakeHandle;
 use crate::live::{CertIndex, Live};
 use crate::outbound::HttpsClient;
+use crate::words::refusal::Refusal;
 
 /// Talks with the authorities of the configuration, as it is.
 #[derive(Clone)]
@@ -53,6 +54,8 @@ pub enum NotDone {
     NoIssuer(String),
     /// No version has this fingerprint.
     NoCertificate(String),
+    /// What it is about does not allow it; why, as a code, and in words with the mend.
+    Unfit(Refusal, String),
     /// The way things are does not allow it; why, and the mend.
     Conflict(String),
     /// The authority said no, in its words.
@@ -86,7 +89,7 @@ impl fmt::Display for NotDone {
             }
             Self::Refused(text) => write!(f, "the authority refuses: {text}"),
             Self::Unreachable(text) => write!(f, "the authority does not answer, try again: {text}"),
-            Self::Conflict(text) | Self::State(text) => f.write_str(text),
+            Self::Unfit(_, text) | Self::Conflict(text) | Self::State(text) => f.write_str(text),
         }
     }
 }

@@ -11,6 +11,7 @@ use super::jws::SigningKey;
 use super::terms::{AcmeTerms, Issuer};
 use crate::certs::{Kept, NotFound, Revocation};
 use crate::live::OrderedKey;
+use crate::words::refusal::Refusal;
 
 /// Why a certificate is to be revoked: what a subscriber may say (RFC 5280 §5.3.1, Mozilla Root Store Policy §6.1.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,10 +102,11 @@ impl Authorities {
         let condemned: Vec<String> = std::iter::once(fingerprint.to_owned()).chain(others.iter().cloned()).collect();
         let served = self.served_by(&condemned);
         if let Some((site, _)) = served.first().filter(|_| reason == RevocationReason::CessationOfOperation) {
-            return Err(NotDone::Conflict(format!(
+            let text = format!(
                 "it serves the managed site {site:?}, for which another would be ordered at once; remove the site, or let it have \
                  other certificates with `vitrine sites use {site} uploaded`, then revoke it"
-            )));
+            );
+            return Err(NotDone::Unfit(Refusal::StillServes(site.clone()), text));
         }
         let signatory = self.have_revoked(&kept, &issuer, reason).await?;
         let revocation = Revocation { reason: reason.word().into(), at: now };
@@ -123,12 +125,13 @@ impl Authorities {
     fn issuer_of(&self, kept: &Kept) -> Result<Issuer, NotDone> {
         let name = kept.issued_by.as_deref().and_then(|by| by.strip_prefix(ACME)).ok_or_else(|| {
             let text = "the edge did not order it, so it cannot have it revoked: ask whoever it was ordered from, then delete it here";
-            NotDone::Conflict(text.into())
+            NotDone::Unfit(Refusal::OrderedElsewhere, text.into())
         })?;
         self.issuer(name).map_err(|_| {
-            NotDone::Conflict(format!(
+            let text = format!(
                 "it was issued by {name:?}, which the configuration does not name any more; add that issuer again, then revoke it"
-            ))
+            );
+            NotDone::Unfit(Refusal::IssuerGone(name.to_owned()), text)
         })
     }
 
@@ -155,7 +158,9 @@ impl Authorities {
                 Err(None) => {}
             }
         }
-        let nobody = || NotDone::Conflict("neither the account nor the certificate's key can sign for it".into());
+        let nobody = || {
+            NotDone::Unfit(Refusal::NobodySigns, "neither the account nor the certificate's key can sign for it".into())
+        };
         Err(refused.map_or_else(nobody, NotDone::from))
     }
 
@@ -210,10 +215,13 @@ fn not_found(why: NotFound, fingerprint: &str) -> NotDone {
     match why {
         NotFound::Unknown => NotDone::NoCertificate(fingerprint.to_owned()),
         NotFound::NotKept => {
-            NotDone::Conflict("the edge made it itself, or it has just come; it cannot be revoked".into())
+            let text = "the edge made it itself, or it has just come; it cannot be revoked";
+            NotDone::Unfit(Refusal::SelfMade, text.into())
         }
-        NotFound::Damaged(what) => NotDone::Conflict(format!("what is kept of it cannot be read: {what}")),
-        NotFound::Stopping => NotDone::Conflict("the edge is stopping".into()),
+        NotFound::Damaged(what) => {
+            NotDone::Unfit(Refusal::Damaged(what.to_string()), format!("what is kept of it cannot be read: {what}"))
+        }
+        NotFound::Stopping => NotDone::Unfit(Refusal::Stopping, "the edge is stopping".into()),
     }
 }
 

@@ -1,11 +1,18 @@
 //! What the admin listener answers: documents, and problem documents (RFC 9457) when something is wrong.
 
+mod kind;
+mod told;
+
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 use http_body_util::Full;
 use serde::Serialize;
+use serde_json::Value;
 use zeroize::Zeroizing;
+
+pub(super) use kind::Kind;
+pub(super) use told::recorded;
 
 use crate::certs::FieldMistake;
 use crate::overview::Said;
@@ -99,98 +106,6 @@ pub(super) fn file(content: Zeroizing<Vec<u8>>) -> Answer {
     answer(StatusCode::OK, HeaderValue::from_static("application/octet-stream"), Bytes::from_owner(content))
 }
 
-/// What can be wrong. The code is for programs and stays what it is; the sentence is for people.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// The request, its query or its body cannot be read.
-    Malformed,
-    /// No token, or none that holds.
-    Unauthorized,
-    /// The request comes from where no request may come from.
-    Foreign,
-    /// Whoever asks may not do this.
-    NotAllowed,
-    /// There is no such thing.
-    NotFound,
-    /// The resource is there and cannot do this.
-    Method,
-    /// The way things are does not allow it.
-    Conflict,
-    /// What was sent can be read, and cannot be served.
-    Rejected,
-    /// It is not as the request expects.
-    Changed,
-    /// The request must say what it expects.
-    Unconditional,
-    /// What was sent is too long.
-    TooLarge,
-    /// What was sent is in no form that is read here.
-    MediaType,
-    /// Too many failures.
-    TooMany,
-    /// An authority refuses, or does not answer.
-    Authority,
-    /// Our fault.
-    Internal,
-}
-
-impl Kind {
-    /// Every kind, for the interface's description.
-    pub(super) const ALL: [Self; 15] = [
-        Self::Malformed,
-        Self::Unauthorized,
-        Self::Foreign,
-        Self::NotAllowed,
-        Self::NotFound,
-        Self::Method,
-        Self::Conflict,
-        Self::Rejected,
-        Self::Changed,
-        Self::Unconditional,
-        Self::TooLarge,
-        Self::MediaType,
-        Self::TooMany,
-        Self::Authority,
-        Self::Internal,
-    ];
-
-    /// Its name for programs, its status, and what it is in a word.
-    const fn facts(self) -> (&'static str, StatusCode, &'static str) {
-        match self {
-            Self::Malformed => ("malformed-request", StatusCode::BAD_REQUEST, "Malformed request"),
-            Self::Unauthorized => ("unauthorized", StatusCode::UNAUTHORIZED, "Unauthorized"),
-            Self::Foreign => ("foreign-request", StatusCode::FORBIDDEN, "Foreign request"),
-            Self::NotAllowed => ("not-allowed", StatusCode::FORBIDDEN, "Not allowed"),
-            Self::NotFound => ("not-found", StatusCode::NOT_FOUND, "Not found"),
-            Self::Method => ("method-not-allowed", StatusCode::METHOD_NOT_ALLOWED, "Method not allowed"),
-            Self::Conflict => ("conflict", StatusCode::CONFLICT, "Conflict"),
-            Self::Rejected => ("rejected", StatusCode::UNPROCESSABLE_ENTITY, "Rejected"),
-            Self::Changed => ("changed-meanwhile", StatusCode::PRECONDITION_FAILED, "Changed meanwhile"),
-            Self::Unconditional => ("if-match-needed", StatusCode::PRECONDITION_REQUIRED, "If-Match needed"),
-            Self::TooLarge => ("content-too-large", StatusCode::PAYLOAD_TOO_LARGE, "Content too large"),
-            Self::MediaType => ("unsupported-media-type", StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unsupported media type"),
-            Self::TooMany => ("too-many-failures", StatusCode::TOO_MANY_REQUESTS, "Too many failures"),
-            Self::Authority => ("authority-refuses", StatusCode::BAD_GATEWAY, "The authority refuses or is away"),
-            Self::Internal => ("internal", StatusCode::INTERNAL_SERVER_ERROR, "Internal error"),
-        }
-    }
-
-    /// Its status.
-    pub(super) const fn status(self) -> StatusCode {
-        self.facts().1
-    }
-
-    /// Whether such a problem is of many sorts, so that the kind alone does not say what to do.
-    const fn is_about_more(self) -> bool {
-        matches!(self, Self::Malformed | Self::Conflict | Self::Rejected | Self::Authority | Self::Internal)
-    }
-
-    /// Its name for programs.
-    pub(super) const fn code(self) -> &'static str {
-        self.facts().0
-    }
-}
-
 /// Why there is no other answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Problem {
@@ -198,9 +113,10 @@ pub(super) struct Problem {
     detail: String,
     refusal: Option<Box<Refusal>>,
     field: Option<Box<(HeaderName, HeaderValue)>>,
-    flaws: Option<Box<serde_json::Value>>,
-    mistakes: Option<Box<serde_json::Value>>,
+    flaws: Option<Box<Value>>,
+    mistakes: Option<Box<Value>>,
     trail: Trail,
+    by: Option<Box<str>>,
 }
 
 /// What the audit trail has of a problem.
@@ -209,8 +125,8 @@ enum Trail {
     /// Its detail.
     #[default]
     Detail,
-    /// More than whoever asked is told.
-    Remark(String),
+    /// More than whoever asked is told, in words and as a code.
+    Remark(String, Box<Refusal>),
     /// Nothing: there is no end to those.
     Nothing,
 }
@@ -219,7 +135,7 @@ impl Problem {
     /// `detail` says what was expected, what was found, and the mend; never a secret.
     pub(super) fn new(kind: Kind, detail: impl Into<String>) -> Self {
         let (field, flaws, mistakes, trail) = (None, None, None, Trail::Detail);
-        Self { kind, detail: detail.into(), refusal: None, field, flaws, mistakes, trail }
+        Self { kind, detail: detail.into(), refusal: None, field, flaws, mistakes, trail, by: None }
     }
 
     /// 400.
@@ -245,7 +161,7 @@ impl Problem {
     }
 
     /// The same with what is wrong with each piece.
-    pub(super) fn listing(self, flaws: serde_json::Value) -> Self {
+    pub(super) fn listing(self, flaws: Value) -> Self {
         Self { flaws: Some(Box::new(flaws)), ..self }
     }
 
@@ -266,16 +182,14 @@ impl Problem {
 
     /// In the reader's language.
     pub(super) fn said(&self, language: Language) -> Said {
-        let Some(words) = language.said() else { return Said { text: self.detail.clone(), quote: None } };
-        let quote = || self.kind.is_about_more().then(|| self.detail.clone());
-        match &self.refusal {
-            Some(why) => Said { text: (words.refused.text)(why), quote: (words.refused.quote)(why).map(str::to_owned) },
-            None => Said { text: (words.refused.sort)(self.kind.code()).to_owned(), quote: quote() },
+        match language.said() {
+            None => Said { text: self.detail.clone(), quote: None },
+            Some(words) => told::said(words, self.refusal.as_deref(), Some(self.kind), &self.detail),
         }
     }
 
     /// What is wrong with each piece that was sent, or with each field of a form.
-    pub(super) fn parts(&self) -> impl Iterator<Item = &serde_json::Value> {
+    pub(super) fn parts(&self) -> impl Iterator<Item = &Value> {
         let lists = [&self.flaws, &self.mistakes].into_iter().flatten();
         lists.filter_map(|list| list.as_array()).flatten()
     }
@@ -290,9 +204,27 @@ impl Problem {
     /// What the audit trail has of it.
     pub(super) fn remark(&self) -> &str {
         match &self.trail {
-            Trail::Remark(remark) => remark,
+            Trail::Remark(remark, _) => remark,
             Trail::Detail | Trail::Nothing => &self.detail,
         }
+    }
+
+    /// The same as a code.
+    pub(super) fn why(&self) -> Option<Value> {
+        match &self.trail {
+            Trail::Remark(_, why) => why.written(),
+            Trail::Detail | Trail::Nothing => told::written(self.refusal.as_deref(), self.kind, self.flaws.as_deref()),
+        }
+    }
+
+    /// Whose order it was, where that was known only then.
+    pub(super) fn who(&self) -> Option<&str> {
+        self.by.as_deref()
+    }
+
+    /// The same of an order by somebody who said who he is with the order itself.
+    pub(super) fn by(self, person: String) -> Self {
+        Self { by: Some(person.into()), ..self }
     }
 
     /// Whether the audit trail has it.
@@ -301,8 +233,8 @@ impl Problem {
     }
 
     /// The same, of which the audit trail has this; never a secret.
-    pub(super) fn recorded_as(self, remark: String) -> Self {
-        Self { trail: Trail::Remark(remark), ..self }
+    pub(super) fn recorded_as(self, remark: String, why: Refusal) -> Self {
+        Self { trail: Trail::Remark(remark, Box::new(why)), ..self }
     }
 
     /// The same, of which the audit trail has nothing.

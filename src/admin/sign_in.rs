@@ -16,6 +16,7 @@ use super::tokens::{Shown, Tokens};
 use super::trusted_header::{Said, TrustedHeader};
 use crate::store::audit::Audit;
 use crate::telemetry::RateLimited;
+use crate::words::refusal::Unproven;
 
 /// Lets callers in.
 pub(super) struct SignIn {
@@ -78,7 +79,7 @@ impl SignIn {
                     let csrf = trusted.csrf(&user);
                     return Ok(Some(Proof::Vouched(Box::new(Vouched { user, csrf }))));
                 }
-                None => "the edge has no user of this name; `vitrine user add` makes one",
+                None => Unproven::NoUser,
             },
             Said::Unproven(why) => why,
         };

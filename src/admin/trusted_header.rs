@@ -16,6 +16,7 @@ use super::secrets::{NoRandomness, hash, random_hex, same};
 use crate::live::contains;
 use crate::store::audit::{Audit, Deed, Outcome};
 use crate::telemetry::RateLimited;
+use crate::words::refusal::{Refusal, Unproven};
 
 /// What a proxy says, and how it proves who it is. It cannot be printed.
 pub struct TrustedHeader {
@@ -37,7 +38,7 @@ pub(super) enum Said {
     /// That it comes from this user, and the proxy says so.
     Name(Option<UserName>),
     /// That it comes from somebody, and why nobody believes it.
-    Unproven(&'static str),
+    Unproven(Unproven),
 }
 
 impl TrustedHeader {
@@ -65,23 +66,21 @@ impl TrustedHeader {
         let mut names = headers.get_all(&self.user).iter();
         let Some(name) = names.next() else { return Said::Nothing };
         let Way::Network { peer, .. } = way else {
-            return Said::Unproven(
-                "it came through admin.sock, which is for this machine's own commands and for no proxy",
-            );
+            return Said::Unproven(Unproven::Socket);
         };
         if !contains(&self.networks, peer.to_canonical()) {
-            return Said::Unproven("it came from an address that is not in admin.trusted_header.networks");
+            return Said::Unproven(Unproven::Elsewhere);
         }
         let mut secrets = headers.get_all(&self.secret).iter();
         match (secrets.next(), secrets.next(), names.next()) {
-            (_, _, Some(_)) => Said::Unproven("the name stands there several times"),
-            (None, ..) => Said::Unproven("the secret is missing"),
-            (Some(_), Some(_), _) => Said::Unproven("the secret stands there several times"),
+            (_, _, Some(_)) => Said::Unproven(Unproven::SeveralNames),
+            (None, ..) => Said::Unproven(Unproven::NoSecret),
+            (Some(_), Some(_), _) => Said::Unproven(Unproven::SeveralSecrets),
             (Some(secret), None, None) => {
                 let shown = secret.to_str().map(hash).unwrap_or_default();
                 match same(shown.as_bytes(), self.sha256.as_bytes()) {
                     true => Said::Name(name.to_str().ok().and_then(UserName::parse)),
-                    false => Said::Unproven("the secret is another"),
+                    false => Said::Unproven(Unproven::OtherSecret),
                 }
             }
         }
@@ -93,7 +92,8 @@ impl TrustedHeader {
     }
 
     /// Tells the operator: once a second in the log, and once a minute in the trail, since there is no end to those who try.
-    pub(super) fn tell(&self, way: Way, why: &'static str, audit: &Audit) {
+    pub(super) fn tell(&self, way: Way, why: Unproven, audit: &Audit) {
+        let text = words(why);
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         let (log, recorded) = &mut *told;
         let peer = match way {
@@ -102,7 +102,7 @@ impl TrustedHeader {
         };
         let header = &self.user;
         log.say(
-            || tracing::warn!(%peer, %header, "somebody was named at the admin listener and is not believed: {why}"),
+            || tracing::warn!(%peer, %header, "somebody was named at the admin listener and is not believed: {text}"),
         );
         if recorded.is_some_and(|last| last.elapsed() < MINUTE) {
             return;
@@ -119,10 +119,24 @@ impl TrustedHeader {
             action: "admin.trusted_header".into(),
             object: "session".into(),
             result: Outcome::Refused,
-            detail: why.into(),
+            detail: text.into(),
+            why: Refusal::NotBelieved(why).written(),
         };
         let audit = audit.clone();
         tokio::task::spawn_blocking(move || audit.record(deed));
+    }
+}
+
+/// In the words of the log and the trail.
+const fn words(why: Unproven) -> &'static str {
+    match why {
+        Unproven::Socket => "it came through admin.sock, which is for this machine's own commands and for no proxy",
+        Unproven::Elsewhere => "it came from an address that is not in admin.trusted_header.networks",
+        Unproven::SeveralNames => "the name stands there several times",
+        Unproven::NoSecret => "the secret is missing",
+        Unproven::SeveralSecrets => "the secret stands there several times",
+        Unproven::OtherSecret => "the secret is another",
+        Unproven::NoUser => "the edge has no user of this name; `vitrine user add` makes one",
     }
 }
 

@@ -78,11 +78,12 @@ fn listed(lines: Vec<Line>) -> String {
         return "nothing was ordered yet".into();
     }
     let row = |line: Line| {
-        let Line { number, time, who, door, action, object, result, detail, .. } = line;
-        [number.to_string(), time, who, door, action, object, result.word().into(), detail]
+        let Line { number, time, who, door, action, object, result, detail, why, .. } = line;
+        let code = why.as_ref().and_then(|why| why["code"].as_str()).unwrap_or_default().to_owned();
+        [number.to_string(), time, who, door, action, object, result.word().into(), code, detail]
     };
     let rows: Vec<_> = lines.into_iter().map(row).collect();
-    table(["NUMBER", "TIME", "WHO", "DOOR", "ACTION", "OBJECT", "RESULT", "DETAIL"], &rows)
+    table(["NUMBER", "TIME", "WHO", "DOOR", "ACTION", "OBJECT", "RESULT", "CODE", "DETAIL"], &rows)
 }
 
 fn verify_file(file: &Path) -> ExitCode {

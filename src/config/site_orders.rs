@@ -3,6 +3,8 @@
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::words::refusal::Refusal;
+
 /// Gives orders.
 #[derive(Clone, Debug)]
 pub struct SiteDesk(mpsc::Sender<SiteOrder>);
@@ -26,8 +28,8 @@ pub enum SiteRefusal {
     Flawed(Vec<String>),
     /// There is no such site.
     Unknown,
-    /// The way things are does not allow it; why, and the mend.
-    Conflict(String),
+    /// The way things are does not allow it; why, as a code, and in words with the mend.
+    Conflict(Refusal, String),
     /// It could not be written.
     Unwritten(String),
 }
@@ -60,7 +62,8 @@ impl SiteDesk {
         &self,
         order: impl FnOnce(oneshot::Sender<Result<String, SiteRefusal>>) -> SiteOrder,
     ) -> Result<String, SiteRefusal> {
-        let stopping = || SiteRefusal::Conflict("the edge is stopping and changes nothing any more".into());
+        let stopping =
+            || SiteRefusal::Conflict(Refusal::Stopping, "the edge is stopping and changes nothing any more".into());
         let (reply, end) = oneshot::channel();
         self.0.send(order(reply)).await.map_err(|_| stopping())?;
         let lost = || SiteRefusal::Unwritten("the order came to no end; see the log".into());

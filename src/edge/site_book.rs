@@ -9,6 +9,7 @@ use super::looked_into;
 use super::reload::{Outcome, Reloader};
 use crate::config::{Config, Draft, Loaded, NewSite, SiteOrder, SiteRefusal, site_file};
 use crate::store::{Expected, Item, Key, Store, StoreError};
+use crate::words::refusal::Refusal;
 
 impl Reloader {
     /// Carries out an order and tells its end. True: what is to be watched has changed.
@@ -16,7 +17,7 @@ impl Reloader {
         if self.is_frozen() {
             let (SiteOrder::Add(_, reply) | SiteOrder::Remove(_, reply)) = order;
             let text = "the edge is frozen, and changes no site before `vitrine freeze off`";
-            let _ = reply.send(Err(SiteRefusal::Conflict(text.into())));
+            let _ = reply.send(Err(SiteRefusal::Conflict(Refusal::Frozen(String::new(), String::new()), text.into())));
             return false;
         }
         let (done, reply) = match order {
@@ -38,7 +39,7 @@ impl Reloader {
         let record = Record::read(store, &name)?;
         if record.members.contains_key("site") {
             let text = format!("the site {name:?} was added already; remove it first, or choose another name");
-            return Err(SiteRefusal::Conflict(text));
+            return Err(SiteRefusal::Conflict(Refusal::SiteAdded(name), text));
         }
         let mut changed = record.members.clone();
         changed.insert("site".into(), site);
@@ -46,7 +47,8 @@ impl Reloader {
         let file = self.recorded_at(&record.file);
         if let Some(rejected) = next.rejected.iter().find(|rejected| rejected.file == file) {
             let words: Vec<_> = rejected.mistakes.iter().map(|it| format!("{}: {}", it.key, it.text)).collect();
-            return Err(SiteRefusal::Conflict(words.join("; ")));
+            let words = words.join("; ");
+            return Err(SiteRefusal::Conflict(Refusal::SiteUnread(words.clone()), words));
         }
         record.write(store, &changed)?;
         Ok((name, self.publish(next, outcome)))
@@ -58,7 +60,8 @@ impl Reloader {
         let file = site_file(name);
         if origin != self.recorded_at(&file) {
             let text = format!("the site {name:?} is written in {}; take it out there", origin.display());
-            return Err(SiteRefusal::Conflict(text));
+            let why = Refusal::SiteWritten(name.to_owned(), origin.display().to_string());
+            return Err(SiteRefusal::Conflict(why, text));
         }
         let record = Record::read(store, name)?;
         let mut changed = record.members.clone();
@@ -78,7 +81,8 @@ impl Reloader {
         let files = BTreeMap::from([(file.to_owned(), record.map(text))]);
         let draft = Draft { state: Some(self.state_directory().to_owned()), files, ..looked_into() };
         let broken = |what: &dyn std::fmt::Display| {
-            SiteRefusal::Conflict(format!("with this the configuration would not hold, so nothing was changed: {what}"))
+            let text = format!("with this the configuration would not hold, so nothing was changed: {what}");
+            SiteRefusal::Conflict(Refusal::WouldNotHold(what.to_string()), text)
         };
         let next = Config::reload_with(path, self.serving(), &draft).map_err(|mistakes| broken(&mistakes))?;
         let outcome = self.outcome(&next.config).map_err(|lines| broken(&lines.join("\n")))?;
@@ -86,8 +90,12 @@ impl Reloader {
     }
 
     fn path(&self) -> Result<PathBuf, SiteRefusal> {
-        let fixed =
-            || SiteRefusal::Conflict("this edge was not given a configuration file, and keeps its sites".into());
+        let fixed = || {
+            SiteRefusal::Conflict(
+                Refusal::NoConfiguration,
+                "this edge was not given a configuration file, and keeps its sites".into(),
+            )
+        };
         self.configuration().ok_or_else(fixed)
     }
 

@@ -13,7 +13,7 @@ pub(crate) mod minimum;
 pub(crate) mod office;
 pub(crate) mod panel;
 pub(crate) mod people;
-pub(crate) mod refusal;
+pub mod refusal;
 pub(crate) mod report;
 pub(crate) mod said;
 pub mod wait;

@@ -1,8 +1,15 @@
 //! Why something was not done, as a code with what is particular to it, for readers whose language the interface does not speak.
 
-/// Why something was not done. What the interface says in English stands where the refusal is made.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Refusal {
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Why something was not done. What the interface says in English stands where the refusal is made. Records of deeds have it as a
+/// code: what it is called here stays what it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "code", content = "details", rename_all = "kebab-case")]
+pub enum Refusal {
     /// There is no such thing.
     NoSuch(Thing, String),
     /// There are as many of them as there may be.
@@ -10,7 +17,7 @@ pub(crate) enum Refusal {
     /// Another has the name.
     NameTaken(Thing),
     /// Something else was expected in a field, by its name in the interface.
-    Field(&'static str, Expects),
+    Field(Cow<'static, str>, Expects),
     /// A host of no site.
     NoHost(String),
     /// A contact that stands in the configuration.
@@ -135,13 +142,102 @@ pub(crate) enum Refusal {
     NotOffered(String),
     /// What was sent is not what is asked for here.
     Unlike,
+    /// A wrong password, for this user, or for one that there is not.
+    WrongPassword(Option<String>),
+    /// The password for one time of this user is over.
+    PasswordOver(String),
+    /// The code of the second factor of this user is missing.
+    NoCodeOf(String),
+    /// The code of the second factor of this user is another.
+    WrongCodeOf(String),
+    /// Nobody signs in this way.
+    NoSignIn,
+    /// It is done with a command at the machine.
+    AtTheMachine,
+    /// The word of a proxy that is not believed.
+    NotBelieved(Unproven),
+    /// A name that may not be a site any more, as the operator's endpoint says.
+    NotAllowedAnyMore(String),
+    /// What is wrong with what a site says of itself, as the reader of the configuration says it.
+    SiteUnread(String),
+    /// What would be wrong with the whole configuration, as its reader says it.
+    WouldNotHold(String),
+    /// A site that was added already.
+    SiteAdded(String),
+    /// A site that is written in a file of the operator's.
+    SiteWritten(String, String),
+    /// An edge without a configuration file.
+    NoConfiguration,
+    /// A network that is not turned away by itself.
+    NotDenied(String),
+    /// A certificate that serves this managed site.
+    StillServes(String),
+    /// A certificate that was not ordered here.
+    OrderedElsewhere,
+    /// An authority that the configuration does not name any more.
+    IssuerGone(String),
+    /// Nobody's key is there that could sign.
+    NobodySigns,
+    /// A certificate that the edge made, or that has just come.
+    SelfMade,
+    /// An authority says no, in its words.
+    AuthoritySaidNo(String),
+    /// An authority is away, or answers out of order, as was said.
+    AuthorityAway(String),
+    /// It is revoked, and the keys of session tickets are those they were, as was said.
+    TicketsKept(String),
+    /// Something failed here; the log says what.
+    Failed,
+    /// An order came to no end, and part of it may be done.
+    HalfDone,
+    /// The state could not be read or written, as was said.
+    Unwritten(String),
     /// What a page says in its reader's language.
-    Own(&'static str),
+    #[serde(skip)]
+    Own(#[serde(skip)] &'static str),
+}
+
+impl Refusal {
+    /// Something else was expected in a field, by its name in the interface.
+    pub(crate) fn field(name: impl Into<Cow<'static, str>>, expects: Expects) -> Self {
+        Self::Field(name.into(), expects)
+    }
+
+    /// As records have it.
+    pub(crate) fn written(&self) -> Option<Value> {
+        serde_json::to_value(self).ok()
+    }
+
+    /// Out of a record; `None`: its code is none of these, or what is particular to it is something else.
+    pub(crate) fn read(written: &Value) -> Option<Self> {
+        Self::deserialize(written).ok()
+    }
+}
+
+/// Why the word of a proxy does not count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unproven {
+    /// It came through the edge's socket.
+    Socket,
+    /// It came from where no proxy is.
+    Elsewhere,
+    /// The name stands there several times.
+    SeveralNames,
+    /// The secret is missing.
+    NoSecret,
+    /// The secret stands there several times.
+    SeveralSecrets,
+    /// The secret is another.
+    OtherSecret,
+    /// There is no such user.
+    NoUser,
 }
 
 /// What there is, or is not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Thing {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Thing {
     /// Somebody who is told.
     Contact,
     /// Somebody who signs in.
@@ -164,11 +260,20 @@ pub(crate) enum Thing {
     Link,
     /// A session of somebody.
     Session,
+    /// A token.
+    Token,
+    /// A network that is turned away.
+    Network,
+    /// A server behind the edge.
+    Upstream,
+    /// An authority that certificates are ordered from.
+    Issuer,
 }
 
 /// What was expected in a field.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Expects {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Expects {
     /// Anything.
     Something,
     /// What the field is for.

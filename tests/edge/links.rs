@@ -113,7 +113,7 @@ fn somebody_without_an_account_hands_in_a_pfx_and_the_operator_takes_it() {
     let expected = [
         [&*owner, "POST links", "done"],
         [&customer, "POST hand-in/open", "done"],
-        ["nobody", "POST hand-in", "refused"],
+        [&customer, "POST hand-in", "refused"],
         [&customer, "POST hand-in", "done"],
         [&owner, "POST links/{id}/accept", "done"],
     ];

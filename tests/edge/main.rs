@@ -9,6 +9,7 @@ mod admin;
 mod admin_tls;
 mod answers;
 mod audit;
+mod audit_words;
 mod backup;
 mod balance;
 mod before_issue;

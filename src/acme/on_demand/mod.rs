@@ -146,7 +146,7 @@ impl Newcomers {
             Err(SiteRefusal::Flawed(mistakes)) => {
                 tracing::error!(%name, %like, "a name that may be served cannot be a site: {}", mistakes.join("; "));
             }
-            Err(SiteRefusal::Conflict(why) | SiteRefusal::Unwritten(why)) => {
+            Err(SiteRefusal::Conflict(_, why) | SiteRefusal::Unwritten(why)) => {
                 tracing::error!(%name, %like, "a name that may be served cannot be a site: {why}");
             }
             // That is said of sites that are to be removed.

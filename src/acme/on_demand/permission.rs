@@ -12,6 +12,7 @@ use crate::acme::terms::AcmeTerms;
 use crate::config::{SiteDesk, SiteRefusal};
 use crate::name::{HostName, HostPattern};
 use crate::store::audit::{Audit, Deed, Outcome};
+use crate::words::refusal::Refusal;
 
 /// Asks whether sites are still allowed, and takes away those that are not once nothing serves them.
 #[derive(Clone)]
@@ -84,7 +85,7 @@ impl Permission {
                     if *is_served {
                         text += "; the site is served as long as its certificate is valid, and then removed";
                     } else {
-                        self.remove(site, &text).await;
+                        self.remove(site, name, &text).await;
                     }
                     return Err(Failure::beforehand(Reason::Permission, text));
                 }
@@ -93,17 +94,20 @@ impl Permission {
         Ok(())
     }
 
-    async fn remove(&self, site: &str, why: &str) {
-        let (result, detail) = match self.desk.remove(site).await {
+    async fn remove(&self, site: &str, name: &HostName, why: &str) {
+        let (result, detail, refusal) = match self.desk.remove(site).await {
             Ok(_) => {
                 tracing::info!(%site, "a site that became one on demand is removed: {why}");
-                (Outcome::Done, why.to_owned())
+                (Outcome::Done, why.to_owned(), Refusal::NotAllowedAnyMore(name.to_string()))
             }
             // It is gone already.
             Err(SiteRefusal::Unknown) => return,
-            Err(SiteRefusal::Flawed(mistakes)) => (Outcome::Failed, mistakes.join("; ")),
-            Err(SiteRefusal::Conflict(text)) => (Outcome::Refused, text),
-            Err(SiteRefusal::Unwritten(text)) => (Outcome::Failed, text),
+            Err(SiteRefusal::Flawed(mistakes)) => {
+                let text = mistakes.join("; ");
+                (Outcome::Failed, text.clone(), Refusal::SiteUnread(text))
+            }
+            Err(SiteRefusal::Conflict(refusal, text)) => (Outcome::Refused, text, refusal),
+            Err(SiteRefusal::Unwritten(text)) => (Outcome::Failed, text.clone(), Refusal::Unwritten(text)),
         };
         if result != Outcome::Done {
             tracing::warn!(%site, "{why}, and the site cannot be removed: {detail}");
@@ -115,6 +119,7 @@ impl Permission {
             object: format!("sites/{site}"),
             result,
             detail,
+            why: refusal.written(),
         };
         let audit = self.audit.clone();
         // A trail that cannot be written is an alarm already.

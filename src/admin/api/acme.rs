@@ -8,6 +8,7 @@ use super::recorded::Note;
 use super::{Call, Operation, Resource, Takes, aside, now};
 use crate::acme::{Authorities, ListedAccount, NotDone, RevocationReason, Revoked};
 use crate::admin::problem::{Answer, Kind, Problem, json};
+use crate::words::refusal::{Refusal, Thing};
 
 /// `acme`, and taking certificates back.
 pub(super) static RESOURCE: Resource = Resource {
@@ -85,7 +86,7 @@ async fn revoke(call: Call) -> Result<Answer, Problem> {
         let text = format!(
             "it is revoked, but the keys of session tickets were not replaced: {error}; restart the edge, which makes new ones"
         );
-        return Err(Problem::new(Kind::Internal, text));
+        return Err(Problem::new(Kind::Internal, text).because(Refusal::TicketsKept(error)));
     }
     let answered = Answered {
         reason: reason.word(),
@@ -114,18 +115,24 @@ fn names_served(call: &Call, fingerprint: &str) -> Vec<String> {
 }
 
 pub(super) fn authorities(call: &Call) -> Result<&Authorities, Problem> {
-    let fixed = || Problem::new(Kind::Conflict, "this edge serves a fixed set of certificates and orders no other");
+    let fixed = || {
+        Problem::new(Kind::Conflict, "this edge serves a fixed set of certificates and orders no other")
+            .because(Refusal::Fixed)
+    };
     call.sources.authorities.as_ref().ok_or_else(fixed)
 }
 
 pub(super) fn not_done(why: &NotDone) -> Problem {
-    let kind = match why {
-        NotDone::NoIssuer(_) | NotDone::NoCertificate(_) => Kind::NotFound,
-        NotDone::Conflict(_) => Kind::Conflict,
-        NotDone::Refused(_) | NotDone::Unreachable(_) => Kind::Authority,
-        NotDone::State(_) => Kind::Internal,
+    let (kind, refusal) = match why {
+        NotDone::NoIssuer(name) => (Kind::NotFound, Refusal::NoSuch(Thing::Issuer, name.clone())),
+        NotDone::NoCertificate(print) => (Kind::NotFound, Refusal::NoSuch(Thing::Certificate, print.clone())),
+        NotDone::Unfit(refusal, _) => (Kind::Conflict, refusal.clone()),
+        NotDone::Conflict(_) => return Problem::new(Kind::Conflict, why.to_string()),
+        NotDone::Refused(text) => (Kind::Authority, Refusal::AuthoritySaidNo(text.clone())),
+        NotDone::Unreachable(text) => (Kind::Authority, Refusal::AuthorityAway(text.clone())),
+        NotDone::State(text) => (Kind::Internal, Refusal::Unwritten(text.clone())),
     };
-    Problem::new(kind, why.to_string())
+    Problem::new(kind, why.to_string()).because(refusal)
 }
 
 const fn unspecified() -> RevocationReason {

@@ -86,7 +86,7 @@ async fn choose(call: Call) -> Result<Answer, Problem> {
         return Err(Problem::malformed(format!(
             "pinned: expected at most {MOST_PINNED} fingerprints, one for each type of key"
         ))
-        .because(Refusal::Field("pinned", Expects::Usual)));
+        .because(Refusal::field("pinned", Expects::Usual)));
     }
     let pinned = pinned.iter().map(|given| given.replace(':', "").to_lowercase()).collect();
     let pinned: Vec<String> = pinned;

@@ -102,14 +102,14 @@ fn make(call: &Call) -> Result<Answer, Problem> {
         (None, Some(WebhookOrder { url, format, secret })) => {
             let url = url.ok_or_else(|| {
                 Problem::malformed("webhook.url: is needed: the address that is posted to")
-                    .because(Refusal::Field("webhook.url", Expects::Usual))
+                    .because(Refusal::field("webhook.url", Expects::Usual))
             })?;
             let secret = secret.map(|secret| self::secret(&secret)).transpose()?;
             Way::Webhook(Webhook { address: post_address(&url)?, format: format.unwrap_or_default(), secret })
         }
         _ => {
             return Err(Problem::malformed("expected either mail or webhook: a contact is told in one way")
-                .because(Refusal::Field("way", Expects::Usual)));
+                .because(Refusal::field("way", Expects::Usual)));
         }
     };
     let scope = scope(call, order.site, order.organisation)?;
@@ -147,7 +147,7 @@ fn scope(call: &Call, site: Option<String>, organisation: Option<String>) -> Res
         }
         (Some(_), Some(_)) => {
             return Err(Problem::malformed("expected a site or an organisation, found both")
-                .because(Refusal::Field("scope", Expects::Usual)));
+                .because(Refusal::field("scope", Expects::Usual)));
         }
     })
 }
@@ -300,38 +300,38 @@ fn name(text: String) -> Result<String, Problem> {
     match is_contact_name(&text) {
         true => Ok(text),
         false => Err(Problem::malformed("name: expected 1 to 100 letters on one line")
-            .because(Refusal::Field("name", Expects::Name(100)))),
+            .because(Refusal::field("name", Expects::Name(100)))),
     }
 }
 
 fn address(text: &str) -> Result<MailAddress, Problem> {
     MailAddress::parse(text)
-        .map_err(|error| Problem::malformed(format!("mail: {error}")).because(Refusal::Field("mail", Expects::Usual)))
+        .map_err(|error| Problem::malformed(format!("mail: {error}")).because(Refusal::field("mail", Expects::Usual)))
 }
 
 fn post_address(text: &str) -> Result<PostAddress, Problem> {
     PostAddress::parse(text).map_err(|why| {
-        Problem::malformed(format!("webhook.url: {why}")).because(Refusal::Field("webhook.url", Expects::Usual))
+        Problem::malformed(format!("webhook.url: {why}")).because(Refusal::field("webhook.url", Expects::Usual))
     })
 }
 
 fn secret(text: &str) -> Result<Secret, Problem> {
     Secret::new(text).map_err(|why| {
-        Problem::malformed(format!("webhook.secret: {why}")).because(Refusal::Field("webhook.secret", Expects::Usual))
+        Problem::malformed(format!("webhook.secret: {why}")).because(Refusal::field("webhook.secret", Expects::Usual))
     })
 }
 
 fn language(tag: &str) -> Result<Language, Problem> {
     let known = Language::ALL.into_iter().find(|known| known.tag() == tag);
     known.ok_or_else(|| {
-        Problem::malformed("language: expected \"en\" or \"de\"").because(Refusal::Field("language", Expects::Usual))
+        Problem::malformed("language: expected \"en\" or \"de\"").because(Refusal::field("language", Expects::Usual))
     })
 }
 
 fn events(events: Vec<EventKind>) -> Result<Vec<EventKind>, Problem> {
     match events.is_empty() {
         true => Err(Problem::malformed("events: expected at least one; null asks for all")
-            .because(Refusal::Field("events", Expects::Usual))),
+            .because(Refusal::field("events", Expects::Usual))),
         false => Ok(events),
     }
 }

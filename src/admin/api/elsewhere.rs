@@ -173,7 +173,7 @@ fn add(call: &Call) -> Result<Answer, Problem> {
     let Order { url, reason, organisation } = call.json()?;
     let organisation = owner(call, organisation)?;
     let url = ForeignUrl::parse(&url)
-        .map_err(|wrong| Problem::malformed(format!("url: {wrong}")).because(Refusal::Field("url", Expects::Usual)))?;
+        .map_err(|wrong| Problem::malformed(format!("url: {wrong}")).because(Refusal::field("url", Expects::Usual)))?;
     let routes = call.sources.routes.snapshot();
     if let Some(site) =
         routes.sites().iter().find(|site| site.hosts.iter().any(|host| host.covers(url.host().as_str())))

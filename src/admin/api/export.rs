@@ -59,7 +59,7 @@ async fn export(call: Call) -> Result<Answer, Problem> {
     drop(turn);
     let content = writing.unwrap_or_else(|error| Err(error.to_string())).map_err(|error| {
         tracing::error!(error, fingerprint, "an export could not be written");
-        Problem::new(Kind::Internal, "the file could not be written; see the log")
+        Problem::new(Kind::Internal, "the file could not be written; see the log").because(Refusal::Failed)
     })?;
     let (who, door) = (call.caller.name(), call.caller.door());
     tracing::warn!(who, door, fingerprint, names, how, "a private key leaves the edge");
@@ -74,16 +74,16 @@ impl Form {
         }
         match (format, password, plain) {
             (_, Some(_), true) => Err(Problem::malformed("plain and password contradict each other; leave one out")
-                .because(Refusal::Field("export.password", Expects::Usual))),
+                .because(Refusal::field("export.password", Expects::Usual))),
             (Format::Pfx, Some(password), false) => Ok(Self::Pfx(password)),
             (Format::Pfx, None, _) => Err(Problem::malformed("format pfx needs a password; add one, or ask for pem")
-                .because(Refusal::Field("export.password", Expects::Usual))),
+                .because(Refusal::field("export.password", Expects::Usual))),
             (Format::Pem, Some(password), false) => Ok(Self::Pem(Some(password))),
             (Format::Pem, None, true) => Ok(Self::Pem(None)),
             (Format::Pem, None, false) => Err(Problem::malformed(
                 "expected a password, or plain: true for a key that whoever has the file can use",
             )
-            .because(Refusal::Field("export.password", Expects::Usual))),
+            .because(Refusal::field("export.password", Expects::Usual))),
         }
     }
 
@@ -112,13 +112,13 @@ fn check(password: &str) -> Result<(), Problem> {
         return Err(Problem::malformed(format!(
             "the password is too short: whoever has the file may guess for as long as they like; expected {FEWEST} letters \
              at least"
-        )).because(Refusal::Field("password", Expects::Letters(FEWEST))));
+        )).because(Refusal::field("password", Expects::Letters(FEWEST))));
     }
     if password.len() > LONGEST || password.chars().any(|letter| letter.is_control() || letter > '\u{FFFF}') {
         return Err(Problem::malformed(format!(
             "the password is not one line of text of {LONGEST} octets at most, or has letters beyond U+FFFF, which programs \
              read differently"
-        )).because(Refusal::Field("password", Expects::Line(LONGEST))));
+        )).because(Refusal::field("password", Expects::Line(LONGEST))));
     }
     Ok(())
 }

@@ -95,10 +95,7 @@ async fn hand_in(mut call: Call) -> Result<Answer, Problem> {
     let parcel = Parcel { pieces, password: password.map(|password| Zeroizing::new(password.to_owned())) };
     let link = known(&call, &secret)?;
     let links = call.sources.links.clone();
-    let told = |problem: Problem| {
-        let remark = format!("{}, by {}", problem.detail(), who(&link));
-        problem.recorded_as(remark)
-    };
+    let told = |problem: Problem| problem.by(who(&link));
     // One at a time: of two at the same moment the second finds the link used up.
     let _turn = links.take_turn(&link.id).map_err(|why| told(over(why)))?;
     let link = known(&call, &secret)?;

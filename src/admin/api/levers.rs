@@ -11,7 +11,7 @@ use crate::admin::Sources;
 use crate::admin::problem::{Answer, Kind, Problem, json};
 use crate::levers::{Change, Held, Hold, Network, NotPulled, Pulled};
 use crate::telemetry::LogLevel;
-use crate::words::refusal::Refusal;
+use crate::words::refusal::{Refusal, Thing};
 
 /// `levers`, `sites/{site}/maintenance`, `denied`, `freeze` and `log-level`
 pub(super) static RESOURCE: Resource = Resource {
@@ -46,10 +46,12 @@ pub(super) async fn pull(call: &Call, change: Change, (expires, kept): (Option<&
     call.sources.levers.pull(change, hold).await.map_err(|error| match error {
         NotPulled::TooMany => {
             let text = "as many networks are turned away as may be; a longer list belongs into a firewall";
-            Problem::new(Kind::Conflict, text)
+            Problem::new(Kind::Conflict, text).because(Refusal::Full(Thing::Network))
         }
         NotPulled::Store(error) => unwritten(&error),
-        NotPulled::Lost => Problem::new(Kind::Internal, "the order came to no end; see the log"),
+        NotPulled::Lost => {
+            Problem::new(Kind::Internal, "the order came to no end; see the log").because(Refusal::HalfDone)
+        }
     })
 }
 
@@ -121,7 +123,7 @@ async fn maintenance(call: Call) -> Result<Answer, Problem> {
     let site = call.parameter("site").to_owned();
     if !call.sources.routes.load().sites().iter().any(|known| *known.name == *site) {
         let text = format!("there is no site {site:?}; `vitrine sites list` shows those there are");
-        return Err(Problem::new(Kind::NotFound, text));
+        return Err(Problem::new(Kind::NotFound, text).because(Refusal::NoSuch(Thing::Site, site)));
     }
     let (wanted, state) = match state {
         SiteState::On => (Some(true), "on"),
@@ -156,7 +158,7 @@ async fn admit(call: Call) -> Result<Answer, Problem> {
     let network = network_of(call.parameter("network"))?;
     if !call.sources.levers.pulled().denied.contains_key(&network) {
         let text = format!("{network} is not turned away by itself; `vitrine levers` shows what is");
-        return Err(Problem::new(Kind::NotFound, text));
+        return Err(Problem::new(Kind::NotFound, text).because(Refusal::NotDenied(network.to_string())));
     }
     pull(&call, Change::Admit(network), (None, false)).await?;
     tracing::warn!(%network, "the operator turns clients away no longer");

@@ -72,11 +72,11 @@ async fn make(call: Call) -> Result<Answer, Problem> {
     let hours = hours.unwrap_or(HOURS);
     if !(1..=MOST_HOURS).contains(&hours) {
         return Err(Problem::malformed(format!("hours: expected 1 to {MOST_HOURS}, found {hours}"))
-            .because(Refusal::Field("hours", Expects::Number(MOST_HOURS))));
+            .because(Refusal::field("hours", Expects::Number(MOST_HOURS))));
     }
     if note.chars().count() > LONGEST_NOTE || note.contains(char::is_control) {
         return Err(Problem::malformed(format!("note: expected at most {LONGEST_NOTE} letters on one line"))
-            .because(Refusal::Field("note", Expects::Line(LONGEST_NOTE))));
+            .because(Refusal::field("note", Expects::Line(LONGEST_NOTE))));
     }
     match &request {
         Some(_) if !sites.is_empty() => {
@@ -92,13 +92,13 @@ async fn make(call: Call) -> Result<Answer, Problem> {
             "sites: expected 1 to {MOST_SITES} names of sites, found {}",
             sites.len()
         ))
-        .because(Refusal::Field("sites", Expects::Sites(MOST_SITES))));
+        .because(Refusal::field("sites", Expects::Sites(MOST_SITES))));
     }
     if let Some(name) = sites.iter().find(|name| !known(name)) {
         let text = format!(
             "sites: expected names of configured sites, found {name:?}; `vitrine sites list` shows those there are"
         );
-        return Err(Problem::malformed(text).because(Refusal::Field("sites", Expects::Usual)));
+        return Err(Problem::malformed(text).because(Refusal::field("sites", Expects::Usual)));
     }
     if let Some(scope) = Scope::of(&call.caller, &call.sources) {
         scope.demand_new(&sites)?;
@@ -172,7 +172,7 @@ impl Link {
 }
 
 pub(super) fn not_done() -> Problem {
-    Problem::new(Kind::Internal, "it could not be done; see the log")
+    Problem::new(Kind::Internal, "it could not be done; see the log").because(Refusal::Failed)
 }
 
 pub(super) fn not_linked(why: NotLinked) -> Problem {

@@ -197,14 +197,14 @@ async fn aside(
 ) -> Result<Answer, Problem> {
     tokio::task::spawn_blocking(move || make(&call)).await.unwrap_or_else(|error| {
         tracing::error!(%error, "an answer of the API could not be made");
-        Err(Problem::new(Kind::Internal, "the answer could not be made; see the log"))
+        Err(Problem::new(Kind::Internal, "the answer could not be made; see the log").because(Refusal::HalfDone))
     })
 }
 
 /// What to say when the state could not be changed.
 fn unwritten(error: &StoreError) -> Problem {
     tracing::error!(%error, "the state could not be changed");
-    Problem::new(Kind::Internal, error.to_string())
+    Problem::new(Kind::Internal, error.to_string()).because(Refusal::Unwritten(error.to_string()))
 }
 
 /// Seconds since the Unix epoch of the moment at which something is to end; it is to come yet.
@@ -213,11 +213,11 @@ fn end(expires: Option<&str>, now: i64) -> Result<Option<i64>, Problem> {
     let end = OffsetDateTime::parse(expires, &Rfc3339).map(OffsetDateTime::unix_timestamp);
     let end = end.map_err(|_| {
         Problem::malformed("expires: expected a time such as 2027-01-31T00:00:00Z")
-            .because(Refusal::Field("expires", Expects::Usual))
+            .because(Refusal::field("expires", Expects::Usual))
     })?;
     if end <= now {
         return Err(Problem::malformed("expires: expected a time to come, found one that is over")
-            .because(Refusal::Field("expires", Expects::Later)));
+            .because(Refusal::field("expires", Expects::Later)));
     }
     Ok(Some(end))
 }

@@ -185,7 +185,7 @@ async fn roll_back(call: Call) -> Result<Answer, Problem> {
     let version = call.query.value("version").and_then(|version| version.parse().ok());
     let version = version.ok_or_else(|| {
         Problem::malformed("version: expected the number of the version to go back to")
-            .because(Refusal::Field("version", Expects::Usual))
+            .because(Refusal::field("version", Expects::Usual))
     })?;
     let object = intake(&call)?.object_back_to(id.clone(), version).await.map_err(|why| problem(&id, why))?;
     let done = Note::of(format!("objects/{id}"), format!("version {version}"));
@@ -199,7 +199,7 @@ async fn remove(call: Call) -> Result<Answer, Problem> {
 }
 
 fn one(sources: &Sources, object: &certs::Object) -> Result<Object, Problem> {
-    let missing = || Problem::new(Kind::Internal, "the object could not be told");
+    let missing = || Problem::new(Kind::Internal, "the object could not be told").because(Refusal::HalfDone);
     told(sources, std::slice::from_ref(object)).pop().ok_or_else(missing)
 }
 
@@ -215,7 +215,7 @@ fn intake(call: &Call) -> Result<&IntakeHandle, Problem> {
 fn problem(id: &str, why: NotKept) -> Problem {
     let conflict = |text: String| Problem::new(Kind::Conflict, text);
     match why {
-        NotKept::NoSites => Problem::malformed("site: expected the name of at least one site that is to show it").because(Refusal::Field("site", Expects::Usual)),
+        NotKept::NoSites => Problem::malformed("site: expected the name of at least one site that is to show it").because(Refusal::field("site", Expects::Usual)),
         NotKept::UnknownSite(site) => {
             conflict(format!("there is no site {site:?}; `vitrine sites list` shows those there are")).because(Refusal::NoSuch(Thing::Site, site))
         }
@@ -227,7 +227,7 @@ fn problem(id: &str, why: NotKept) -> Problem {
         )).because(Refusal::ShowsAnother(site, id)),
         NotKept::BadId(id) => Problem::malformed(format!(
             "id: expected up to 200 letters without a slash and without a dot in front, found {id:?}"
-        )).because(Refusal::Field("id", Expects::Usual)),
+        )).because(Refusal::field("id", Expects::Usual)),
         NotKept::Empty => Problem::new(Kind::Rejected, "the file is empty; fetch it again where it came from").because(Refusal::EmptyFile),
         NotKept::Secret => Problem::new(
             Kind::Rejected,

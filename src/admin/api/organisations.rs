@@ -115,7 +115,7 @@ fn check_sites(call: &Call, details: &OrganisationDetails) -> Result<(), Problem
         Some(name) => Err(Problem::malformed(format!(
             "sites: expected names of configured sites, found {name:?}; `vitrine sites list` shows those there are"
         ))
-        .because(Refusal::Field("sites", Expects::Usual))),
+        .because(Refusal::field("sites", Expects::Usual))),
     }
 }
 
@@ -124,7 +124,7 @@ fn not_organised(why: NotOrganised, id: &str) -> Problem {
     match why {
         NotOrganised::Unknown => unknown(id),
         NotOrganised::Flawed(field, wanted, text) => {
-            Problem::malformed(format!("{field}: {text}")).because(Refusal::Field(field, wanted))
+            Problem::malformed(format!("{field}: {text}")).because(Refusal::field(field, wanted))
         }
         NotOrganised::NameTaken => conflict("there is an organisation of that name; choose another")
             .because(Refusal::NameTaken(Thing::Organisation)),

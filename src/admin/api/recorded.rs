@@ -68,6 +68,7 @@ async fn run_and_record(operation: &'static Operation, path: String, call: Call)
         object: path.clone(),
         result: Outcome::Begun,
         detail: String::new(),
+        why: None,
     };
     // A key that has left cannot be taken back: it does not leave unrecorded.
     let is_begun = operation.right == Right::Export;
@@ -100,7 +101,8 @@ async fn run_and_record(operation: &'static Operation, path: String, call: Call)
 fn ended(run: Result<Result<Answer, Problem>, JoinError>) -> Result<Answer, Problem> {
     run.unwrap_or_else(|error| {
         tracing::error!(%error, "an order to the API came to no end");
-        Err(Problem::new(Kind::Internal, "the order came to no end, and part of it may be done; see the log"))
+        Err(Problem::new(Kind::Internal, "the order came to no end, and part of it may be done; see the log")
+            .because(Refusal::HalfDone))
     })
 }
 
@@ -123,7 +125,8 @@ fn end_of(begun: Deed, is_begun: bool, result: &Result<Answer, Problem>) -> Opti
                 Kind::Internal => Outcome::Failed,
                 _ => Outcome::Refused,
             };
-            Some(Deed { result, detail: problem.remark().to_owned(), ..begun })
+            let who = problem.who().map_or(begun.who, str::to_owned);
+            Some(Deed { who, result, detail: problem.remark().to_owned(), why: problem.why(), ..begun })
         }
     }
 }
@@ -135,23 +138,24 @@ mod tests {
 
     #[tokio::test]
     async fn what_began_has_an_end_whatever_it_is() {
-        let deed = |result, detail: &str| Deed {
+        let deed = |result, detail: &str, code: &str| Deed {
             who: "user 0".into(),
             door: "admin.sock".into(),
             action: "POST certificates/{fingerprint}/export".into(),
             object: "certificates/0/export".into(),
             result,
             detail: detail.into(),
+            why: (!code.is_empty()).then(|| serde_json::json!({ "code": code })),
         };
-        let begun = || deed(Outcome::Begun, "");
+        let begun = || deed(Outcome::Begun, "", "");
         let malformed = || Err(Problem::malformed("no JSON"));
-        assert_eq!(end_of(begun(), true, &malformed()), Some(deed(Outcome::Refused, "no JSON")));
+        assert_eq!(end_of(begun(), true, &malformed()), Some(deed(Outcome::Refused, "no JSON", "malformed-request")));
         assert_eq!(end_of(begun(), false, &malformed()), None);
         let nothing = || Ok(Note::Nothing.on(json(&())));
-        assert_eq!(end_of(begun(), true, &nothing()), Some(deed(Outcome::Done, "")));
+        assert_eq!(end_of(begun(), true, &nothing()), Some(deed(Outcome::Done, "", "")));
         assert_eq!(end_of(begun(), false, &nothing()), None);
         let failed = ended(tokio::spawn(async { panic!("on purpose") }).await);
         let told = "the order came to no end, and part of it may be done; see the log";
-        assert_eq!(end_of(begun(), true, &failed), Some(deed(Outcome::Failed, told)));
+        assert_eq!(end_of(begun(), true, &failed), Some(deed(Outcome::Failed, told, "half-done")));
     }
 }

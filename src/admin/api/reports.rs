@@ -221,7 +221,7 @@ struct Order {
 fn make(call: &Call) -> Result<Answer, Problem> {
     let Order { kind } = call.json()?;
     let report = call.sources.reports.make(&kind, now()).map_err(|unmade| match unmade {
-        Unmade::Unknown(_) => Problem::malformed(unmade.to_string()).because(Refusal::Field("kind", Expects::Usual)),
+        Unmade::Unknown(_) => Problem::malformed(unmade.to_string()).because(Refusal::field("kind", Expects::Usual)),
         Unmade::State(error) => unwritten(&error),
     })?;
     Ok(Note::of(format!("reports/{}", report.id), "").on(created(&entry(call, &report))))

@@ -227,7 +227,9 @@ pub(super) async fn complete(call: Call) -> Result<Answer, Problem> {
     if !known.details.kind.is_served() {
         let requests = requests.clone();
         let completed = tokio::task::spawn_blocking(move || requests.complete(&id, &returned, now())).await;
-        let listed = completed.map_err(|_| Problem::new(Kind::Internal, "it failed; see the log"))?.map_err(refused)?;
+        let listed = completed
+            .map_err(|_| Problem::new(Kind::Internal, "it failed; see the log").because(Refusal::Failed))?
+            .map_err(refused)?;
         return Ok(completed_with(&listed));
     }
     let piece = |(at, file): (usize, &&[u8])| (format!("certificate {}", at + 1), Zeroizing::new(file.to_vec()));
@@ -306,7 +308,7 @@ fn check_sites(names: &[String], sources: &Sources) -> Result<(), Problem> {
         Some(name) => Err(Problem::malformed(format!(
             "sites: expected names of configured sites, found {name:?}; vitrine sites list shows all"
         ))
-        .because(Refusal::Field("sites", Expects::Usual))),
+        .because(Refusal::field("sites", Expects::Usual))),
     }
 }
 
@@ -346,7 +348,7 @@ pub(super) fn refused(error: RequestError) -> Problem {
         RequestError::Changed => Problem::new(Kind::Conflict, text).because(Refusal::RequestChanged),
         RequestError::Open => Problem::new(Kind::Conflict, text).because(Refusal::RequestOpen),
         RequestError::Form(Mistakes(mistakes)) => Problem::malformed(text).with_mistakes(&mistakes),
-        RequestError::Key(_) => Problem::new(Kind::Internal, text),
+        RequestError::Key(_) => Problem::new(Kind::Internal, text).because(Refusal::Failed),
         RequestError::Store(error) => unwritten(&error),
     }
 }

@@ -102,7 +102,8 @@ async fn begin(call: Call) -> Result<Answer, Problem> {
     let Order { user: name, password, code } = call.json()?;
     let (Proof::Nothing(_) | Proof::Session(_), Way::Network { peer, .. }) = (&call.caller.proof, call.caller.way)
     else {
-        return Err(Problem::new(Kind::Conflict, "nobody signs in through admin.sock or with a token; just ask"));
+        return Err(Problem::new(Kind::Conflict, "nobody signs in through admin.sock or with a token; just ask")
+            .because(Refusal::NoSignIn));
     };
     let agent = call.caller.agent.clone();
     let signed_in =
@@ -140,28 +141,40 @@ fn set_cookie(answer: &mut Answer, cookie: Option<HeaderValue>) {
 fn not_let_in(why: NotLetIn) -> Problem {
     match why {
         NotLetIn::Wrong(user) => {
-            let known = user.map_or("a user that there is not".into(), |user| format!("user {:?}", user.as_str()));
+            let user = user.map(|user| user.to_string());
+            let known = user.as_ref().map_or("a user that there is not".into(), |user| format!("user {user:?}"));
             Problem::unauthorized("the user's name or the password is wrong")
-                .recorded_as(format!("wrong password for {known}"))
+                .recorded_as(format!("wrong password for {known}"), Refusal::WrongPassword(user))
         }
         NotLetIn::Over(user) => Problem::unauthorized(
             "the password was for one time, and its day is over; have another made, with `vitrine user reset`",
         )
-        .recorded_as(format!("the password for one time of user {:?} is over", user.as_str())),
+        .recorded_as(
+            format!("the password for one time of user {:?} is over", user.as_str()),
+            Refusal::PasswordOver(user.to_string()),
+        ),
         NotLetIn::CodeNeeded(user) => Problem::unauthorized(
             "code: the password is right, and a code of the second factor is needed; or one of the recovery codes",
         )
         .because(Refusal::CodeNeeded)
-        .recorded_as(format!("no code of the second factor of user {:?}", user.as_str())),
+        .recorded_as(
+            format!("no code of the second factor of user {:?}", user.as_str()),
+            Refusal::NoCodeOf(user.to_string()),
+        ),
         NotLetIn::WrongCode(user) => {
             Problem::unauthorized("code: expected the one that is shown now and has not been used, found another")
                 .because(Refusal::WrongCode)
-                .recorded_as(format!("wrong code of the second factor of user {:?}", user.as_str()))
+                .recorded_as(
+                    format!("wrong code of the second factor of user {:?}", user.as_str()),
+                    Refusal::WrongCodeOf(user.to_string()),
+                )
         }
         NotLetIn::NotFactored(why) => not_factored(why),
         NotLetIn::TooMany(wait) => too_many(wait),
         NotLetIn::NotBegun(why) => not_begun(why),
-        NotLetIn::Broken => Problem::new(Kind::Internal, "the password could not be looked at; see the log"),
+        NotLetIn::Broken => {
+            Problem::new(Kind::Internal, "the password could not be looked at; see the log").because(Refusal::Failed)
+        }
     }
 }
 
@@ -249,14 +262,16 @@ async fn replace_password(call: Call) -> Result<Answer, Problem> {
     let replaced = call.sources.people.replace_password(user, session, current, new).await;
     let signed_in = replaced.map_err(|why| match why {
         NotReplaced::Wrong => Problem::new(Kind::Conflict, "current: expected the password so far, found another")
-            .because(Refusal::Field("current", Expects::Usual)),
+            .because(Refusal::field("current", Expects::Usual)),
         NotReplaced::TooMany(wait) => too_many(wait),
         NotReplaced::Flawed(flaw) => {
-            Problem::malformed(format!("new: {flaw}")).because(Refusal::Field("new", flaw.wanted()))
+            Problem::malformed(format!("new: {flaw}")).because(Refusal::field("new", flaw.wanted()))
         }
         NotReplaced::NotChanged(why) => super::users::not_changed(why, &user.id),
         NotReplaced::NotBegun(why) => not_begun(why),
-        NotReplaced::Broken => Problem::new(Kind::Internal, "the password could not be looked at; see the log"),
+        NotReplaced::Broken => {
+            Problem::new(Kind::Internal, "the password could not be looked at; see the log").because(Refusal::Failed)
+        }
     })?;
     let note = Note::of(format!("users/{}", signed_in.user.id), "his own password");
     Ok(note.on(shown(&call, &signed_in, StatusCode::OK)))

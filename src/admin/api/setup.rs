@@ -57,13 +57,14 @@ async fn make(call: Call) -> Result<Answer, Problem> {
     let Order { token, name, password } = call.json()?;
     let name = name_in(&name)?;
     if let Some(flaw) = password_flaw(&password, name.as_str()) {
-        return Err(Problem::malformed(format!("password: {flaw}")).because(Refusal::Field("password", flaw.wanted())));
+        return Err(Problem::malformed(format!("password: {flaw}")).because(Refusal::field("password", flaw.wanted())));
     }
     let Way::Network { peer, .. } = call.caller.way else {
         return Err(Problem::new(
             Kind::Conflict,
             "through admin.sock it is done with `vitrine user add NAME --role admin`",
-        ));
+        )
+        .because(Refusal::AtTheMachine));
     };
     let attempt = Attempt { name: name.to_string(), password, code: None, peer, agent: call.caller.agent.clone() };
     let made = call.sources.people.set_up(&token, attempt, name).await;
@@ -72,7 +73,7 @@ async fn make(call: Call) -> Result<Answer, Problem> {
         NotSetUp::Wrong => Problem::unauthorized(
             "token: expected what setup.token in the state folder holds, found something else; the log names the file",
         )
-        .because(Refusal::Field("token", Expects::Usual)),
+        .because(Refusal::field("token", Expects::Usual)),
         NotSetUp::TooMany(wait) => too_many(wait),
         NotSetUp::NotChanged(why) => not_changed(why, "the first"),
         NotSetUp::NotBegun(why) => not_begun(why),

@@ -150,13 +150,16 @@ async fn renew(call: Call) -> Result<Answer, Problem> {
 
 fn refused(refusal: SiteRefusal, name: &str) -> Problem {
     match refusal {
-        SiteRefusal::Flawed(mistakes) => Problem::new(Kind::Rejected, mistakes.join("; ")),
+        SiteRefusal::Flawed(mistakes) => {
+            let text = mistakes.join("; ");
+            Problem::new(Kind::Rejected, text.clone()).because(Refusal::SiteUnread(text))
+        }
         SiteRefusal::Unknown => {
             let text = format!("there is no site {name:?}; `vitrine sites list` shows those there are");
             Problem::new(Kind::NotFound, text).because(Refusal::NoSuch(Thing::Site, name.to_owned()))
         }
-        SiteRefusal::Conflict(text) => Problem::new(Kind::Conflict, text),
-        SiteRefusal::Unwritten(text) => Problem::new(Kind::Internal, text),
+        SiteRefusal::Conflict(why, text) => Problem::new(Kind::Conflict, text).because(why),
+        SiteRefusal::Unwritten(text) => Problem::new(Kind::Internal, text.clone()).because(Refusal::Unwritten(text)),
     }
 }
 

@@ -9,6 +9,7 @@ use super::{Call, Operation, Resource, Takes, aside, end, now, timestamp, unwrit
 use crate::admin::problem::{Answer, Kind, Problem, created, json};
 use crate::admin::rights::{Right, Role};
 use crate::admin::tokens::{NotMade, Record};
+use crate::words::refusal::{Refusal, Thing};
 
 /// `tokens`
 pub(super) static RESOURCE: Resource = Resource {
@@ -101,10 +102,13 @@ fn make(call: &Call) -> Result<Answer, Problem> {
         call.sources.tokens.make(&name, role, organisations, now, expires).map_err(|error| match error {
             NotMade::NameTaken => {
                 let text = format!("there is a token of the name {name:?}; revoke it, or choose another name");
-                Problem::new(Kind::Conflict, text)
+                Problem::new(Kind::Conflict, text).because(Refusal::NameTaken(Thing::Token))
             }
-            NotMade::TooMany => Problem::new(Kind::Conflict, "there are as many tokens as there may be; revoke some"),
-            NotMade::NoRandomness => Problem::new(Kind::Internal, "the system gives no random numbers"),
+            NotMade::TooMany => Problem::new(Kind::Conflict, "there are as many tokens as there may be; revoke some")
+                .because(Refusal::Full(Thing::Token)),
+            NotMade::NoRandomness => {
+                Problem::new(Kind::Internal, "the system gives no random numbers").because(Refusal::NoRandomness)
+            }
             NotMade::Unwritten(error) => unwritten(&error),
         })?;
     let done = Note::of(format!("tokens/{}", record.id), format!("{name:?}, role {}", role.word()));
@@ -121,6 +125,7 @@ fn revoke(call: &Call) -> Result<Answer, Problem> {
 
 fn unknown(id: &str) -> Problem {
     Problem::new(Kind::NotFound, format!("there is no token {id:?}; `vitrine token list` shows those there are"))
+        .because(Refusal::NoSuch(Thing::Token, id.to_owned()))
 }
 
 const LONGEST_NAME: usize = 64;

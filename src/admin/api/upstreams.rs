@@ -12,6 +12,7 @@ use super::{Call, Operation, Resource, Takes, aside, levers};
 use crate::admin::problem::{Answer, Kind, Problem, json};
 use crate::levers::Change;
 use crate::live::{Condition, Lever, Load, Member, RouteTable, UpstreamState, Whereabouts};
+use crate::words::refusal::{Refusal, Thing};
 
 /// `upstreams`
 pub(super) static RESOURCE: Resource = Resource {
@@ -130,7 +131,7 @@ async fn pull(call: Call) -> Result<Answer, Problem> {
     };
     if find().is_empty() {
         let text = format!("no site has the upstream {wanted:?}; `vitrine upstreams list` shows those there are");
-        return Err(Problem::new(Kind::NotFound, text));
+        return Err(Problem::new(Kind::NotFound, text).because(Refusal::NoSuch(Thing::Upstream, wanted)));
     }
     levers::pull(&call, Change::Upstream(wanted.clone(), lever), (expires.as_deref(), keep)).await?;
     tracing::warn!(upstream = wanted, state, "the operator wants an upstream so");

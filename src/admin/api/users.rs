@@ -108,7 +108,7 @@ async fn add(call: Call) -> Result<Answer, Problem> {
     let grants = grants(&call, role, organisations)?;
     let name = name_in(&name)?;
     if let Some(flaw) = password.as_ref().and_then(|password| password_flaw(password, name.as_str())) {
-        return Err(Problem::malformed(format!("password: {flaw}")).because(Refusal::Field("password", flaw.wanted())));
+        return Err(Problem::malformed(format!("password: {flaw}")).because(Refusal::field("password", flaw.wanted())));
     }
     let added = call.sources.people.add(name.clone(), grants, password).await;
     let (user, one_time) = added.map_err(|why| not_changed(why, name.as_str()))?;
@@ -121,7 +121,7 @@ async fn add(call: Call) -> Result<Answer, Problem> {
 pub(super) fn name_in(text: &str) -> Result<UserName, Problem> {
     UserName::parse(text).ok_or_else(|| {
         Problem::malformed("name: expected 1 to 64 letters, digits, dots, hyphens, underscores, plus and at signs")
-            .because(Refusal::Field("name", Expects::Usual))
+            .because(Refusal::field("name", Expects::Usual))
     })
 }
 
@@ -138,7 +138,7 @@ fn grants(call: &Call, role: Option<UserRole>, organisations: BTreeMap<String, U
     let grants = Grants { role, organisations };
     check_organisations(call, grants.organisations.keys())?;
     match grants.flaw() {
-        Some(flaw) => Err(Problem::malformed(flaw).because(Refusal::Field("role", Expects::Usual))),
+        Some(flaw) => Err(Problem::malformed(flaw).because(Refusal::field("role", Expects::Usual))),
         None => Ok(grants),
     }
 }
@@ -153,7 +153,7 @@ pub(super) fn check_organisations<'a>(call: &Call, mut ids: impl Iterator<Item =
 
 pub(super) fn no_organisation(id: &str) -> Problem {
     let text = format!("organisations: expected ids as GET /api/v1/organisations lists them, found {id:?}");
-    Problem::malformed(text).because(Refusal::Field("organisations", Expects::Usual))
+    Problem::malformed(text).because(Refusal::field("organisations", Expects::Usual))
 }
 
 async fn change(call: Call) -> Result<Answer, Problem> {
@@ -203,7 +203,9 @@ pub(super) fn not_changed(why: NotChanged, who: &str) -> Problem {
             "nobody else has the role admin; give it to another first, or nobody could say who may do what".into(),
         )
         .because(Refusal::LastAdmin),
-        NotChanged::NoRandomness => Problem::new(Kind::Internal, "the password could not be kept; see the log"),
+        NotChanged::NoRandomness => {
+            Problem::new(Kind::Internal, "the password could not be kept; see the log").because(Refusal::Failed)
+        }
         NotChanged::Unwritten(error) => unwritten(&error),
     }
 }

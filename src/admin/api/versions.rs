@@ -97,7 +97,7 @@ pub(super) async fn opened<T: Send + 'static>(read: impl FnOnce() -> T + Send + 
     let turn = OPENING.acquire().await;
     let read = tokio::task::spawn_blocking(read).await.map_err(|error| {
         tracing::error!(%error, "an upload could not be read");
-        Problem::new(Kind::Internal, "the files could not be read; see the log")
+        Problem::new(Kind::Internal, "the files could not be read; see the log").because(Refusal::Failed)
     });
     drop(turn);
     read
@@ -131,6 +131,7 @@ async fn told(sources: &Arc<Sources>, arrivals: Vec<Arrival>) -> Result<Vec<Arri
     told.await.map_err(|error| {
         tracing::error!(%error, "what has come could not be told");
         Problem::new(Kind::Internal, "it has come, and what of it could not be told; see the log")
+            .because(Refusal::HalfDone)
     })
 }
 

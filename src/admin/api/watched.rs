@@ -102,10 +102,10 @@ pub(super) fn because(reason: Option<String>) -> Result<String, Problem> {
     match reason {
         Some(reason) if reason.chars().count() <= LONGEST_REASON && !reason.contains(char::is_control) => Ok(reason),
         Some(_) => Err(Problem::malformed(format!("reason: expected one line of at most {LONGEST_REASON} letters"))
-            .because(Refusal::Field("reason", Expects::Line(LONGEST_REASON)))),
+            .because(Refusal::field("reason", Expects::Line(LONGEST_REASON)))),
         None => {
             Err(Problem::malformed("reason: is needed: why somebody wants to hear of this URL, or nobody any more")
-                .because(Refusal::Field("reason", Expects::Usual)))
+                .because(Refusal::field("reason", Expects::Usual)))
         }
     }
 }

@@ -5,7 +5,7 @@ use askama::Template;
 use super::frame::Frame;
 use super::moment::minute;
 use super::page::{Page, Visit, query, shown};
-use crate::admin::problem::{Answer, Problem};
+use crate::admin::problem::{Answer, Problem, recorded};
 use crate::overview::Said;
 use crate::store::audit::{Line, Outcome};
 use crate::words::Language;
@@ -30,13 +30,15 @@ impl Line {
         minute(&self.time)
     }
 
-    /// What was written, or what a fixed sentence says in a reader's language that the record does not speak.
+    /// What was written, or in a reader's language that the record does not speak what its code or a fixed sentence says.
     fn told(&self, language: &Language) -> Option<Said> {
         if self.detail.is_empty() {
             return None;
         }
-        let said = language.said().and_then(|words| (words.audited)(&self.action, &self.detail));
-        Some(said.map_or_else(|| Said { text: String::new(), quote: Some(self.detail.clone()) }, Said::own))
+        let by_code = || self.why.as_ref().and_then(|why| recorded(why, &self.detail, *language));
+        let fixed = || language.said().and_then(|words| (words.audited)(&self.action, &self.detail)).map(Said::own);
+        let quoted = || Said { text: String::new(), quote: Some(self.detail.clone()) };
+        Some(by_code().or_else(fixed).unwrap_or_else(quoted))
     }
 
     fn class(&self) -> &'static str {

@@ -39,6 +39,7 @@ use http::{Method, header};
 
 pub(super) use self::drafts::Drafts;
 use self::page::{FORM_TOKEN, Page, Visit};
+pub(super) use self::said::FlawView;
 use super::Sources;
 use super::api::{Content, Form, Takes, parameters, unescaped_pairs};
 use super::problem::{Answer, Kind, Problem};

@@ -279,7 +279,7 @@ fn provision(word: &str) -> Result<Provision, Problem> {
     let all = [Provision::Managed, Provision::Uploaded, Provision::SelfSigned];
     all.into_iter().find(|provision| provision.word() == word).ok_or_else(|| {
         Problem::malformed(format!("certificate: expected {}, found {word:?}", all.map(Provision::word).join(", ")))
-            .because(Refusal::Field("certificate", Expects::Usual))
+            .because(Refusal::field("certificate", Expects::Usual))
     })
 }
 

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use zeroize::Zeroizing;
@@ -47,6 +48,8 @@ pub struct Deed {
     pub result: Outcome,
     /// What else there is to say; may be empty.
     pub detail: String,
+    /// What the detail says, as a code with what is particular to it, for programs and for readers of other languages.
+    pub why: Option<Value>,
 }
 
 /// What came of a deed.
@@ -76,9 +79,8 @@ impl Outcome {
     }
 }
 
-/// A line of the trail.
+/// A line of the trail. What a later edge writes besides is passed over: the hash covers the text of a line, whatever stands in it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Line {
     /// Counted from 1.
     pub number: u64,
@@ -96,6 +98,9 @@ pub struct Line {
     pub result: Outcome,
     /// As in [`Deed`].
     pub detail: String,
+    /// As in [`Deed`]; left out when there is none, so that lines that were written without stay what they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<Value>,
     /// The hash of the line before; zeros for the first.
     pub previous: String,
     /// SHA-256 over the line's octets before `,"hash"`.
@@ -247,7 +252,7 @@ impl Trail {
         if self.is_uncertain {
             self.resume()?;
         }
-        let Deed { who, door, action, object, result, detail } = deed;
+        let Deed { who, door, action, object, result, detail, why } = deed;
         let line = Line {
             number: self.end.number + 1,
             time: now.replace_nanosecond(0).unwrap_or(now).format(&Rfc3339).unwrap_or_default(),
@@ -257,6 +262,7 @@ impl Trail {
             object: short(object),
             result,
             detail: short(detail),
+            why: why.map(small),
             previous: self.end.hash.clone(),
             hash: String::new(),
         };
@@ -284,9 +290,21 @@ fn short(mut text: String) -> String {
     text
 }
 
+/// The same of a code: with all that is particular to it or with nothing of that, since half of it says something else.
+fn small(mut why: Value) -> Value {
+    if why.to_string().len() > LARGEST
+        && let Some(members) = why.as_object_mut()
+    {
+        members.retain(|name, _| name == "code");
+    }
+    why
+}
+
 fn key() -> Key {
     Key::known(&["audit.jsonl"])
 }
 
 /// A sentence or two.
 const LONGEST: usize = 500;
+/// A list of names or files, and as much as the rest of a line.
+const LARGEST: usize = 4096;

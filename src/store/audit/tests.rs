@@ -1,7 +1,7 @@
 //! The trail after kills, on a disk that fails, and under somebody's hand.
 
 use super::*;
-use crate::store::Store;
+use crate::store::{Revision, Store};
 
 fn deed(action: &str) -> Deed {
     Deed {
@@ -11,6 +11,7 @@ fn deed(action: &str) -> Deed {
         object: "tokens/0a".into(),
         result: Outcome::Done,
         detail: String::new(),
+        why: None,
     }
 }
 
@@ -66,6 +67,48 @@ fn whatever_is_changed_taken_out_or_put_in_is_found() {
     assert_eq!(broken(&renumbered), Some((2, "it does not follow the line before".into())));
     assert_eq!(broken(&format!("{text}\n")), Some((4, "no line of an audit trail".into())));
     assert_eq!(broken(text.trim_end()), Some((3, "half a line".into())));
+}
+
+#[test]
+fn what_was_written_before_there_were_codes_stays_what_it_is() {
+    let (number, time, nothing) = (1, "2026-11-29T00:00:00Z", "0".repeat(64));
+    let sealed = format!(
+        r#"{{"number":{number},"time":"{time}","who":"user 0","door":"admin.sock","action":"DELETE users/{{id}}","object":"users/0a","result":"refused","detail":"no","previous":"{nothing}""#
+    );
+    let line = format!("{sealed},\"hash\":\"{}\"}}\n", Revision::of(sealed.as_bytes()));
+    let store = Store::in_memory();
+    store.put(&key(), line.as_bytes(), Expected::Nothing).expect("put");
+    let audit = Audit::open(store.clone());
+    let why = serde_json::json!({ "code": "no-such", "details": ["user", "0b"] });
+    audit.record(Deed { why: Some(why.clone()), ..deed("two") }).expect("written");
+    let text = content(&store);
+    assert!(text.starts_with(&line), "{text}");
+    assert_eq!(verify(text.as_bytes()).broken, None);
+    let lines = audit.lines(Some(0), 9).expect("lines");
+    assert_eq!(lines.iter().map(|line| line.why.clone()).collect::<Vec<_>>(), [None, Some(why)]);
+    // The same text again, octet by octet.
+    assert_eq!(
+        lines.into_iter().map(|line| chain::sealed(&Line { hash: String::new(), ..line }).0).collect::<String>(),
+        text
+    );
+    // The code is hashed with the rest.
+    assert!(broken(&text.replace("no-such", "no-such-")).is_some_and(|(line, _)| line == 2));
+}
+
+#[test]
+fn what_a_later_edge_writes_besides_breaks_nothing() {
+    let (store, _) = written(&["one"]);
+    let text = content(&store);
+    let (head, _) = text.split_once(",\"hash\"").expect("a hash");
+    let sealed = head.replace("\"detail\":\"\"", "\"detail\":\"\",\"later\":[{\"hash\":1}],\"why\":7");
+    let line = format!("{sealed},\"hash\":\"{}\"}}\n", Revision::of(sealed.as_bytes()));
+    store.put(&key(), line.as_bytes(), Expected::Anything).expect("put");
+    let audit = Audit::open(store.clone());
+    audit.record(deed("two")).expect("written");
+    assert_eq!(verify(content(&store).as_bytes()), audit.verify().expect("read"));
+    assert_eq!((audit.verify().expect("read").broken, audit.lines(None, 9).expect("lines").len()), (None, 2));
+    // Taken out again, it is missed.
+    assert!(broken(&content(&store).replace(",\"why\":7", "")).is_some_and(|(line, _)| line == 1));
 }
 
 #[test]
@@ -145,7 +188,12 @@ fn a_trail_that_cannot_be_read_is_an_alarm_and_found_again() {
 }
 
 #[test]
-fn a_long_word_is_cut() {
+fn a_long_word_is_cut_and_a_long_list_left_out() {
     let (_, audit) = written(&[&"ü".repeat(9999)]);
     assert_eq!(audit.lines(Some(0), 1).expect("lines")[0].action.chars().count(), 501);
+    let why = |names: usize| Some(serde_json::json!({ "code": "last-good", "details": vec!["a.example"; names] }));
+    for (names, expected) in [(9, why(9)), (9999, Some(serde_json::json!({ "code": "last-good" })))] {
+        audit.record(Deed { why: why(names), ..deed("two") }).expect("written");
+        assert_eq!(audit.lines(None, 1).expect("lines")[0].why, expected, "{names}");
+    }
 }

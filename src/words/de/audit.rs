@@ -1,6 +1,9 @@
 //! What the audit trail says of a deed beside what it was about, in German. The trail itself keeps what was written; what is made of no
 //! fixed sentence, such as a reason that somebody gave, is not here.
 
+use super::refused::{refused, unproven};
+use crate::words::refusal::{Refusal, Unproven};
+
 /// By the action and what was written; `None`: it stays as it was written.
 pub(super) fn audited(action: &str, detail: &str) -> Option<String> {
     let after = |prefix: &str| detail.strip_prefix(prefix);
@@ -17,7 +20,7 @@ pub(super) fn audited(action: &str, detail: &str) -> Option<String> {
         "POST session/second-factor/remove" => {
             exactly(detail, "the second factor is off", "der zweite Faktor ist abgeschaltet")?
         }
-        "admin.trusted_header" => unproven(detail)?.to_owned(),
+        "admin.trusted_header" => not_believed(detail)?.to_owned(),
         "POST setup" => {
             let (name, _) = detail.rsplit_once(", role admin, the first")?;
             format!("{name}, Rolle admin, der erste Benutzer")
@@ -92,42 +95,34 @@ fn exactly(detail: &str, sentence: &str, satz: &str) -> Option<String> {
     (detail == sentence).then(|| satz.to_owned())
 }
 
-/// Why somebody was not let in.
+/// Why somebody was not let in, of lines that were written before they had codes.
 fn sign_in(detail: &str) -> Option<String> {
-    let user = |rest: &str| match rest {
-        "a user that there is not" => Some("einen Benutzer, den es nicht gibt".to_owned()),
-        rest => Some(format!("den Benutzer {}", rest.strip_prefix("user ")?)),
+    let user = |rest: &str| Some(rest.strip_prefix("user \"")?.strip_suffix('"')?.to_owned());
+    let is_over = detail.strip_prefix("the password for one time of ").and_then(|rest| rest.strip_suffix(" is over"));
+    let why = match (detail.strip_prefix("wrong password for "), is_over) {
+        (Some("a user that there is not"), _) => Refusal::WrongPassword(None),
+        (Some(rest), _) => Refusal::WrongPassword(Some(user(rest)?)),
+        (_, Some(rest)) => Refusal::PasswordOver(user(rest)?),
+        _ => match detail.split_once(" code of the second factor of ")? {
+            ("no", rest) => Refusal::NoCodeOf(user(rest)?),
+            ("wrong", rest) => Refusal::WrongCodeOf(user(rest)?),
+            _ => return None,
+        },
     };
-    if let Some(rest) = detail.strip_prefix("wrong password for ") {
-        return Some(format!("falsches Passwort für {}", user(rest)?));
-    }
-    if let Some(rest) = detail.strip_prefix("the password for one time of ") {
-        return Some(format!("abgelaufenes Passwort für ein Mal für {}", user(rest.strip_suffix(" is over")?)?));
-    }
-    let (which, rest) = detail.split_once(" code of the second factor of ")?;
-    let which = match which {
-        "no" => "kein Code",
-        "wrong" => "falscher Code",
-        _ => return None,
-    };
-    Some(format!("{which} des zweiten Faktors für {}", user(rest)?))
+    Some(refused(&why))
 }
 
-/// Why the word of a proxy did not count.
-fn unproven(detail: &str) -> Option<&'static str> {
-    Some(match detail {
-        "it came through admin.sock, which is for this machine's own commands and for no proxy" => {
-            "es kam durch admin.sock, und das ist für die Befehle dieser Maschine und für keinen Proxy"
-        }
-        "it came from an address that is not in admin.trusted_header.networks" => {
-            "es kam von einer Adresse, die nicht in admin.trusted_header.networks steht"
-        }
-        "the name stands there several times" => "der Name steht mehrmals da",
-        "the secret is missing" => "das Geheimnis fehlt",
-        "the secret stands there several times" => "das Geheimnis steht mehrmals da",
-        "the secret is another" => "das Geheimnis ist ein anderes",
+/// Why the word of a proxy did not count, of the same.
+fn not_believed(detail: &str) -> Option<&'static str> {
+    Some(unproven(match detail {
+        "it came through admin.sock, which is for this machine's own commands and for no proxy" => Unproven::Socket,
+        "it came from an address that is not in admin.trusted_header.networks" => Unproven::Elsewhere,
+        "the name stands there several times" => Unproven::SeveralNames,
+        "the secret is missing" => Unproven::NoSecret,
+        "the secret stands there several times" => Unproven::SeveralSecrets,
+        "the secret is another" => Unproven::OtherSecret,
         _ => return None,
-    })
+    }))
 }
 
 /// Who may do what from now on, and what he could before. A name has neither blanks nor commas.

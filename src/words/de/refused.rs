@@ -1,6 +1,6 @@
 //! Why something was not done, in German.
 
-use crate::words::refusal::{Expects, Refusal, Thing};
+use crate::words::refusal::{Expects, Refusal, Thing, Unproven};
 
 pub(super) fn refused(refusal: &Refusal) -> String {
     let text = match refusal {
@@ -44,6 +44,7 @@ pub(super) fn refused(refusal: &Refusal) -> String {
         }
         Refusal::Fixed => "Diese Vitrine liefert feste Zertifikate aus und nimmt keine anderen auf",
         Refusal::Stopping => "Vitrine wird gerade beendet und nimmt nichts mehr auf",
+        Refusal::Frozen(by, _) if by.is_empty() => "Gerade ändert sich nichts; `vitrine freeze off` hebt das auf",
         Refusal::Frozen(by, why) if why.is_empty() => {
             return format!("Auf Anordnung von {by} ändert sich gerade nichts; `vitrine freeze off` hebt das auf");
         }
@@ -136,6 +137,54 @@ pub(super) fn refused(refusal: &Refusal) -> String {
             return format!("Eine Angabe ist keine der angebotenen; es gibt: {offered}");
         }
         Refusal::Unlike => "Was gesendet wurde, passt hier nicht; die Seite neu laden und es noch einmal versuchen",
+        Refusal::WrongPassword(None) => "falsches Passwort für einen Benutzer, den es nicht gibt",
+        Refusal::WrongPassword(Some(user)) => return format!("falsches Passwort für den Benutzer \"{user}\""),
+        Refusal::PasswordOver(user) => {
+            return format!("abgelaufenes Passwort für ein Mal für den Benutzer \"{user}\"");
+        }
+        Refusal::NoCodeOf(user) => return format!("kein Code des zweiten Faktors für den Benutzer \"{user}\""),
+        Refusal::WrongCodeOf(user) => {
+            return format!("falscher Code des zweiten Faktors für den Benutzer \"{user}\"");
+        }
+        Refusal::NoSignIn => "Über admin.sock oder mit einem Token meldet sich niemand an; einfach fragen",
+        Refusal::AtTheMachine => "Über admin.sock geht das mit `vitrine user add NAME --role admin`",
+        Refusal::NotBelieved(why) => unproven(*why),
+        Refusal::NotAllowedAnyMore(name) => return format!("Was bei site.ask antwortet, erlaubt {name} nicht mehr"),
+        Refusal::SiteUnread(_) => "Was zur Site angegeben ist, passt nicht",
+        Refusal::WouldNotHold(_) => "Damit ginge die Konfiguration nicht auf; also bleibt alles, wie es war",
+        Refusal::SiteAdded(site) => {
+            return format!("Die Site „{site}“ gibt es schon; sie erst entfernen oder einen anderen Namen wählen");
+        }
+        Refusal::SiteWritten(site, file) => return format!("Die Site „{site}“ steht in {file}; sie dort herausnehmen"),
+        Refusal::NoConfiguration => "Diese Vitrine läuft ohne Konfigurationsdatei und behält ihre Sites",
+        Refusal::NotDenied(network) => return format!("{network} wird nicht eigens abgewiesen"),
+        Refusal::StillServes(site) => {
+            return format!(
+                "Es dient der verwalteten Site „{site}“, für die sofort ein anderes bestellt würde; erst die Site entfernen oder „hochgeladen“ wählen"
+            );
+        }
+        Refusal::OrderedElsewhere => {
+            "Es wurde nicht hier bestellt; wer es ausgestellt hat, kann es widerrufen, danach hier löschen"
+        }
+        Refusal::IssuerGone(name) => {
+            return format!(
+                "Ausgestellt hat es „{name}“, und das steht nicht mehr in der Konfiguration; es dort eintragen"
+            );
+        }
+        Refusal::NobodySigns => "Weder das Konto noch der Schlüssel des Zertifikats kann dafür unterschreiben",
+        Refusal::SelfMade => {
+            "Vitrine hat es selbst gemacht, oder es ist gerade erst gekommen; es lässt sich nicht widerrufen"
+        }
+        Refusal::AuthoritySaidNo(_) => "Die Zertifizierungsstelle lehnt ab",
+        Refusal::AuthorityAway(_) => "Die Zertifizierungsstelle ist nicht zu erreichen oder antwortet nicht richtig",
+        Refusal::TicketsKept(_) => {
+            "Es ist widerrufen, aber die Schlüssel der Sitzungstickets sind noch die bisherigen; Vitrine neu starten"
+        }
+        Refusal::Failed => "Das ist in Vitrine fehlgeschlagen; ihr Protokoll sagt mehr",
+        Refusal::HalfDone => {
+            "Der Auftrag kam nicht zu Ende, und ein Teil kann getan sein; das Protokoll von Vitrine sagt mehr"
+        }
+        Refusal::Unwritten(_) => "Der Zustandsordner ist nicht zu lesen oder zu schreiben",
         Refusal::Own(text) => text,
         Refusal::ChooseFirst => "Das Passwort gilt für ein Mal: erst ein eigenes wählen",
     };
@@ -145,10 +194,30 @@ pub(super) fn refused(refusal: &Refusal) -> String {
 /// What others wrote, and is quoted.
 pub(super) fn quoted(refusal: &Refusal) -> Option<&str> {
     match refusal {
-        Refusal::NotTold(text) | Refusal::UrlUnseen(text) | Refusal::NotOrdered(text) | Refusal::Damaged(text) => {
-            Some(text)
-        }
+        Refusal::NotTold(text)
+        | Refusal::UrlUnseen(text)
+        | Refusal::NotOrdered(text)
+        | Refusal::Damaged(text)
+        | Refusal::SiteUnread(text)
+        | Refusal::WouldNotHold(text)
+        | Refusal::AuthoritySaidNo(text)
+        | Refusal::AuthorityAway(text)
+        | Refusal::TicketsKept(text)
+        | Refusal::Unwritten(text) => Some(text),
         _ => None,
+    }
+}
+
+/// Why the word of a proxy does not count.
+pub(super) const fn unproven(why: Unproven) -> &'static str {
+    match why {
+        Unproven::Socket => "es kam durch admin.sock, und das ist für die Befehle dieser Maschine und für keinen Proxy",
+        Unproven::Elsewhere => "es kam von einer Adresse, die nicht in admin.trusted_header.networks steht",
+        Unproven::SeveralNames => "der Name steht mehrmals da",
+        Unproven::NoSecret => "das Geheimnis fehlt",
+        Unproven::SeveralSecrets => "das Geheimnis steht mehrmals da",
+        Unproven::OtherSecret => "das Geheimnis ist ein anderes",
+        Unproven::NoUser => "hier gibt es keinen Benutzer dieses Namens; `vitrine user add` macht einen",
     }
 }
 
@@ -288,6 +357,10 @@ const fn those(thing: Thing) -> (&'static str, &'static str) {
         Thing::Url => ("Die URL", "URLs"),
         Thing::Link => ("Den Link", "Links"),
         Thing::Session => ("Die Sitzung", "Sitzungen"),
+        Thing::Token => ("Das Token", "Token"),
+        Thing::Network => ("Das Netz", "abgewiesene Netze"),
+        Thing::Upstream => ("Den Upstream", "Upstreams"),
+        Thing::Issuer => ("Die Zertifizierungsstelle", "Zertifizierungsstellen"),
     }
 }
 
@@ -299,6 +372,7 @@ const fn dative(thing: Thing) -> &'static str {
         Thing::Certificate => "Zertifikaten",
         Thing::Object => "Objekten",
         Thing::Report => "Berichten",
+        Thing::Network => "abgewiesenen Netzen",
         thing => those(thing).1,
     }
 }

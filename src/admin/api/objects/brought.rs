@@ -30,7 +30,7 @@ pub(super) async fn read(call: &Call) -> Result<Brought, Problem> {
     let kinds = || ObjectKind::ALL.iter().map(|kind| kind.word()).collect::<Vec<_>>().join(", ");
     let kind = form.text("type")?.and_then(ObjectKind::of);
     let kind = kind.ok_or_else(|| {
-        Problem::malformed(format!("type: expected one of {}", kinds())).because(Refusal::Field("type", Expects::Usual))
+        Problem::malformed(format!("type: expected one of {}", kinds())).because(Refusal::field("type", Expects::Usual))
     })?;
     let id = form.text("id")?.map(|id| id.trim().to_owned());
     let (what, left_over) = match kind {
@@ -84,11 +84,11 @@ fn moment(text: &str) -> Result<i64, Problem> {
     let moment = day.or_else(|| OffsetDateTime::parse(text, &Rfc3339).ok().map(OffsetDateTime::unix_timestamp));
     let moment = moment.ok_or_else(|| {
         Problem::malformed("expires: expected a day such as 2027-01-31, or a time such as 2027-01-31T00:00:00Z")
-            .because(Refusal::Field("expires", Expects::Usual))
+            .because(Refusal::field("expires", Expects::Usual))
     })?;
     if moment <= now() {
         return Err(Problem::malformed("expires: expected a time to come, found one that is over")
-            .because(Refusal::Field("expires", Expects::Later)));
+            .because(Refusal::field("expires", Expects::Later)));
     }
     Ok(moment)
 }
