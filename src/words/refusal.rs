@@ -36,6 +36,8 @@ pub enum Refusal {
     FactorStands,
     /// A site of another organisation.
     SiteTaken(String),
+    /// An organisation of whose sites these contacts are told.
+    ContactsTold(String),
     /// A URL that is watched already.
     UrlKnown,
     /// A URL that is a host of this site.

@@ -1,9 +1,10 @@
 //! Who is told, changed at the panel.
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::support::command::{done, vitrine};
-use crate::support::{Edge, Origin, PASSWORD, Setup, journey};
+use crate::support::{Edge, Origin, PASSWORD, Setup, journey, page_in};
 
 #[test]
 fn a_contact_is_changed_without_a_script_and_a_slip_is_told_beside_the_form() {
@@ -137,10 +138,28 @@ fn of_what_a_contact_is_told_is_changed_wherever_it_is() {
         assert_eq!(answer.status, 200, "{order}: {}", answer.text());
         told_of(expected);
     }
-    // The page of one whose organisation is gone does not make more of it by the way.
-    let gone = edge.ask_api("DELETE", &format!("/api/v1/organisations/{organisation}"));
-    assert_eq!(gone.status, 200, "{}", gone.text());
-    let page = user.open(&place).text();
+    // Its organisation stays as long as it is told of it, whoever takes it away.
+    let remove = format!("/api/v1/organisations/{organisation}");
+    let kept = edge.ask_api("DELETE", &remove);
+    assert_eq!((kept.status, kept.json()["code"].as_str()), (409, Some("conflict")), "{}", kept.text());
+    assert!(kept.text().contains("these contacts are told of its sites: Anna; remove them"), "{}", kept.text());
+    let refused = edge.api("audit").pop().expect("a line");
+    assert_eq!(
+        (&refused["object"], &refused["result"], &refused["why"]),
+        (
+            &json!(format!("organisations/{organisation}")),
+            &json!("refused"),
+            &json!({ "code": "contacts-told", "details": "Anna" })
+        )
+    );
+    let page = page_in(&edge, "de", "/audit").text();
+    assert!(page.contains("Diese Kontakte werden zu ihren Sites benachrichtigt: Anna;"), "{page}");
+    assert_eq!(edge.api("organisations").len(), 1);
+    // The page of one whose organisation is gone all the same does not make more of it by the way.
+    let setup = edge.end(Signal::TERM);
+    std::fs::remove_file(setup.state().join(format!("organisations/{organisation}.json"))).expect("there");
+    let edge = setup.start();
+    let page = page_in(&edge, "en", &place).text();
     assert!(page.contains(&format!("<option value=\"{organisation}\" selected>{organisation}</option>")), "{page}");
 }
 

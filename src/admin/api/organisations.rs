@@ -8,6 +8,7 @@ use super::{Call, Operation, Resource, Takes, aside, timestamp, unwritten};
 use crate::admin::people::{Company, Contact, NotOrganised, Organisation, OrganisationDetails};
 use crate::admin::problem::{Answer, Kind, Problem, created, json};
 use crate::admin::rights::Right;
+use crate::notices::Scope;
 use crate::words::refusal::{Expects, Refusal, Thing};
 
 /// `organisations`
@@ -90,6 +91,18 @@ fn change(call: &Call) -> Result<Answer, Problem> {
 fn remove(call: &Call) -> Result<Answer, Problem> {
     let id = call.parameter("id");
     call.sources.people.organisation(id).ok_or_else(|| unknown(id))?;
+    // Of the edge as a whole nobody is told who was to hear of some customer's sites.
+    let theirs = Scope::Organisation(id.to_owned());
+    let contacts = call.sources.notices.contacts().into_iter().filter(|contact| contact.scope == theirs);
+    let told: Vec<String> = contacts.map(|contact| contact.name).collect();
+    if !told.is_empty() {
+        let names = told.join(", ");
+        let text = format!(
+            "these contacts are told of its sites: {names}; remove them, or have them told of something else with `vitrine contacts \
+             scope`, first"
+        );
+        return Err(Problem::new(Kind::Conflict, text).because(Refusal::ContactsTold(names)));
+    }
     // First: whatever comes between, no URL is left with an owner that is gone.
     let left = call.sources.elsewhere.leave(id).map_err(|why| super::elsewhere::told(&why))?;
     let removed = call.sources.people.remove_organisation(id).map_err(|why| not_organised(why, id))?;

@@ -27,6 +27,11 @@ pub(super) fn refused(refusal: &Refusal) -> String {
         Refusal::SiteTaken(site) => {
             return format!("Die Site „{site}“ gehört einer anderen Organisation; sie erst dort herausnehmen");
         }
+        Refusal::ContactsTold(names) => {
+            return format!(
+                "Diese Kontakte werden zu ihren Sites benachrichtigt: {names}; sie erst entfernen oder etwas anderes für sie wählen"
+            );
+        }
         Refusal::UrlKnown => "Diese URL wird schon beobachtet",
         Refusal::UrlServed(host, site) => {
             return format!("{host} ist ein Host der Site {site} und wird ohnehin beobachtet");
