@@ -12,6 +12,7 @@
 
 mod caddy;
 mod certbot;
+mod challenges;
 mod fields;
 mod files;
 mod haproxy;

@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use crate::support::peer::{ECDSA, Peer, RSA, accepted, curl, fingerprint, import, own_addresses, untouched};
-use crate::support::{KeyKind, Origin, Setup, authority, drop_file};
+use crate::support::{KeyKind, Origin, Setup, authority, drop_file, run};
 
 #[test]
 fn names_certificates_and_ways_are_the_same_after_haproxy() {
@@ -86,4 +86,48 @@ backend blog
     let edge = setup.start();
     assert_eq!((edge.https, edge.http), (https, Some(http)));
     assert_eq!(look(), before);
+}
+
+/// The syntax of `acme` sections is HAProxy 3.2's, which is not everywhere: what is read of it is looked at, and nothing started.
+#[test]
+fn who_answered_authorities_at_haproxy_is_told_to_be_kept_or_replaced() {
+    let setup = Setup::new();
+    let folder = setup.folder.path().join("haproxy");
+    fs::create_dir_all(&folder).expect("a folder");
+    for name in ["auto", "own"] {
+        drop_file(&folder.join(format!("{name}.pem")), authority().issue(&[&format!("{name}.example")]).both());
+    }
+    let text = "acme le
+  directory https://acme.example/directory
+frontend plain
+  bind 127.0.0.1:8080
+  use_backend certbot if { path_beg /.well-known/acme-challenge/ }
+  http-request redirect scheme https code 301 unless { path_beg /.well-known/acme-challenge/ }
+frontend web
+  bind 127.0.0.1:8443 ssl crt own.pem strict-sni
+  ssl-f-use crt auto.pem acme le domains auto.example
+  use_backend shop if { hdr(host) -i auto.example own.example }
+backend shop
+  server s1 127.0.0.1:1
+backend certbot
+  server s1 127.0.0.1:2
+";
+    drop_file(&folder.join("haproxy.cfg"), text);
+    let output = run(&["import", "haproxy", "haproxy/haproxy.cfg", "--into", "new"], &setup);
+    let told = String::from_utf8([output.stdout, output.stderr].concat()).expect("text");
+    for expected in [
+        "haproxy/haproxy.cfg:5: the edge orders the certificates of auto.example and answers their authority itself: \"certbot\" is \
+         replaced; stop what renewed them there, such as certbot's timer",
+        "haproxy/haproxy.cfg:5: \"certbot\" is kept: it goes on answering the authority of own.example, whose certificates the edge \
+         does not order; make their sites \"managed\"",
+    ] {
+        assert!(told.lines().any(|line| line.starts_with("note: ") && line.contains(expected)), "{expected}: {told}");
+    }
+    let site = |name: &str| {
+        let file = setup.folder.path().join(format!("new/sites.d/{name}.example.toml"));
+        fs::read_to_string(file).expect("a site")
+    };
+    let (own, auto) = (site("own"), site("auto"));
+    assert!(own.contains("path = \"/.well-known/acme-challenge/\"") && own.contains("http://127.0.0.1:2"), "{own}");
+    assert!(auto.contains("\"managed\"") && !auto.contains("acme-challenge"), "{auto}");
 }

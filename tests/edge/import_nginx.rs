@@ -98,6 +98,49 @@ server {{
 }
 
 #[test]
+fn who_answered_authorities_at_nginx_goes_on_for_what_the_edge_does_not_order() {
+    let (shop, certbot) = (Origin::saying("shop"), Origin::saying("a token"));
+    let (https, http) = own_addresses();
+    let mut setup = Setup::new();
+    let folder = setup.folder.path().join("nginx");
+    fs::create_dir_all(&folder).expect("a folder");
+    drop_file(&folder.join("shop.pem"), authority().issue(&["shop.example"]).both());
+    let main = folder.join("nginx.conf");
+    let text = format!(
+        "daemon off; master_process off; pid nginx.pid; error_log stderr;
+events {{}}
+http {{ access_log off; client_max_body_size 5m; proxy_set_header Host $host;
+server {{ listen {http}; server_name shop.example;
+  location /.well-known/acme-challenge/ {{ proxy_pass http://{}; }}
+  location / {{ return 301 https://$host$request_uri; }} }}
+server {{ listen {https} ssl; server_name shop.example; ssl_certificate shop.pem; ssl_certificate_key shop.pem;
+  location / {{ proxy_pass http://{}; }} }} }}",
+        certbot.address, shop.address
+    );
+    drop_file(&main, text);
+    let mut nginx = Command::new("nginx");
+    nginx.args(["-e", "stderr", "-p"]).arg(&folder).arg("-c").arg(&main);
+    let asked = "shop.example/.well-known/acme-challenge/x";
+    let peer = Peer::start(&mut nginx, setup.folder.path(), https);
+    assert_eq!(curl(http, &format!("http://{asked}")), "a token 200");
+    drop(peer);
+
+    let (code, told) = import(&mut setup, &["nginx", &main.display().to_string()]);
+    assert_eq!(code, 0, "{told}");
+    let kept = format!(
+        "nginx.conf:5: \"proxy_pass http://{}\" is kept: it goes on answering the authority of shop.example, whose certificates the \
+         edge does not order; make their sites \"managed\"",
+        certbot.address
+    );
+    assert!(told.lines().any(|line| line.starts_with("note: ") && line.contains(&kept)), "{told}");
+    let _edge = setup.start();
+    // An authority is led from plain HTTP to HTTPS, and follows.
+    assert!(curl(http, &format!("http://{asked}")).ends_with(" 308"));
+    assert_eq!(curl(https, &format!("https://{asked}")), "a token 200");
+    assert_eq!(curl(https, "https://shop.example/"), "shop 200");
+}
+
+#[test]
 fn nothing_is_written_that_was_not_asked_for_and_nothing_replaced() {
     let setup = Setup::new();
     let folder = setup.folder.path().join("nginx");

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use super::Reading;
 use super::lines::{self, Line, Section};
-use super::some_of;
 use crate::live::OrderedKey;
 use crate::name::HostPattern;
 use crate::peers::certbot::Lineage;
+use crate::peers::challenges::some_of;
 use crate::peers::files::Unfit;
 use crate::peers::issuers::LETS_ENCRYPT;
 use crate::peers::plan::{Account, AccountKey, Place};

@@ -1,7 +1,4 @@
 //! Who answers what an authority asks below `/.well-known/acme-challenge/`: a backend with an ACME client in it, or HAProxy itself.
-//!
-//! The edge answers for the certificates that it orders. For others somebody goes on renewing them, who is asked as before: an authority
-//! that is led from plain HTTP to HTTPS follows.
 
 use std::collections::BTreeMap;
 
@@ -11,8 +8,8 @@ use super::choice::{Acls, Choice};
 use super::directory::Directory;
 use super::frontend::Rule;
 use super::lines::{Line, Section};
-use super::some_of;
 use crate::name::HostPattern;
+use crate::peers::challenges::PREFIX;
 use crate::peers::plan::{Place, Provision};
 
 /// The lines that say so.
@@ -90,29 +87,15 @@ impl Reading<'_> {
     /// Tells what has become of it.
     pub(super) fn tell_challenges(&mut self, challenges: Challenges) {
         for ((place, answerer, is_managed), hosts) in challenges.asked {
-            let names = some_of(&hosts);
             match answerer {
-                Answerer::Backend(backend) if is_managed => {
-                    let text = format!(
-                        "the edge orders the certificates of {names} and answers their authority itself: {backend:?} is replaced"
-                    );
-                    self.plan.note(&place, text, "stop what renewed them there, such as certbot's timer");
-                }
+                Answerer::Backend(backend) if is_managed => self.plan.replaced(&place, &backend, &hosts),
                 Answerer::Backend(backend)
                     if self.backends.get(&backend).is_some_and(|one| !one.servers.is_empty()) =>
                 {
-                    let text = format!(
-                        "{backend:?} is kept: it goes on answering the authority of {names}, whose certificates the edge does not order"
-                    );
-                    self.plan.note(&place, text, MANAGED);
+                    self.plan.kept(&place, &backend, &hosts);
                 }
                 Answerer::Itself if is_managed => {}
-                Answerer::Backend(_) | Answerer::Itself => {
-                    let text = format!(
-                        "nobody answers the authority of {names} any more, whose certificates the edge does not order either"
-                    );
-                    self.plan.left_out(&place, text, MANAGED);
-                }
+                Answerer::Backend(_) | Answerer::Itself => self.plan.unanswered(&place, &hosts),
             }
         }
     }
@@ -122,8 +105,3 @@ impl Reading<'_> {
 pub(super) fn is_challenge(choice: &Choice) -> bool {
     choice.paths.as_ref().is_some_and(|paths| !paths.is_empty() && paths.iter().all(|path| path.starts_with(PREFIX)))
 }
-
-const PREFIX: &str = "/.well-known/acme-challenge";
-/// The route of a backend that is kept.
-pub(super) const CHALLENGES: &str = "/.well-known/acme-challenge/";
-const MANAGED: &str = "make their sites \"managed\", and the edge orders and renews their certificates itself";

@@ -22,7 +22,6 @@ use self::well_known::Returned;
 use super::files::Files;
 use super::plan::Plan;
 use super::settings::{Settings, read_duration};
-use crate::name::HostPattern;
 
 /// Reads HAProxy's configuration, a file or a folder of them.
 ///
@@ -236,17 +235,6 @@ impl<'a> Reading<'a> {
     }
 }
 
-/// The first of many names, for a sentence.
-fn some_of(names: &[HostPattern]) -> String {
-    let first: Vec<String> = names.iter().take(SOME).map(ToString::to_string).collect();
-    let more = match names.len().saturating_sub(SOME) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    first.join(", ") + &more
-}
-
-const SOME: usize = 3;
 /// `timeout …` that are a key of `[limits]`.
 const TIMES: [(&str, &str); 5] = [
     ("connect", "upstream_connect_timeout"),

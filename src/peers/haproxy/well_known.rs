@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::Reading;
 use super::choice::{Acls, Choice, WELL_KNOWN};
 use super::lines::Line;
-use super::{Reading, some_of};
 use crate::name::{HostName, HostPattern};
+use crate::peers::challenges::some_of;
 use crate::peers::plan::Place;
 use crate::peers::shown::{Content, ShownFile};
 

@@ -1,6 +1,7 @@
 //! `location` blocks: where requests go.
 
 use super::Reading;
+use super::challenges::is_challenge;
 use super::grammar::Directive;
 use super::rules::{self, Chain};
 use crate::peers::fields::{self, Way as To};
@@ -75,6 +76,10 @@ impl<'a> Reading<'a> {
         for location in block.iter().filter(|one| one.name == "location") {
             let inner = location.block.as_deref().unwrap_or_default();
             let place = &location.place;
+            // Who answers authorities is looked at with whoever does over plain HTTP.
+            if is_challenge(location) {
+                continue;
+            }
             let path = match location.words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
                 [path] if path.starts_with('/') => path,
                 ["^~", path] => path,
@@ -96,10 +101,6 @@ impl<'a> Reading<'a> {
                     continue;
                 }
             };
-            // The edge answers what an authority asks.
-            if path.starts_with("/.well-known/acme-challenge") {
-                continue;
-            }
             let within = [&[inner], chain].concat();
             if within.len() < DEEPEST {
                 self.collect(&within, around, ways);

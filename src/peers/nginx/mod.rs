@@ -1,5 +1,6 @@
 //! nginx: `server` blocks that speak TLS become sites, their prefix locations routes.
 
+mod challenges;
 mod grammar;
 mod group;
 mod location;

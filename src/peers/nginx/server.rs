@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::Reading;
+use super::challenges::is_challenge;
 use super::grammar::Directive;
 use super::location::{Ways, is_host, whole};
 use super::rules::{self, Chain, all};
@@ -18,13 +19,13 @@ use crate::peers::settings::read_address;
 /// A `server` block as far as it stands for itself.
 pub(super) struct Server<'a> {
     directive: &'a Directive,
-    block: &'a [Directive],
+    pub(super) block: &'a [Directive],
     /// What is above it, where what it does not say is said.
-    above: &'a [Directive],
+    pub(super) above: &'a [Directive],
     is_tls: bool,
     /// It was chosen to answer for names that nobody has.
     is_default: bool,
-    hosts: Vec<HostPattern>,
+    pub(super) hosts: Vec<HostPattern>,
 }
 
 impl<'a> Server<'a> {
@@ -135,7 +136,7 @@ impl<'a> Reading<'a> {
     pub(super) fn add_servers(&mut self, servers: Vec<Server<'a>>) {
         let (secure, plain): (Vec<_>, Vec<_>) = servers.into_iter().partition(|server| server.is_tls);
         for server in &secure {
-            self.add_secure(server);
+            self.add_secure(server, &plain);
         }
         for elsewhere in std::mem::take(&mut self.elsewhere) {
             self.plan.add_elsewhere(elsewhere);
@@ -153,11 +154,15 @@ impl<'a> Reading<'a> {
         }
     }
 
-    fn add_secure(&mut self, server: &Server<'a>) {
+    fn add_secure(&mut self, server: &Server<'a>, plain: &[Server<'a>]) {
         let place = &server.directive.place;
         let (provision, key_type) = self.certificates(server);
         let keeps_host = server.all("proxy_set_header").into_iter().any(is_host);
-        let Ways { root, routes, mut redirects } = self.ways(server.block, server.above, keeps_host);
+        let mut ways = self.ways(server.block, server.above, keeps_host);
+        if ways.root.is_some() || !ways.routes.is_empty() {
+            self.challenged((server, plain), provision, &mut ways);
+        }
+        let Ways { root, routes, mut redirects } = ways;
         let mut keys = Keys::default();
         let inner = whole(server.block).and_then(|location| location.block.as_deref());
         let chain: Vec<&'a [Directive]> = inner.into_iter().chain([server.block, server.above]).collect();
@@ -309,8 +314,7 @@ impl<'a> Reading<'a> {
         let locations = server.block.iter().filter(|one| one.name == "location");
         let mut does_more = false;
         for location in locations {
-            let challenge = location.words.iter().any(|word| word.contains("/.well-known/acme-challenge"));
-            does_more |= !challenge && !redirects(location.block.as_deref().unwrap_or_default());
+            does_more |= !is_challenge(location) && !redirects(location.block.as_deref().unwrap_or_default());
         }
         let closes = server.block.iter().any(|one| one.name == "return" && !one.first().starts_with(['2', '3']));
         let serves = server.block.iter().any(|one| one.name == "root" || one.name == "proxy_pass");

@@ -6,6 +6,7 @@ mod haproxy;
 mod haproxy_well_known;
 mod key_types;
 mod nginx;
+mod nginx_challenges;
 
 use super::{Plan, Provision, Weight};
 

@@ -33,7 +33,9 @@ http {
     );
     let shop = "http://10.0.0.1:8080,unix:/run/shop.sock,http://10.0.0.2:8080 (weight 3),http://10.0.0.3 (weight 0)";
     assert_eq!(sites(&plan), [format!("shop.example,*.shop.example uploaded {shop} /api/=unix:/run/api.sock")]);
-    assert_eq!(left_out(&plan), Vec::<String>::new());
+    let unanswered =
+        "16: nobody answers the authority of shop.example any more, whose certificates the edge does not order either";
+    assert_eq!(left_out(&plan), [unanswered]);
     assert_eq!(notes(&plan), ["9: \".shop.example\" covers one label here, where nginx has it cover any number",]);
     let timeouts = ["limits.upstream_response_timeout = \"2m\"", "/api/ limits.upstream_response_timeout = \"30s\""];
     assert_eq!(keys(&plan), timeouts);
