@@ -16,10 +16,10 @@ use crate::elsewhere::{Elsewhere, ForeignState};
 use crate::levers::Levers;
 use crate::live::{CertFacts, CertIndex, Condition, Provision, RouteTable, ServedCert, Site};
 use crate::notices::Notices;
-use crate::overview::{Overview, SiteState};
+use crate::overview::{HandedIn, Overview, SiteState};
 use crate::telemetry::{
-    CertificateFacts, ConfigurationFacts, ElsewhereFacts, IntakeFacts, Lasting, NoticeFacts, OrderFacts, Scrape,
-    SiteFacts, TruthFacts, render,
+    CertificateFacts, ConfigurationFacts, ElsewhereFacts, HandedInFacts, IntakeFacts, Lasting, NoticeFacts, OrderFacts,
+    Scrape, SiteFacts, TruthFacts, render,
 };
 
 /// Renders the page, one at a time, where blocking is allowed.
@@ -85,9 +85,16 @@ fn page(sources: &Sources) -> String {
         intake: ledger.as_deref().map(|ledger| intake(ledger, now)),
         configuration: configuration(&sources.configuration.borrow(), &sources.levers),
         notices: notices(&sources.notices, now),
+        handed_in: handed_in(&sources.links.waiting(), now),
         elsewhere: elsewhere(&sources.elsewhere, now),
         now,
     })
+}
+
+/// Of what nobody noted since when it waits, it is not told.
+fn handed_in(waiting: &[HandedIn], now: i64) -> HandedInFacts {
+    let oldest = waiting.iter().filter_map(|one| one.since).min();
+    HandedInFacts { waiting: waiting.len(), oldest: oldest.map_or(0, |since| (now - since).max(0)) }
 }
 
 fn elsewhere(elsewhere: &Elsewhere, now: i64) -> ElsewhereFacts {
@@ -262,5 +269,14 @@ mod tests {
             assert_eq!((facts.alarms, facts.up), (expected, up), "{raised:?}");
         }
         assert!(intake(&Ledger { last_scan: 1, ..Ledger::default() }, 1).up);
+    }
+    #[test]
+    fn what_waits_is_counted_and_the_oldest_of_it_says_for_how_long() {
+        let one = |since: Option<i64>| HandedIn { link: "for Anna".into(), sites: Vec::new(), since };
+        let facts = |waiting, oldest| HandedInFacts { waiting, oldest };
+        assert_eq!(handed_in(&[], 100), facts(0, 0));
+        assert_eq!(handed_in(&[one(Some(90)), one(None), one(Some(40))], 100), facts(3, 60));
+        // A clock that was set back.
+        assert_eq!(handed_in(&[one(Some(140)), one(None)], 100), facts(2, 0));
     }
 }

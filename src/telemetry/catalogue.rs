@@ -149,6 +149,10 @@ catalogue! {
         "Notices that wait to be told.";
     NOTICES_OLDEST = Gauge "vitrine_notices_oldest_seconds" ["channel"]
         "For how long the oldest of them has waited; 0 when none does.";
+    HANDED_IN = Gauge "vitrine_handed_in_waiting" []
+        "What was handed in by one-time links and waits for a yes or a no.";
+    HANDED_IN_OLDEST = Gauge "vitrine_handed_in_oldest_seconds" []
+        "For how long the oldest of it has waited; 0 when nothing does.";
     ELSEWHERE = Gauge "vitrine_elsewhere_urls" ["state"]
         "URLs that others serve and that are watched, by what they are like.";
     ELSEWHERE_END = Gauge "vitrine_elsewhere_not_after_seconds" []

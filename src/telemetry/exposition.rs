@@ -14,6 +14,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
 use super::catalogue::{self as name, Family, Kind};
 use super::counters::{BUCKETS, Count, Counts, WorkerCounters};
 use super::elsewhere_series::{self, ElsewhereFacts};
+use super::handed_in_series::{self, HandedInFacts};
 use super::labels::{HandshakeFailure, HandshakeKind, Label, Protocol};
 use super::log_writer;
 use super::notice_series::{self, NoticeFacts};
@@ -56,6 +57,8 @@ pub struct Scrape<'a> {
     pub questions: Vec<(&'static str, u64)>,
     /// What is told, and what waits to be.
     pub notices: NoticeFacts,
+    /// What was handed in and waits for somebody's word.
+    pub handed_in: HandedInFacts,
     /// URLs that others serve.
     pub elsewhere: ElsewhereFacts,
     /// The time, seconds since the Unix epoch.
@@ -180,6 +183,7 @@ pub fn render(scrape: &Scrape<'_>) -> String {
     let mut text = Text::after(page.recorder.handle().render());
     write_certificates(&mut text, scrape);
     notice_series::write(&mut text, &scrape.notices);
+    handed_in_series::write(&mut text, &scrape.handed_in);
     elsewhere_series::write(&mut text, &scrape.elsewhere);
     site_series::write(&mut text, &scrape.sites, scrape.workers);
     write_durations(&mut text, scrape.workers);

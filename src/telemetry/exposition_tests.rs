@@ -46,6 +46,7 @@ fn full_scrape(workers: &[Arc<WorkerCounters>]) -> Scrape<'_> {
         questions: vec![("yes", 2), ("no", 0)],
         upstreams: vec![("10.0.0.11:8080".into(), true), ("10.0.0.12:8080".into(), false)],
         unresolved: vec![("shop.internal:8080".into(), 3)],
+        handed_in: HandedInFacts { waiting: 2, oldest: 7_200 },
         elsewhere: ElsewhereFacts { states: vec![("well", 3), ("expired", 1)], not_after: Some(900) },
         notices: NoticeFacts { attempts: vec![("mail", "told", 2)], waiting: vec![("mail", 1, 90)] },
         truth: TruthFacts { age: Duration::from_millis(1_500), checks: vec![("match", 9), ("mismatch", 1)] },
@@ -123,6 +124,8 @@ fn what_the_workers_counted_is_summed() {
     assert_has(&page, r#"vitrine_requests_refused_total{rule="host"} 2"#);
     assert_has(&page, r#"vitrine_access_log_dropped_total{reason="write_error"} 3"#);
     assert_has(&page, "vitrine_audit_unwritten 1");
+    assert_has(&page, "vitrine_handed_in_waiting 2");
+    assert_has(&page, "vitrine_handed_in_oldest_seconds 7200");
 }
 
 #[test]
@@ -158,6 +161,8 @@ fn closed_sets_are_there_at_zero_before_anything_happened() {
         r#"vitrine_certificate_alarms{code="scan-failed"} 0"#,
         "vitrine_certificates_rejected 0",
         "vitrine_audit_unwritten 0",
+        "vitrine_handed_in_waiting 0",
+        "vitrine_handed_in_oldest_seconds 0",
         "vitrine_request_duration_seconds_count 0",
     ] {
         assert_has(&page, line);

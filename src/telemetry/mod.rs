@@ -6,6 +6,7 @@ mod counters;
 mod deploy_tests;
 mod elsewhere_series;
 mod exposition;
+mod handed_in_series;
 mod labels;
 mod log_writer;
 mod logging;
@@ -19,6 +20,7 @@ mod text;
 pub use counters::{BUCKETS, Count, Counts, Histogram, ResponseCounts, SiteCounts, WorkerCounters};
 pub use elsewhere_series::ElsewhereFacts;
 pub use exposition::{CertificateFacts, ConfigurationFacts, IntakeFacts, OrderFacts, Scrape, TruthFacts, render};
+pub use handed_in_series::HandedInFacts;
 pub use labels::{
     AcceptTrouble, GateRule, HandshakeFailure, HandshakeKind, Label, LocalAnswer, Protocol, Shed, StatusClass,
     TruthResult, UpstreamFailure,

@@ -91,12 +91,15 @@ fn somebody_without_an_account_hands_in_a_pfx_and_the_operator_takes_it() {
     assert_eq!((&waiting["state"], &waiting["wrong"]), (&json!("waiting"), &json!(1)));
     assert_eq!(waiting["found"]["names"], json!(["shop.example", "www.shop.example"]));
     assert!(edge.api("certificates").is_empty());
+    let waits = || edge.scrape().sum("vitrine_handed_in_waiting", &[]);
+    assert_eq!(waits(), 1.0);
     let told = journey(
         edge.setup.state().join("admin.sock").to_str().expect("a path"),
         "operate",
         &json!({ "site": "shop.example", "note": "Ben" }),
     );
     assert_eq!(told["states"], json!(["taken"]));
+    assert_eq!((waits(), edge.scrape().sum("vitrine_handed_in_oldest_seconds", &[])), (0.0, 0.0));
     shows(&edge, "www.shop.example", &issued.der);
     assert!(!edge.setup.state().join(format!("links/{id}-secret.txt")).exists());
     let german = journey(&edge.admin.to_string(), "german", &json!({ "path": told["path"] }));
