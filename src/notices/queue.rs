@@ -188,15 +188,13 @@ impl Queue {
         known.insert(id.to_owned(), Known::Waiting(Arc::new(changed)));
     }
 
-    /// Has all that waits be tried at once.
+    /// Has all that waits be tried at once. What ends meanwhile has ended: it would be told twice.
     pub(super) fn hurry(&self, now: i64) {
-        for head in self.waiting() {
-            let mut known = self.known();
-            // Only in memory: a start may keep to what was written.
-            known.insert(
-                head.id.clone(),
-                Known::Waiting(Arc::new(Head { next: now.min(head.next), ..Head::clone(&head) })),
-            );
+        for known in self.known().values_mut() {
+            if let Known::Waiting(head) = known {
+                // Only in memory: a start may keep to what was written.
+                *head = Arc::new(Head { next: now.min(head.next), ..Head::clone(head) });
+            }
         }
         self.changes.send_modify(|number| *number += 1);
     }
@@ -368,6 +366,24 @@ mod tests {
         assert_eq!(queue.waiting(), []);
         queue.tidy(i64::MAX);
         assert_eq!(store.names(&folder()).expect("names"), ["a.json", "b.json", "c.txt"]);
+    }
+
+    #[test]
+    fn whoever_hurries_brings_nothing_back_that_has_ended() {
+        let queue = Queue::open(Store::in_memory()).expect("open");
+        let both = std::sync::Barrier::new(2);
+        for number in 0..3_000 {
+            queue.take(&message(&number.to_string(), 100), &ops()).expect("taken");
+        }
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                both.wait();
+                (0..100).for_each(|_| queue.hurry(0));
+            });
+            both.wait();
+            queue.waiting().iter().for_each(|head| queue.end(&head.id, End::Told, 100));
+        });
+        assert_eq!(subjects(&queue), Vec::<String>::new());
     }
 
     #[test]
