@@ -254,6 +254,7 @@ fn record(place: &Place, count: usize) -> io::Result<()> {
             object: format!("sites/{}", site(number)),
             result: Outcome::Done,
             detail: "uploaded".into(),
+            why: None,
         };
         audit.record(deed).map_err(io::Error::other)?;
     }
