@@ -38,16 +38,20 @@ fn a_german_record_of_refusals_says_no_english_sentence() {
     fs::write(edge.setup.folder.path().join("garbage.pem"), "garbage").expect("written");
     let import = ["certs", "import", "garbage.pem", "--config", "vitrine.toml"];
     assert_eq!(run(&import, &edge.setup).status.code(), Some(1));
+    // What came to nothing, as the system said it.
+    fs::write(edge.setup.state().join("organisations"), "in the way").expect("written");
+    refused("POST", "organisations", json!({ "name": "Books" }));
     assert_eq!(edge.order_api("POST", "/api/v1/freeze", &json!({ "reason": "it is late" })).status, 200);
     refused("DELETE", "sites/shop.example", Value::Null);
 
     let lines = edge.api("audit");
     let text = |value: &Value| value.as_str().expect("text").to_owned();
-    let refusals: Vec<&Value> = lines.iter().filter(|line| line["result"] == "refused").collect();
+    let is_refusal = |line: &Value| line["result"] == "refused" || line["result"] == "failed";
+    let refusals: Vec<&Value> = lines.iter().filter(|line| is_refusal(line)).collect();
     let told: Vec<(String, Value)> =
         refusals.iter().map(|line| (text(&line["why"]["code"]), line["why"]["details"].clone())).collect();
     let configuration = told[10].1[1].clone();
-    let mistakes = told[11].1.clone();
+    let (mistakes, said) = (told[11].1.clone(), told[15].1.clone());
     assert!(text(&configuration).ends_with("vitrine.toml") && text(&mistakes).contains("not a url"), "{told:?}");
     let flaws = json!([{ "file": "garbage.pem", "code": "nothing", "about": [] }]);
     let expected = [
@@ -66,10 +70,11 @@ fn a_german_record_of_refusals_says_no_english_sentence() {
         ("url-served", json!(["shop.example", "shop.example"])),
         ("wrong-password", json!("anna")),
         ("rejected", flaws),
+        ("unwritten", said.clone()),
         ("frozen", json!([refusals[0]["who"], "it is late"])),
     ];
     assert_eq!(told, expected.map(|(code, details)| (code.to_owned(), details)));
-    assert!(lines.iter().all(|line| (line["result"] == "refused") != line["why"].is_null()), "{lines:?}");
+    assert!(lines.iter().all(|line| is_refusal(line) != line["why"].is_null()), "{lines:?}");
     // What carries a code is held together as every line is.
     let verified = edge.ask_api("GET", "/api/v1/audit/verification").json();
     assert_eq!((&verified["lines"], &verified["broken"]), (&json!(lines.len()), &Value::Null));
@@ -81,12 +86,13 @@ fn a_german_record_of_refusals_says_no_english_sentence() {
     let [in_english, german] = ["en", "de"].map(|language| page_in(&edge, language, "/audit").text());
     let quotes: Vec<&str> =
         german.split("<q lang=\"en\">").skip(1).filter_map(|rest| rest.split("</q>").next()).collect();
-    // What people wrote, and what the reader of the configuration says.
-    assert_eq!(quotes, ["it is late", &as_shown(&text(&mistakes))]);
+    // What people wrote, and what the system and the reader of the configuration say.
+    assert_eq!(quotes, ["it is late", &as_shown(&text(&said)), &as_shown(&text(&mistakes))]);
     for line in &refusals {
         let detail = as_shown(&text(&line["detail"]));
         assert!(in_english.contains(&detail), "{detail}: {in_english}");
-        assert!(text(&line["detail"]) == text(&mistakes) || !german.contains(&detail), "{detail}: {german}");
+        let is_quoted = [&mistakes, &said].contains(&&line["detail"]);
+        assert!(is_quoted || !german.contains(&detail), "{detail}: {german}");
     }
     for sentence in [
         "Diesen Namen gibt es unter den Benutzern schon",
@@ -102,6 +108,7 @@ fn a_german_record_of_refusals_says_no_english_sentence() {
         "shop.example ist ein Host der Site shop.example",
         "falsches Passwort für den Benutzer &#34;anna&#34;",
         "garbage.pem: ",
+        "Der Zustandsordner ist nicht zu lesen oder zu schreiben",
         "ändert sich gerade nichts (it is late)",
     ] {
         assert!(german.contains(sentence), "{sentence}: {german}");

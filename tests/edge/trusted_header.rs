@@ -102,6 +102,7 @@ fn nobody_else_is_believed_and_it_is_told() {
         ["who", "door", "result", "detail"].map(|name| refused[name].as_str().expect("text")),
         ["nobody", "127.0.0.2", "refused", "the secret is missing"]
     );
+    assert_eq!(refused["why"], json!({ "code": "not-believed", "details": "no-secret" }));
     let trail = fs::read_to_string(edge.setup.state().join("audit.jsonl")).expect("a trail");
     for told in [trail, edge.log().iter().map(Value::to_string).collect()] {
         assert!(!told.contains(SECRET) && !told.contains(&SECRET.to_uppercase()), "{told}");

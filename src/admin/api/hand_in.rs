@@ -116,7 +116,7 @@ async fn hand_in(mut call: Call) -> Result<Answer, Problem> {
         return Ok(Note::Nothing.on(answer(Fate::Open.word(), certificate)));
     }
     let found = found(&certificate, &link);
-    let used = used_up(&links, &link, found, parcel, &call).await?;
+    let used = used_up(&links, &link, found, parcel, &call).await.map_err(told)?;
     let note = Note::of(object(&link), used.words()).by(who(&link));
     Ok(note.on(answer(used.fate.word(), certificate)))
 }

@@ -3,11 +3,11 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustix::process::Signal;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{from_now, standing, state};
 use crate::support::acme::FakeAcme;
-use crate::support::{Edge, Origin, Setup, eventually, replace_file, shop_client};
+use crate::support::{Edge, Origin, Setup, eventually, page_in, replace_file, shop_client};
 
 /// An endpoint that allows a name once, and answers this ever after.
 fn allowing_once(later: &'static str) -> Origin {
@@ -74,6 +74,9 @@ fn a_site_that_is_not_allowed_any_more_serves_what_it_has_and_is_then_removed() 
         [&deed["who"], &deed["door"], &deed["action"], &deed["result"]],
         ["vitrine", "on demand", "DELETE sites/{name}", "done"]
     );
+    assert_eq!(deed["why"], json!({ "code": "not-allowed-any-more", "details": "www.customer.example" }));
+    let page = page_in(&edge, "de", "/audit").text();
+    assert!(page.contains("Was bei site.ask antwortet, erlaubt www.customer.example nicht mehr"), "{page}");
     assert!(shop_client().try_open(edge.https, CUSTOMER).is_err());
     assert_eq!(
         (acme.orders().len(), std::fs::read_dir(edge.setup.state().join("sites")).map_or(0, Iterator::count)),
