@@ -11,8 +11,11 @@ use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustix::process::Signal;
 use rustls::version::TLS13;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpSocket;
 
-use crate::support::{ClientTls, DEADLINE, Edge, Http2, Origin, Setup, Then, empty, eventually, frames};
+use crate::support::frame::{ACK, PING, PREFACE, SETTINGS, frame};
+use crate::support::{ClientTls, DEADLINE, Edge, Http2, Origin, Setup, Then, agreed_over, empty, eventually, frames};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn frames_that_are_no_request_do_not_make_a_connection_less_idle() {
@@ -93,6 +96,42 @@ async fn an_upload_goes_on_while_its_response_is_not_read() {
     let has_come = || (uploaded.load(Ordering::SeqCst) == UPLOAD).then_some(());
     tokio::task::block_in_place(|| eventually("the whole upload has come", has_come));
     assert_eq!(response.into_body().collect().await.expect("a body").to_bytes().len(), 2_000_000);
+}
+
+/// What is owed to a client is bounded: nothing more is read of it until it has taken some, and then all of it is answered.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_asks_much_before_it_listens_is_answered_all() {
+    let origin = Origin::saying("hello");
+    let edge = limited(&origin, &[]);
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.set_recv_buffer_size(8 * 1024).expect("a small buffer");
+    let tcp = socket.connect(edge.https).await.expect("connected");
+    let (mut reader, mut writer) = tokio::io::split(agreed_over(tcp, "shop.example").await);
+    writer.write_all(&[PREFACE, &frame(SETTINGS, 0, 0, &[])].concat()).await.expect("sent");
+    let questions = frame(PING, 0, 0, b"together").repeat(100);
+    let mut asked = 0;
+    let mut waiting = loop {
+        let mut asking = Box::pin(async {
+            writer.write_all(&questions).await.expect("sent");
+            writer.flush().await.expect("sent");
+        });
+        asked += 100;
+        match tokio::time::timeout(Duration::from_secs(1), &mut asking).await {
+            Ok(()) => assert!(asked < 10_000_000, "the edge takes any number"),
+            Err(_) => break asking,
+        }
+    };
+    let listening = async {
+        let mut reader = BufReader::new(&mut reader);
+        let (mut answered, mut head) = (0, [0; 9]);
+        while answered < asked {
+            reader.read_exact(&mut head).await.expect("a frame");
+            let mut content = vec![0; usize::from(u16::from_be_bytes([head[1], head[2]]))];
+            reader.read_exact(&mut content).await.expect("a frame");
+            answered += usize::from((head[3], head[4]) == (PING, ACK));
+        }
+    };
+    tokio::time::timeout(DEADLINE, async { tokio::join!(&mut waiting, listening) }).await.expect("all answers");
 }
 
 #[test]

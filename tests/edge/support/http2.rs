@@ -67,8 +67,12 @@ impl Http2 {
 
 /// A stream on which HTTP/2 was agreed and not yet spoken.
 pub(crate) async fn agreed(address: SocketAddr, name: &str) -> TlsStream<TcpStream> {
+    agreed_over(TcpStream::connect(address).await.expect("connected"), name).await
+}
+
+/// The same over a connection that is there.
+pub(crate) async fn agreed_over(tcp: TcpStream, name: &str) -> TlsStream<TcpStream> {
     let tls = ClientTls::new(&[&TLS13, &TLS12]).alpn(&["h2"]);
-    let tcp = TcpStream::connect(address).await.expect("connected");
     let name = ServerName::try_from(name.to_owned()).expect("a name");
     let stream = TlsConnector::from(Arc::clone(&tls.config)).connect(name, tcp).await.expect("a handshake");
     assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));

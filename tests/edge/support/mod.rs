@@ -32,7 +32,7 @@ use std::time::{Duration, Instant};
 pub(crate) use authority::{Issued, KeyKind, authority};
 pub(crate) use browser::{Browser, PASSWORD};
 pub(crate) use edge::{Edge, Lines, PROGRAM, message, run};
-pub(crate) use http2::{Http2, agreed, empty, frames};
+pub(crate) use http2::{Http2, agreed, agreed_over, empty, frames};
 pub(crate) use http2_shop::{Http2Shop, LARGE};
 pub(crate) use journey::journey;
 pub(crate) use message::Response;

@@ -61,6 +61,8 @@ impl<'c> Driver<'c> {
         if !self.told && connection.is_old() {
             connection.leave(); // one that asks for nothing, or has a stream that never ends, is woken by its pulse
         }
+        self.session.begin_turn();
+        let mut read = 0;
         loop {
             while connection.alarm.poll(cx).is_ready() {
                 if let Poll::Ready(end) = self.poll_deadline() {
@@ -76,7 +78,8 @@ impl<'c> Driver<'c> {
                 self.session.leave();
             }
             self.session.wait(cx);
-            self.read(cx);
+            self.read(&mut read, cx);
+            let was_full = self.session.is_full();
             let written = self.session.poll_write(|slices| connection.poll_write(cx, slices));
             let sent = if let Poll::Ready(Ok(())) = written { connection.poll_send(cx) } else { written };
             match sent {
@@ -84,21 +87,20 @@ impl<'c> Driver<'c> {
                 Poll::Ready(Ok(())) if self.session.is_over() => return Poll::Ready(End::Quiet),
                 _ => {}
             }
+            let may_read = was_full && !self.session.is_full();
             // The last request may have come on a connection that was old enough.
-            if self.told == connection.is_leaving() {
+            if self.told == connection.is_leaving() && !may_read {
                 return Poll::Pending;
             }
         }
     }
 
-    /// Takes what there is to read, and begins the streams that come.
-    fn read(&mut self, cx: &mut Context<'_>) {
-        self.session.begin_turn();
-        let mut read = 0;
+    /// Takes what there is to read, and begins the streams that come. `read` is what was read in this turn.
+    fn read(&mut self, read: &mut usize, cx: &mut Context<'_>) {
         while !self.session.is_full() {
             // Whoever sends without end has its turn like all others, and the next after them: a frame costs its sender a few octets, and
             // may cost us a thousand instructions.
-            if read >= TURN {
+            if *read >= TURN {
                 cx.waker().wake_by_ref();
                 break;
             }
@@ -107,7 +109,7 @@ impl<'c> Driver<'c> {
             match Pin::new(&mut self.io).poll_read(cx, &mut buffer) {
                 Poll::Pending => break,
                 Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
-                    read += buffer.filled().len();
+                    *read += buffer.filled().len();
                     self.session.receive(buffer.filled());
                 }
                 Poll::Ready(_) => self.session.receive_end(),
