@@ -7,9 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hashbrown::HashSet;
-use zeroize::Zeroizing;
 
-use super::bounded::{bounded_read, bounded_read_beneath};
+use super::bounded::{Room, bounded_read, bounded_read_beneath};
 use super::flaw::Flaw;
 use super::password;
 use super::walk::{Stamp, unfit};
@@ -17,8 +16,9 @@ use super::walk::{Stamp, unfit};
 /// A file that was found, before it is read.
 pub(super) struct Found {
     pub(super) path: Arc<Path>,
-    pub(super) stamp: Stamp,
-    pub(super) mode: u32,
+    /// `None`: nobody has looked, and whoever reads it will.
+    pub(super) stamp: Option<Stamp>,
+    mode: Option<u32>,
     /// Known without reading it.
     pub(super) flaw: Option<Flaw>,
     /// Apart: hardly a file has one, and there may be many files.
@@ -30,16 +30,26 @@ pub(super) struct Found {
 impl Found {
     /// A file without a password.
     pub(super) fn of(path: Arc<Path>, metadata: &Metadata, confines: Option<Arc<Path>>) -> Self {
-        let (stamp, mode, flaw) = (Stamp::of(metadata), metadata.mode(), unfit(metadata));
-        Self { path, stamp, mode, flaw, password: None, confines }
+        let (stamp, mode) = (Some(Stamp::of(metadata)), Some(metadata.mode()));
+        Self { path, stamp, mode, flaw: unfit(metadata), password: None, confines }
+    }
+
+    /// A regular file without a password, of which its folder told that much.
+    pub(super) const fn regular(path: Arc<Path>, confines: Option<Arc<Path>>) -> Self {
+        Self { path, stamp: None, mode: None, flaw: None, password: None, confines }
     }
 
     /// Reads it, whole.
-    pub(super) fn read(&self) -> Result<(Zeroizing<Vec<u8>>, Metadata, bool), Flaw> {
+    pub(super) fn read<'r>(&self, room: &'r mut Room) -> Result<(&'r [u8], Metadata, bool), Flaw> {
         match &self.confines {
-            Some(folder) => bounded_read_beneath(folder, &self.path),
-            None => bounded_read(&self.path),
+            Some(folder) => bounded_read_beneath(folder, &self.path, room),
+            None => bounded_read(&self.path, room),
         }
+    }
+
+    /// Who may read it; `None` if it cannot be looked at.
+    pub(super) fn mode(&self) -> Option<u32> {
+        self.mode.or_else(|| fs::metadata(&self.path).ok().map(|metadata| metadata.mode()))
     }
 
     pub(super) fn password_stamp(&self) -> Option<&Stamp> {

@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::bounded::bounded_read;
+use super::bounded::{Room, bounded_read};
 use super::bundle::Bundle;
 use super::certificate::Certificate;
 use super::fate;
@@ -99,12 +99,13 @@ fn read(path: &Path, password_file: Option<&Path>, known: &Known) -> Result<Part
         Err(error) if error.kind() == ErrorKind::NotFound => return Err(missing()),
         _ => {}
     }
-    let (content, ..) = bounded_read(path)?;
+    let mut room = Room::default();
+    let (content, ..) = bounded_read(path, &mut room)?;
     let password = match password_file {
         Some(file) => Password::read(file),
         None => Password::beside(path),
     };
-    Parts::read(&content, &password, known)
+    Parts::read(content, &password, known)
 }
 
 fn of(problem: Problem) -> Flaw {

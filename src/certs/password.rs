@@ -6,7 +6,7 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
-use super::bounded::bounded_read;
+use super::bounded::{Room, bounded_read};
 use super::flaw::Flaw;
 
 /// What opens a file that is encrypted.
@@ -21,9 +21,9 @@ pub(super) enum Password {
 impl Password {
     /// Reads the password file at `path`.
     pub(super) fn read(path: &Path) -> Self {
-        match bounded_read(path) {
+        match bounded_read(path, &mut Room::default()) {
             Ok((_, metadata, _)) if is_exposed(&metadata) => Self::Unusable(exposed()),
-            Ok((content, ..)) => Self::of(&content),
+            Ok((content, ..)) => Self::of(content),
             Err(flaw) => Self::Unusable(unreadable(&flaw)),
         }
     }

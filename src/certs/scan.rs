@@ -11,9 +11,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use hashbrown::{HashMap, HashSet};
 
+use super::bounded::Room;
 use super::certificate::sha256;
 use super::flaw::Flaw;
 use super::folders::Folders;
@@ -140,14 +142,20 @@ impl Scanner {
                 continue;
             }
             self.grounds[place] = None;
-            let mut walk = Walk::of(&self.folders, place);
+            let mut walk = Walk::of(&self.folders, place, &self.files);
             match walk.root(&folder.directory) {
                 Ok(root) => {
                     walked[place] = true;
                     found.extend(walk.found.iter().map(|found| Arc::clone(&found.path)));
-                    let is_other =
-                        |found: &Found| !self.files.get(&found.path).is_some_and(|record| record.is_as_in(found));
-                    unread.extend(std::mem::take(&mut walk.found).into_iter().filter(is_other));
+                    let is_as_before =
+                        |found: &Found| self.files.get(&found.path).is_some_and(|record| record.is_as_in(found));
+                    walk.found.retain(|found| !is_as_before(found));
+                    // Of the first folder nothing is copied, and mostly there is no other.
+                    if unread.is_empty() {
+                        unread = std::mem::take(&mut walk.found);
+                    } else {
+                        unread.append(&mut walk.found);
+                    }
                     self.grounds[place] = Ground::of(&folder.directory, &root, &mut walk);
                     lost.append(&mut walk.lost);
                     let outside = walk.trails.outside(&folder.directory);
@@ -178,6 +186,8 @@ impl Scanner {
         let mut changed = !gone.is_empty();
         // Nobody else holds them between two looks, so that nothing is copied.
         let files = Arc::make_mut(&mut self.files);
+        // As much as is new at the first look; a table that grows is copied each time.
+        files.reserve(if files.is_empty() { records.len() } else { 0 });
         for (found, record) in unread.iter().zip(records) {
             let path = Arc::clone(&found.path);
             match record.stamp {
@@ -197,42 +207,50 @@ impl Scanner {
         (touched, changed)
     }
 
-    /// Reads files on all processors, ten thousand a second each, and on more threads than there are: some wait for the disk,
-    /// which is quickest when it is asked for much at once.
+    /// Reads files on all processors, some ten thousand a second each. Where the first ones were waited for, on more threads than
+    /// there are processors: a disk is quickest when it is asked for much at once.
     fn read_all(&self, files: &[Found]) -> Vec<Record> {
-        let read = |found: &Found| {
+        let read = |found: &Found, room: &mut Room| {
             let old = self.files.get(&found.path).map(Arc::as_ref);
             // One file that a parser fails on must not keep all others out.
-            catch_unwind(AssertUnwindSafe(|| Record::read(found, old, &self.known)))
+            catch_unwind(AssertUnwindSafe(|| Record::read(found, old, &self.known, room)))
                 .unwrap_or_else(|_| Record::unread(found, unexpected()))
         };
+        let (began, mut room) = (Instant::now(), Room::default());
+        let (first, rest) = files.split_at(files.len().min(FILES_PER_THREAD));
+        let mut records = Vec::with_capacity(files.len());
+        records.extend(first.iter().map(|found| read(found, &mut room)));
+        let is_waited_for = began.elapsed() > FROM_MEMORY * FILES_PER_THREAD as u32;
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
-        let threads = (processors * THREADS_PER_PROCESSOR).min(files.len() / FILES_PER_THREAD);
+        let threads = processors * if is_waited_for { THREADS_PER_PROCESSOR } else { 1 };
+        let threads = threads.min(rest.len() / FILES_PER_THREAD);
         if threads < 2 {
-            return files.iter().map(read).collect();
+            records.extend(rest.iter().map(|found| read(found, &mut room)));
+            return records;
         }
         let next = AtomicUsize::new(0);
         let work = || {
-            let mut records = Vec::new();
+            let (mut records, mut room) = (Vec::new(), Room::default());
             loop {
                 let at = next.fetch_add(1, Ordering::Relaxed);
-                let Some(found) = files.get(at) else { return records };
-                records.push((at, read(found)));
+                let Some(found) = rest.get(at) else { return records };
+                records.push((at, read(found, &mut room)));
             }
         };
-        let mut records: Vec<(usize, Record)> = std::thread::scope(|scope| {
+        let mut numbered: Vec<(usize, Record)> = std::thread::scope(|scope| {
             let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
-            let mut records = work();
+            let mut numbered = work();
             for other in others {
                 match other.join() {
-                    Ok(more) => records.extend(more),
+                    Ok(more) => numbered.extend(more),
                     Err(panic) => std::panic::resume_unwind(panic),
                 }
             }
-            records
+            numbered
         });
-        records.sort_unstable_by_key(|(at, _)| *at);
-        records.into_iter().map(|(_, record)| record).collect()
+        numbered.sort_unstable_by_key(|(at, _)| *at);
+        records.extend(numbered.into_iter().map(|(_, record)| record));
+        records
     }
 }
 
@@ -243,15 +261,15 @@ impl Root {
 }
 
 impl Record {
-    fn read(found: &Found, old: Option<&Self>, known: &Known) -> Self {
+    fn read(found: &Found, old: Option<&Self>, known: &Known, room: &mut Room) -> Self {
         if let Some(flaw) = &found.flaw {
-            return Self { stamp: Some(found.stamp), ..Self::unread(found, flaw.clone()) };
+            return Self { stamp: found.stamp, ..Self::unread(found, flaw.clone()) };
         }
-        let (content, before, stable) = match found.read() {
+        let (content, before, stable) = match found.read(room) {
             Ok(read) => read,
             Err(flaw) => return Self::unread(found, flaw),
         };
-        let digest = sha256(&content);
+        let digest = sha256(content);
         let content = match old {
             // The password decides too, and is not kept to be compared.
             Some(old) if old.digest == Some(digest) && old.password.is_none() && found.password.is_none() => {
@@ -259,7 +277,7 @@ impl Record {
             }
             _ => {
                 let password = found.password.as_ref().map_or(Password::Absent, |file| Password::read(&file.path));
-                match Parts::read(&content, &password, known) {
+                match Parts::read(content, &password, known) {
                     Ok(parts) => Content::Parts(Arc::new(parts)),
                     Err(flaw) => Content::Flawed(Box::new(flaw)),
                 }
@@ -278,7 +296,7 @@ impl Record {
             password: None,
             digest: None,
             content: Content::Flawed(Box::new(flaw)),
-            readable_by: Readers::of(found.mode),
+            readable_by: found.mode().map_or(Readers::Owner, Readers::of),
         }
     }
 
@@ -299,7 +317,7 @@ impl Record {
     }
 
     fn is_as_in(&self, found: &Found) -> bool {
-        self.stamp == Some(found.stamp) && self.password.as_deref() == found.password_stamp()
+        self.stamp.is_some() && self.stamp == found.stamp && self.password.as_deref() == found.password_stamp()
     }
 
     fn says_the_same(&self, other: &Self) -> bool {
@@ -332,6 +350,8 @@ fn unexpected() -> Flaw {
 
 /// Fewer are read before threads have started.
 const FILES_PER_THREAD: usize = 32;
+/// What a file takes at most that nobody waits for.
+const FROM_MEMORY: Duration = Duration::from_micros(200);
 const THREADS_PER_PROCESSOR: usize = 4;
 
 #[cfg(test)]
@@ -350,7 +370,7 @@ mod tests {
         let mut walk = Walk::default();
         walk.root(&root).expect("readable");
         std::fs::remove_file(&file).expect("removed");
-        let record = Record::read(&walk.found[0], None, &Known::default());
+        let record = Record::read(&walk.found[0], None, &Known::default(), &mut Room::default());
         assert!(matches!(record.content, Content::Flawed(flaw) if flaw.code == "unreadable"));
     }
 }

@@ -18,7 +18,7 @@ use super::flaw::Flaw;
 use super::folders::{Folders, MAIN, leads_outside};
 use super::found::{Found, PasswordFile};
 use super::password;
-use super::scan::Root;
+use super::scan::{Files, Root};
 use super::trails::Trails;
 use super::well_known::beneath;
 
@@ -40,12 +40,14 @@ pub(super) struct Walk {
     /// Opens what is encrypted and has no password beside it.
     password: Option<PasswordFile>,
     seen: HashSet<(u64, u64)>,
+    /// What was found before.
+    known: Arc<Files>,
 }
 
 impl Walk {
-    /// One through the folder at this place.
-    pub(super) fn of(folders: &Folders, place: usize) -> Self {
-        let mut walk = Self::default();
+    /// One through the folder at this place, where `known` was found before.
+    pub(super) fn of(folders: &Folders, place: usize, known: &Arc<Files>) -> Self {
+        let mut walk = Self { known: Arc::clone(known), ..Self::default() };
         if place == MAIN {
             walk.others = folders.all()[1..].iter().flat_map(|folder| folder.directory.canonicalize()).collect();
         } else {
@@ -151,11 +153,14 @@ impl Walk {
         for entry in fs::read_dir(folder)? {
             entries.push(entry?);
         }
-        entries.sort_by_key(fs::DirEntry::file_name);
+        entries.sort_by_cached_key(fs::DirEntry::file_name);
         let is_password =
             |entry: &&fs::DirEntry| entry.file_name().as_encoded_bytes().ends_with(password::EXTENSION.as_bytes());
         let passwords: HashSet<OsString> = entries.iter().filter(is_password).map(fs::DirEntry::file_name).collect();
         self.is_entangled |= !passwords.is_empty();
+        self.found.reserve(entries.len());
+        // Whether the folder may be entered, one file tells for all.
+        let mut is_entered = false;
         for entry in entries {
             let name = entry.file_name();
             if name.as_encoded_bytes().starts_with(b".") || is_root && name == WELL_KNOWN {
@@ -169,8 +174,12 @@ impl Walk {
             }
             let is_meant = is_meant(&path);
             if !kind.is_symlink() {
-                if is_meant && let Some(metadata) = unless_gone(entry.metadata())? {
-                    self.file(path, &metadata, &passwords);
+                if is_meant && is_entered && kind.is_file() && !self.known.contains_key(&*path) {
+                    // Whoever reads it looks at it, and nobody has to know before.
+                    self.file(path, None, &passwords);
+                } else if is_meant && let Some(metadata) = unless_gone(entry.metadata())? {
+                    is_entered = true;
+                    self.file(path, Some(&metadata), &passwords);
                 }
                 continue;
             }
@@ -182,7 +191,7 @@ impl Walk {
             self.trails.follow(&path);
             match fs::metadata(&path) {
                 Ok(metadata) if metadata.is_dir() => links.push_back(path),
-                Ok(metadata) if is_meant => self.file(path, &metadata, &passwords),
+                Ok(metadata) if is_meant => self.file(path, Some(&metadata), &passwords),
                 Ok(_) => {}
                 Err(error) => {
                     if unless_gone(fs::symlink_metadata(&path))?.is_some() {
@@ -195,14 +204,19 @@ impl Walk {
     }
 
     /// `passwords` are the names of all password files of the folder.
-    fn file(&mut self, path: PathBuf, metadata: &Metadata, passwords: &HashSet<OsString>) {
+    fn file(&mut self, path: PathBuf, metadata: Option<&Metadata>, passwords: &HashSet<OsString>) {
         let mut password = PasswordFile::beside(&path, passwords);
         match &password {
             Some(password) => self.trails.follow(&password.path),
             None => password.clone_from(&self.password),
         }
-        let (confines, password) = (self.confines.clone(), password.map(Box::new));
-        self.found.push(Found { password, ..Found::of(path.into(), metadata, confines) });
+        let (path, confines, password) = (path.into(), self.confines.clone(), password.map(Box::new));
+        let mut found = match metadata {
+            Some(metadata) => Found::of(path, metadata, confines),
+            None => Found::regular(path, confines),
+        };
+        found.password = password;
+        self.found.push(found);
     }
 }
 
