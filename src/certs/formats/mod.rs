@@ -55,7 +55,7 @@ impl Items {
         Ok(items)
     }
 
-    fn take_blocks(&mut self, text: &Text, password: &Password) -> Result<(), Flaw> {
+    fn take_blocks(&mut self, text: &Text<'_>, password: &Password) -> Result<(), Flaw> {
         if let Some(flaw) = text.unsupported() {
             return Err(flaw);
         }
@@ -210,6 +210,25 @@ mod tests {
             (b"\x30\x0B\x06\x09\x2A\x86\x48\x86\xF7\x0D\x01\x07\x02".to_vec(), "pkcs7"),
         ] {
             assert_eq!(counts(&content), Err(code), "{}", String::from_utf8_lossy(&content));
+        }
+    }
+
+    #[test]
+    fn what_has_the_one_form_reads_as_what_is_brought_into_it() {
+        let legacy =
+            "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nMAMCAQE=\n-----END RSA PRIVATE KEY-----\n";
+        let cut = &CERTIFICATE[..40];
+        for text in [
+            format!("{CERTIFICATE}{KEY}"),
+            format!("Bag Attributes\n{CERTIFICATE}\n\nkey:\n{KEY}text behind it\n"),
+            format!("{KEY}{CERTIFICATE}{CERTIFICATE}"),
+            format!("{CERTIFICATE}{cut}\n{KEY}"),
+            CERTIFICATE.replace("MAM", "M?M"),
+            legacy.to_owned(),
+            cut.to_owned(),
+        ] {
+            let spaced = text.replace('\n', " \r\n");
+            assert_eq!(counts(text.as_bytes()), counts(spaced.as_bytes()), "{text}");
         }
     }
 

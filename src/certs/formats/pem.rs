@@ -14,10 +14,16 @@ use super::{der, neither, request, truncated, unsupported_key};
 use crate::certs::flaw::Flaw;
 
 /// The blocks of a file in one form: no white space around lines, one kind of line end, no headers.
-pub(super) struct Text {
-    /// Wiped when dropped: it may be a key.
-    lines: Zeroizing<Vec<u8>>,
+pub(super) struct Text<'c> {
+    lines: Lines<'c>,
     sections: Vec<Section>,
+}
+
+enum Lines<'c> {
+    /// The file had that form.
+    AsTheyCame(&'c [u8]),
+    /// Wiped when dropped: it may be a key.
+    Own(Zeroizing<Vec<u8>>),
 }
 
 /// From one marker to the next.
@@ -30,39 +36,30 @@ struct Section {
     ended: bool,
 }
 
-impl Text {
-    pub(super) fn of(content: &[u8]) -> Self {
+impl<'c> Text<'c> {
+    pub(super) fn of(content: &'c [u8]) -> Self {
+        let sections = sections_of_lines(content);
+        sections.map_or_else(
+            || Self::brought_into_form(content),
+            |sections| Self { lines: Lines::AsTheyCame(content), sections },
+        )
+    }
+
+    fn brought_into_form(content: &[u8]) -> Self {
         let room = content.len() + content.len() / 64 + 64;
-        let mut text = Self { lines: Zeroizing::new(Vec::with_capacity(room)), sections: Vec::new() };
+        let (mut lines, mut sections) = (Zeroizing::new(Vec::with_capacity(room)), Vec::new());
         for line in content.split(|byte| matches!(byte, b'\n' | b'\r')) {
             let mut line = line.trim_ascii();
             // `cat a.pem b.pem` where the first file does not end its last line.
             while line.starts_with(MARKER)
-                && let Some(seam) = find(line, b"----------BEGIN ")
+                && let Some(seam) = find(line, SEAM)
             {
-                text.push(&line[..seam + MARKER.len()]);
+                push(&line[..seam + MARKER.len()], &mut lines, &mut sections);
                 line = &line[seam + MARKER.len()..];
             }
-            text.push(line);
+            push(line, &mut lines, &mut sections);
         }
-        text
-    }
-
-    fn push(&mut self, line: &[u8]) {
-        if let Some(label) = line.strip_prefix(BEGIN) {
-            let label = label.strip_suffix(MARKER).unwrap_or(label).to_vec();
-            let lines = self.lines.len()..self.lines.len();
-            self.sections.push(Section { label, cipher: None, lines, ended: false });
-        }
-        let Some(section) = self.sections.last_mut().filter(|section| !section.ended) else { return };
-        if let Some(cipher) = line.strip_prefix(b"DEK-Info:") {
-            section.cipher = Some(cipher.trim_ascii().to_vec());
-        } else if !line.starts_with(b"Proc-Type:") {
-            self.lines.extend_from_slice(&relabelled(line));
-            self.lines.push(b'\n');
-            section.ended = line.starts_with(END);
-        }
-        section.lines.end = self.lines.len();
+        Self { lines: Lines::Own(lines), sections }
     }
 
     fn has(&self, label: &str) -> bool {
@@ -77,7 +74,11 @@ impl Text {
     /// The blocks that hold certificates and keys, in their order.
     pub(super) fn blocks(&self) -> impl Iterator<Item = Result<Block, Flaw>> {
         self.sections.iter().filter_map(|section| {
-            let lines = &self.lines[section.lines.clone()];
+            let lines: &[u8] = match &self.lines {
+                Lines::AsTheyCame(lines) => lines,
+                Lines::Own(lines) => lines,
+            };
+            let lines = &lines[section.lines.clone()];
             match <(SectionKind, Vec<u8>)>::pem_slice_iter(lines).next()? {
                 Ok((kind, der)) => Block::of(kind, der, section).map(Ok),
                 Err(error) => Some(Err(broken(&error))),
@@ -111,6 +112,51 @@ impl Text {
         }
         neither()
     }
+}
+
+impl Section {
+    fn begun(label: &[u8], at: usize) -> Self {
+        let label = label.strip_suffix(MARKER).unwrap_or(label).to_vec();
+        Self { label, cipher: None, lines: at..at, ended: false }
+    }
+}
+
+fn push(line: &[u8], lines: &mut Vec<u8>, sections: &mut Vec<Section>) {
+    if let Some(label) = line.strip_prefix(BEGIN) {
+        sections.push(Section::begun(label, lines.len()));
+    }
+    let Some(section) = sections.last_mut().filter(|section| !section.ended) else { return };
+    if let Some(cipher) = line.strip_prefix(DEK_INFO) {
+        section.cipher = Some(cipher.trim_ascii().to_vec());
+    } else if !line.starts_with(PROC_TYPE) {
+        lines.extend_from_slice(&relabelled(line));
+        lines.push(b'\n');
+        section.ended = line.starts_with(END);
+    }
+    section.lines.end = lines.len();
+}
+
+/// The sections of what is in the one form already, as nearly every file is: nothing is copied then. `None` if it is not.
+fn sections_of_lines(content: &[u8]) -> Option<Vec<Section>> {
+    let (mut sections, mut at) = (Vec::<Section>::new(), 0);
+    for line in content.strip_suffix(b"\n")?.split(|byte| *byte == b'\n') {
+        if line.trim_ascii().len() < line.len() || line.contains(&b'\r') {
+            return None;
+        }
+        let is_marker = line.starts_with(MARKER);
+        let is_other = is_marker && (find(line, SEAM).is_some() || matches!(relabelled(line), Cow::Owned(_)));
+        if is_other || line.starts_with(DEK_INFO) || line.starts_with(PROC_TYPE) {
+            return None;
+        }
+        if let Some(label) = line.strip_prefix(BEGIN) {
+            sections.push(Section::begun(label, at));
+        }
+        at += line.len() + 1;
+        if let Some(section) = sections.last_mut().filter(|section| !section.ended) {
+            (section.lines.end, section.ended) = (at, is_marker && line.starts_with(END));
+        }
+    }
+    Some(sections)
 }
 
 /// What stands between two markers.
@@ -221,5 +267,9 @@ fn find(text: &[u8], part: &[u8]) -> Option<usize> {
 
 const ENCRYPTED_KEY: &[u8] = b"ENCRYPTED PRIVATE KEY";
 const MARKER: &[u8] = b"-----";
+/// Where two files were joined.
+const SEAM: &[u8] = b"----------BEGIN ";
+const DEK_INFO: &[u8] = b"DEK-Info:";
+const PROC_TYPE: &[u8] = b"Proc-Type:";
 const BEGIN: &[u8] = b"-----BEGIN ";
 const END: &[u8] = b"-----END ";
