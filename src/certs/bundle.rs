@@ -159,7 +159,8 @@ impl Key {
     /// Loads a key.
     pub(super) fn read(der: &PrivateKeyDer<'static>) -> Result<Self, Flaw> {
         let signing = signing_key(der).map_err(|_| too_short(der).unwrap_or_else(unsupported_key))?;
-        let public = signing.public_key().and_then(|spki| PublicKey::read(&spki)).ok_or_else(unsupported_key)?;
+        let computed = || signing.public_key().and_then(|spki| PublicKey::read(&spki));
+        let public = PublicKey::beside(der).or_else(computed).ok_or_else(unsupported_key)?;
         Ok(Self { der: Arc::new(der.clone_key().into()), public })
     }
 
