@@ -10,7 +10,7 @@ mod scope;
 use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -123,6 +123,13 @@ impl FolderWatch {
         self.signal.named().take()
     }
 
+    /// Says that what is watched is being read, until what this gives is dropped: opened files are no news then.
+    #[must_use]
+    pub fn reading(&self) -> Reading {
+        self.signal.is_read.store(true, Ordering::Release);
+        Reading(Arc::clone(&self.signal))
+    }
+
     /// Whether the system refused to watch, so that changes are only found by polling.
     #[must_use]
     pub fn is_degraded(&self) -> bool {
@@ -191,6 +198,15 @@ impl FolderWatch {
     }
 }
 
+/// Somebody reads what is watched.
+pub struct Reading(Arc<Signal>);
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        self.0.is_read.store(false, Ordering::Release);
+    }
+}
+
 /// A change that has not come to rest.
 struct Pending {
     first: Instant,
@@ -211,11 +227,16 @@ struct Signal {
     wake: Notify,
     scopes: Mutex<Scopes>,
     named: Mutex<Named>,
+    /// Whether somebody reads what is watched.
+    is_read: AtomicBool,
+    /// When events were last let come together.
+    gathered: Mutex<Option<std::time::Instant>>,
 }
 
 impl Signal {
     fn note(&self, event: notify::Result<Event>) {
         let flag = match event {
+            Ok(Event { kind: EventKind::Access(AccessKind::Open(_)), .. }) => return self.gather(),
             Ok(event) if event.need_rescan() => LOST,
             Ok(event) if self.concerns_us(&event) => {
                 self.named().add(event.paths);
@@ -230,6 +251,19 @@ impl Signal {
         }
         self.flags.fetch_or(flag, Ordering::AcqRel);
         self.wake.notify_one();
+    }
+
+    /// A file was opened. While somebody reads them all, this thread would be woken for each, and be waited for where there is one
+    /// processor: then events are let come together for most of the time. Nobody could look again before that look has ended.
+    fn gather(&self) {
+        if !self.is_read.load(Ordering::Acquire) {
+            return;
+        }
+        let mut gathered = self.gathered.lock().unwrap_or_else(PoisonError::into_inner);
+        if gathered.is_none_or(|gathered| gathered.elapsed() > HANDLING) {
+            std::thread::sleep(GATHERING);
+            *gathered = Some(std::time::Instant::now());
+        }
     }
 
     fn named(&self) -> MutexGuard<'_, Named> {
@@ -339,6 +373,10 @@ const EVENT: u8 = 1;
 const LOST: u8 = 2;
 /// The limit of watches is reached.
 const LIMIT: u8 = 4;
+/// Far less than [`QUIET`], and than it takes to fill the system's queue of events.
+const GATHERING: Duration = Duration::from_millis(4);
+/// So long events are handled as they come, before they are let come together again: time for some hundred.
+const HANDLING: Duration = Duration::from_millis(1);
 /// With more, everything is looked at.
 const MOST_NAMED: usize = 1000;
 /// A certificate and its key are two writes; so long after the last one the writer is probably done.

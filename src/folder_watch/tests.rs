@@ -177,3 +177,24 @@ async fn what_changed_is_named_unless_too_much_did() {
     assert_eq!(timeout(SOON, watch.changed()).await, Ok(Why::Event));
     assert_eq!(watch.named(), None);
 }
+
+#[tokio::test]
+async fn what_changes_while_all_is_read_is_a_change_when_that_is_over() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let files: Vec<PathBuf> = (0..300).map(|number| folder.path().join(format!("{number}.pem"))).collect();
+    files.iter().for_each(|file| fs::write(file, "a").expect("written"));
+    let mut watch = FolderWatch::new(vec![folder.path().to_owned()]);
+    assert_eq!(watch.named(), None);
+    let reading = watch.reading();
+    for file in &files {
+        fs::read(file).expect("read");
+    }
+    fs::write(&files[150], "b").expect("written");
+    for file in &files {
+        fs::read(file).expect("read");
+    }
+    drop(reading);
+    assert_eq!(timeout(SOON, watch.changed()).await, Ok(Why::Event));
+    let real = folder.path().canonicalize().expect("there");
+    assert_eq!(watch.named(), Some(BTreeSet::from([real.join("150.pem")])));
+}

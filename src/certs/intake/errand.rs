@@ -59,6 +59,7 @@ pub(super) async fn run(
             // Whatever was named, and all that a new watch cannot name, is looked at with it.
             drop(watch.named());
         }
+        let reading = watch.reading();
         let looked = tokio::task::spawn_blocking(move || {
             let next = desk.survive(|desk| {
                 if let Some(order) = todo {
@@ -66,6 +67,7 @@ pub(super) async fn run(
                 }
                 desk.look(&errand, degraded)
             });
+            drop(reading);
             (desk, next)
         });
         let Ok((returned, next)) = looked.await else { return };
