@@ -138,19 +138,22 @@ impl Pairs {
 
     fn look_at_all(&mut self, stock: &Stock<'_>) -> Paired {
         *self = Self::new(self.folders.clone());
-        let mut halves = Vec::with_capacity(stock.files.len());
+        let mut halves = Vec::with_capacity(stock.files.len() * 2);
         for (path, record) in stock.files {
             let Some(parts) = self.usable(path, Some(record), stock) else { continue };
             halves.extend(halves_in(&parts).map(|(key, half)| (key, half, Arc::clone(path))));
             let place = self.folders.place(path);
             parts.certificates.iter().for_each(|certificate| self.issuers.add(certificate, place, path));
         }
+        halves.sort_unstable();
         self.halves = halves.into_iter().collect();
         self.issuers.remember(stock.remembered);
         self.issuers.moved();
         self.basis = Some(Basis::of(stock, &self.issuers));
-        let mut keys: Vec<KeyId> =
-            self.halves.iter().map(|(key, ..)| *key).chain(stock.offer.keys.keys().copied()).collect();
+        let mut keys: Vec<KeyId> = Vec::with_capacity(stock.files.len() + stock.offer.keys.len());
+        keys.extend(self.halves.iter().map(|(key, ..)| *key));
+        keys.dedup();
+        keys.extend(stock.offer.keys.keys());
         keys.sort_unstable();
         keys.dedup();
         Paired { pairing: self.pair(keys, stock), changed: None }
