@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 use super::Sources;
 use super::problem::{Answer, Kind, Problem, exposition};
 use crate::acme::EndedOrders;
-use crate::certs::{AlarmCode, End, IntakeHandle, Ledger, NoticeState, Object};
+use crate::certs::{AlarmCode, End, IntakeHandle, Ledger, NoticeState, Object, in_decimal};
 use crate::config::{Reloads, Standing};
 use crate::elsewhere::{Elsewhere, ForeignState};
 use crate::levers::Levers;
@@ -66,6 +66,8 @@ fn page(sources: &Sources) -> String {
         not_before: one.not_before,
         not_after: one.not_after,
     });
+    let decimal = |served: &Arc<ServedCert>| in_decimal(&served.facts.serial);
+    let decimal: Vec<String> = index.certificates().iter().map(decimal).collect();
     let objects = ledger.as_deref().map(|ledger| ends(&ledger.objects, &index, &routes)).unwrap_or_default();
     let overview = sources.lookout.look_over(&index, &routes, now);
     render(&Scrape {
@@ -78,7 +80,7 @@ fn page(sources: &Sources) -> String {
         unresolved: unresolved(&routes),
         questions: sources.ordering.questions(),
         orders: sources.ordering.ended().into_iter().map(orders).collect(),
-        certificates: index.certificates().iter().map(|served| certificate(served)).collect(),
+        certificates: index.certificates().iter().zip(&decimal).map(|(own, serial)| certificate(own, serial)).collect(),
         kept: requested.chain(held).collect(),
         well_known: sources.well_known.load().iter().count(),
         truth: TruthFacts { age: sources.truth.age(), checks: sources.truth.checks() },
@@ -115,13 +117,13 @@ fn notices(notices: &Notices, now: i64) -> NoticeFacts {
     NoticeFacts { attempts: attempts.collect(), waiting: waiting.collect() }
 }
 
-fn certificate(served: &ServedCert) -> CertificateFacts<'_> {
+fn certificate<'c>(served: &'c ServedCert, serial: &'c str) -> CertificateFacts<'c> {
     let facts = &served.facts;
     CertificateFacts {
         subject_cn: &facts.subject_cn,
         issuer_cn: &facts.issuer_cn,
         issuer_o: &facts.issuer_o,
-        serial: &facts.serial_decimal,
+        serial,
         file: &facts.file,
         embedded_key: facts.embedded_key,
         not_before: facts.not_before,

@@ -7,7 +7,7 @@ use rustls::server::ParsedCertificate;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use zeroize::Zeroizing;
 
-use super::certificate::{Certificate, Fingerprint, decimal, hexadecimal};
+use super::certificate::{Certificate, Fingerprint, hexadecimal};
 use super::flaw::Flaw;
 use super::folders::MAIN;
 use super::formats::{armour, pkcs8, unsupported_key};
@@ -107,7 +107,7 @@ impl Bundle {
 
     /// The entry for the index: `file` is where the leaf was read, `embedded_key` whether its key was there too.
     #[must_use]
-    pub fn served(&self, file: &Path, embedded_key: bool) -> Arc<ServedCert> {
+    pub fn served(&self, file: impl Into<Arc<Path>>, embedded_key: bool) -> Arc<ServedCert> {
         let leaf = &self.leaf;
         Arc::new(ServedCert {
             certified: Arc::clone(&self.certified),
@@ -118,12 +118,11 @@ impl Bundle {
                 subject_cn: leaf.subject_cn.clone(),
                 issuer_cn: leaf.issuer_cn.clone(),
                 issuer_o: leaf.issuer_o.clone(),
-                serial: hexadecimal(&leaf.serial).into(),
-                serial_decimal: decimal(&leaf.serial).into(),
+                serial: hexadecimal(leaf.serial()).into(),
                 not_before: leaf.not_before,
                 not_after: leaf.not_after,
                 traits: self.traits,
-                file: file.to_owned(),
+                file: file.into(),
                 embedded_key,
                 vouched: self.vouched,
                 trusted: self.trusted,

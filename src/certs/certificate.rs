@@ -1,6 +1,5 @@
 //! A certificate as the intake knows it: what it is for, whom it belongs to, who issued it.
 
-use std::fmt::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -12,6 +11,7 @@ use x509_parser::x509::X509Name;
 
 use super::apple_pay::{ApplePay, apple_pay, not_for_servers};
 use super::flaw::Flaw;
+use super::part::Part;
 use super::path;
 use super::public_key::PublicKey;
 use super::strength;
@@ -38,12 +38,11 @@ pub(crate) struct Certificate {
     pub(super) subject_cn: Box<str>,
     pub(super) issuer_cn: Box<str>,
     pub(super) issuer_o: Box<str>,
-    /// Big-endian.
-    pub(super) serial: Box<[u8]>,
-    subject: Box<[u8]>,
-    issuer: Box<[u8]>,
-    subject_key: Option<Box<[u8]>>,
-    authority_key: Option<Box<[u8]>>,
+    serial: Part,
+    subject: Part,
+    issuer: Part,
+    subject_key: Option<Part>,
+    authority_key: Option<Part>,
     /// Whose signature was looked for last, and whether it was that one's.
     verified: Mutex<Option<([u8; 32], bool)>>,
     /// Up which way it was judged last, and whether it is trusted.
@@ -74,9 +73,9 @@ impl Certificate {
         let (mut subject_key, mut authority_key, mut limits_names) = (None, None, false);
         for extension in parsed.extensions() {
             match extension.parsed_extension() {
-                ParsedExtension::SubjectKeyIdentifier(id) => subject_key = Some(id.0.into()),
+                ParsedExtension::SubjectKeyIdentifier(id) => subject_key = Part::of(der, id.0),
                 ParsedExtension::AuthorityKeyIdentifier(authority) => {
-                    authority_key = authority.key_identifier.as_ref().map(|id| id.0.into());
+                    authority_key = authority.key_identifier.as_ref().and_then(|id| Part::of(der, id.0));
                 }
                 ParsedExtension::NameConstraints(_) => limits_names = true,
                 _ => {}
@@ -98,9 +97,9 @@ impl Certificate {
             subject_cn: common_name(parsed.subject()),
             issuer_cn: common_name(parsed.issuer()),
             issuer_o: first_text(parsed.issuer().iter_organization()),
-            serial: parsed.raw_serial().into(),
-            subject: parsed.subject().as_raw().into(),
-            issuer: parsed.issuer().as_raw().into(),
+            serial: Part::of(der, parsed.raw_serial()).ok_or_else(malformed)?,
+            subject: Part::of(der, parsed.subject().as_raw()).ok_or_else(malformed)?,
+            issuer: Part::of(der, parsed.issuer().as_raw()).ok_or_else(malformed)?,
             subject_key,
             authority_key,
             verified: Mutex::default(),
@@ -111,7 +110,7 @@ impl Certificate {
 
     /// A root, or a certificate of somebody who has no authority.
     pub(super) fn is_self_issued(&self) -> bool {
-        self.subject == self.issuer
+        self.subject_name() == self.issuer_name()
     }
 
     /// Whether `issuer` may have issued this one, by name and key identifier (RFC 5280 §6.1, §4.2.1.1).
@@ -122,10 +121,10 @@ impl Certificate {
     /// The same of a root, which is trusted for what it is and not for what it says of itself.
     pub(super) fn is_named_after(&self, issuer: &Self) -> bool {
         let keys_differ = match (&self.authority_key, &issuer.subject_key) {
-            (Some(wanted), Some(found)) => wanted != found,
+            (Some(wanted), Some(found)) => wanted.within(&self.der) != found.within(&issuer.der),
             _ => false,
         };
-        self.issuer == issuer.subject && !keys_differ
+        self.issuer_name() == issuer.subject_name() && !keys_differ
     }
 
     /// Whether [`Self::may_come_from`] had more to go by than a name.
@@ -176,14 +175,19 @@ impl Certificate {
             || path::has_signed(&issuer.der, algorithm, own.tbs_certificate.as_ref(), signature)
     }
 
+    /// Its serial number, big-endian.
+    pub(super) fn serial(&self) -> &[u8] {
+        self.serial.within(&self.der)
+    }
+
     /// By what its issuer is found.
     pub(super) fn issuer_name(&self) -> &[u8] {
-        &self.issuer
+        self.issuer.within(&self.der)
     }
 
     /// By what it is found as an issuer.
     pub(super) fn subject_name(&self) -> &[u8] {
-        &self.subject
+        self.subject.within(&self.der)
     }
 
     /// Whether it may stand at the end of a chain. An authority with host names is one that `openssl req -x509` made for a server.
@@ -209,38 +213,13 @@ pub(super) fn sha256(content: &[u8]) -> [u8; 32] {
 
 /// Lower-case hexadecimal.
 pub(super) fn hexadecimal(octets: &[u8]) -> String {
-    let mut text = String::with_capacity(octets.len() * 2);
-    for octet in octets {
-        text.extend([octet >> 4, octet & 0xF].map(|digit| char::from(DIGITS[usize::from(digit)])));
-    }
-    text
-}
-
-/// A big-endian number in decimal, of any length: serial numbers have up to 20 octets (RFC 5280 §4.1.2.2).
-pub(super) fn decimal(octets: &[u8]) -> String {
-    // Nine digits each, the last ones first.
-    let mut groups = vec![0_u64];
-    let (first, rest) = octets.split_at(octets.len() % 4);
-    for four in std::iter::once(first).chain(rest.chunks(4)) {
-        let mut carry = four.iter().fold(0, |number, octet| number << 8 | u64::from(*octet));
-        for group in &mut groups {
-            let value = (*group << (8 * four.len())) + carry;
-            (*group, carry) = (value % NINE_DIGITS, value / NINE_DIGITS);
-        }
-        while carry > 0 {
-            groups.push(carry % NINE_DIGITS);
-            carry /= NINE_DIGITS;
-        }
-    }
-    let mut text = groups.pop().unwrap_or_default().to_string();
-    for group in groups.iter().rev() {
-        let _ = write!(text, "{group:09}");
-    }
-    text
+    let digits = octets.iter().flat_map(|octet| [octet >> 4, octet & 0xF]).map(|digit| DIGITS[usize::from(digit)]);
+    let mut text = Vec::with_capacity(octets.len() * 2);
+    text.extend(digits);
+    String::from_utf8(text).unwrap_or_default()
 }
 
 const DIGITS: &[u8; 16] = b"0123456789abcdef";
-const NINE_DIGITS: u64 = 1_000_000_000;
 
 /// Clients refuse a server's certificate that is limited to something else (RFC 5280 §4.2.1.12).
 fn for_servers(parsed: &X509Certificate<'_>) -> Result<(), Flaw> {
@@ -331,22 +310,6 @@ mod tests {
             let made = params.self_signed(&rcgen::KeyPair::generate().expect("a key")).expect("a certificate");
             let certificate = Certificate::read(made.der().clone()).expect("a certificate");
             assert_eq!(certificate.names.map(|names| names.len()).map_err(|flaw| flaw.code), expected);
-        }
-    }
-
-    #[test]
-    fn serial_numbers_are_told_in_decimal() {
-        for (octets, text) in [
-            (vec![], "0"),
-            (vec![0, 10], "10"),
-            (vec![1, 0], "256"),
-            (vec![0x3B, 0x9A, 0xCA, 0x00], "1000000000"),
-            (vec![1, 0, 0, 0, 0], "4294967296"),
-            (vec![0xFF; 5], "1099511627775"),
-            (vec![0xFF; 8], "18446744073709551615"),
-            (vec![0x7F; 20], "727885129180488904360266563744972327436484050815"),
-        ] {
-            assert_eq!(decimal(&octets), text);
         }
     }
 

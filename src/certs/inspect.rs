@@ -79,7 +79,7 @@ pub fn inspect(paths: &[PathBuf], password_file: Option<&Path>, terms: &Terms, n
     for pair in &pairs {
         let file = &pair.certificate_files[0];
         match Bundle::new(pair) {
-            Ok(bundle) => certificates.push(bundle.served(file, pair.key_files.contains(file))),
+            Ok(bundle) => certificates.push(bundle.served(Arc::clone(file), pair.key_files.contains(file))),
             Err(flaw) => flaws.push((file.to_path_buf(), flaw)),
         }
     }

@@ -41,6 +41,7 @@ mod minimum;
 mod objects;
 mod pairing;
 mod pairs;
+mod part;
 mod parts;
 mod password;
 mod path;
@@ -50,6 +51,7 @@ mod request;
 mod roots;
 mod scan;
 mod self_signed;
+mod serial;
 mod shelf;
 mod stand_in;
 mod strength;
@@ -93,6 +95,7 @@ pub use request::{
     Requests, Returned, Subject, ValidationFile, ValidationFileDraft, request_for_names, request_pem,
 };
 pub use roots::Roots;
+pub use serial::in_decimal;
 pub use shelf::{Arrival, NotDeleted, NotGoneBack};
 pub use survey::{Survey, survey};
 pub use terms::{SiteTerms, Terms};

@@ -172,7 +172,7 @@ fn issue(ca: &LocalCa, hosts: &[HostPattern], root_file: &Path) -> Result<Arc<Se
         tracing::error!(%flaw, "the edge's own authority issued what cannot be served");
         NotIssued::Damaged(root_file.with_file_name(""))
     })?;
-    let facts = CertFacts { file: root_file.to_owned(), vouched: true, embedded_key: false, ..served.facts.clone() };
+    let facts = CertFacts { file: root_file.into(), vouched: true, embedded_key: false, ..served.facts.clone() };
     Ok(entry_like(&served, facts))
 }
 

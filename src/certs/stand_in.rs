@@ -61,7 +61,7 @@ impl StandIns {
 fn alone(hosts: &[HostPattern]) -> Result<Arc<ServedCert>, LocalCaError> {
     let served = self_signed(hosts, valid_for(DAYS))?.served();
     let served = served.map_err(|flaw| LocalCaError::Unfit(flaw.to_string()))?;
-    let facts = CertFacts { file: Path::new(MADE_HERE).to_owned(), embedded_key: false, ..served.facts.clone() };
+    let facts = CertFacts { file: Path::new(MADE_HERE).into(), embedded_key: false, ..served.facts.clone() };
     Ok(entry_like(&served, facts))
 }
 

@@ -1,6 +1,6 @@
 //! Certificates for this module's tests, made at run time.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
 use rcgen::{
@@ -174,11 +174,10 @@ pub(crate) fn served(cn: &str, names: &[&str], not_before: i64, not_after: i64, 
             issuer_cn: "".into(),
             issuer_o: "".into(),
             serial: "".into(),
-            serial_decimal: "".into(),
             not_before,
             not_after,
             traits: CertTraits::default(),
-            file: PathBuf::new(),
+            file: Path::new("").into(),
             embedded_key: true,
             vouched: true,
             trusted: true,

@@ -176,7 +176,7 @@ pub enum NotReceived {
 /// The entry that a pair would have in the index.
 pub(super) fn preview(pair: &Pair) -> Option<Arc<ServedCert>> {
     let file = &pair.certificate_files[0];
-    Bundle::new(pair).ok().map(|bundle| bundle.served(file, pair.key_files.contains(file)))
+    Bundle::new(pair).ok().map(|bundle| bundle.served(Arc::clone(file), pair.key_files.contains(file)))
 }
 
 fn of(problem: Problem) -> Flaw {

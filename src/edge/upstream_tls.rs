@@ -91,5 +91,5 @@ fn identity_of(certificate: &NamedFile, key: &NamedFile) -> Result<Arc<ServedCer
         both.push(b'\n');
         both.extend_from_slice(&key.content);
     }
-    Ok(Bundle::parse(&both, None)?.served(&certificate.path, certificate.path == key.path))
+    Ok(Bundle::parse(&both, None)?.served(certificate.path.as_path(), certificate.path == key.path))
 }

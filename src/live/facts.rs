@@ -1,6 +1,7 @@
 //! What is told of a certificate in lists and gauges.
 
-use std::path::PathBuf;
+use std::path::Path;
+use std::sync::Arc;
 
 /// A certificate in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,8 +16,6 @@ pub struct CertFacts {
     pub issuer_o: Box<str>,
     /// Serial number, lower-case hexadecimal without separators, as openssl has it.
     pub serial: Box<str>,
-    /// The same in decimal, as dashboards have it.
-    pub serial_decimal: Box<str>,
     /// Start of validity, seconds since the Unix epoch.
     pub not_before: i64,
     /// End of validity, seconds since the Unix epoch.
@@ -24,7 +23,7 @@ pub struct CertFacts {
     /// How clients take it.
     pub traits: CertTraits,
     /// The file the leaf certificate was read from.
-    pub file: PathBuf,
+    pub file: Arc<Path>,
     /// Whether the key was read from that same file.
     pub embedded_key: bool,
     /// Whether the certificate of the authority that issued it came with it: clients can build the chain.

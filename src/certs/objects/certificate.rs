@@ -5,7 +5,7 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use crate::certs::apple_pay::{ApplePay, ApplePayPurpose};
-use crate::certs::certificate::{Certificate, decimal, hexadecimal};
+use crate::certs::certificate::{Certificate, hexadecimal};
 use crate::certs::chain::Issuers;
 use crate::certs::flaw::Flaw;
 use crate::certs::folders::MAIN;
@@ -15,6 +15,7 @@ use crate::certs::ledger::some_of;
 use crate::certs::parts::Parts;
 use crate::certs::password::Password;
 use crate::certs::roots::Roots;
+use crate::certs::serial::decimal;
 use crate::certs::upload::for_senders;
 
 /// What a certificate of Apple Pay's says, and itself.
@@ -94,8 +95,8 @@ impl ApplePayCertificate {
             subject: leaf.subject_cn.clone(),
             issuer: leaf.issuer_cn.clone(),
             issuer_organisation: leaf.issuer_o.clone(),
-            serial: hexadecimal(&leaf.serial).into(),
-            serial_decimal: decimal(&leaf.serial).into(),
+            serial: hexadecimal(leaf.serial()).into(),
+            serial_decimal: decimal(leaf.serial()).into(),
             not_before: leaf.not_before,
             not_after: leaf.not_after,
             chain: std::iter::once(leaf).chain(chain).map(pem).collect::<String>().into(),

@@ -189,7 +189,7 @@ impl Answer {
             subject: leaf.subject_cn.clone(),
             issuer: leaf.issuer_cn.clone(),
             issuer_organisation: leaf.issuer_o.clone(),
-            serial: hexadecimal(&leaf.serial).into(),
+            serial: hexadecimal(leaf.serial()).into(),
             not_before: leaf.not_before,
             not_after: leaf.not_after,
             order_number: None,

@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::details::{Details, Draft};
 use super::form::Mistakes;
 use super::order::{Order, OrderDraft};
-use crate::certs::certificate::{decimal, hexadecimal};
+use crate::certs::certificate::hexadecimal;
 use crate::certs::parts::Parts;
+use crate::certs::serial::in_decimal;
 use crate::store::Revision;
 
 /// A request whose key is here.
@@ -110,8 +111,7 @@ impl ReceivedCertificate {
     /// Its serial number in decimal, as dashboards have it.
     #[must_use]
     pub fn serial_decimal(&self) -> String {
-        let digits = self.serial.as_bytes().chunks(2).filter_map(|pair| str::from_utf8(pair).ok());
-        decimal(&digits.filter_map(|pair| u8::from_str_radix(pair, 16).ok()).collect::<Vec<_>>())
+        in_decimal(&self.serial)
     }
 }
 

@@ -64,7 +64,7 @@ impl Holding {
         let bundle = Bundle::new(pair)?;
         let file = &pair.certificate_files[0];
         Ok(Self {
-            served: bundle.served(file, pair.key_files.contains(file)),
+            served: bundle.served(Arc::clone(file), pair.key_files.contains(file)),
             bundle,
             key: pair.key.public.id,
             chain: pair.chain.clone().into(),
@@ -91,7 +91,7 @@ impl Holding {
 
     /// It is told of as lying there.
     pub(super) fn moved_to(&mut self, file: &Path) {
-        let facts = CertFacts { file: file.to_owned(), ..self.served.facts.clone() };
+        let facts = CertFacts { file: file.into(), ..self.served.facts.clone() };
         self.served = entry_like(&self.served, facts);
     }
 
