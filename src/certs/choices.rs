@@ -61,8 +61,10 @@ pub enum NotChosen {
     NoSite,
     /// The edge's own authority does not issue for this host.
     OutsideSuffixes(String),
-    /// Nothing can be ordered for the site; why, with the mend.
-    NotOrdered(String),
+    /// Nothing is ordered before the operator has agreed to the authorities' terms.
+    NoTerms,
+    /// Only who can write records gets a certificate for this host.
+    NeedsDns(String),
     /// No certificate in service has this fingerprint.
     NoCertificate(String),
     /// The certificate is for none of the site's hosts.

@@ -68,8 +68,10 @@ pub enum Refusal {
     NotLocal(String),
     /// A certificate that is for none of the site's hosts.
     NotForSite(String),
-    /// Why nothing is ordered, as was said.
-    NotOrdered(String),
+    /// Nothing is ordered before the terms of authorities are agreed to.
+    NoTerms,
+    /// A host for which only who can write records gets a certificate.
+    NeedsDns(String),
     /// A site that is not managed.
     NotManaged(String),
     /// A version that is expired or not valid yet.

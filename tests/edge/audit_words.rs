@@ -33,6 +33,7 @@ fn a_german_record_of_refusals_says_no_english_sentence() {
     refused("POST", "upstreams/none.example:80", json!({ "state": "draining" }));
     refused("DELETE", "sites/shop.example", Value::Null);
     refused("POST", "sites", json!({ "hosts": ["new.example"], "upstreams": ["not a url"] }));
+    refused("POST", "sites/shop.example/choice", json!({ "certificate": "managed" }));
     refused("POST", "elsewhere", json!({ "url": "https://shop.example", "reason": "ours" }));
     assert_eq!(Browser::at(&edge).sign_in("anna", "another").status, 401);
     fs::write(edge.setup.folder.path().join("garbage.pem"), "garbage").expect("written");
@@ -51,7 +52,7 @@ fn a_german_record_of_refusals_says_no_english_sentence() {
     let told: Vec<(String, Value)> =
         refusals.iter().map(|line| (text(&line["why"]["code"]), line["why"]["details"].clone())).collect();
     let configuration = told[10].1[1].clone();
-    let (mistakes, said) = (told[11].1.clone(), told[15].1.clone());
+    let (mistakes, said) = (told[11].1.clone(), told[16].1.clone());
     assert!(text(&configuration).ends_with("vitrine.toml") && text(&mistakes).contains("not a url"), "{told:?}");
     let flaws = json!([{ "file": "garbage.pem", "code": "nothing", "about": [] }]);
     let expected = [
@@ -67,6 +68,7 @@ fn a_german_record_of_refusals_says_no_english_sentence() {
         ("no-such", json!(["upstream", "none.example:80"])),
         ("site-written", json!(["shop.example", configuration])),
         ("site-unread", mistakes.clone()),
+        ("no-terms", Value::Null),
         ("url-served", json!(["shop.example", "shop.example"])),
         ("wrong-password", json!("anna")),
         ("rejected", flaws),
@@ -104,6 +106,7 @@ fn a_german_record_of_refusals_says_no_english_sentence() {
         "Die Zertifizierungsstelle „nobody“ gibt es nicht",
         "Den Upstream „none.example:80“ gibt es nicht",
         "Die Site „shop.example“ steht in ",
+        "Ohne terms_of_service_agreed = true unter [acme]",
         "Was zur Site angegeben ist, passt nicht",
         "shop.example ist ein Host der Site shop.example",
         "falsches Passwort für den Benutzer &#34;anna&#34;",

@@ -131,7 +131,12 @@ pub(super) fn not_chosen(why: NotChosen, site: &str) -> Problem {
             "the edge's own authority does not issue for {host:?}: it ends with none of certificates.local_ca_suffixes"
         ))
         .because(Refusal::NotLocal(host.to_string())),
-        NotChosen::NotOrdered(why) => conflict(why.clone()).because(Refusal::NotOrdered(why)),
+        NotChosen::NoTerms => conflict("nothing is ordered without terms_of_service_agreed = true in [acme]".into())
+            .because(Refusal::NoTerms),
+        NotChosen::NeedsDns(host) => conflict(format!(
+            "{host} needs dns-01: say in [[acme.dns]] how records are written and have \"dns-01\" in acme.challenges, or name each host"
+        ))
+        .because(Refusal::NeedsDns(host)),
         NotChosen::NoCertificate(fingerprint) => conflict(format!(
             "no certificate in service has the fingerprint {fingerprint:?}; `vitrine certs list --json` shows them"
         ))

@@ -80,15 +80,11 @@ impl Desk {
         if choice.certificate == Provision::Managed {
             let is_wildcard = |host: &&HostPattern| matches!(host, HostPattern::Wildcard(_));
             let wildcard = site.hosts.iter().find(is_wildcard).filter(|_| !terms.wildcard_orders);
-            let why = match wildcard {
-                _ if !terms.orders => "nothing is ordered without terms_of_service_agreed = true in [acme]".to_owned(),
-                Some(host) => format!(
-                    "{host} needs dns-01: say in [[acme.dns]] how records are written and have \"dns-01\" in acme.challenges, \
-                     or name each host"
-                ),
-                None => return Ok(()),
+            return match wildcard {
+                _ if !terms.orders => Err(NotChosen::NoTerms),
+                Some(host) => Err(NotChosen::NeedsDns(host.to_string())),
+                None => Ok(()),
             };
-            return Err(NotChosen::NotOrdered(why));
         }
         if choice.certificate == Provision::SelfSigned
             && let Some(host) = site.hosts.iter().find(|host| !suffixes.iter().any(|suffix| host.is_under(suffix)))

@@ -67,7 +67,14 @@ pub(super) fn refused(refusal: &Refusal) -> String {
         Refusal::NotForSite(fingerprint) => {
             return format!("Das Zertifikat {fingerprint} ist für keinen Host der Site; eines wählen, das es ist");
         }
-        Refusal::NotOrdered(_) => "Für diese Site kann nichts bestellt werden",
+        Refusal::NoTerms => {
+            "Ohne terms_of_service_agreed = true unter [acme] in der Konfiguration wird nichts bestellt"
+        }
+        Refusal::NeedsDns(host) => {
+            return format!(
+                "Für {host} braucht es dns-01: unter [[acme.dns]] angeben, wie Einträge geschrieben werden, und „dns-01“ in acme.challenges aufnehmen, oder jeden Host nennen"
+            );
+        }
         Refusal::NotManaged(site) => {
             return format!("Für „{site}“ wird nichts bestellt; erst bei der Site „verwaltet“ wählen");
         }
@@ -201,7 +208,6 @@ pub(super) fn quoted(refusal: &Refusal) -> Option<&str> {
     match refusal {
         Refusal::NotTold(text)
         | Refusal::UrlUnseen(text)
-        | Refusal::NotOrdered(text)
         | Refusal::Damaged(text)
         | Refusal::SiteUnread(text)
         | Refusal::WouldNotHold(text)
