@@ -97,7 +97,10 @@ fn an_order_that_cannot_be_recorded_stands_and_is_an_alarm() {
     assert_eq!(edge.scrape().sum("vitrine_audit_unwritten", &[]), 1.0);
     fs::remove_dir(&trail).expect("removed");
     edge.token("two", "read");
-    assert_eq!((edge.api("alarms"), edge.api("audit").len(), edge.api("tokens").len()), (vec![], 1, 2));
+    // Others may have come meanwhile: nobody knows the issuer of the shop's certificate.
+    let alarms = edge.api("alarms");
+    assert!(alarms.iter().all(|alarm| alarm["code"] != "audit-unwritten"), "{alarms:?}");
+    assert_eq!((edge.api("audit").len(), edge.api("tokens").len()), (1, 2));
     assert_eq!(edge.scrape().sum("vitrine_audit_unwritten", &[]), 0.0);
 }
 
