@@ -54,6 +54,9 @@ impl Out {
         let before = self.small.len();
         write(&mut self.small);
         self.length += self.small.len() - before;
+        if self.length == 0 {
+            self.clear(); // nothing was written
+        }
     }
 
     /// Appends content, which is copied if it is not worth a piece of its own.
