@@ -6,10 +6,11 @@ use bytes::Buf;
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, Request, StatusCode};
 
-use super::frame::{self, Head, Reason};
+use super::frame::{self, Head, MOST_OF_A_FRAME, Reason};
 use super::head::{Gathered, Read};
 use super::session::{Core, Farewell};
-use super::stream::Stream;
+use super::settings::FIRST_WINDOW;
+use super::stream::{Stream, Window};
 use crate::limits::COOKIE_CRUMBS;
 
 /// A head of which more is to come.
@@ -46,8 +47,9 @@ impl Core {
         let Some(mut block) = self.block.take() else { return Err(Reason::PROTOCOL_ERROR) };
         block.octets.extend_from_slice(content);
         block.frames += 1;
+        let allowed = self.limits.head_size as usize;
         // However it is packed, a head is hardly longer than what it says; and no one needs many frames for it (CVE-2024-27316).
-        if block.octets.len() > 2 * self.limits.head_size as usize || block.frames > MOST_FRAMES {
+        if block.octets.len() > 2 * allowed || block.frames > MOST_FRAMES + allowed / MOST_OF_A_FRAME {
             return Err(Reason::ENHANCE_YOUR_CALM);
         }
         if head.has(frame::END_HEADERS) {
@@ -91,7 +93,10 @@ impl Core {
     }
 
     fn open(&mut self, id: u32, ends: bool, length: Option<u64>, request: Request<()>) {
-        let stream = Rc::new(Stream::new(id, length, ends, self.first_window, self.limits.stream_window));
+        // Until a client has heard otherwise it may send what everybody takes (RFC 9113 §6.9.2).
+        let most = self.limits.stream_window;
+        let window = Window::new(if self.is_known { most } else { most.max(FIRST_WINDOW) }, most);
+        let stream = Rc::new(Stream::new(id, length, ends, self.first_window, window));
         self.streams.push(Rc::clone(&stream));
         self.arrived.push_back((request, stream));
     }
@@ -141,5 +146,5 @@ fn length(fields: &HeaderMap) -> Result<Option<u64>, ()> {
     }
 }
 
-/// Frames of one head: what is allowed fits into two, and whoever sends smaller ones needs a few more.
+/// Frames of one head beyond those that what is allowed fits into: whoever sends smaller ones needs a few more.
 const MOST_FRAMES: usize = 10;

@@ -57,7 +57,7 @@ impl FromClient {
         }
         let incoming = &mut state.incoming;
         match incoming.pieces.pop_front() {
-            Some(piece) => Poll::Ready(Ok(Some(piece))),
+            Some(piece) => Poll::Ready(Ok(Some(piece.freeze()))),
             None if incoming.has_ended => Poll::Ready(Ok(None)),
             None => {
                 register(&mut incoming.reader, cx);

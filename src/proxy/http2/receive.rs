@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use bytes::{Buf, Bytes};
+use bytes::Buf;
 use http::HeaderMap;
 
 use super::frame::{self, Head, Reason};
@@ -123,7 +123,10 @@ impl Core {
             frame::HEADERS => self.take_head(head, content),
             frame::CONTINUATION => self.take_more(head, content),
             frame::RST_STREAM => self.take_reset(head.stream),
-            frame::SETTINGS if head.has(frame::ACK) => Ok(()),
+            frame::SETTINGS if head.has(frame::ACK) => {
+                self.is_known = true;
+                Ok(())
+            }
             frame::SETTINGS => self.take_settings(content),
             frame::PING => self.take_ping(head, content),
             frame::GOAWAY => {
@@ -202,8 +205,7 @@ impl Core {
         match stream.as_ref().map(|stream| stream.state.borrow_mut()) {
             Some(mut state) if !state.incoming.is_unread => {
                 if !come.is_empty() {
-                    state.incoming.pieces.push_back(Bytes::copy_from_slice(come));
-                    state.incoming.wake();
+                    state.incoming.push(come);
                 }
             }
             _ => self.release(come.len()),
@@ -254,7 +256,8 @@ impl Core {
         if let Some(window) = said.window {
             let more = i64::from(window) - i64::from(self.first_window);
             self.first_window = window;
-            for stream in self.streams.clone() {
+            let changed = if more == 0 { Vec::new() } else { self.streams.clone() };
+            for stream in changed {
                 self.open_window(&stream, more).map_err(|()| Reason::FLOW_CONTROL_ERROR)?;
             }
         }

@@ -27,6 +27,8 @@ pub(super) struct Core {
     pub(super) out: Out,
     pub(super) encoder: Encoder,
     pub(super) decoder: Decoder,
+    /// The client has said that it knows what the edge takes.
+    pub(super) is_known: bool,
     /// Octets of a frame of which more is to come.
     pub(super) partial: Vec<u8>,
     /// Content of a DATA frame that is to come.
@@ -84,12 +86,14 @@ pub(super) enum Farewell {
 impl Session {
     /// A connection on which nothing has been said. The edge begins with what it takes.
     pub(in crate::proxy) fn new(limits: Limits, spare: Rc<Spare>) -> Rc<Self> {
+        let window = limits.connection_window.max(FIRST_WINDOW);
         let mut core = Core {
             limits,
             stage: Stage::Preface,
             out: Out::new(spare),
             encoder: Encoder::new(),
             decoder: Decoder::new(),
+            is_known: false,
             partial: Vec::new(),
             data: Data::NONE,
             block: None,
@@ -97,7 +101,7 @@ impl Session {
             streams: Vec::new(),
             arrived: VecDeque::new(),
             ready: VecDeque::new(),
-            window: Window::new(limits.connection_window.max(FIRST_WINDOW)),
+            window: Window::new(window, window),
             send_window: i64::from(FIRST_WINDOW),
             first_window: FIRST_WINDOW,
             given_up: VecDeque::new(),

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::task::Waker;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 
 /// A stream that both sides know of.
@@ -28,7 +28,7 @@ pub(super) struct State {
 
 pub(super) struct Incoming {
     /// What has come, in pieces.
-    pub(super) pieces: VecDeque<Bytes>,
+    pub(super) pieces: VecDeque<BytesMut>,
     pub(super) trailers: Option<HeaderMap>,
     /// The client has said that nothing follows.
     pub(super) has_ended: bool,
@@ -69,8 +69,9 @@ pub(super) struct Window {
 }
 
 impl Window {
-    pub(super) const fn new(most: u32) -> Self {
-        Self { left: most, read: 0, most }
+    /// What the client may send at first, and what it may at most once it has read so.
+    pub(super) const fn new(first: u32, most: u32) -> Self {
+        Self { left: first, read: 0, most }
     }
 
     /// So much comes. False: that is more than was allowed.
@@ -94,13 +95,13 @@ impl Window {
 }
 
 impl Stream {
-    pub(super) fn new(id: u32, left: Option<u64>, has_ended: bool, first_window: u32, most: u32) -> Self {
+    pub(super) fn new(id: u32, left: Option<u64>, has_ended: bool, first_window: u32, window: Window) -> Self {
         let incoming = Incoming {
             pieces: VecDeque::new(),
             trailers: None,
             has_ended,
             left,
-            window: Window::new(most),
+            window,
             is_unread: false,
             reader: None,
         };
@@ -127,6 +128,15 @@ impl State {
 }
 
 impl Incoming {
+    /// Takes what has come. What comes in drops is kept together: a piece for each octet would take fifty times as much memory.
+    pub(super) fn push(&mut self, octets: &[u8]) {
+        match self.pieces.back_mut().filter(|last| last.len() + octets.len() <= TOGETHER) {
+            Some(last) => last.extend_from_slice(octets),
+            None => self.pieces.push_back(octets.into()),
+        }
+        self.wake();
+    }
+
     pub(super) fn wake(&mut self) {
         if let Some(reader) = self.reader.take() {
             reader.wake();
@@ -136,7 +146,7 @@ impl Incoming {
     /// Throws away what has come, and gives how many octets that were.
     pub(super) fn discard(&mut self) -> usize {
         self.trailers = None;
-        std::mem::take(&mut self.pieces).iter().map(Bytes::len).sum()
+        std::mem::take(&mut self.pieces).iter().map(BytesMut::len).sum()
     }
 }
 
@@ -173,13 +183,26 @@ impl Outgoing {
     }
 }
 
+/// One frame.
+const TOGETHER: usize = 16 * 1024;
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
+    fn drops_are_kept_together() {
+        let mut stream = Stream::new(1, None, false, 0, Window::new(100, 100)).state.into_inner();
+        (0..3 * TOGETHER).for_each(|_| stream.incoming.push(b"x"));
+        stream.incoming.push(&[b'y'; TOGETHER]);
+        let lengths: Vec<_> = stream.incoming.pieces.iter().map(BytesMut::len).collect();
+        assert_eq!(lengths, [TOGETHER; 4]);
+        assert_eq!(stream.incoming.discard(), 4 * TOGETHER);
+    }
+
+    #[test]
     fn a_window_opens_again_by_halves() {
-        let mut window = Window::new(100);
+        let mut window = Window::new(100, 100);
         assert!(window.take(60) && !window.take(41));
         assert_eq!(window.read(49), None);
         assert_eq!(window.read(11), Some(60));

@@ -61,7 +61,7 @@ fn written(session: &Session, most: usize) -> Vec<Got> {
 /// A session that has been opened, and has said what it takes.
 fn open() -> Rc<Session> {
     let session = Session::new(LIMITS, Rc::default());
-    session.receive(&[PREFACE, &frame(SETTINGS, 0, 0, &[])].concat());
+    session.receive(&[PREFACE, &frame(SETTINGS, 0, 0, &[]), &frame(SETTINGS, ACK, 0, &[])].concat());
     let said = written(&session, usize::MAX);
     assert_eq!(said[0].0, SETTINGS);
     assert_eq!(said[1..], [Got(WINDOW_UPDATE, 0, 0, vec![0, 0, 0x11, 0x71]), Got(SETTINGS, ACK, 0, vec![])]);

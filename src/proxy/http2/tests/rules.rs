@@ -233,3 +233,19 @@ fn nothing_more_is_read_from_whom_much_is_owed() {
     assert_eq!(written(&session, usize::MAX).len(), asked);
     assert!(!session.is_full());
 }
+
+#[test]
+fn a_client_that_has_not_heard_of_a_smaller_window_may_use_the_first() {
+    let session = Session::new(LIMITS, Rc::default());
+    session.receive(&[PREFACE, &frame(SETTINGS, 0, 0, &[]), &frame(HEADERS, END_HEADERS, 1, POST)].concat());
+    session.receive(&[frame(DATA, 0, 1, &[0; 16_384]), frame(SETTINGS, ACK, 0, &[])].concat());
+    session.receive(&frame(HEADERS, END_HEADERS, 3, POST));
+    let (first, second) = (accepted(&session), accepted(&session));
+    // It is told of room once half of what it may have now was read, since it counts from there.
+    first.0.body().release(500);
+    session.receive(&frame(DATA, 0, 3, &[0; 1001]));
+    let said = written(&session, usize::MAX);
+    assert!(said.contains(&Got(WINDOW_UPDATE, 0, 1, vec![0, 0, 1, 0xf4])), "{said:?}");
+    assert!(said.contains(&reset(3, Reason::FLOW_CONTROL_ERROR)), "{said:?}");
+    drop(second);
+}
