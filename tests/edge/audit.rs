@@ -97,9 +97,10 @@ fn an_order_that_cannot_be_recorded_stands_and_is_an_alarm() {
     assert_eq!(edge.scrape().sum("vitrine_audit_unwritten", &[]), 1.0);
     fs::remove_dir(&trail).expect("removed");
     edge.token("two", "read");
-    // Others may have come meanwhile: nobody knows the issuer of the shop's certificate.
-    let alarms = edge.api("alarms");
-    assert!(alarms.iter().all(|alarm| alarm["code"] != "audit-unwritten"), "{alarms:?}");
+    let mut alarms = edge.api("alarms");
+    // It may have come meanwhile: nobody knows the issuer of the shop's certificate.
+    alarms.retain(|alarm| alarm["code"] != "chain-incomplete");
+    assert_eq!(alarms, Vec::<Value>::new());
     assert_eq!((edge.api("audit").len(), edge.api("tokens").len()), (1, 2));
     assert_eq!(edge.scrape().sum("vitrine_audit_unwritten", &[]), 0.0);
 }
