@@ -1,6 +1,7 @@
 //! One HTTP/2 stream: its frames, its windows, and how it ends.
 
 use std::io::Read;
+use std::process::Command;
 use std::sync::{Mutex, mpsc};
 
 use bytes::Bytes;
@@ -145,6 +146,32 @@ async fn an_answer_before_the_end_of_the_upload_tells_the_client_to_send_no_more
     whole(response).await;
     let reset = std::future::poll_fn(|cx| upload.poll_reset(cx)).await;
     assert_eq!(reset.expect("a reset"), Reason::NO_ERROR);
+}
+
+/// curl gave up where it was told to send no more amid sending, and never looked at the answer.
+#[test]
+fn a_client_in_the_middle_of_an_upload_gets_the_answer_that_refuses_it() {
+    let origin = Origin::saying("hello");
+    let edge = Setup::shop(&origin).start();
+    let upload = edge.setup.state().join("upload");
+    std::fs::write(&upload, vec![b'u'; 3_000_000]).expect("written");
+    for _ in 0..5 {
+        let mut curl = Command::new("curl");
+        curl.args(["-sS", "--http2", "-k", "--resolve", &format!("shop.example:{}:127.0.0.1", edge.https.port())]);
+        curl.args([
+            "-H",
+            "host: else.example",
+            "-o",
+            "/dev/null",
+            "-w",
+            "%{http_version} %{http_code}",
+            "--data-binary",
+            &format!("@{}", upload.display()),
+        ]);
+        let output = curl.arg(format!("https://shop.example:{}/", edge.https.port())).output().expect("curl runs");
+        let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        assert_eq!(said, "2 421");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

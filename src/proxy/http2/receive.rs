@@ -208,7 +208,14 @@ impl Core {
                     state.incoming.push(come);
                 }
             }
-            _ => self.release(come.len()),
+            Some(state) => {
+                drop(state);
+                self.release(come.len());
+                if let Some(stream) = &stream {
+                    self.settle(stream);
+                }
+            }
+            None => self.release(come.len()),
         }
         if is_whole
             && ends

@@ -132,17 +132,32 @@ impl Core {
         self.settle(stream);
     }
 
-    /// Sees whether a stream is over: both sides have ended it, or the edge has and takes nothing more (RFC 9113 §8.1).
+    /// Sees whether a stream is over: both sides have ended it, or the edge has and takes nothing more (RFC 9113 §8.1). A client that is
+    /// told so while it sends may never look at its answer (curl 7.88 did not): it is told once it can send no more, or after a while.
     pub(super) fn settle(&mut self, stream: &Rc<Stream>) {
-        let (has_answered, has_come, is_unread) = {
+        let (has_answered, has_come, is_unread, may_send) = {
             let state = stream.state.borrow();
-            (state.outgoing.has_ended, state.incoming.has_ended, state.incoming.is_unread)
+            let incoming = &state.incoming;
+            (state.outgoing.has_ended, incoming.has_ended, incoming.is_unread, incoming.window.is_open())
         };
         if has_answered && has_come {
             stream.state.borrow_mut().close(false);
             self.forget(stream);
+        } else if has_answered && is_unread && may_send {
+            self.lingers = true;
+            self.wake();
         } else if has_answered && is_unread {
             self.reset(stream, Reason::NO_ERROR);
+        }
+    }
+
+    /// Tells clients to send no more on streams that have been answered.
+    pub(super) fn end_lingering(&mut self) {
+        self.lingers = false;
+        for stream in self.streams.clone() {
+            if stream.state.borrow().outgoing.has_ended && stream.state.borrow().incoming.is_unread {
+                self.reset(&stream, Reason::NO_ERROR);
+            }
         }
     }
 
@@ -158,7 +173,7 @@ impl Core {
     pub(super) fn release_on(&mut self, id: u32, length: usize) {
         let more = self.stream(id).and_then(|stream| {
             let incoming = &mut stream.state.borrow_mut().incoming;
-            incoming.window.read(length as u32).filter(|_| !incoming.has_ended)
+            incoming.window.read(length as u32).filter(|_| !incoming.has_ended && !incoming.is_unread)
         });
         if let Some(more) = more {
             self.out.write(|out| frame::write_window(out, id, more));

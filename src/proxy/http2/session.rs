@@ -55,6 +55,8 @@ pub(super) struct Core {
     pub(super) mistakes: usize,
     /// Streams that the client gave up in this turn, before anybody had seen them.
     pub(super) unseen: usize,
+    /// A stream was answered, and its client goes on sending.
+    pub(super) lingers: bool,
     pub(super) farewell: Farewell,
     /// The client opens no more streams.
     pub(super) client_leaves: bool,
@@ -107,6 +109,7 @@ impl Session {
             given_up: VecDeque::new(),
             mistakes: 0,
             unseen: 0,
+            lingers: false,
             farewell: Farewell::None,
             client_leaves: false,
             driver: None,
@@ -174,6 +177,16 @@ impl Session {
         if !driver.as_ref().is_some_and(|driver| driver.will_wake(cx.waker())) {
             *driver = Some(cx.waker().clone());
         }
+    }
+
+    /// Whether a client goes on sending on a stream that has been answered: after a while it is to be [told](Self::end_lingering).
+    pub(in crate::proxy) fn lingers(&self) -> bool {
+        self.core().lingers
+    }
+
+    /// Tells the client to send no more on streams that have been answered.
+    pub(in crate::proxy) fn end_lingering(&self) {
+        self.core().end_lingering();
     }
 
     /// Asks the client for a sign that it is there.

@@ -83,6 +83,11 @@ impl Window {
         true
     }
 
+    /// Whether anything may come.
+    pub(super) const fn is_open(&self) -> bool {
+        self.left > 0
+    }
+
     /// So much has been read. Gives what the client is to be told, which is worth a frame once it is half of all.
     pub(super) fn read(&mut self, length: u32) -> Option<u32> {
         self.read += length;

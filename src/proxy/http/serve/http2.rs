@@ -5,10 +5,12 @@ use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, ReadBuf};
 
 use super::{End, leave, stream};
+use crate::proxy::alarm::Alarm;
 use crate::proxy::connection::{Connection, Io, Phase};
 use crate::proxy::http2::{Limits, Reason, Session};
 use crate::proxy::pulse::Pulse;
@@ -28,6 +30,8 @@ struct Driver<'c> {
     io: Io,
     session: Rc<Session>,
     pulse: Pulse,
+    /// Set while the client goes on sending what nobody reads.
+    lingering: Option<Alarm>,
     /// The peer knows that it is being left.
     told: bool,
 }
@@ -53,7 +57,7 @@ impl<'c> Driver<'c> {
         let pulse = Pulse::new(&connection.worker.alarms);
         pulse.begin(connection.silence());
         let session = Session::new(taken, Rc::clone(&connection.worker.spare));
-        Self { connection, io: connection.io(), session, pulse, told: false }
+        Self { connection, io: connection.io(), session, pulse, lingering: None, told: false }
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
@@ -77,6 +81,7 @@ impl<'c> Driver<'c> {
                 connection.leave();
                 self.session.leave();
             }
+            self.poll_lingering(cx);
             self.session.wait(cx);
             self.read(&mut read, cx);
             let was_full = self.session.is_full();
@@ -120,6 +125,22 @@ impl<'c> Driver<'c> {
         }
     }
 
+    /// A client that goes on sending on a stream that has been answered is told after a while that nobody reads it.
+    fn poll_lingering(&mut self, cx: &Context<'_>) {
+        if !self.session.lingers() {
+            return;
+        }
+        let alarm = self.lingering.get_or_insert_with(|| {
+            let alarm = self.connection.worker.alarms.alarm();
+            alarm.set(LINGERING);
+            alarm
+        });
+        if alarm.poll(cx).is_ready() {
+            self.lingering = None;
+            self.session.end_lingering();
+        }
+    }
+
     /// The deadline has passed; pending: that was no reason to end, and the alarm was set anew.
     fn poll_deadline(&self) -> Poll<End> {
         let connection = self.connection;
@@ -138,6 +159,8 @@ impl<'c> Driver<'c> {
     }
 }
 
+/// An honest client has its answer by then, and a dishonest one has sent what its window was open for.
+const LINGERING: Duration = Duration::from_secs(1);
 /// What is read at once: one TLS record.
 const ROOM: usize = 16 * 1024;
 /// What is read in one turn, octets: it ends with the read that comes to as much.

@@ -47,13 +47,24 @@ fn room_for_what_nobody_reads_is_given_back_for_the_others() {
         session.receive(&frame(DATA, 0, 1, &[0; 20]));
     }
     to_client.send_head(StatusCode::OK, &HeaderMap::new(), true);
-    // It is to send no more (RFC 9113 §8.1).
-    assert_eq!(written(&session, usize::MAX)[1..], [reset(1, Reason::NO_ERROR)]);
+    // It is to send no more (RFC 9113 §8.1), and told so once it cannot, or after a while.
+    assert_eq!(written(&session, usize::MAX).len(), 1);
+    assert!(session.lingers());
+    session.receive(&frame(DATA, 0, 1, &[0; 299]));
+    assert_eq!(written(&session, usize::MAX), []);
+    session.receive(&frame(DATA, 0, 1, &[0]));
+    assert_eq!(written(&session, usize::MAX), [reset(1, Reason::NO_ERROR)]);
+    session.receive(&frame(HEADERS, END_HEADERS, 3, POST));
+    accepted(&session).1.send_head(StatusCode::OK, &HeaderMap::new(), true);
+    assert_eq!(written(&session, usize::MAX).len(), 1);
+    session.end_lingering();
+    assert_eq!(written(&session, usize::MAX), [reset(3, Reason::NO_ERROR)]);
+    assert!(!session.lingers());
     let more = frame(DATA, 0, 1, &[0; 10_000]);
     (0..3).for_each(|_| session.receive(&more));
     assert_eq!(written(&session, usize::MAX), []);
     session.receive(&more);
-    assert_eq!(written(&session, usize::MAX), [Got(WINDOW_UPDATE, 0, 0, 40_700_u32.to_be_bytes().into())]);
+    assert_eq!(written(&session, usize::MAX), [Got(WINDOW_UPDATE, 0, 0, 41_000_u32.to_be_bytes().into())]);
 }
 
 #[test]
