@@ -18,7 +18,16 @@ pub(super) struct Snapshot {
     links: Option<Links>,
     _standstill: Option<Standstill>,
     /// One at a time.
-    _lock: File,
+    _lock: Held,
+}
+
+/// The lock, given back by name: closing the file leaves it taken for as long as a process that is being started has a copy of it.
+struct Held(File);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let _ = flock(&self.0, FlockOperation::Unlock);
+    }
 }
 
 impl Snapshot {
@@ -29,6 +38,7 @@ impl Snapshot {
         if !take_lock(&lock).map_err(failed)? {
             return Err(failed(io::Error::other(ANOTHER)));
         }
+        let lock = Held(lock);
         let links = Links(root.join(FOLDER));
         clear(&links.0).map_err(failed)?;
         let standstill = Standstill::begin(root).map_err(failed)?;
@@ -78,7 +88,10 @@ pub(super) fn sweep(root: &Path) -> io::Result<()> {
     let folder = root.join(FOLDER);
     let lock = lock_file(root, LOCK)?;
     match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => clear(&folder),
+        Ok(()) => {
+            let _lock = Held(lock);
+            clear(&folder)
+        }
         // Somebody is at it.
         Err(_) => Ok(()),
     }
