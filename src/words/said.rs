@@ -13,8 +13,8 @@ pub(crate) struct SaidWords {
     pub(crate) word: fn(&str) -> Option<&'static str>,
     /// What to do next with a request, by its status.
     pub(crate) next: fn(&str) -> Option<&'static str>,
-    /// What an order failed for, by its code.
-    pub(crate) order_failed: fn(&str) -> Option<&'static str>,
+    /// What an order failed for and what to do, by its code.
+    pub(crate) order_failed: fn(&str) -> Option<(&'static str, &'static str)>,
     /// What an order brought, as it was written down.
     pub(crate) issued: fn(&str) -> Option<String>,
     /// What the audit trail says of a deed, by the action and what was written.

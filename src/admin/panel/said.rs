@@ -42,7 +42,7 @@ impl FlawView {
 
 /// What an order failed for.
 pub(in crate::admin) fn order_failed<'t>(reason: &'t str, language: &Language) -> &'t str {
-    language.said().and_then(|words| (words.order_failed)(reason)).unwrap_or(reason)
+    language.said().and_then(|words| (words.order_failed)(reason)).map_or(reason, |(what, _)| what)
 }
 
 /// What is wrong with what others serve: in English as it was written, else by its word with that as a quotation.

@@ -97,8 +97,9 @@ impl Site {
                 Said { text, quote }
             }
             (None, failure) => {
-                let text = failure.and_then(|failure| (words.order_failed)(&failure.reason)).unwrap_or_default();
-                Said { text: text.to_owned(), quote: Some(quote) }
+                let told = failure.and_then(|failure| (words.order_failed)(&failure.reason));
+                let text = told.map(|(what, mend)| format!("{what}. {mend}")).unwrap_or_default();
+                Said { text, quote: Some(quote) }
             }
         })
     }

@@ -8,6 +8,7 @@ mod links;
 mod mail;
 mod minimum;
 mod office;
+mod order;
 mod panel;
 mod people;
 mod refused;

@@ -255,26 +255,6 @@ pub(super) fn sort(code: &str) -> &'static str {
     }
 }
 
-/// What an order failed for, by its code.
-pub(super) fn order_failed(reason: &str) -> Option<&'static str> {
-    Some(match reason {
-        "unreachable" => "Die Zertifizierungsstelle war nicht zu erreichen oder antwortete nicht richtig",
-        "rate-limited" => "Die Zertifizierungsstelle hatte zu viele Bestellungen",
-        "validation" => "Die Zertifizierungsstelle fand unter dem Namen nicht, was sie dort sehen sollte",
-        "dns" => "Das DNS eines Namens antwortet nicht",
-        "unreachable-name" => "Ein Name führt woandershin oder zu niemandem",
-        "record" => "Der Eintrag im DNS war nicht zu schreiben oder ist dort nicht zu sehen",
-        "permission" => "Der Name ist nicht mehr erlaubt, oder wer das sagt, antwortet nicht",
-        "caa" => "Ein CAA-Eintrag verbietet der Zertifizierungsstelle, dafür auszustellen",
-        "name-refused" => "Für diesen Namen stellt die Zertifizierungsstelle nichts aus",
-        "account" => "Die Zertifizierungsstelle kennt das Konto nicht oder will es anders gebunden",
-        "refused" => "Die Zertifizierungsstelle lehnt ab",
-        "unusable" => "Was ausgestellt wurde, kann nicht ausgeliefert werden",
-        "state" => "Der Zustandsordner ist nicht zu lesen oder zu schreiben",
-        _ => return None,
-    })
-}
-
 /// What a field of a form takes.
 fn field(name: &str, wanted: Expects) -> String {
     let (label, usual) = known(name);

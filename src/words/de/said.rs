@@ -1,6 +1,6 @@
 //! What the interface says by codes, in German.
 
-use super::{audit, fault, refused};
+use super::{audit, fault, order, refused};
 use crate::words::said::{AlertTexts, ReasonAndMend, RefusedTexts, SaidWords};
 
 pub(in crate::words) static SAID: SaidWords = SaidWords {
@@ -17,7 +17,7 @@ pub(in crate::words) static SAID: SaidWords = SaidWords {
             _ => return None,
         })
     },
-    order_failed: refused::order_failed,
+    order_failed: order::order_failed,
     issued: |written| {
         let rest = written.strip_prefix("issued for ")?;
         Some(match rest.split_once("; without ") {
@@ -43,8 +43,8 @@ pub(in crate::words) static SAID: SaidWords = SaidWords {
         foreign_expired: "Das Zertifikat, das andere dort ausliefern, ist abgelaufen",
         foreign_wrong: "Dort wird ausgeliefert, was nicht stimmt",
         foreign_ends: |days| format!("Das Zertifikat endet in {}; wer es ausliefert, braucht das nächste", tage(days)),
-        configuration_refused: "Die Konfiguration gilt nicht so, wie sie jetzt geschrieben ist",
-        configuration_rejected: "Ein Teil der Konfiguration gilt nicht",
+        configuration_refused: "Die Konfiguration gilt nicht so, wie sie jetzt geschrieben ist; die vorige gilt weiter. Die genannte Stelle ändern und neu laden",
+        configuration_rejected: "Ein Teil der Konfiguration gilt nicht; das Übrige dient. Die genannte Stelle ändern und neu laden",
         orders_fail: |count| format!("{count} Bestellungen in Folge sind gescheitert"),
         no_certificate: |hosts| format!("Kein Zertifikat deckt {hosts} ab; eines hinzufügen oder bestellen lassen"),
         ends_now: |days| format!("Das Zertifikat endet in {}; das nächste hinzufügen", tage(days)),

@@ -1,6 +1,6 @@
 //! Why nothing is ordered yet, in German.
 
-use super::refused::order_failed;
+use super::order::order_failed;
 use crate::words::wait::Wait;
 
 pub(in crate::words) fn wait(wait: &Wait) -> String {
@@ -19,11 +19,14 @@ pub(in crate::words) fn wait(wait: &Wait) -> String {
             format!("bei {issuer} darf {name} höchstens {most} Mal in der Stunde vergeblich geprüft werden")
         }
         Wait::Failed { issuer, reason, .. } => {
-            let why = reason.as_deref().and_then(order_failed).unwrap_or("Die letzte Bestellung ist gescheitert");
+            let why = reason
+                .as_deref()
+                .and_then(order_failed)
+                .map_or("Die letzte Bestellung ist gescheitert", |(why, _)| why);
             issuer.as_ref().map_or_else(|| why.to_owned(), |issuer| format!("{issuer}: {why}"))
         }
         Wait::IssuerAway { issuer, reason, .. } => {
-            let why = order_failed(reason).unwrap_or("Die letzten Bestellungen sind gescheitert");
+            let why = order_failed(reason).map_or("Die letzten Bestellungen sind gescheitert", |(why, _)| why);
             format!("{issuer} scheitert bei einer Site nach der anderen: {why}")
         }
         Wait::AnotherAsks { issuer } => format!("{issuer} ist vielleicht wieder da; eine andere Site fragt nach"),
