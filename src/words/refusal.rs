@@ -301,3 +301,20 @@ pub enum Expects {
     /// A moment to come.
     Later,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_manual_has_every_code_and_no_other() {
+        // Whoever reads an unknown code is told of all there are.
+        let told = Refusal::deserialize(&serde_json::json!({ "code": "?" })).expect_err("no code").to_string();
+        let codes: Vec<&str> = told.split('`').skip(1).step_by(2).filter(|code| *code != "?").collect();
+        assert!(codes.len() > 90 && codes.contains(&"no-such"), "{told}");
+        let manual = include_str!("../../docs/api.md");
+        let (_, table) = manual.split_once("### Codes of the audit trail").expect("the codes");
+        let rows = table.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+        assert_eq!(rows.collect::<Vec<_>>(), codes);
+    }
+}
