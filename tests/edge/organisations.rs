@@ -230,6 +230,11 @@ fn a_site_has_one_owner_and_an_organisation_is_changed_by_who_has_a_role_for_the
         let refused = anna.ask("POST", "/api/v1/users", Some(&order));
         assert_eq!(refused.status, 400, "{}", refused.text());
     }
+    let order = json!({ "name": "ours", "role": "operate", "organisations": [houses.ours] });
+    let made = houses.edge.order_api("POST", "/api/v1/tokens", &order);
+    let token = made.json()["token"].as_str().expect("a token").to_owned();
     assert_eq!(anna.ask("DELETE", &path, None).status, 200);
     assert_eq!(otto.get("/api/v1/sites").json(), json!([]));
+    assert_eq!(houses.edge.ask_with(&token, "GET", "/api/v1/sites").json(), json!([]));
+    assert_eq!(houses.edge.ask_with(&token, "GET", "/api/v1/sites/ours.example").status, 404);
 }
