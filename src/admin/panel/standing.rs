@@ -160,8 +160,11 @@ impl PastOrder {
         if self.detail.is_empty() {
             return None;
         }
-        let issued = language.said().filter(|_| self.reason.is_none()).and_then(|words| (words.issued)(&self.detail));
-        Some(issued.map_or_else(|| Said { text: String::new(), quote: Some(self.detail.clone()) }, Said::own))
+        if self.reason.is_some() {
+            return Some(Said { text: String::new(), quote: Some(self.detail.clone()) });
+        }
+        let issued = language.said().and_then(|words| (words.issued)(&self.detail));
+        Some(Said::own(issued.unwrap_or_else(|| self.detail.clone())))
     }
 }
 
