@@ -82,6 +82,9 @@ class Vitrine(Edge):
 class Nginx(Edge):
     debian = ("nginx=nginx",)
 
+    def __init__(self, workers=1):
+        self.workers = workers
+
     def files(self, place):
         # as root the worker would become another user, who may not enter this folder; without keepalive_requests a connection
         # ends after 1000; a temporary file for what the client has not read yet would cost it time
@@ -90,7 +93,7 @@ class Nginx(Edge):
             "nginx.conf": f"""\
                 {user}
                 daemon off;
-                worker_processes 1;
+                worker_processes {self.workers};
                 worker_rlimit_nofile 20000;
                 pid {place.folder}/pid;
                 error_log stderr crit;

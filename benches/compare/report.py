@@ -7,6 +7,8 @@ import time
 
 from load import ROWS
 
+TWICE = "-2"  # how the name of an edge with two workers ends
+
 
 class Results:
     """A figure, `failed` or `not offered` for each row and edge."""
@@ -28,29 +30,32 @@ class Results:
         return min(self.figures.get((row, edge), []), default=None)
 
     def best_peer(self, row):
-        peers = [(self.lowest(row, edge), edge) for edge in self.edges if not edge.startswith("vitrine")]
+        alike = [edge for edge in self.edges if not edge.startswith("vitrine") and not edge.endswith(TWICE)]
+        peers = [(self.lowest(row, edge), edge) for edge in alike]
         return min((peer for peer in peers if peer[0] is not None), default=(None, None))
 
     def table(self):
         header = ["", "", *self.edges, "best peer", "vitrine/best"]
-        twice = "vitrine-2" in self.edges
-        if twice:
-            header.append("two workers/one")
+        twice = [edge for edge in self.edges if edge.endswith(TWICE) and edge.removesuffix(TWICE) in self.edges]
+        header += [f"{edge}/{edge.removesuffix(TWICE)}" for edge in twice]
         lines = [header]
         for row in self.rows:
             best, name = self.best_peer(row)
             ours = self.lowest(row, "vitrine")
             ratio = f"{ours / best:.2f}" if ours is not None and best else "-"
             cells = [self._cell(row, edge) for edge in self.edges]
-            lines.append([ROWS[row].title, ROWS[row].unit, *cells, name or "-", ratio])
-            if twice:
-                two = self.lowest(row, "vitrine-2")
-                lines[-1].append(f"{two / ours:.2f}" if two and ours else "-")
+            grown = [self._to_one(row, edge) for edge in twice]
+            lines.append([ROWS[row].title, ROWS[row].unit, *cells, name or "-", ratio, *grown])
         widths = [max(map(len, column)) for column in zip(*lines)]
         text = [_line(line, widths) for line in lines]
         for (row, edge), reason in self.failures.items():
             text.append(f"failed: {edge}, {ROWS[row].title}: {reason}")
         return "\n".join(text)
+
+    def _to_one(self, row, edge):
+        """What an operation costs with two workers, held against one."""
+        two, one = self.lowest(row, edge), self.lowest(row, edge.removesuffix(TWICE))
+        return f"{two / one:.2f}" if two and one else "-"
 
     def _cell(self, row, edge):
         if (row, edge) in self.failures:
