@@ -41,6 +41,10 @@ fn begin(buffer: &mut BytesMut) {
 
 /// How far content begins behind the beginning of its block.
 pub(super) const INSET: usize = 512;
+/// The most of a body that is read, and that is written, at once. Behind its [`INSET`] it fills a block of 64 KiB, and with the
+/// records of TLS around it it fits into one packet for the kernel to cut up, which would make another one of a few octets more: a
+/// response of 1 MiB needs an eighth less CPU time than with 64 KiB.
+pub(super) const PIECE: usize = 64 * 1024 - INSET;
 /// The least that is copied the slow way.
 const LARGE: usize = 4096;
 

@@ -297,4 +297,4 @@ pub(super) const MOST_HINTS: usize = 4;
 /// What is read at once, at first and at most: twice the latter made no download cheaper, and a client that takes nothing of its
 /// hundred streams can make us hold about two of it for each.
 const LEAST: usize = 8 * 1024;
-const MOST: usize = 64 * 1024;
+const MOST: usize = buffer::PIECE;

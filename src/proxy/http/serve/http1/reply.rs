@@ -13,6 +13,7 @@ use http_body::{Body, Frame};
 use tokio::io::AsyncWrite;
 
 use super::head::Terms;
+use crate::proxy::buffer;
 use crate::proxy::connection::Connection;
 use crate::proxy::http::body::ResponseBody;
 use crate::proxy::http::date;
@@ -317,7 +318,7 @@ impl Line {
 }
 
 /// What is collected of a body before it is written.
-const MOST: usize = 64 * 1024;
+const MOST: usize = buffer::PIECE;
 /// In one system call where there is no TLS.
 const MOST_PIECES: usize = 16;
 /// Those of a chunk, and of the last one.
