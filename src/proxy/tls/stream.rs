@@ -45,7 +45,7 @@ impl Stream {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         match self {
-            Self::Plain(socket) => Pin::new(socket).poll_write_vectored(cx, slices),
+            Self::Plain(socket) => socket.poll_write_last(cx, slices),
             Self::Tls(tls) => tls.poll_write_last(cx, slices),
         }
     }

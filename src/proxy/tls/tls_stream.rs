@@ -146,10 +146,14 @@ impl TlsStream {
         wire.with_outgoing(|wire, Rooms { outgoing, record, .. }| {
             let accepted = records.encrypt(outgoing, record, slices);
             let accepted = wire.told(accepted, outgoing, cx)?;
-            if accepted == length && !std::mem::replace(closing, true) {
+            let is_last = accepted == length && !std::mem::replace(closing, true);
+            if is_last {
                 records.close(outgoing);
             }
-            let _ = wire.poll_send(outgoing, cx)?;
+            let _ = match is_last {
+                true => wire.poll_send_last(outgoing, cx)?,
+                false => wire.poll_send(outgoing, cx)?,
+            };
             Poll::Ready(Ok(accepted))
         })
     }

@@ -95,9 +95,23 @@ impl Wire {
 
     /// Sends what was put out, behind what has not gone yet, and keeps what the socket does not take.
     pub(super) fn poll_send(&mut self, outgoing: &mut Outgoing, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_send_by(outgoing, cx, |socket, cx, octets| Pin::new(socket).poll_write(cx, octets))
+    }
+
+    /// The same with what is the last: TCP's end goes out with it where the socket takes all of it at once.
+    pub(super) fn poll_send_last(&mut self, outgoing: &mut Outgoing, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_send_by(outgoing, cx, |socket, cx, octets| socket.poll_write_last(cx, &[io::IoSlice::new(octets)]))
+    }
+
+    fn poll_send_by(
+        &mut self,
+        outgoing: &mut Outgoing,
+        cx: &mut Context<'_>,
+        write: impl FnOnce(&mut Socket, &mut Context<'_>, &[u8]) -> Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<()>> {
         let mut rest = outgoing.content();
         if self.unsent.is_empty() && !rest.is_empty() {
-            if let Poll::Ready(sent) = Pin::new(&mut self.socket).poll_write(cx, rest) {
+            if let Poll::Ready(sent) = write(&mut self.socket, cx, rest) {
                 rest = &rest[sent?..];
             }
             self.stalled = !rest.is_empty();
