@@ -89,6 +89,8 @@ class Nginx(Edge):
         # as root the worker would become another user, who may not enter this folder; without keepalive_requests a connection
         # ends after 1000; a temporary file for what the client has not read yet would cost it time
         user = "user root;" if os.getuid() == 0 else ""
+        # so that each of two workers has its share of the connections, as ours have
+        shared = " reuseport" if self.workers > 1 else ""
         return {
             "nginx.conf": f"""\
                 {user}
@@ -113,7 +115,7 @@ class Nginx(Edge):
                         keepalive_requests 1000000000;
                     }}
                     server {{
-                        listen 127.0.0.1:{place.port} ssl http2;
+                        listen 127.0.0.1:{place.port} ssl http2{shared};
                         server_name {place.name};
                         ssl_certificate {place.certificate};
                         ssl_certificate_key {place.key};
