@@ -87,7 +87,7 @@ class Nginx(Edge):
 
     def files(self, place):
         # as root the worker would become another user, who may not enter this folder; without keepalive_requests a connection
-        # ends after 1000; a temporary file for what the client has not read yet would cost it time
+        # ends after 1000; a temporary file for what the client or the origin has not read yet would cost it time
         user = "user root;" if os.getuid() == 0 else ""
         # so that each of two workers has its share of the connections, as ours have
         shared = " reuseport" if self.workers > 1 else ""
@@ -103,6 +103,7 @@ class Nginx(Edge):
                 http {{
                     access_log off;
                     client_body_temp_path {place.folder}/body;
+                    client_body_buffer_size 128k;
                     proxy_temp_path {place.folder}/proxy;
                     fastcgi_temp_path {place.folder}/fastcgi;
                     uwsgi_temp_path {place.folder}/uwsgi;

@@ -61,9 +61,9 @@ class Row:
 class Requests(Row):
     """h2load: many requests over connections that stay."""
 
-    def __init__(self, title, path, connections, streams, http1, pilot):
+    def __init__(self, title, path, connections, streams, http1, pilot, upload=0):
         self.title, self.path, self.connections = title, path, connections
-        self.streams, self.http1, self.pilot = streams, http1, pilot
+        self.streams, self.http1, self.pilot, self.upload = streams, http1, pilot, upload
 
     def measure(self, bench):
         return bench.microseconds_per_operation(lambda count: self._operate(bench, count), self.pilot, 1_000_000)
@@ -71,9 +71,10 @@ class Requests(Row):
     def _operate(self, bench, count):
         place = bench.place
         protocol = ["--h1"] if self.http1 else ["-m", self.streams]
+        body = ["-d", place.body(self.upload)] if self.upload else []
         before = bench.cpu()
         client = bench.client(
-            "h2load", "-n", count, "-c", self.connections, "-t", 1, *protocol, "--groups=X25519",
+            "h2load", "-n", count, "-c", self.connections, "-t", 1, *protocol, *body, "--groups=X25519",
             f"--tls13-ciphers={CIPHER_SUITE}", f"--connect-to=127.0.0.1:{place.port}",
             f"https://{place.name}:{place.port}/{self.path}",
         )  # fmt: skip
@@ -201,6 +202,8 @@ ROWS = {
     "h2": Requests("1 KiB, HTTP/2, 16 × 16 streams", "1k", 16, 16, False, 4_000),
     "64k": Requests("64 KiB, HTTP/1.1, 64 connections", "64k", 64, 1, True, 1_000),
     "1m": Requests("1 MiB, HTTP/1.1, 16 connections", "1m", 16, 1, True, 100),
+    "upload": Requests("POST of 64 KiB, HTTP/1.1, 64 connections", "1k", 64, 1, True, 1_000, upload=1 << 16),
+    "upload2": Requests("POST of 64 KiB, HTTP/2, 16 × 4 streams", "1k", 16, 4, False, 1_000, upload=1 << 16),
     "full": Handshakes("full handshake, X25519"),
     "resumed": Handshakes("resumed handshake, X25519", "--resume"),
     "mlkem": Handshakes("full handshake, X25519MLKEM768", "--group", "x25519mlkem768"),

@@ -52,17 +52,44 @@ async fn connection(mut stream: TcpStream, answers: &Answers) {
             if path == b"/ws" {
                 return talk(stream, &buffer[end + 4..filled]).await;
             }
-            let answer = if method == Some(b"GET") { answers.find(path) } else { NOT_FOUND };
+            let is_known = matches!(method, Some(b"GET" | b"POST"));
+            let answer = if is_known { answers.find(path) } else { NOT_FOUND };
+            let whole = end + 4 + length_of_body(&buffer[..end]);
+            if whole <= filled {
+                buffer.copy_within(whole..filled, 0);
+                filled -= whole;
+            } else if skip(&mut stream, whole - filled).await {
+                filled = 0;
+            } else {
+                return;
+            }
             if stream.write_all(answer).await.is_err() {
                 return;
             }
-            buffer.copy_within(end + 4..filled, 0);
-            filled -= end + 4;
         }
         if filled == buffer.len() {
             return;
         }
     }
+}
+
+fn length_of_body(head: &[u8]) -> usize {
+    let head = String::from_utf8_lossy(head).to_ascii_lowercase();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok());
+    length.unwrap_or(0)
+}
+
+/// Reads so many octets of a body; whether they came.
+async fn skip(stream: &mut TcpStream, mut left: usize) -> bool {
+    let mut waste = vec![0; 64 << 10];
+    while left > 0 {
+        let most = left.min(waste.len());
+        match stream.read(&mut waste[..most]).await {
+            Ok(read @ 1..) => left -= read,
+            _ => return false,
+        }
+    }
+    true
 }
 
 /// A WebSocket: every message of four octets comes back.
