@@ -4,6 +4,7 @@ mod await_hello;
 mod handshake;
 mod hello;
 mod identity;
+mod key_schedule;
 mod own_policy;
 mod policy;
 mod post_handshake;

@@ -8,6 +8,7 @@ use rustls::server::{NoServerSessionStorage, ProducesTickets, WebPkiClientVerifi
 use rustls::version::{TLS12, TLS13};
 use rustls::{ServerConfig, SupportedProtocolVersion};
 
+use super::key_schedule::with_kept_keys;
 use super::own_policy::{OwnPolicies, OwnPolicy};
 use super::resolver::LentCertificate;
 use super::tickets;
@@ -127,7 +128,7 @@ impl std::error::Error for TlsPolicyError {}
 /// The one provider of cryptography.
 pub(super) fn provider() -> Arc<CryptoProvider> {
     static PROVIDER: OnceLock<Arc<CryptoProvider>> = OnceLock::new();
-    Arc::clone(PROVIDER.get_or_init(|| Arc::new(aws_lc_rs::default_provider())))
+    Arc::clone(PROVIDER.get_or_init(|| Arc::new(with_kept_keys(aws_lc_rs::default_provider()))))
 }
 
 /// ALPN names (RFC 9113 §3.1, RFC 7301 §6).
