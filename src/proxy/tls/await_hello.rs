@@ -7,20 +7,21 @@ use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Poll, ready};
 
-use rustls::server::{Accepted, Acceptor};
+use rustls::server::Acceptor;
 use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
 
+use super::client_hello::{Asked, CLIENT_HELLO, HANDSHAKE};
 use crate::proxy::socket::Socket;
 
 /// A hello that has come.
 pub(super) struct Hello {
-    pub(super) accepted: Accepted,
+    pub(super) asked: Asked,
     /// As it came, for whoever answers it.
     pub(super) octets: Vec<u8>,
     pub(super) socket: Socket,
 }
 
-/// Waits until the hello is there, and has rustls read it. What rustls has to say against it is sent.
+/// Waits until the hello is there and read. What rustls has to say against one that is not plain is sent.
 pub(super) async fn await_hello(mut socket: Socket) -> io::Result<Hello> {
     let (mut octets, mut acceptor) = (Vec::new(), None::<Box<Acceptor>>);
     let looked = poll_fn(|cx| {
@@ -36,8 +37,11 @@ pub(super) async fn await_hello(mut socket: Socket) -> io::Result<Hello> {
             let looked = match &mut acceptor {
                 // It has all that came before, and knows better what is missing.
                 Some(acceptor) => look(acceptor, read)?,
-                None if is_for_rustls(&octets) => look(acceptor.insert(Box::default()), &octets)?,
-                None => continue,
+                None if !is_for_rustls(&octets) => continue,
+                None => match Asked::read(&octets) {
+                    Some(asked) => Looked::Read(asked),
+                    None => look(acceptor.insert(Box::default()), &octets)?,
+                },
             };
             match looked {
                 Looked::Wanting => {}
@@ -47,7 +51,7 @@ pub(super) async fn await_hello(mut socket: Socket) -> io::Result<Hello> {
     })
     .await?;
     match looked {
-        Looked::Accepted(accepted) => Ok(Hello { accepted: *accepted, octets, socket }),
+        Looked::Read(asked) => Ok(Hello { asked, octets, socket }),
         Looked::Refused(error, alert) => {
             // Best effort: the peer may be gone, and the refusal stands either way.
             let _ = socket.write_all(&alert).await;
@@ -57,9 +61,9 @@ pub(super) async fn await_hello(mut socket: Socket) -> io::Result<Hello> {
     }
 }
 
-/// What rustls makes of a beginning.
+/// What became of a beginning.
 enum Looked {
-    Accepted(Box<Accepted>),
+    Read(Asked),
     Wanting,
     /// With the alert that says why.
     Refused(rustls::Error, Vec<u8>),
@@ -70,7 +74,7 @@ fn look(acceptor: &mut Acceptor, mut octets: &[u8]) -> io::Result<Looked> {
         // It takes some KiB at a time, and reads on only behind what it has understood.
         acceptor.read_tls(&mut octets)?;
         match acceptor.accept() {
-            Ok(Some(accepted)) => return Ok(Looked::Accepted(Box::new(accepted))),
+            Ok(Some(accepted)) => return Ok(Looked::Read(Asked::of(&accepted.client_hello()))),
             Ok(None) => {}
             Err((error, mut alert)) => {
                 let mut said = Vec::new();
@@ -111,9 +115,6 @@ fn is_for_rustls(read: &[u8]) -> bool {
 
 /// What is read at once: no browser's hello is longer.
 const ROOM: usize = 4 * 1024;
-/// Content and message types (RFC 8446 §5.1, §4).
-const HANDSHAKE: u8 = 22;
-const CLIENT_HELLO: u8 = 1;
 /// Octets of a message's type and length.
 const HEADER: usize = 4;
 const LARGEST_RECORD: usize = 1 << 14;

@@ -74,13 +74,12 @@ async fn answer(
     scratch: &Rc<Scratch>,
     is_own_check: bool,
 ) -> Result<Option<Accepted>, Refused> {
-    let Hello { accepted, octets, mut socket } = hello;
-    let hello = accepted.client_hello();
-    if let Some(name) = hello.server_name() {
-        sni.get_or_init(|| name.into());
+    let Hello { asked, octets, mut socket } = hello;
+    if let Some(name) = &asked.name {
+        sni.get_or_init(|| name.clone());
     }
-    let answer = match hello::is_probe(&hello) {
-        true => hello::answer_to(&hello, challenges.borrow_mut().load()),
+    let answer = match asked.is_probe {
+        true => hello::answer_to(&asked, challenges.borrow_mut().load()),
         false => None,
     };
     if let Some(config) = answer {
@@ -92,7 +91,7 @@ async fn answer(
         let _ = poll_fn(|cx| stream.poll_shutdown(cx)).await;
         return Ok(None);
     }
-    let decided = hello::decide(&hello, index.borrow_mut().load(), policy);
+    let decided = hello::decide(&asked, index.borrow_mut().load(), policy);
     let Served { choice, by_default, own } = match decided {
         Ok(served) => served,
         Err(reason) => {
@@ -103,10 +102,9 @@ async fn answer(
         }
     };
 
-    let mut pinned = Some(Pinned::new(choice));
+    let mut pinned = Some(Pinned::new(choice, asked.name));
     let own = own.filter(|_| !is_own_check);
     let config = Arc::clone(own.as_ref().map_or(&policy.config, |own| &own.config));
-    drop(accepted);
     let mut handshake = Handshake::new(socket, config, octets, Rc::clone(scratch)).map_err(|error| refused(&error))?;
     poll_fn(|cx| Pinned::lend(&mut pinned, || handshake.poll(cx))).await.map_err(|error| refused(&error))?;
 

@@ -1,10 +1,10 @@
-//! What a ClientHello asks for, decided before the handshake goes on.
+//! What a client gets that asks so, decided before the handshake goes on.
 
 use std::sync::Arc;
 
 use rustls::ServerConfig;
-use rustls::server::ClientHello;
 
+use super::client_hello::Asked;
 use super::own_policy::OwnPolicy;
 use super::policy::{TlsPolicy, UnknownName};
 use crate::live::{CertIndex, Challenges, Choice};
@@ -21,15 +21,10 @@ pub(super) struct Served {
     pub(super) own: Option<Arc<OwnPolicy>>,
 }
 
-/// Whether a client offers acme-tls/1 alone: it is an authority's probe, and must never see a shop's certificate (RFC 8737 §3).
-pub(super) fn is_probe(hello: &ClientHello<'_>) -> bool {
-    hello.alpn().is_some_and(|mut offered| offered.next() == Some(ACME_TLS) && offered.next().is_none())
-}
-
 /// How a probe is answered, if it asks for a name whose order is open.
-pub(super) fn answer_to(hello: &ClientHello<'_>, challenges: &Challenges) -> Option<Arc<ServerConfig>> {
+pub(super) fn answer_to(asked: &Asked, challenges: &Challenges) -> Option<Arc<ServerConfig>> {
     let mut buffer = NameBuffer::new();
-    let name = buffer.normalise(hello.server_name()?)?;
+    let name = buffer.normalise(asked.name.as_deref()?)?;
     challenges.handshake(name).cloned()
 }
 
@@ -37,20 +32,16 @@ pub(super) fn answer_to(hello: &ClientHello<'_>, challenges: &Challenges) -> Opt
 ///
 /// # Errors
 /// The reason from the closed set, for the counter and the log.
-pub(super) fn decide(
-    hello: &ClientHello<'_>,
-    index: &CertIndex,
-    policy: &TlsPolicy,
-) -> Result<Served, HandshakeFailure> {
-    if is_probe(hello) {
+pub(super) fn decide(asked: &Asked, index: &CertIndex, policy: &TlsPolicy) -> Result<Served, HandshakeFailure> {
+    if asked.is_probe {
         return Err(HandshakeFailure::NoChallenge);
     }
     let mut buffer = NameBuffer::new();
-    let name = hello.server_name().and_then(|name| buffer.normalise(name));
+    let name = asked.name.as_deref().and_then(|name| buffer.normalise(name));
     if let Some((name, choice)) = name.and_then(|name| Some((name, index.find(name)?))) {
         return Ok(Served { choice: choice.clone(), by_default: false, own: policy.own(name).cloned() });
     }
-    let failure = if hello.server_name().is_some() { HandshakeFailure::UnknownName } else { HandshakeFailure::NoName };
+    let failure = if asked.name.is_some() { HandshakeFailure::UnknownName } else { HandshakeFailure::NoName };
     match &policy.unknown_name {
         UnknownName::Refuse => Err(failure),
         UnknownName::Default(default) => match index.find(default.as_str()) {
@@ -59,6 +50,3 @@ pub(super) fn decide(
         },
     }
 }
-
-/// RFC 8737 §6.2
-const ACME_TLS: &[u8] = b"acme-tls/1";

@@ -1,6 +1,7 @@
 //! TLS on the way in: what a hello asks for, which certificate answers, and the handshake; and on the way out, in `upstream`.
 
 mod await_hello;
+mod client_hello;
 mod handshake;
 mod hello;
 mod identity;

@@ -20,6 +20,10 @@ impl ResolvesServerCert for LentCertificate {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         LENT.with_borrow_mut(|lent| {
             let lent = lent.as_mut()?;
+            // What was decided was decided by this name.
+            if hello.server_name() != lent.name.as_deref() {
+                return None;
+            }
             let served = lent.choice.pick(hello.signature_schemes())?;
             let ready = served.certified.ready()?;
             lent.taken = Some(Arc::clone(served));
@@ -31,12 +35,14 @@ impl ResolvesServerCert for LentCertificate {
 /// The certificates pinned for a connection, and the one that was taken.
 pub(super) struct Pinned {
     choice: Choice,
+    name: Option<Box<str>>,
     taken: Option<Arc<ServedCert>>,
 }
 
 impl Pinned {
-    pub(super) fn new(choice: Choice) -> Self {
-        Self { choice, taken: None }
+    /// What is shown to a client that asks for `name`.
+    pub(super) fn new(choice: Choice, name: Option<Box<str>>) -> Self {
+        Self { choice, name, taken: None }
     }
 
     /// Runs `step` of this connection's handshake with the resolver looking here.
