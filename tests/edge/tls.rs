@@ -90,6 +90,18 @@ fn a_session_is_resumed_on_both_versions() {
 }
 
 #[test]
+fn each_connection_brings_one_ticket() {
+    let origin = Origin::saying("hello");
+    let edge = Setup::shop(&origin).start();
+    let client = ClientTls::new(&[&TLS13]);
+    for kind in [HandshakeKind::Full, HandshakeKind::Resumed] {
+        let mut talk = client.open(edge.https, "shop.example");
+        assert_eq!(talk.get("shop.example", "/").text(), "hello");
+        assert_eq!((talk.session().handshake_kind(), talk.session().tls13_tickets_received()), (Some(kind), 1));
+    }
+}
+
+#[test]
 fn a_session_is_resumed_across_a_change_of_the_certificate_and_a_reload() {
     let origin = Origin::saying("hello");
     let mut edge = Setup::shop(&origin).start();
