@@ -41,7 +41,7 @@ pub use permits::Permits;
 pub use proxy_protocol::{MalformedProxyHeader, ProxyHeader};
 pub use rates::Rates;
 pub use shortage::Shortage;
-pub use tls::{TlsPolicy, TlsPolicyError, UnknownName, UpstreamClient, rotate_ticket_keys};
+pub use tls::{Asked, TlsPolicy, TlsPolicyError, UnknownName, UpstreamClient, rotate_ticket_keys};
 pub use upstream::{Transport, Unconnected};
 
 /// What all workers read. The control plane publishes; nothing here waits for it.

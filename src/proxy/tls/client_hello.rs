@@ -6,23 +6,25 @@ use rustls::server::ClientHello;
 
 /// What a hello asks for.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Asked {
-    /// In small letters.
-    pub(super) name: Option<Box<str>>,
+pub struct Asked {
+    /// The host name of `server_name` (RFC 6066 §3), in small letters.
+    pub name: Option<Box<str>>,
     /// It offers acme-tls/1 alone: an authority's probe, which must never see a shop's certificate (RFC 8737 §3).
-    pub(super) is_probe: bool,
+    pub is_probe: bool,
 }
 
 impl Asked {
     /// As rustls has read it.
-    pub(super) fn of(hello: &ClientHello<'_>) -> Self {
+    #[must_use]
+    pub fn of(hello: &ClientHello<'_>) -> Self {
         let mut offered = hello.alpn().into_iter().flatten();
         let is_probe = offered.next() == Some(ACME_TLS) && offered.next().is_none();
         Self { name: hello.server_name().map(Into::into), is_probe }
     }
 
     /// As it came, where that is one record and a plain hello (RFC 8446 §4.1.2); of anything else rustls has to say what it is.
-    pub(super) fn read(octets: &[u8]) -> Option<Self> {
+    #[must_use]
+    pub fn read(octets: &[u8]) -> Option<Self> {
         let mut octets = Octets(octets);
         let mut message = octets.tagged(&[HANDSHAKE])?.skip(VERSION)?.vector(2)?;
         let mut hello = message.tagged(&[CLIENT_HELLO])?.vector(3)?;

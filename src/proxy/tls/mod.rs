@@ -21,6 +21,7 @@ mod tls_stream;
 mod upstream;
 mod wire;
 
+pub use client_hello::Asked;
 pub(super) use handshake::{Accepted, Refused, accept};
 pub(super) use own_policy::OwnPolicy;
 pub use policy::{TlsPolicy, TlsPolicyError, UnknownName};
