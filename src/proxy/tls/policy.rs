@@ -104,7 +104,7 @@ pub(super) fn server_config(
         .map_err(TlsPolicyError)?
         .with_client_cert_verifier(clients)
         .with_cert_resolver(Arc::new(LentCertificate));
-    config.alpn_protocols = vec![H2.to_vec(), HTTP11.to_vec()];
+    config.alpn_protocols = [H2, HTTP11, HTTP10].map(<[u8]>::to_vec).into();
     // rustls' session store is one mutex around a list that is searched from the front; tickets need neither.
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.ticketer = ticketer;
@@ -134,6 +134,7 @@ pub(super) fn provider() -> Arc<CryptoProvider> {
     Arc::clone(PROVIDER.get_or_init(|| Arc::new(with_kept_keys(aws_lc_rs::default_provider()))))
 }
 
-/// ALPN names (RFC 9113 §3.1, RFC 7301 §6).
+/// ALPN names (RFC 9113 §3.1, RFC 7301 §6, and IANA's registry for the oldest).
 pub(super) const H2: &[u8] = b"h2";
 const HTTP11: &[u8] = b"http/1.1";
+const HTTP10: &[u8] = b"http/1.0";
