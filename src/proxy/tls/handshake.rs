@@ -60,8 +60,10 @@ pub(in crate::proxy) async fn accept(
     is_own_check: bool,
 ) -> Result<Option<Accepted>, Refused> {
     let hello = await_hello(socket).await.map_err(|error| refused(&error))?;
-    // Boxed: whoever never comes to the end of a hello does not hold the room that the rest takes.
-    Box::pin(answer(hello, policy, index, challenges, sni, scratch, is_own_check)).await
+    // Boxed: whoever never comes to the end of a hello does not hold the room that the rest takes. The box comes first: what is made before
+    // it has a place is moved there.
+    let place = Box::new_uninit();
+    Box::into_pin(Box::write(place, answer(hello, policy, index, challenges, sni, scratch, is_own_check))).await
 }
 
 /// Decides about a hello that has come, and finishes the handshake.
