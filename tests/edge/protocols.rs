@@ -1,7 +1,8 @@
-//! What HTTP has besides a request and its answer: interim answers, events, ends that come early.
+//! What HTTP has besides a request and its answer: its versions, interim answers, events, ends that come early.
 
 use std::future::poll_fn;
 use std::io::Read;
+use std::process::Command;
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
@@ -10,7 +11,7 @@ use h2::client::{SendRequest, handshake};
 use http::{Method, Request};
 use http_body_util::BodyExt;
 
-use crate::support::{DEADLINE, Edge, Exchange, Http2, Origin, Setup, Talk, Then, agreed, empty};
+use crate::support::{DEADLINE, Edge, Exchange, Http2, Origin, Setup, Talk, Then, agreed, authority, empty};
 
 /// h2's own client, which shows interim answers.
 async fn http2(edge: &Edge) -> SendRequest<Bytes> {
@@ -201,4 +202,26 @@ fn a_request_with_trailers_costs_no_connection() {
     }
     assert_eq!(origin.connections(), 1);
     assert!(origin.requests().iter().all(|request| request.content.trailers == [("x-sum".into(), "4".into())]));
+}
+
+#[test]
+fn each_version_of_http_is_agreed_on() {
+    let origin = Origin::saying("hello");
+    let edge = Setup::shop(&origin).start();
+    let (url, resolve) = (
+        format!("https://shop.example:{}/", edge.https.port()),
+        format!("shop.example:{}:127.0.0.1", edge.https.port()),
+    );
+    let root = edge.setup.folder.path().join("root.pem");
+    std::fs::write(&root, &authority().root_pem).expect("written");
+    for (offered, spoken) in [("--http1.0", "HTTP/1.0"), ("--http1.1", "HTTP/1.1"), ("--http2", "HTTP/2")] {
+        let output = Command::new("curl")
+            .args(["-sSv", "--max-time", "20", offered, "--resolve", &resolve, &url, "--cacert"])
+            .arg(&root)
+            .output()
+            .expect("curl runs");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "hello", "{offered}: {said}");
+        assert!(said.contains(&format!("> GET / {spoken}\r\n")), "{offered}: {said}");
+    }
 }

@@ -40,28 +40,6 @@ fn openssl_verifies_what_it_is_shown() {
 }
 
 #[test]
-fn each_version_of_http_is_agreed_on() {
-    let origin = Origin::saying("hello");
-    let edge = Setup::shop(&origin).start();
-    let (url, resolve) = (
-        format!("https://shop.example:{}/", edge.https.port()),
-        format!("shop.example:{}:127.0.0.1", edge.https.port()),
-    );
-    for (offered, spoken) in [("--http1.0", "HTTP/1.0"), ("--http1.1", "HTTP/1.1"), ("--http2", "HTTP/2")] {
-        let root = edge.setup.folder.path().join("root.pem");
-        std::fs::write(&root, &authority().root_pem).expect("written");
-        let output = Command::new("curl")
-            .args(["-sSv", "--max-time", "20", offered, "--resolve", &resolve, &url, "--cacert"])
-            .arg(&root)
-            .output()
-            .expect("curl runs");
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(String::from_utf8_lossy(&output.stdout), "hello", "{offered}: {said}");
-        assert!(said.contains(&format!("> GET / {spoken}\r\n")), "{offered}: {said}");
-    }
-}
-
-#[test]
 fn an_edge_of_the_newest_version_refuses_the_older() {
     let origin = Origin::saying("hello");
     let mut setup = Setup::shop(&origin);

@@ -11,7 +11,7 @@ use rustls::{AlertDescription, CommonState, HandshakeKind as RustlsKind, Protoco
 use tokio::io::AsyncWriteExt;
 
 use super::await_hello::{Hello, await_hello};
-use super::hello::{self, Served};
+use super::decision::{self, Served};
 use super::identity::{self, Identity};
 use super::own_policy::OwnPolicy;
 use super::policy::{H2, TlsPolicy};
@@ -81,7 +81,7 @@ async fn answer(
         sni.get_or_init(|| name.clone());
     }
     let answer = match asked.is_probe {
-        true => hello::answer_to(&asked, challenges.borrow_mut().load()),
+        true => decision::answer_to(&asked, challenges.borrow_mut().load()),
         false => None,
     };
     if let Some(config) = answer {
@@ -93,7 +93,7 @@ async fn answer(
         let _ = poll_fn(|cx| stream.poll_shutdown(cx)).await;
         return Ok(None);
     }
-    let decided = hello::decide(&asked, index.borrow_mut().load(), policy);
+    let decided = decision::decide(&asked, index.borrow_mut().load(), policy);
     let Served { choice, by_default, own } = match decided {
         Ok(served) => served,
         Err(reason) => {

@@ -2,8 +2,8 @@
 
 mod await_hello;
 mod client_hello;
+mod decision;
 mod handshake;
-mod hello;
 mod identity;
 mod key_schedule;
 mod own_policy;
